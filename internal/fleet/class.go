@@ -1,0 +1,15 @@
+package fleet
+
+// Class is what a value is, where the value itself must not be shown.
+type Class string
+
+const (
+	Encrypted  Class = "enc"        // a SOPS ciphertext
+	Variable   Class = "var"        // nothing but substitution variables: ${NAME}
+	Key        Class = "pem"        // a PEM private key
+	Kubeconfig Class = "kubeconfig" // a kubeconfig with a credential in it
+	Token      Class = "token"      // the shape of a known credential: a JWT, a cloud or forge token
+	Plain      Class = "plain"      // any other text
+	Empty      Class = "empty"      // nothing, or a placeholder that is no credential
+	Ref        Class = "ref"        // a reference that another tool fills in: op://, vault:, <path:…>
+)

@@ -1,0 +1,50 @@
+package fleet
+
+// Severity says what a finding means for the exit code.
+type Severity string
+
+const (
+	Error   Severity = "error"
+	Warning Severity = "warning"
+	Info    Severity = "info"
+	Off     Severity = "off"
+)
+
+// Finding is one thing that is wrong with the fleet, at one place.
+type Finding struct {
+	Rule     string
+	Severity Severity
+	// Message is one sentence: what is wrong, with names in quotes; then what would be right. Never a secret value.
+	Message string
+	// Object is the object or the entity of the fleet that was judged.
+	Object ObjectRef
+	// Field leads from the object to what is wrong: ["spec", "placement", "clusterAffinity", "clusterNames", 2].
+	Field []any
+	// Place is where to look; its range is filled in by the loader from the origin and the field.
+	Place   Place
+	Related []Related
+}
+
+// ObjectRef names what a finding is about.
+type ObjectRef struct {
+	Cluster   string `json:"cluster"`
+	APIServer string `json:"apiServer"`
+	Group     string `json:"group"`
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+}
+
+// Related is another place that a finding speaks of.
+type Related struct {
+	Message string
+	Field   []any
+	Place   Place
+}
+
+// Place is an origin and, once located, the range of the text there. Lines and columns count from 1, columns in
+// Unicode code points; 0 means the file as a whole. The end is exclusive.
+type Place struct {
+	Origin
+	Line, Column, EndLine, EndColumn int
+}

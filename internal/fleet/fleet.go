@@ -1,0 +1,230 @@
+// Package fleet is the model that rules judge: the clusters of a Git repository, the API servers behind them, what
+// Flux applies to each, and the Karmada members, agents, control planes and policies among it.
+//
+// A Fleet is built once from a Tree and never changes. Its JSON form is the rules' data.fleet; docs/facts.schema.json
+// is generated from these types, and other people's rules depend on it.
+package fleet
+
+// SchemaVersion names the form of the facts. A field is added within a version, never renamed or removed.
+const SchemaVersion = "rollcall.dev/facts/v1"
+
+// Declared is what the configuration says of the fleet, where it says anything.
+type Declared struct {
+	// Members are the names of all Karmada members; nil where the tree alone tells.
+	Members []DeclaredMember
+	// FailoverOrder lists members, the first one preferred; nil where nothing is declared.
+	FailoverOrder []string
+	// KarmadaVersion is the control plane's version, "1.18.2" or "v1.18"; empty: read from the tree.
+	KarmadaVersion string
+}
+
+// DeclaredMember is one entry of the configuration's list of members.
+type DeclaredMember struct {
+	Name   string
+	Origin Origin
+}
+
+// Fleet is everything that is known; data.fleet in a rule.
+type Fleet struct {
+	Schema string `json:"schema"`
+	// FailoverOrder is the declared order, the preferred member first; empty where none is declared.
+	FailoverOrder []string `json:"failoverOrder"`
+	// Membership says how the members were found out.
+	Membership Membership `json:"membership"`
+
+	Members        map[string]Member        `json:"members"`        // by name
+	Agents         map[string]Agent         `json:"agents"`         // by ID
+	ControlPlanes  map[string]ControlPlane  `json:"controlPlanes"`  // by ID
+	Clusters       map[string]Cluster       `json:"clusters"`       // by name
+	APIServers     map[string]APIServer     `json:"apiServers"`     // by ID
+	Kustomizations map[string]Kustomization `json:"kustomizations"` // by ID
+	Files          map[string]File          `json:"files"`          // by path
+
+	// Objects are looked up by API server, kind ("Deployment.apps"; the core group has no suffix: "Secret"), namespace
+	// ("" for cluster scope) and name. Where several Kustomizations apply one object, the first by ID stands here.
+	Objects map[string]map[string]map[string]map[string]Object `json:"objects"`
+
+	tree *Tree
+}
+
+// Membership says how the members of the fleet were found out, and so how sure a rule may be that a name is none.
+type Membership struct {
+	// Basis is "declared" (the configuration lists them), "tree" (agents, Cluster objects and Flux clusters) or "none"
+	// (nothing tells: every name is unknown).
+	Basis string `json:"basis"`
+	// Certain is true where the list is declared, or where the tree leaves no doubt: a control plane and agents are in
+	// Git and every agent's name can be read. Otherwise a member may have been joined by hand.
+	Certain bool `json:"certain"`
+	// Names are the members' names, sorted.
+	Names []string `json:"names"`
+}
+
+// Member is a Karmada member cluster.
+type Member struct {
+	Name string `json:"name"`
+	// Declared: the configuration lists it. Registered: a cluster.karmada.io Cluster object in Git names it.
+	Declared   bool `json:"declared"`
+	Registered bool `json:"registered"`
+	// Mode is the Cluster object's spec.syncMode, "Push" or "Pull"; "Pull" where an agent registers it; else empty.
+	Mode string `json:"mode"`
+	// FluxCluster is the Flux cluster that is this member, by its agent, its folder's name or a variable's value; empty
+	// where nothing tells.
+	FluxCluster string `json:"fluxCluster"`
+	// Host is true where that Flux cluster runs the control plane: such a cluster need not be a member itself.
+	Host bool `json:"host"`
+	// Agents are the IDs of the agents that register under this name and that Flux reconciles, sorted.
+	Agents []string `json:"agents"`
+	// Suspended are those that a suspended Kustomization or HelmRelease holds back.
+	Suspended []string `json:"suspended"`
+	// Stray are the IDs of agents with this name in files that nothing reconciles.
+	Stray []string `json:"stray"`
+	// Misnamed are the IDs of agents in FluxCluster that register under another name.
+	Misnamed []string `json:"misnamed"`
+	// Labels, Provider, Region and Zones are the Cluster object's; empty where there is none.
+	Labels   map[string]string `json:"labels"`
+	Provider string            `json:"provider"`
+	Region   string            `json:"region"`
+	Zones    []string          `json:"zones"`
+	// Origin is what makes it a member: the configuration's entry, its Cluster object, its agent, or the entry point of
+	// its Flux cluster, the first there is.
+	Origin Origin `json:"origin"`
+}
+
+// Agent is a karmada-agent in Git: a HelmRelease of the karmada chart with installMode agent, or a Deployment that runs
+// /bin/karmada-agent.
+type Agent struct {
+	// ID is cluster/namespace/name of the HelmRelease or Deployment; an unreached one's is its file and name.
+	ID string `json:"id"`
+	// Kind is "HelmRelease" or "Deployment".
+	Kind string `json:"kind"`
+	// Cluster is the Flux cluster that runs it; for an unreached one, the cluster below whose folder it lies, or empty.
+	Cluster string `json:"cluster"`
+	Origin  Origin `json:"origin"`
+	Reached bool   `json:"reached"`
+	// Suspended: its own spec.suspend, or a Kustomization above it.
+	Suspended bool `json:"suspended"`
+	// ListIn is, for an unreached agent, the file that should list it: the nearest kustomization.yaml that Flux
+	// reads, or the nearest one at or above the agent's folder. Empty where there is none.
+	ListIn string `json:"listIn"`
+	// Name is the member's name that it registers; NameState is unknown where it comes from something unreadable.
+	Name      string `json:"name"`
+	NameState State  `json:"nameState"`
+	// NameField leads to the name in the agent's object.
+	NameField []any `json:"nameField"`
+	// Server is the address of the Karmada API server.
+	Server      string `json:"server"`
+	ServerState State  `json:"serverState"`
+	ServerField []any  `json:"serverField"`
+	// Credentials are agent.kubeconfig.caCrt, crt and key of the chart; empty for a Deployment.
+	Credentials map[string]Credential `json:"credentials"`
+	// Version is the chart's version or the image's tag, empty where unknown.
+	Version string `json:"version"`
+}
+
+// Credential is one of the three PEM texts that the chart's agent needs.
+type Credential struct {
+	// State is found, missing (neither in values nor in valuesFrom) or unknown (a Secret made by hand, a whole values
+	// file that is encrypted, a remote source).
+	State State `json:"state"`
+	// From is "values", or Kind/name of the valuesFrom object, or empty.
+	From  string `json:"from"`
+	Class Class  `json:"class"`
+	// Length of the value in bytes; of an encrypted one too, since SOPS does not pad.
+	Length int `json:"length"`
+	// Placeholder: the chart's XXXX text, or something far too short to be a PEM.
+	Placeholder bool   `json:"placeholder"`
+	Origin      Origin `json:"origin"`
+	Field       []any  `json:"field"`
+}
+
+// ControlPlane is a Karmada control plane in Git: a HelmRelease of the karmada chart in host mode, or a Karmada object
+// of the operator.
+type ControlPlane struct {
+	// ID is cluster/namespace/name.
+	ID      string `json:"id"`
+	Kind    string `json:"kind"` // "HelmRelease" or "Karmada"
+	Cluster string `json:"cluster"`
+	// Namespace and Name are the release's: they name its Services and its kubeconfig Secret.
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	Origin    Origin `json:"origin"`
+	// Version without a leading v, as far as known: "1.18.2", "1.18", "". The configuration's wins.
+	Version string `json:"version"`
+	// APIServers are the IDs of the API servers that its kubeconfig Secret leads to.
+	APIServers []string `json:"apiServers"`
+	// CertificateHosts are the names that the API server's certificate covers, wildcards included; HostsState is unknown
+	// where certificates are brought along (certs.mode custom) or the values cannot be read.
+	CertificateHosts []string `json:"certificateHosts"`
+	HostsState       State    `json:"hostsState"`
+	// HostsField leads to the list in the control plane's object.
+	HostsField []any `json:"hostsField"`
+	// Exposures are the addresses at which something in Git makes its API server reachable.
+	Exposures []Exposure `json:"exposures"`
+	// FailoverArmed are the five switches of cluster failover, each found, missing or unknown: "gate", "eviction",
+	// "taint", "webhook".
+	FailoverArmed map[string]State `json:"failoverArmed"`
+	// FeatureGates are the controller manager's, as the values give them.
+	FeatureGates map[string]bool `json:"featureGates"`
+}
+
+// Exposure is a Service, Ingress or route in front of a Karmada API server.
+type Exposure struct {
+	// Host is a DNS name or an address; for a Tailscale hostname it has no domain. Empty where only the live cluster
+	// knows (a LoadBalancer's address).
+	Host string `json:"host"`
+	// Tailscale: Host is a machine name, completed by any tailnet.
+	Tailscale bool   `json:"tailscale"`
+	Ports     []int  `json:"ports"`
+	Origin    Origin `json:"origin"`
+}
+
+// APIServer is where objects go: a Flux cluster's own, or one behind a kubeconfig.
+type APIServer struct {
+	ID string `json:"id"`
+	// Kind is "cluster", "karmada" or "unknown".
+	Kind    string `json:"kind"`
+	Cluster string `json:"cluster"` // the Flux cluster that applies to it
+	// KubeConfig is namespace/name of the Secret that leads to it, empty for a cluster's own.
+	KubeConfig string `json:"kubeConfig"`
+	// ControlPlane is the ID of the Karmada control plane in Git that serves it, empty where none does.
+	ControlPlane string `json:"controlPlane"`
+}
+
+// Subject is one thing that a rule judges; Input is what the rule sees as input.
+type Subject struct {
+	// Kind is "Kind.group" for an object ("PropagationPolicy.policy.karmada.io"; the core group has no suffix:
+	// "Secret"), or an entity: "Cluster", "Member", "Agent", "ControlPlane", "File", "Exception".
+	Kind   string
+	Object ObjectRef
+	Origin Origin
+	Input  Input
+}
+
+// Input is the JSON form of a subject. One of the pointers is set for an entity, or for the object that is one.
+type Input struct {
+	// Subject is the subject's kind.
+	Subject string `json:"subject"`
+	// Cluster is the Flux cluster, APIServer the ID of the API server; empty where they make no sense.
+	Cluster   string `json:"cluster"`
+	APIServer string `json:"apiServer"`
+	Origin    Origin `json:"origin"`
+	// Object is the object as the API server receives it, secret values replaced by {"$class", "$len"}.
+	Object map[string]any `json:"object,omitempty"`
+
+	// Kustomization is the loader's account of a Flux Kustomization.
+	Kustomization *Kustomization `json:"kustomization,omitempty"`
+	Member        *Member        `json:"member,omitempty"`
+	Agent         *Agent         `json:"agent,omitempty"`
+	ControlPlane  *ControlPlane  `json:"controlPlane,omitempty"`
+	FluxCluster   *Cluster       `json:"fluxCluster,omitempty"`
+	File          *File          `json:"file,omitempty"`
+	Exception     *UsedException `json:"exception,omitempty"`
+}
+
+// UsedException is an exception and what became of it.
+type UsedException struct {
+	Exception
+	// Known: a rule of that name exists. Used counts the findings that it excepted.
+	Known bool `json:"known"`
+	Used  int  `json:"used"`
+}

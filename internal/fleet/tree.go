@@ -1,0 +1,239 @@
+package fleet
+
+// Tree is what the loader read: the files as they are, and what Flux would make of them, cluster by cluster.
+// It says what is there and never what is wrong.
+type Tree struct {
+	// Root is the folder that every path in the tree is relative to, as it was given or found.
+	Root string
+	// Files are all YAML and JSON files below the root, and the other files that hold secret material; by path.
+	Files []File
+	// Clusters are the Flux clusters, by name.
+	Clusters []Cluster
+	// Kustomizations are the Flux Kustomizations that each cluster reconciles, by ID.
+	Kustomizations []Kustomization
+	// Objects are what the API servers receive, by ID; one entry for each Kustomization that applies the object.
+	Objects []Object
+	// Unreached are the objects in files that no cluster reconciles. They are no part of the fleet, but an agent
+	// among them explains a member that has none.
+	Unreached []Object
+}
+
+// Origin is the place in Git that something comes from.
+type Origin struct {
+	// File is relative to the root, with slashes. Empty where nothing in Git declares the thing.
+	File string `json:"file"`
+	// Document counts the YAML documents of the file from 0.
+	Document int `json:"document"`
+	// Field leads from the document's root to the object, for an item of a List or an entry of a kustomize generator:
+	// ["items", 2], ["secretGenerator", 0]. Absent where the document is the object.
+	Field []any `json:"field,omitempty"`
+}
+
+// FileClass says what a file is for, as far as Flux is concerned.
+type FileClass string
+
+const (
+	Manifest      FileClass = "manifest"      // Kubernetes objects
+	KustomizeFile FileClass = "kustomization" // kustomization.yaml, kustomization.yml, Kustomization
+	Template      FileClass = "template"      // Helm, Go or Jinja template: not YAML until it is rendered
+	Data          FileClass = "data"          // YAML or JSON that is no Kubernetes object: values, patches, tool configuration
+	Text          FileClass = "text"          // anything else
+)
+
+// File is one file of the tree.
+type File struct {
+	Path  string    `json:"path"`
+	Class FileClass `json:"class"`
+	// ReachedBy are the clusters whose Flux reads the file, sorted. Empty: nothing reconciles it.
+	ReachedBy []string `json:"reachedBy"`
+	// Problems are what keeps the file from being read as it was meant.
+	Problems []Problem `json:"problems"`
+	// Documents are the YAML documents that hold something, in their order in the file.
+	Documents []Document `json:"documents"`
+	// Exceptions are the "# rollcall:ignore" comments and annotations in the file.
+	Exceptions []Exception `json:"exceptions"`
+}
+
+// Problem is something that keeps a file from being read as it was meant.
+type Problem struct {
+	// Kind is "syntax", "duplicate-key", "too-large", "unreadable", "encoding", "symlink", "alias-bomb" or "kustomize".
+	Kind    string `json:"kind"`
+	Message string `json:"message"`
+	// Line and Column count from 1; 0 where the whole file is meant.
+	Line   int `json:"line"`
+	Column int `json:"column"`
+}
+
+// Document is one YAML document: its identity and what of it bears on secrets. Its content is not kept.
+type Document struct {
+	Index      int    `json:"index"`
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Namespace  string `json:"namespace"`
+	Name       string `json:"name"`
+	// Encryption is the document's SOPS state; null where it has no SOPS metadata.
+	Encryption *Encryption `json:"encryption"`
+	// Values are the leaves that hold, or should hold, secret material.
+	Values []Value `json:"values"`
+}
+
+// Value is one leaf that holds, or should hold, secret material. The value itself is not kept.
+type Value struct {
+	// Field leads from the document's root to the leaf.
+	Field []any `json:"field"`
+	// In says what holds the leaf: "Secret" (data and stringData), "generator" (secretGenerator literals, files, envs),
+	// "patch" (a patch of a Secret), "file" (a whole file) or "object" (anything else).
+	In     string `json:"in"`
+	Class  Class  `json:"class"`
+	Length int    `json:"length"`
+}
+
+// Encryption is what can be known of a SOPS-encrypted document without a key.
+//
+// Source: getsops/sops v3.13.2 stores/stores.go (metadata), sops.go (the encrypted region), aes/cipher.go (a leaf).
+type Encryption struct {
+	// Selector is one of "unencrypted_suffix", "encrypted_suffix", "unencrypted_regex", "encrypted_regex",
+	// "unencrypted_comment_regex", "encrypted_comment_regex"; "unencrypted_suffix" where the metadata has none.
+	Selector string `json:"selector"`
+	Pattern  string `json:"pattern"`
+	// MAC is "found", "missing" or "malformed".
+	MAC string `json:"mac"`
+	// Recipients counts the keys that the data key is encrypted to.
+	Recipients int `json:"recipients"`
+	// Faults are the leaves that keep Flux from decrypting the document, or that were never encrypted.
+	Faults []EncryptionFault `json:"faults"`
+}
+
+// EncryptionFault is one leaf, or one entry of the SOPS metadata, that is not as SOPS writes it.
+type EncryptionFault struct {
+	Field []any `json:"field"`
+	// Kind is "plain" (a leaf inside the encrypted region that is not encrypted), "malformed" (a ciphertext that cannot
+	// be one) or "metadata" (an entry of the SOPS metadata).
+	Kind string `json:"kind"`
+	// Why says what is wrong, without any value.
+	Why    string `json:"why"`
+	Class  Class  `json:"class"`
+	Length int    `json:"length"`
+}
+
+// Exception is a "# rollcall:ignore rule-id -- reason" comment, which excepts its file, or a rollcall.dev/ignore
+// annotation, which excepts its object.
+type Exception struct {
+	Rule   string `json:"rule"`
+	Reason string `json:"reason"`
+	// Document is the document of the annotated object, -1 for a comment.
+	Document int `json:"document"`
+	Line     int `json:"line"`
+	Column   int `json:"column"`
+}
+
+// Cluster is a Flux cluster: one Flux installation that reconciles a part of the tree.
+type Cluster struct {
+	// Name is the folder below clusters/, or the last telling part of the entry point's path.
+	Name string `json:"name"`
+	// Entry is the folder that Flux starts from; the cluster's own folder where nothing shows an entry point.
+	Entry string `json:"entry"`
+	// Declared is false where no entry point was found and the folder's manifests count as applied.
+	Declared bool `json:"declared"`
+	// Variables are the names and known values of the substitution variables that the cluster's root Kustomizations
+	// see: how the cluster calls itself (CLUSTER_NAME, LOCATION …).
+	Variables map[string]string `json:"variables"`
+	// Origin is the Kustomization or FluxInstance that starts it.
+	Origin Origin `json:"origin"`
+}
+
+// State is the state of a reference. Unknown is never an error: a remote base, a source outside this repository, a
+// Secret made by hand.
+type State string
+
+const (
+	Found   State = "found"
+	Missing State = "missing"
+	Unknown State = "unknown"
+)
+
+// Kustomization is a Flux Kustomization as one cluster reconciles it: after its parents' patches and substitution.
+type Kustomization struct {
+	// ID is cluster/namespace/name.
+	ID        string `json:"id"`
+	Cluster   string `json:"cluster"`
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	Origin    Origin `json:"origin"`
+	// Parent is the ID of the Kustomization that applies this one; empty at the entry point.
+	Parent string `json:"parent"`
+	// Chain leads from the entry point to this Kustomization, IDs, itself the last.
+	Chain []string `json:"chain"`
+	// Implicit is true for the entry folder of a cluster whose root Kustomization is not in Git.
+	Implicit bool `json:"implicit"`
+	// Suspended is true where it, or one above it, is suspended: Flux applies no change to what is below.
+	Suspended bool `json:"suspended"`
+	// APIServer is the ID of the API server that receives the objects: the cluster's name, or
+	// cluster/namespace/secret of the kubeconfig that spec.kubeConfig names.
+	APIServer string `json:"apiServer"`
+	// Path is spec.path after substitution, relative to the root.
+	Path      string `json:"path"`
+	PathState State  `json:"pathState"`
+	// Source is where the path is looked up: "GitRepository/namespace/name".
+	Source string `json:"source"`
+	// Local is true where the source is this repository.
+	Local bool `json:"local"`
+	// Decryption is the effective decryption provider: "sops" or empty.
+	Decryption string `json:"decryption"`
+	// Substitutes is true where Flux substitutes variables in the objects.
+	Substitutes bool        `json:"substitutes"`
+	DependsOn   []Reference `json:"dependsOn"`
+	// Build is "found" (built), "missing" (the build fails) or "unknown" (not built here).
+	Build State `json:"build"`
+	// Problems are what makes the build fail; each with the place to mend.
+	Problems []BuildProblem `json:"problems"`
+	// Incomplete says what of the build could not be read without a network, and why.
+	Incomplete []Incomplete `json:"incomplete"`
+	// Encrypted are the SOPS-encrypted documents that this Kustomization applies.
+	Encrypted []Origin `json:"encrypted"`
+}
+
+// Reference is one entry of dependsOn.
+type Reference struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	State     State  `json:"state"`
+	// OtherKind is set where an object of that name exists as the other kind: a HelmRelease where a Kustomization is
+	// asked for, or the reverse.
+	OtherKind string `json:"otherKind"`
+}
+
+// BuildProblem is one reason why kustomize cannot build a path.
+type BuildProblem struct {
+	// Kind is "missing-resource", "cycle", "duplicate", "not-kubernetes", "empty", "escape" or "build".
+	Kind    string `json:"kind"`
+	Message string `json:"message"`
+	Origin  Origin `json:"origin"`
+	// At leads from the origin's document to the entry: ["resources", 3].
+	At []any `json:"at"`
+}
+
+// Incomplete is a part of a build that cannot be known from this repository.
+type Incomplete struct {
+	Why    string `json:"why"`
+	Origin Origin `json:"origin"`
+}
+
+// Object is an object as its API server receives it from one Flux Kustomization.
+type Object struct {
+	// ID is apiServer/Kind.group/namespace/name.
+	ID        string `json:"id"`
+	Cluster   string `json:"cluster"`
+	APIServer string `json:"apiServer"`
+	// Kustomization is the ID of the Flux Kustomization that applies it.
+	Kustomization string `json:"kustomization"`
+	Suspended     bool   `json:"suspended"`
+	Group         string `json:"group"`
+	Kind          string `json:"kind"`
+	Namespace     string `json:"namespace"`
+	Name          string `json:"name"`
+	Origin        Origin `json:"origin"`
+	// Content is the object with every secret value replaced by its class and length. Variables that are not known
+	// here still stand in it as ${NAME}. Shared between clusters: never changed.
+	Content map[string]any `json:"object"`
+}
