@@ -16,6 +16,8 @@ type Finding struct {
 	Severity Severity
 	// Message is one sentence: what is wrong, with names in quotes; then what would be right. Never a secret value.
 	Message string
+	// Fix is one sentence: what to do about it.
+	Fix string
 	// Object is the object or the entity of the fleet that was judged.
 	Object ObjectRef
 	// Field leads from the object to what is wrong: ["spec", "placement", "clusterAffinity", "clusterNames", 2].

@@ -160,7 +160,7 @@ type ControlPlane struct {
 	HostsField []any `json:"hostsField"`
 	// Exposures are the addresses at which something in Git makes its API server reachable.
 	Exposures []Exposure `json:"exposures"`
-	// FailoverArmed are the five switches of cluster failover, each found, missing or unknown: "gate", "eviction",
+	// FailoverArmed are the switches of cluster failover that Git can show, each found, missing or unknown: "gate", "eviction",
 	// "taint", "webhook".
 	FailoverArmed map[string]State `json:"failoverArmed"`
 	// FeatureGates are the controller manager's, as the values give them.
@@ -224,6 +224,7 @@ type Input struct {
 // UsedException is an exception and what became of it.
 type UsedException struct {
 	Exception
+	Origin Origin `json:"origin"`
 	// Known: a rule of that name exists. Used counts the findings that it excepted.
 	Known bool `json:"known"`
 	Used  int  `json:"used"`

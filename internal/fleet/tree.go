@@ -138,6 +138,9 @@ type Cluster struct {
 	// Variables are the names and known values of the substitution variables that the cluster's root Kustomizations
 	// see: how the cluster calls itself (CLUSTER_NAME, LOCATION …).
 	Variables map[string]string `json:"variables"`
+	// Incomplete says what may apply further objects that this repository does not show: a remote base, a source
+	// elsewhere, a ResourceSet. A name that is missing here may then exist all the same.
+	Incomplete []Incomplete `json:"incomplete"`
 	// Origin is the Kustomization or FluxInstance that starts it.
 	Origin Origin `json:"origin"`
 }
