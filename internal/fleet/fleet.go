@@ -80,6 +80,8 @@ type Member struct {
 	Stray []string `json:"stray"`
 	// Misnamed are the IDs of agents in FluxCluster that register under another name.
 	Misnamed []string `json:"misnamed"`
+	// Unnamed are the IDs of agents in FluxCluster whose name cannot be read: one of them may be this member's.
+	Unnamed []string `json:"unnamed"`
 	// Labels, Provider, Region and Zones are the Cluster object's; empty where there is none.
 	Labels   map[string]string `json:"labels"`
 	Provider string            `json:"provider"`
@@ -150,7 +152,8 @@ type ControlPlane struct {
 	Origin    Origin `json:"origin"`
 	// Version without a leading v, as far as known: "1.18.2", "1.18", "". The configuration's wins.
 	Version string `json:"version"`
-	// APIServers are the IDs of the API servers that its kubeconfig Secret leads to.
+	// APIServers are the IDs of the API servers that its kubeconfig Secret leads to; its cluster's own too where that
+	// has no entry point, since every object then stands there.
 	APIServers []string `json:"apiServers"`
 	// CertificateHosts are the names that the API server's certificate covers, wildcards included; HostsState is unknown
 	// where certificates are brought along (certs.mode custom) or the values cannot be read.
@@ -225,7 +228,8 @@ type Input struct {
 type UsedException struct {
 	Exception
 	Origin Origin `json:"origin"`
-	// Known: a rule of that name exists. Used counts the findings that it excepted.
+	// Known: a rule of that name exists.
 	Known bool `json:"known"`
-	Used  int  `json:"used"`
+	// Used counts the findings that it excepted; -1 where the rule is off, so that nothing can be told.
+	Used int `json:"used"`
 }

@@ -240,3 +240,11 @@ type Object struct {
 	// here still stand in it as ${NAME}. Shared between clusters: never changed.
 	Content map[string]any `json:"object"`
 }
+
+// GroupKind is how a kind is called where kinds of several groups stand together: "Deployment.apps", "Secret".
+func GroupKind(group, kind string) string {
+	if group == "" {
+		return kind
+	}
+	return kind + "." + group
+}

@@ -1,0 +1,214 @@
+package fleet
+
+import (
+	"strings"
+	"testing"
+)
+
+const secretValues = `
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: karmada-agent, namespace: karmada-system}
+spec:
+  interval: ${INTERVAL}
+  chart:
+    spec: {interval: "${INTERVAL}", chart: karmada, version: v1.15.x}
+  valuesFrom:
+    - {kind: ConfigMap, name: settings}
+    - {kind: Secret, name: agent, valuesKey: ca.crt, targetPath: agent.kubeconfig.caCrt}
+    - {kind: Secret, name: agent, valuesKey: tls.crt, targetPath: agent.kubeconfig.crt}
+    - {kind: Secret, name: agent, valuesKey: tls.key, targetPath: agent.kubeconfig.key}
+    - {kind: Secret, name: elsewhere, valuesKey: server, targetPath: agent.kubeconfig.server}
+  values:
+    installMode: agent
+    agent:
+      kubeconfig:
+        key: {$class: plain, $len: 91}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings, namespace: karmada-system}
+data:
+  values.yaml: |
+    installMode: host
+    agent: {clusterName: "ottawa"}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: agent, namespace: karmada-system}
+stringData:
+  ca.crt: {$class: enc, $len: 1100}
+  tls.key: {$class: enc, $len: 20}
+`
+
+func TestChartAgent(t *testing.T) {
+	x := fixture{}
+	x.cluster("talos-ottawa")
+	x.apply(t, "talos-ottawa", "talos-ottawa", secretValues)
+	file := "clusters/talos-ottawa/apps.yaml"
+	release, secret := Origin{File: file}, Origin{File: file, Document: 2}
+	equal(t, "agents", Build(&x.Tree, Declared{}).Agents, map[string]Agent{"talos-ottawa/karmada-system/karmada-agent": {
+		ID: "talos-ottawa/karmada-system/karmada-agent", Kind: "HelmRelease", Cluster: "talos-ottawa",
+		Origin: release, Reached: true, Version: "1.15",
+		Name: "ottawa", NameState: Found, NameField: []any{"spec", "valuesFrom", 0},
+		ServerState: Unknown, ServerField: []any{"spec", "valuesFrom", 4},
+		Credentials: map[string]Credential{
+			"caCrt": {State: Found, From: "Secret/agent", Class: Encrypted, Length: 1100, Origin: secret,
+				Field: []any{"stringData", "ca.crt"}},
+			"crt": {State: Missing, From: "Secret/agent", Origin: secret, Field: []any{"data"}},
+			"key": {State: Found, From: "Secret/agent", Class: Encrypted, Length: 20, Placeholder: true, Origin: secret,
+				Field: []any{"stringData", "tls.key"}},
+		},
+	}})
+}
+
+func TestCredentials(t *testing.T) {
+	const inline = `
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: agent, namespace: karmada-system}
+spec:
+  chart: {spec: {chart: ./charts/karmada}}
+  values: {installMode: agent, agent: {clusterName: a, kubeconfig: {key: %s}}}`
+	const whole = `
+  valuesFrom: [{kind: Secret, name: hidden}]`
+	field := []any{"spec", "values", "agent", "kubeconfig", "key"}
+	origin := Origin{File: "clusters/a/apps.yaml"}
+	long := strings.Repeat("a", 300)
+	for name, c := range map[string]struct {
+		manifest string
+		want     Credential
+	}{
+		"redacted":    {strings.Replace(inline, "%s", "{$class: pem, $len: 1700}", 1), Credential{State: Found, From: "values", Class: Key, Length: 1700}},
+		"variable":    {strings.Replace(inline, "%s", `"${AGENT_KEY}"`, 1), Credential{State: Found, From: "values", Class: Variable, Length: 12}},
+		"placeholder": {strings.Replace(inline, "%s", "XXXX"+long, 1), Credential{State: Found, From: "values", Class: Plain, Length: 304, Placeholder: true}},
+		"empty":       {strings.Replace(inline, "%s", `""`, 1), Credential{State: Found, From: "values", Class: Empty, Placeholder: true}},
+		"null":        {strings.Replace(inline, "%s", "null", 1), Credential{State: Missing, From: "values"}},
+		"absent":      {strings.Replace(inline, "key: %s", "", 1), Credential{State: Missing}},
+		"in a whole file": {strings.Replace(inline, "key: %s", "", 1) + whole,
+			Credential{State: Unknown, From: "Secret/hidden", Field: []any{"spec", "valuesFrom", 0}}},
+		"over a whole file": {strings.Replace(inline, "%s", long, 1) + whole, Credential{State: Found, From: "values", Class: Plain, Length: 300}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := fixture{}
+			x.cluster("a")
+			x.apply(t, "a", "a", c.manifest)
+			c.want.Origin = origin
+			if c.want.Field == nil {
+				c.want.Field = field
+			}
+			equal(t, "key", Build(&x.Tree, Declared{}).Agents["a/karmada-system/agent"].Credentials["key"], c.want)
+		})
+	}
+}
+
+func TestChartByReference(t *testing.T) {
+	x := fixture{}
+	x.cluster("a")
+	x.apply(t, "a", "a", `
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: agent, namespace: karmada-system}
+spec:
+  kubeConfig: {secretRef: {name: remote}}
+  chartRef: {kind: OCIRepository, name: charts, namespace: flux-system}
+  values: {installMode: agent, agent: {clusterName: a}}
+---
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: OCIRepository
+metadata: {name: charts, namespace: flux-system}
+spec: {url: oci://registry.example.test/charts/karmada, ref: {tag: 1.17.1}}`)
+	got := Build(&x.Tree, Declared{}).Agents["a/karmada-system/agent"]
+	equal(t, "name, version and cluster", []string{got.Name, got.Version, got.Cluster}, []string{"a", "1.17.1", ""})
+
+	x.Objects[0].Content["spec"].(map[string]any)["chartRef"].(map[string]any)["name"] = "karmada-charts"
+	equal(t, "source not in Git", Build(&x.Tree, Declared{}).Agents["a/karmada-system/agent"].Name, "a")
+}
+
+func TestDeploymentAgent(t *testing.T) {
+	const deployment = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: karmada-agent, namespace: karmada-system}
+spec:
+  template:
+    spec:
+      containers:
+        - name: sidecar
+          image: example.test/proxy:v1
+        - name: agent
+          image: docker.io/karmada/karmada-agent:v1.18.2
+          env: [{name: MEMBER, value: ottawa}]
+          `
+	field := []any{"spec", "template", "spec", "containers", 1}
+	for name, c := range map[string]struct {
+		container string
+		member    string
+		state     State
+		field     []any
+	}{
+		"equals sign": {"command: [/bin/karmada-agent, --cluster-name=ottawa]", "ottawa", Found, join(field, "command", 1)},
+		"two words":   {"args: [--v=4, --cluster-name, ottawa]", "ottawa", Found, join(field, "args", 2)},
+		"env":         {"args: [--cluster-name=$(MEMBER)]", "ottawa", Found, join(field, "args", 0)},
+		"shell":       {`command: [sh, -c, "exec /bin/karmada-agent --cluster-name=ottawa"]`, "ottawa", Found, join(field, "command", 2)},
+		"other env":   {"args: [--cluster-name=$(OTHER)]", "", Unknown, join(field, "args", 0)},
+		"variable":    {`args: ["--cluster-name=${LOCATION}"]`, "", Unknown, join(field, "args", 0)},
+		"none":        {"args: [--v=4]", "", Missing, field},
+		"redacted":    {"args: [{$class: token, $len: 9}]", "", Unknown, field},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := fixture{}
+			x.cluster("a")
+			x.apply(t, "a", "a", deployment+c.container)
+			equal(t, "agents", Build(&x.Tree, Declared{}).Agents, map[string]Agent{"a/karmada-system/karmada-agent": {
+				ID: "a/karmada-system/karmada-agent", Kind: "Deployment", Cluster: "a", Reached: true,
+				Origin: Origin{File: "clusters/a/apps.yaml"}, Version: "1.18.2",
+				Name: c.member, NameState: c.state, NameField: c.field,
+				ServerState: Unknown, ServerField: field, Credentials: map[string]Credential{},
+			}})
+		})
+	}
+}
+
+func TestSuspendedAgent(t *testing.T) {
+	x := fixture{}
+	x.cluster("a")
+	x.apply(t, "a", "a", agent("a"))
+	x.apply(t, "a", "a", agent("a"))
+	x.Objects[1].Kustomization = "a/flux-system/other"
+	suspended := func() bool { return Build(&x.Tree, Declared{}).Agents["a/karmada-system/karmada-agent"].Suspended }
+	x.Objects[0].Suspended = true
+	if suspended() {
+		t.Error("one Kustomization still reconciles the agent")
+	}
+	x.Objects[1].Suspended = true
+	if !suspended() {
+		t.Error("both Kustomizations are suspended")
+	}
+}
+
+func TestStrayAgent(t *testing.T) {
+	x := fixture{}
+	x.cluster("talos-ottawa", "LOCATION=ottawa")
+	folder := "clusters/talos-ottawa/apps/"
+	x.Unreached = parse(t, folder+"karmada-agent/app/helmrelease.yaml", agent("${LOCATION}"))
+	x.Files = []File{
+		{Path: "kustomization.yaml", Class: KustomizeFile},
+		{Path: folder + "kustomization.yaml", Class: KustomizeFile, ReachedBy: []string{"talos-ottawa"}},
+		{Path: folder + "karmada-agent/ks.yaml", Class: Manifest},
+		{Path: folder + "karmada-agent/app/kustomization.yaml", Class: KustomizeFile},
+	}
+	id := folder + "karmada-agent/app/helmrelease.yaml/karmada-agent"
+	got := Build(&x.Tree, Declared{}).Agents[id]
+	equal(t, "place", []string{got.ID, got.Cluster, got.ListIn, got.Name},
+		[]string{id, "talos-ottawa", folder + "kustomization.yaml", "ottawa"})
+	if got.Reached || got.NameState != Found {
+		t.Errorf("reached %t, name %s", got.Reached, got.NameState)
+	}
+
+	x.Files[1].ReachedBy = nil
+	equal(t, "nearest of unread files", Build(&x.Tree, Declared{}).Agents[id].ListIn,
+		folder+"karmada-agent/app/kustomization.yaml")
+	x.Files = nil
+	equal(t, "no file at all", Build(&x.Tree, Declared{}).Agents[id].ListIn, "")
+}

@@ -1,0 +1,95 @@
+package fleet
+
+import (
+	"slices"
+	"strings"
+)
+
+// readAPIServers lists where objects go, and links those that Karmada serves to their control plane.
+func (f *Fleet) readAPIServers() {
+	for name := range f.Clusters {
+		f.APIServers[name] = APIServer{ID: name, Kind: "cluster", Cluster: name}
+	}
+	for _, kustomization := range f.Kustomizations {
+		f.addAPIServer(kustomization.APIServer, kustomization.Cluster)
+	}
+	for _, object := range f.tree.Objects {
+		f.addAPIServer(object.APIServer, object.Cluster)
+	}
+	for _, id := range sorted(f.APIServers) {
+		f.linkAPIServer(id)
+	}
+}
+
+func (f *Fleet) addAPIServer(id, cluster string) {
+	if _, known := f.APIServers[id]; known || id == "" {
+		return
+	}
+	server := APIServer{ID: id, Kind: "cluster", Cluster: cluster}
+	if id != cluster {
+		server.Kind, server.KubeConfig = "unknown", strings.TrimPrefix(id, cluster+"/")
+	}
+	f.APIServers[id] = server
+}
+
+// linkAPIServer decides whether Karmada serves an API server, and which control plane it is. The objects of a cluster
+// without an entry point all stand on its own API server, those meant for Karmada too.
+func (f *Fleet) linkAPIServer(id string) {
+	server := f.APIServers[id]
+	cluster, known := f.Clusters[server.Cluster]
+	if server.Kind == "cluster" && (!known || cluster.Declared) {
+		return
+	}
+	near := []string{}
+	for _, plane := range sorted(f.ControlPlanes) {
+		c := f.ControlPlanes[plane]
+		if c.Cluster != server.Cluster {
+			continue
+		}
+		near = append(near, plane)
+		if server.KubeConfig != "" && slices.Contains(c.kubeConfigs(), secretName(server)) {
+			server.Kind, server.ControlPlane = "karmada", plane
+		}
+	}
+	if server.Kind == "unknown" && (secretName(server) == "karmada-kubeconfig" || f.receivesKarmada(id)) {
+		server.Kind = "karmada"
+	}
+	switch all := sorted(f.ControlPlanes); {
+	case server.Kind == "unknown" || server.ControlPlane != "":
+	case len(near) == 1:
+		server.ControlPlane = near[0]
+	case len(all) == 1 && server.Kind == "karmada":
+		server.ControlPlane = all[0]
+	}
+	f.APIServers[id] = server
+	if c, ok := f.ControlPlanes[server.ControlPlane]; ok {
+		c.APIServers = append(c.APIServers, id)
+		f.ControlPlanes[c.ID] = c
+	}
+}
+
+func secretName(server APIServer) string {
+	return server.KubeConfig[strings.LastIndex(server.KubeConfig, "/")+1:]
+}
+
+// kubeConfigs are the names of the Secrets that the chart or the operator makes for the control plane's users.
+//
+// Source: karmada v1.18.2 charts/karmada/templates/pre-install-job.yaml; operator/pkg/util/naming.go.
+func (c ControlPlane) kubeConfigs() []string {
+	names := []string{c.Name + "-kubeconfig"}
+	if c.Kind == "Karmada" {
+		names = append(names, strings.TrimSuffix(c.serviceName(), "apiserver")+"admin-config")
+	}
+	return names
+}
+
+// receivesKarmada is true where objects go that only a Karmada API server serves.
+func (f *Fleet) receivesKarmada(server string) bool {
+	for kind := range f.Objects[server] {
+		_, group, _ := strings.Cut(kind, ".")
+		if group == policyGroup || group == clusterGroup {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,266 @@
+package fleet
+
+import (
+	"cmp"
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// The switches of cluster failover, keys of ControlPlane.FailoverArmed.
+//
+// Source: karmada v1.18.2 pkg/features/features.go:163, cmd/controller-manager/app/options/cluster_failover.go:50,
+// pkg/controllers/cluster/taint_manager.go:114, cmd/webhook/app/options/options.go:96.
+const (
+	gateSwitch     = "gate"     // the controller manager's feature gate Failover
+	evictionSwitch = "eviction" // its flag below
+	taintSwitch    = "taint"    // a ClusterTaintPolicy with effect NoExecute
+	webhookSwitch  = "webhook"  // the webhook's flag below, without which that policy is refused
+
+	evictionFlag = "enable-no-execute-taint-eviction"
+	webhookFlag  = "allow-no-execute-taint-policy"
+)
+
+func (f *Fleet) addControlPlane(c ControlPlane, version string) {
+	c.Version = cmp.Or(version, c.Version)
+	if _, taken := f.ControlPlanes[c.ID]; taken { // a HelmRelease and a Karmada object of one name
+		c.ID += "/" + c.Kind
+	}
+	f.ControlPlanes[c.ID] = c
+}
+
+// chartControlPlane reads a release of the chart in host mode.
+//
+// Source: karmada v1.18.2 charts/karmada/values.yaml and templates/_helpers.tpl.
+func chartControlPlane(r release, chartVersion string) ControlPlane {
+	tag, _ := r.text("controllerManager", "image", "tag")
+	domain, _ := r.text("clusterDomain")
+	c := ControlPlane{
+		ID:         r.object.APIServer + "/" + r.object.Namespace + "/" + r.object.Name,
+		Kind:       "HelmRelease",
+		Cluster:    r.runsOn(),
+		Namespace:  r.GetReleaseNamespace(),
+		Name:       r.GetReleaseName(),
+		Origin:     r.object.Origin,
+		Version:    cmp.Or(knownVersion(tag), knownVersion(chartVersion)),
+		APIServers: []string{},
+	}
+	c.CertificateHosts, c.HostsState, c.HostsField = r.certificateHosts(c, cmp.Or(domain, "cluster.local"))
+
+	gates, gatesState := r.fields("controllerManager", "featureGates")
+	args, argsState := r.fields("controllerManager", "extraCommandArgs")
+	c.FeatureGates = featureGates(gates, args)
+	c.FailoverArmed = map[string]State{
+		gateSwitch:     gateState(c.FeatureGates, "Failover", gatesState),
+		evictionSwitch: flagState(args, evictionFlag, argsState),
+		webhookSwitch:  Unknown, // no value of the chart reaches the webhook's command line
+	}
+	if text, err := json.Marshal(r.Spec.PostRenderers); err == nil && strings.Contains(string(text), webhookFlag) {
+		c.FailoverArmed[webhookSwitch] = Found
+	}
+
+	kind, _ := r.text("apiServer", "serviceType")
+	nodePort := r.value("apiServer", "nodePort").data
+	annotations, _ := r.fields("apiServer", "serviceAnnotations")
+	c.Exposures = c.rendered(kind, "", annotations, nodePort, cmp.Or(domain, "cluster.local"))
+	return c
+}
+
+// certificateHosts are the chart's certs.auto.hosts, with its templates filled in.
+func (r release) certificateHosts(c ControlPlane, domain string) ([]string, State, []any) {
+	mode, modeAt := r.text("certs", "mode")
+	found := r.value("certs", "auto", "hosts")
+	if mode == "custom" || modeAt.state == Unknown && modeAt.data != nil {
+		return []string{}, Unknown, found.shown
+	}
+	switch found.state {
+	case Missing: // the chart's default
+		hosts := []string{"kubernetes.default.svc", "*.etcd." + c.Namespace + ".svc." + domain,
+			"*." + c.Namespace + ".svc." + domain, "*." + c.Namespace + ".svc", "localhost", "127.0.0.1"}
+		return hosts, Found, found.shown
+	case Unknown:
+		return []string{}, Unknown, found.shown
+	}
+	hosts, state := []string{}, Found
+	if found.hidden {
+		state = Unknown
+	}
+	list, _ := found.data.([]any)
+	for _, entry := range list {
+		host, _ := entry.(string)
+		host = fillTemplate(host, c, domain)
+		if host == "" || hasVariable(host) || strings.Contains(host, "{{") {
+			state = Unknown
+			continue
+		}
+		hosts = append(hosts, host)
+	}
+	return hosts, state, found.shown
+}
+
+// fillTemplate replaces the templates that name the release or its cluster's domain; others stay.
+func fillTemplate(text string, c ControlPlane, domain string) string {
+	return regexp.MustCompile(`\{\{-?\s*(.*?)\s*-?\}\}`).ReplaceAllStringFunc(text, func(template string) string {
+		switch strings.Trim(template, "{}- ") {
+		case ".Release.Namespace", `include "karmada.namespace" .`:
+			return c.Namespace
+		case ".Release.Name", `include "karmada.name" .`:
+			return c.Name
+		case ".Values.clusterDomain":
+			return domain
+		}
+		return template
+	})
+}
+
+// operatorControlPlane reads the operator's Karmada object.
+//
+// Source: karmada v1.18.2 operator/pkg/apis/operator/v1alpha1/type.go; operator/pkg/certs/certs.go,
+// apiServerAltNamesMutator, for the names in the certificate.
+func operatorControlPlane(object Object) ControlPlane {
+	components := mapAt(object.Content, "spec", "components")
+	server := mapAt(components, "karmadaAPIServer")
+	domain := cmp.Or(textAt(object.Content, "spec", "hostCluster", "networking", "dnsDomain"), "cluster.local")
+	c := ControlPlane{
+		ID:         object.APIServer + "/" + object.Namespace + "/" + object.Name,
+		Kind:       "Karmada",
+		Cluster:    runsOn(object),
+		Namespace:  object.Namespace,
+		Name:       object.Name,
+		Origin:     object.Origin,
+		Version:    operatorVersion(object.Content),
+		APIServers: []string{},
+		CertificateHosts: []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc",
+			"*.karmada-system.svc.cluster.local", "*.karmada-system.svc", "127.0.0.1"},
+		HostsState: Found,
+		HostsField: []any{"spec", "components", "karmadaAPIServer", "certSANs"},
+	}
+	if c.Namespace != "karmada-system" {
+		c.CertificateHosts = append(c.CertificateHosts, "*."+c.Namespace+".svc.cluster.local", "*."+c.Namespace+".svc")
+	}
+	for _, name := range textsAt(server, "certSANs") {
+		if hasVariable(name) {
+			c.HostsState = Unknown
+		} else if !slices.Contains(c.CertificateHosts, name) {
+			c.CertificateHosts = append(c.CertificateHosts, name)
+		}
+	}
+	kind := textAt(server, "serviceType")
+	if kind == "LoadBalancer" || kind == "NodePort" { // the operator adds the address that the live cluster gives
+		c.HostsState = Unknown
+	}
+
+	manager := mapAt(components, "karmadaControllerManager")
+	args := mapAt(manager, "extraArgs")
+	c.FeatureGates = featureGates(mapAt(manager, "featureGates"), args)
+	c.FailoverArmed = map[string]State{
+		gateSwitch:     gateState(c.FeatureGates, "Failover", Found),
+		evictionSwitch: flagState(args, evictionFlag, Found),
+		webhookSwitch:  flagState(mapAt(components, "karmadaWebhook", "extraArgs"), webhookFlag, Found),
+	}
+	c.Exposures = c.rendered(kind, textAt(server, "loadBalancerClass"), mapAt(server, "serviceAnnotations"), nil, domain)
+	return c
+}
+
+// operatorVersion is the tag of one of Karmada's own images, or the release that the CRDs are fetched from.
+func operatorVersion(content map[string]any) string {
+	for _, component := range []string{"karmadaControllerManager", "karmadaScheduler", "karmadaWebhook",
+		"karmadaAggregatedAPIServer"} {
+		if version := knownVersion(textAt(content, "spec", "components", component, "imageTag")); version != "" {
+			return version
+		}
+	}
+	for _, part := range strings.Split(textAt(content, "spec", "crdTarball", "httpSource", "url"), "/") {
+		if version := knownVersion(part); version != "" {
+			return version
+		}
+	}
+	return ""
+}
+
+// featureGates are those of the values, and those of a --feature-gates flag among the arguments.
+func featureGates(values, args map[string]any) map[string]bool {
+	gates := map[string]bool{}
+	set := func(name, text string) {
+		switch text {
+		case "true":
+			gates[name] = true
+		case "false":
+			gates[name] = false
+		}
+	}
+	for name, entry := range values {
+		text, _ := scalar(entry)
+		set(name, text)
+	}
+	for pair := range strings.SplitSeq(textAt(args, "feature-gates"), ",") {
+		name, text, _ := strings.Cut(strings.TrimSpace(pair), "=")
+		set(name, text)
+	}
+	return gates
+}
+
+// gateState is found where a gate is switched on; the default of Failover is off since v1.12.
+func gateState(gates map[string]bool, name string, values State) State {
+	on, set := gates[name]
+	switch {
+	case on:
+		return Found
+	case !set && values == Unknown:
+		return Unknown
+	}
+	return Missing
+}
+
+// flagState is found where a flag, off by default, is switched on among extra arguments.
+func flagState(args map[string]any, name string, values State) State {
+	entry, set := args[name]
+	if !set {
+		entry, set = args["--"+name]
+	}
+	text, ok := scalar(entry)
+	switch {
+	case set && text == "true":
+		return Found
+	case set && (!ok || hasVariable(text)), !set && values == Unknown:
+		return Unknown
+	}
+	return Missing
+}
+
+// finishControlPlanes adds what only the rest of the fleet tells: what stands in front of the API server, and whether a
+// policy taints lost clusters.
+func (f *Fleet) finishControlPlanes() {
+	for _, id := range sorted(f.ControlPlanes) {
+		c := f.ControlPlanes[id]
+		if c.Cluster != "" {
+			c.Exposures = append(c.Exposures, f.exposures(c)...)
+		}
+		c.Exposures = distinct(c.Exposures)
+		c.FailoverArmed[taintSwitch] = f.taintState(c)
+		// Before v1.14 the controller tainted and evicted on its own: these switches then say nothing.
+		if olderThan(c.Version, 1, 14) {
+			for name := range c.FailoverArmed {
+				c.FailoverArmed[name] = Unknown
+			}
+		}
+		f.ControlPlanes[id] = c
+	}
+}
+
+// taintState is unknown where nothing in Git goes to the control plane's API server.
+func (f *Fleet) taintState(c ControlPlane) State {
+	state := Unknown
+	for _, server := range c.APIServers {
+		state = Missing
+		for policy := range f.ofKind(server, taintKind) {
+			for _, taint := range listAt(policy.Content, "spec", "taints") {
+				if textAt(taint, "effect") == "NoExecute" {
+					return Found
+				}
+			}
+		}
+	}
+	return state
+}

@@ -1,0 +1,163 @@
+package fleet
+
+import (
+	"cmp"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/fluxcd/pkg/envsubst"
+)
+
+// readStrayAgents finds the agents in files that nothing reconciles. Their objects are read as they stand in the file:
+// nothing has set their namespace, and what they refer to is looked for in the same folder first.
+func (f *Fleet) readStrayAgents() {
+	folders := f.unreachedFolders()
+	files := f.kustomizeFiles()
+	places := f.clusterFolders()
+	for _, object := range f.tree.Unreached {
+		file := object.Origin.File
+		cluster := places.of(file)
+		agent, ok := f.strayAgent(object, cluster, folders[path.Dir(file)])
+		if !ok {
+			continue
+		}
+		agent.ID = file + "/" + object.Name
+		agent.Cluster = cluster
+		agent.ListIn = files.above(path.Dir(file))
+		if _, taken := f.Agents[agent.ID]; !taken {
+			f.Agents[agent.ID] = agent
+		}
+	}
+}
+
+func (f *Fleet) strayAgent(object Object, cluster string, folder map[string]Object) (Agent, bool) {
+	switch kindOf(object) {
+	case helmReleaseKind:
+		find := func(kind, namespace, name string) (Object, bool) {
+			if near, ok := folder[kind+"/"+name]; ok {
+				return near, true
+			}
+			return f.finderAt(cluster)(kind, namespace, name)
+		}
+		chart, version := chartName(object, find)
+		if chart != karmadaChart {
+			return Agent{}, false
+		}
+		object.Content = f.substituted(object.Content, cluster)
+		if r := newRelease(object, find); r.installMode() == "agent" {
+			return chartAgent(r, version), true
+		}
+	case deploymentKind:
+		object.Content = f.substituted(object.Content, cluster)
+		return deploymentAgent(object)
+	}
+	return Agent{}, false
+}
+
+// substituted fills in the cluster's own variables, as Flux would if it read the file.
+func (f *Fleet) substituted(content map[string]any, cluster string) map[string]any {
+	known := f.Clusters[cluster].Variables
+	var fill func(any) any
+	fill = func(content any) any {
+		switch v := content.(type) {
+		case string:
+			if text, err := envsubst.Eval(v, func(name string) (string, bool) {
+				text, ok := known[name]
+				return text, ok
+			}); err == nil {
+				return text
+			}
+		case []any:
+			filled := make([]any, len(v))
+			for i, entry := range v {
+				filled[i] = fill(entry)
+			}
+			return filled
+		case map[string]any:
+			filled := make(map[string]any, len(v))
+			for key, entry := range v {
+				filled[key] = fill(entry)
+			}
+			return filled
+		}
+		return content
+	}
+	filled, _ := fill(content).(map[string]any)
+	return filled
+}
+
+// unreachedFolders are the unreached objects by folder and Kind.group/name.
+func (f *Fleet) unreachedFolders() map[string]map[string]Object {
+	folders := map[string]map[string]Object{}
+	for _, object := range f.tree.Unreached {
+		names := within(folders, path.Dir(object.Origin.File))
+		if key := kindOf(object) + "/" + object.Name; names[key].Name == "" {
+			names[key] = object
+		}
+	}
+	return folders
+}
+
+// kustomizeFiles are the kustomization files by folder: those that Flux reads, and all.
+type kustomizeFiles struct{ reached, all map[string]string }
+
+func (f *Fleet) kustomizeFiles() kustomizeFiles {
+	files := kustomizeFiles{map[string]string{}, map[string]string{}}
+	for _, name := range sorted(f.Files) {
+		file := f.Files[name]
+		if file.Class != KustomizeFile {
+			continue
+		}
+		folder := path.Dir(name)
+		files.all[folder] = cmp.Or(files.all[folder], name)
+		if len(file.ReachedBy) > 0 {
+			files.reached[folder] = cmp.Or(files.reached[folder], name)
+		}
+	}
+	return files
+}
+
+// above is the nearest kustomization file at or above a folder that Flux reads; else the nearest one at all.
+func (k kustomizeFiles) above(folder string) string {
+	nearest := ""
+	for {
+		if file, ok := k.reached[folder]; ok {
+			return file
+		}
+		nearest = cmp.Or(nearest, k.all[folder])
+		if folder == "." || folder == "/" {
+			return nearest
+		}
+		folder = path.Dir(folder)
+	}
+}
+
+// clusterFolders tell below which cluster's folder a file lies.
+type clusterFolders struct {
+	entries map[string]string // cluster by the folder that its Flux starts from
+	names   map[string]bool
+}
+
+func (f *Fleet) clusterFolders() clusterFolders {
+	folders := clusterFolders{map[string]string{}, map[string]bool{}}
+	for _, name := range sorted(f.Clusters) {
+		folders.names[name] = true
+		folders.entries[path.Clean(f.Clusters[name].Entry)] = name
+	}
+	delete(folders.entries, ".") // an entry point at the root says nothing
+	return folders
+}
+
+func (c clusterFolders) of(file string) string {
+	for folder := path.Dir(file); folder != "." && folder != "/"; folder = path.Dir(folder) {
+		if cluster, ok := c.entries[folder]; ok {
+			return cluster
+		}
+	}
+	parts := strings.Split(path.Dir(file), "/")
+	if i := slices.IndexFunc(parts, func(part string) bool { return c.names[part] }); i >= 0 {
+		return parts[i]
+	}
+	return ""
+}

@@ -1,0 +1,96 @@
+package loader
+
+import (
+	"bytes"
+	"path"
+	"strings"
+	"sync"
+
+	"github.com/fluxcd/pkg/sourceignore"
+	"github.com/fluxcd/pkg/sourceignore/gitignore"
+)
+
+// artifact is what a source of this repository holds: the tree without what source-controller leaves out when it packs
+// the artifact. Symbolic links are left out, and what .sourceignore files and the source's spec.ignore say, or the
+// default excludes where neither says anything.
+//
+// Source: fluxcd/source-controller v1.9.1 internal/controller/gitrepository_controller.go, fluxcd/pkg
+// artifact/storage/archive.go and sourceignore: each file is matched alone, so "!/clusters/common" brings a folder
+// back that "/*" excluded, which Git would not.
+type artifact struct {
+	tree    *tree
+	matcher gitignore.Matcher
+
+	mu   sync.Mutex
+	dirs map[string]bool // whether a folder holds any file
+}
+
+func newArtifact(t *tree, ignore string) *artifact {
+	var patterns []gitignore.Pattern
+	for _, p := range t.paths {
+		if path.Base(p) != sourceignore.IgnoreFile || t.files[p].symlink {
+			continue
+		}
+		if data, err := t.read(p, maxText); err == nil {
+			patterns = append(patterns, sourceignore.ReadPatterns(bytes.NewReader(data), domain(path.Dir(p)))...)
+		}
+	}
+	patterns = append(patterns, sourceignore.ReadPatterns(strings.NewReader(ignore), nil)...)
+	a := &artifact{tree: t, dirs: map[string]bool{}}
+	if len(patterns) == 0 {
+		a.matcher = sourceignore.NewDefaultMatcher(nil, nil)
+	} else {
+		a.matcher = sourceignore.NewMatcher(append(sourceignore.VCSPatterns(nil), patterns...))
+	}
+	return a
+}
+
+func domain(dir string) []string {
+	if dir == "." {
+		return nil
+	}
+	return strings.Split(dir, "/")
+}
+
+// file is the regular file at p; nil where the artifact has none.
+func (a *artifact) file(p string) *file {
+	f := a.tree.files[p]
+	if f == nil || f.symlink || a.matcher.Match(strings.Split(p, "/"), false) {
+		return nil
+	}
+	return f
+}
+
+// isDir tells whether the artifact has the folder p: an archive has only folders that hold a file.
+func (a *artifact) isDir(p string) bool {
+	if !a.tree.isDir(p) {
+		return false
+	}
+	a.mu.Lock()
+	known, ok := a.dirs[p]
+	a.mu.Unlock()
+	if ok {
+		return known
+	}
+	found := false
+	for _, child := range a.tree.dirs[p] {
+		if a.file(child) != nil || a.isDir(child) {
+			found = true
+			break
+		}
+	}
+	a.mu.Lock()
+	a.dirs[p] = found
+	a.mu.Unlock()
+	return found
+}
+
+// kustomizeFile is the kustomization file in a folder, as kustomize recognises it; nil where there is none.
+func (a *artifact) kustomizeFile(dir string) *file {
+	for _, name := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization"} {
+		if f := a.file(path.Join(dir, name)); f != nil {
+			return f
+		}
+	}
+	return nil
+}

@@ -1,0 +1,328 @@
+package loader
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/util/json"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/api/resource"
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/openapi"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+)
+
+// builder builds paths, each distinct build once for all clusters.
+type builder struct {
+	tree *tree
+	mu   sync.Mutex
+	done map[string]*pending
+	// schema: kustomize keeps its OpenAPI schema in a global. Builds that change it run alone.
+	schema sync.RWMutex
+}
+
+type pending struct {
+	once   sync.Once
+	result *build
+}
+
+func newBuilder(t *tree) *builder { return &builder{tree: t, done: map[string]*pending{}} }
+
+// build is what kustomize makes of a path: the objects before substitution, and what is to be said of it.
+type build struct {
+	objects    []built
+	files      []string
+	encrypted  []fleet.Origin
+	problems   []fleet.BuildProblem
+	incomplete []fleet.Incomplete
+	failed     bool
+	// partial: kustomize could not build even what was left, and the objects are the resource files' own, without
+	// patches.
+	partial bool
+}
+
+// state tells whether Flux's build of the path works.
+func (b *build) state() fleet.State {
+	switch {
+	case b.failed:
+		return fleet.Missing
+	case b.partial:
+		return fleet.Unknown
+	}
+	return fleet.Found
+}
+
+// built is one object of a build.
+type built struct {
+	object map[string]any
+	origin fleet.Origin
+	// variables: the object's text holds something that substitution may replace.
+	variables bool
+}
+
+// build builds the folder with what the Flux Kustomization's spec adds. Safe for concurrent use.
+func (b *builder) build(a *artifact, dir string, spec overlaySpec) *build {
+	key := fmt.Sprintf("%p %s %s", a, dir, spec.key())
+	b.mu.Lock()
+	p := b.done[key]
+	if p == nil {
+		p = &pending{}
+		b.done[key] = p
+	}
+	b.mu.Unlock()
+	p.once.Do(func() { p.result = b.run(a, dir, spec) })
+	return p.result
+}
+
+// maxRetries bounds how many objects that are there twice are taken out of one build.
+const maxRetries = 100
+
+func (b *builder) run(a *artifact, dir string, spec overlaySpec) *build {
+	p := newPlan(a)
+	p.root(dir, spec)
+	m, err := b.kustomize(p, dir)
+	for range maxRetries {
+		if err == nil || !p.dropDuplicate(err) {
+			break
+		}
+		m, err = b.kustomize(p, dir)
+	}
+	out := &build{}
+	if err != nil {
+		out.objects, out.partial = p.rawObjects(), true
+		if len(p.incomplete) == 0 { // else a patch may be for something that only a network could bring
+			p.problem("build", p.blame(err, dir), "kustomize cannot build the path: %s", p.explain(err))
+		}
+	} else {
+		out.objects = p.objects(m, dir)
+	}
+	out.files = slices.Sorted(maps.Keys(p.reached))
+	out.encrypted = p.encrypted
+	out.problems, out.incomplete, out.failed = p.problems, p.incomplete, p.failed
+	return out
+}
+
+// kustomize runs the library as kustomize-controller does: builtin plugins only, files from anywhere in the artifact.
+//
+// Source: fluxcd/pkg kustomize/kustomize_generator.go Build.
+func (b *builder) kustomize(p *plan, dir string) (m resmap.ResMap, err error) {
+	defer func() {
+		if r := recover(); r != nil { // invalid objects make the library panic
+			m, err = nil, fmt.Errorf("kustomize gave up: %v", r)
+		}
+	}()
+	openapi.Schema()
+	if p.changesSchema() {
+		b.schema.Lock()
+		defer b.schema.Unlock()
+		defer func() { openapi.ResetOpenAPI(); openapi.Schema() }()
+	} else {
+		b.schema.RLock()
+		defer b.schema.RUnlock()
+	}
+	k := krusty.MakeKustomizer(&krusty.Options{LoadRestrictions: types.LoadRestrictionsNone, PluginConfig: types.DisabledPluginConfig()})
+	return k.Run(treeFS{artifact: p.artifact, texts: p.texts}, path.Join("/", dir))
+}
+
+func (p *plan) changesSchema() bool {
+	for name, text := range p.texts {
+		if isKustomizeName(name) && schemaFields.Match(text) {
+			return true
+		}
+	}
+	return false
+}
+
+var schemaFields = regexp.MustCompile(`(?m)^(?:openapi|crds):`)
+
+// objects are the build's objects with their origins; the stamps are taken off.
+func (p *plan) objects(m resmap.ResMap, dir string) []built {
+	var all []built
+	for _, r := range m.Resources() {
+		object, text, err := decodeResource(r)
+		if err != nil {
+			p.failed = true
+			if o, ok := p.originOf(r.GetAnnotations()[originAnnotation]); ok && p.hasDuplicateKey(o) {
+				// the file's own problem says so; kyaml refuses to write such an object, and Flux fails
+				all = append(all, built{object: objects(p.artifact.tree.files[o.File].data)[o.Document], origin: o, variables: true})
+				continue
+			}
+			p.problem("build", place{file: p.kustomizeName(dir)}, "the object %s cannot be written as JSON", r.CurId())
+			continue
+		}
+		origin := fleet.Origin{File: p.kustomizeName(dir)}
+		if o, ok := p.originOf(takeStamp(object)); ok {
+			origin = o
+		} else if o, ok := p.originByName(object); ok {
+			origin = o
+		}
+		all = append(all, built{object: object, origin: origin, variables: bytes.IndexByte(text, '$') >= 0})
+	}
+	return all
+}
+
+func decodeResource(r *resource.Resource) (object map[string]any, text []byte, err error) {
+	if text, err = r.MarshalJSON(); err != nil {
+		return nil, nil, err
+	}
+	return object, text, json.Unmarshal(text, &object)
+}
+
+func (p *plan) originOf(stamp string) (fleet.Origin, bool) {
+	number, err := strconv.Atoi(stamp)
+	if err != nil || number < 0 || number >= len(p.origins) {
+		return fleet.Origin{}, false
+	}
+	return p.origins[number], true
+}
+
+func (p *plan) hasDuplicateKey(o fleet.Origin) bool {
+	f := p.artifact.tree.files[o.File]
+	return f != nil && slices.ContainsFunc(f.problems, func(p fleet.Problem) bool { return p.Kind == "duplicate-key" })
+}
+
+// takeStamp removes the annotation, and the mapping that it alone was in.
+func takeStamp(object map[string]any) string {
+	meta, _ := object["metadata"].(map[string]any)
+	annotations, _ := meta["annotations"].(map[string]any)
+	value := str(annotations, originAnnotation)
+	delete(annotations, originAnnotation)
+	if annotations != nil && len(annotations) == 0 {
+		delete(meta, "annotations")
+	}
+	return value
+}
+
+// originByName finds the origin of an object whose annotations a patch has replaced.
+func (p *plan) originByName(object map[string]any) (fleet.Origin, bool) {
+	meta, _ := object["metadata"].(map[string]any)
+	for _, name := range p.resources {
+		for _, d := range p.artifact.tree.files[name].docs {
+			if d.Kind == object["kind"] && d.APIVersion == object["apiVersion"] && d.Name == meta["name"] {
+				return fleet.Origin{File: name, Document: d.Index}, true
+			}
+		}
+	}
+	return fleet.Origin{}, false
+}
+
+// rawObjects are the resource files' objects as they lie there.
+func (p *plan) rawObjects() []built {
+	var all []built
+	for _, name := range p.resources {
+		f := p.artifact.tree.files[name]
+		for index, object := range sortedObjects(f.data) {
+			if p.dropped[name][index] || str(object, "kind") == "" {
+				continue
+			}
+			all = append(all, built{object: object, origin: fleet.Origin{File: name, Document: index}, variables: true})
+		}
+	}
+	return all
+}
+
+func sortedObjects(data []byte) func(func(int, map[string]any) bool) {
+	all := objects(data)
+	return func(yield func(int, map[string]any) bool) {
+		for _, i := range slices.Sorted(maps.Keys(all)) {
+			if !yield(i, all[i]) {
+				return
+			}
+		}
+	}
+}
+
+func (p *plan) kustomizeName(dir string) string {
+	if kf := p.artifact.kustomizeFile(dir); kf != nil {
+		return kf.path
+	}
+	return path.Join(dir, "kustomization.yaml")
+}
+
+// duplicateID is kustomize's word for an object that is there twice: Kind.version.group/name.namespace, in the form of
+// kyaml's resid.ResId.String.
+var duplicateID = regexp.MustCompile(`may not add resource with an already registered id: (\S+)`)
+
+// dropDuplicate takes the later one of two objects with the same ID out of the build.
+func (p *plan) dropDuplicate(err error) bool {
+	m := duplicateID.FindStringSubmatch(err.Error())
+	if m == nil {
+		return false
+	}
+	kind, name, _ := strings.Cut(m[1], "/")
+	at := strings.LastIndex(name, ".")
+	if at < 0 {
+		return false
+	}
+	name = name[:at]
+	var same []fleet.Origin
+	for _, file := range p.resources {
+		for _, d := range p.artifact.tree.files[file].docs {
+			if d.Name == name && kind == resID(d) && !p.dropped[file][d.Index] {
+				same = append(same, fleet.Origin{File: file, Document: d.Index})
+			}
+		}
+	}
+	if len(same) < 2 {
+		return false
+	}
+	first, last := same[0], same[len(same)-1]
+	p.failed = true
+	p.problems = append(p.problems, fleet.BuildProblem{Kind: "duplicate", Origin: last, At: []any{"metadata", "name"},
+		Message: fmt.Sprintf("the %s %q is in this build already, from %s", strings.SplitN(kind, ".", 2)[0], name, first.File)})
+	p.drop(last.File, last.Document)
+	return p.stampFile(p.artifact.tree.files[last.File])
+}
+
+func resID(d document) string {
+	group, version, ok := strings.Cut(d.APIVersion, "/")
+	if !ok {
+		group, version = "[noGrp]", d.APIVersion
+	}
+	return d.Kind + "." + version + "." + group
+}
+
+// blame finds the kustomization file that an error of kustomize speaks of: the deepest path in it.
+func (p *plan) blame(err error, dir string) place {
+	where := p.kustomizeName(dir)
+	if p.artifact.file(where) == nil {
+		where = dir
+	}
+	for _, m := range quotedPath.FindAllStringSubmatch(err.Error(), -1) {
+		name := inTree(m[1])
+		if p.artifact.isDir(name) {
+			name = p.kustomizeName(name)
+		}
+		if p.artifact.file(name) != nil && len(name) > len(where) {
+			where = name
+		}
+	}
+	return place{file: where}
+}
+
+var (
+	quotedPath = regexp.MustCompile(`'(/[^']+)'`)
+	quotedText = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.){40,}\"|`[^`]{40,}`")
+	patchText  = regexp.MustCompile(`(?s)\[patch: ".*`)
+)
+
+// explain is kustomize's error without what it quotes of patches and objects: those may hold secret values.
+func (p *plan) explain(err error) string {
+	text := err.Error()
+	if at := strings.LastIndex(text, "accumulating resources: "); at >= 0 {
+		text = text[at+len("accumulating resources: "):]
+	}
+	text = patchText.ReplaceAllString(text, "a patch")
+	text = quotedText.ReplaceAllString(text, `"…"`)
+	text = strings.ReplaceAll(text, "'/", "'")
+	return firstLine(fmt.Errorf("%s", text))
+}

@@ -1,0 +1,296 @@
+package loader
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/json"
+	sigsyaml "sigs.k8s.io/yaml"
+	yaml "sigs.k8s.io/yaml/goyaml.v3"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
+)
+
+// document is one YAML document of a file that holds something. Its nodes are not kept: a tree of 100,000 files would
+// need gigabytes for them. They are parsed again for the few documents that a finding points at.
+type document struct {
+	fleet.Document
+	exceptions []fleet.Exception
+	stamp      stamp
+}
+
+// parseDocuments reads the documents of a file, up to the first one that does not parse.
+func parseDocuments(name string, data []byte) ([]document, []fleet.Problem) {
+	var docs []document
+	var problems []fleet.Problem
+	err := eachNode(data, func(index int, root *yaml.Node) {
+		if tooManyAliases(root) {
+			problems = append(problems, fleet.Problem{Kind: "alias-bomb", Line: root.Line, Column: root.Column,
+				Message: "the document's aliases expand to more than a million nodes"})
+			return
+		}
+		problems = append(problems, duplicateKeys(root)...)
+		docs = append(docs, describe(name, index, root))
+	})
+	if err != nil {
+		problems = append(problems, syntaxProblem(data, err))
+	}
+	return docs, problems
+}
+
+// eachNode calls do for the root node of each document that is not empty, with the number of the document. It returns
+// the parser's error; the documents before it have been seen.
+func eachNode(data []byte, do func(int, *yaml.Node)) (err error) {
+	defer func() {
+		if r := recover(); r != nil { // the parser recovers its own panics only
+			err = fmt.Errorf("yaml: the parser gave up: %v", r)
+		}
+	}()
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	for index := 0; ; index++ {
+		var doc yaml.Node
+		if err := dec.Decode(&doc); err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+		if len(doc.Content) == 0 || doc.Content[0].Tag == "!!null" {
+			continue
+		}
+		do(index, doc.Content[0])
+	}
+}
+
+func describe(name string, index int, root *yaml.Node) document {
+	d := document{Document: fleet.Document{
+		Index:      index,
+		APIVersion: text(root, "apiVersion"),
+		Kind:       text(root, "kind"),
+		Namespace:  text(root, "metadata", "namespace"),
+		Name:       text(root, "metadata", "name"),
+		Encryption: secret.Encryption(root),
+		Values:     secret.Values(root, isKustomizeName(name)),
+	}}
+	if d.Values == nil {
+		d.Values = []fleet.Value{}
+	}
+	if strings.HasSuffix(name, ".example") || strings.Contains(name, ".example.") {
+		d.Values = []fleet.Value{} // an example shows what the real file looks like
+	}
+	d.stamp = findStamp(root)
+	d.exceptions = annotationExceptions(index, root)
+	return d
+}
+
+// maxExpanded bounds a document's size with all aliases expanded, in nodes.
+const maxExpanded = 1_000_000
+
+func tooManyAliases(root *yaml.Node) bool {
+	if !hasAlias(root) {
+		return false
+	}
+	sizes := map[*yaml.Node]int{}
+	var size func(*yaml.Node) int
+	size = func(n *yaml.Node) int {
+		if n.Kind == yaml.AliasNode {
+			if s, ok := sizes[n.Alias]; ok {
+				return s
+			}
+			return size(n.Alias)
+		}
+		sizes[n] = maxExpanded // an anchor that contains its own alias has no end
+		s := 1
+		for _, c := range n.Content {
+			s = min(s+size(c), maxExpanded)
+		}
+		sizes[n] = s
+		return s
+	}
+	return size(root) >= maxExpanded
+}
+
+func hasAlias(n *yaml.Node) bool {
+	return n.Kind == yaml.AliasNode || slices.ContainsFunc(n.Content, hasAlias)
+}
+
+// duplicateKeys finds keys that occur twice in a mapping. kustomize builds with such an object but cannot write it
+// (api v0.21.1, resource.Resource.MarshalJSON), so Flux fails; other parsers take one of the two, not all the same.
+func duplicateKeys(n *yaml.Node) []fleet.Problem {
+	var problems []fleet.Problem
+	if n.Kind == yaml.MappingNode {
+		var seen map[string]bool
+		if len(n.Content) > 2 {
+			seen = make(map[string]bool, len(n.Content)/2)
+		}
+		for i := 0; i+1 < len(n.Content) && seen != nil; i += 2 {
+			key := n.Content[i]
+			if key.Kind != yaml.ScalarNode || key.Tag == "!!merge" {
+				continue
+			}
+			if seen[key.Value] {
+				problems = append(problems, fleet.Problem{Kind: "duplicate-key", Line: key.Line, Column: key.Column,
+					Message: fmt.Sprintf("the key %q occurs twice in this mapping", key.Value)})
+			}
+			seen[key.Value] = true
+		}
+	}
+	for _, c := range n.Content {
+		problems = append(problems, duplicateKeys(c)...)
+	}
+	return problems
+}
+
+var (
+	yamlErrorLine = regexp.MustCompile(`^yaml: line (\d+): `)
+	unknownAnchor = regexp.MustCompile(`unknown anchor '([^']+)' referenced`)
+)
+
+// syntaxProblem finds the line of a syntax error. The parser's own message names the line where the broken construct
+// begins, so the line is looked for: the first that the file parses without and never with.
+func syntaxProblem(data []byte, err error) fleet.Problem {
+	p := fleet.Problem{Kind: "syntax", Message: strings.TrimPrefix(err.Error(), "yaml: "), Line: 1, Column: 1}
+	if m := yamlErrorLine.FindStringSubmatch(err.Error()); m != nil {
+		p.Message = strings.TrimPrefix(err.Error(), m[0])
+		p.Line, _ = strconv.Atoi(m[1])
+	}
+	lines := bytes.SplitAfter(data, []byte("\n"))
+	if m := unknownAnchor.FindStringSubmatch(err.Error()); m != nil {
+		for i, line := range lines {
+			if at := bytes.Index(line, []byte("*"+m[1])); at >= 0 {
+				p.Line, p.Column = i+1, at+1
+				p.Message = fmt.Sprintf("the alias *%s has no anchor in this document", m[1])
+			}
+		}
+		return p
+	}
+	if len(data) < 1<<20 {
+		p.Line = brokenLine(lines, p.Line)
+	}
+	if p.Line <= len(lines) {
+		line := lines[p.Line-1]
+		p.Column = 1 + len(line) - len(bytes.TrimLeft(line, " \t"))
+	}
+	return p
+}
+
+// brokenLine looks at most 100 lines past the one that the parser named.
+func brokenLine(lines [][]byte, named int) int {
+	last := named
+	first := max(1, named-3)
+	for n := first; n <= min(len(lines), named+100); n++ {
+		if eachNode(bytes.Join(lines[:n], nil), func(int, *yaml.Node) {}) == nil {
+			last = n + 1
+		}
+	}
+	return min(last, len(lines))
+}
+
+// objects decodes the documents of a file as Flux does, by number. A document that is no mapping is left out.
+func objects(data []byte) map[int]map[string]any {
+	all := map[int]map[string]any{}
+	_ = eachNode(data, func(index int, root *yaml.Node) {
+		if root.Kind != yaml.MappingNode || tooManyAliases(root) {
+			return
+		}
+		if m, err := decodeNode(root); err == nil {
+			all[index] = m
+		}
+	})
+	return all
+}
+
+// decodeNode gives a node the meaning that Kubernetes gives it: YAML to JSON by sigs.k8s.io/yaml, whole numbers int64.
+func decodeNode(root *yaml.Node) (map[string]any, error) {
+	text, err := yaml.Marshal(root)
+	if err != nil {
+		return nil, err
+	}
+	data, err := sigsyaml.YAMLToJSON(text)
+	if err != nil {
+		return nil, err
+	}
+	var m map[string]any
+	return m, json.Unmarshal(data, &m)
+}
+
+// lookup follows keys through mappings and aliases; nil where there is nothing.
+func lookup(n *yaml.Node, keys ...string) *yaml.Node {
+	for _, key := range keys {
+		n = resolve(n)
+		if n == nil || n.Kind != yaml.MappingNode {
+			return nil
+		}
+		var next *yaml.Node
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == key {
+				next = n.Content[i+1]
+			}
+		}
+		n = next
+	}
+	return resolve(n)
+}
+
+func resolve(n *yaml.Node) *yaml.Node {
+	for n != nil && n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	return n
+}
+
+// text is the string at keys, or nothing.
+func text(n *yaml.Node, keys ...string) string {
+	if n = lookup(n, keys...); n != nil && n.Kind == yaml.ScalarNode {
+		return n.Value
+	}
+	return ""
+}
+
+// IgnoreAnnotation excepts an object from rules: lines of "rule-id: reason".
+const IgnoreAnnotation = "rollcall.dev/ignore"
+
+func annotationExceptions(index int, root *yaml.Node) []fleet.Exception {
+	n := lookup(root, "metadata", "annotations", IgnoreAnnotation)
+	if n == nil || n.Kind != yaml.ScalarNode {
+		return nil
+	}
+	var all []fleet.Exception
+	for line := range strings.Lines(n.Value) {
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		rule, reason, _ := strings.Cut(line, ":")
+		all = append(all, fleet.Exception{Rule: strings.TrimSpace(rule), Reason: strings.TrimSpace(reason),
+			Document: index, Line: n.Line, Column: n.Column})
+	}
+	return all
+}
+
+var ignoreComment = regexp.MustCompile(`(?m)(?:^|[ \t])(#[ \t]*rollcall:ignore(?:[ \t]+(\S+))?(?:[ \t]+--[ \t]*([^\r\n]*))?[^\r\n]*)`)
+
+func commentExceptions(data []byte) []fleet.Exception {
+	if !bytes.Contains(data, []byte("rollcall:ignore")) {
+		return nil
+	}
+	var all []fleet.Exception
+	for _, m := range ignoreComment.FindAllSubmatchIndex(data, -1) {
+		group := func(i int) string {
+			if m[2*i] < 0 {
+				return ""
+			}
+			return strings.TrimSpace(string(data[m[2*i]:m[2*i+1]]))
+		}
+		before := data[:m[2]]
+		all = append(all, fleet.Exception{Rule: group(2), Reason: group(3), Document: -1,
+			Line: 1 + bytes.Count(before, []byte("\n")), Column: 1 + len(before) - (bytes.LastIndexByte(before, '\n') + 1)})
+	}
+	return all
+}

@@ -1,0 +1,352 @@
+package loader
+
+import (
+	"bytes"
+	"cmp"
+	"path"
+	"slices"
+	"strings"
+
+	yaml "sigs.k8s.io/yaml/goyaml.v3"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+)
+
+// entry is where one cluster's Flux starts.
+type entry struct {
+	cluster string
+	dir     string
+	// root is the Flux Kustomization of the folder, where it is in Git; else the folder was named at bootstrap.
+	root   map[string]any
+	origin fleet.Origin
+	source sourceKey
+	// flat: no entry point was found, and the folder's manifests count as applied.
+	flat bool
+}
+
+// sourceKey names a Flux source. The namespace is empty where a parent sets it.
+type sourceKey struct{ kind, namespace, name string }
+
+func (s sourceKey) is(o sourceKey) bool {
+	return s.kind == o.kind && s.name == o.name && (s.namespace == o.namespace || s.namespace == "" || o.namespace == "")
+}
+
+// fluxDoc is a Flux Kustomization as it lies in a file.
+type fluxDoc struct {
+	file  string
+	index int
+	// dir is its path; whole tells that there are no variables in it.
+	dir    string
+	whole  bool
+	source sourceKey
+}
+
+// holds tells whether the path holds the file, a variable in it taken for any one folder.
+func (d fluxDoc) holds(file string) bool {
+	if d.dir == "." {
+		return true
+	}
+	if d.whole {
+		return strings.HasPrefix(file, d.dir+"/")
+	}
+	want, have := strings.Split(d.dir, "/"), strings.Split(file, "/")
+	return len(have) > len(want) && slices.EqualFunc(want, have[:len(want)], func(w, h string) bool {
+		return w == h || strings.Contains(w, "$")
+	})
+}
+
+// literal is the path up to its first variable.
+func (d fluxDoc) literal() string {
+	if before, _, found := strings.Cut(d.dir, "$"); found {
+		return path.Dir(before + "x")
+	}
+	return d.dir
+}
+
+// findEntries finds the entry points. A Flux Kustomization that the path of no other one holds is where a Flux starts,
+// if anything shows that Flux was told so:
+//
+//   - its own path holds it (flux bootstrap's gotk-sync.yaml; a "cluster" Kustomization), or
+//   - a FluxInstance, or the values of the flux-instance chart, name its folder, or
+//   - its source is declared beside it.
+//
+// Where nothing in the tree shows any of these, every such Kustomization whose path exists is one. Others are files that
+// nothing applies: an archive, a ks.yaml that is listed nowhere.
+func findEntries(t *tree) []entry {
+	docs, syncs := fluxDocs(t)
+	docs = slices.DeleteFunc(docs, func(d fluxDoc) bool { return t.lists.patches[d.file] })
+	claimed := newClaims(docs)
+	var sure, likely []entry
+	for _, d := range docs {
+		root := d.whole && d.holds(d.file) && (d.dir != "." || d.source.kind == "GitRepository")
+		if claimed.byOther(d, root) || hidden(d.file) {
+			continue
+		}
+		switch top := t.lists.top(d.file); {
+		case root:
+			sure = append(sure, entry{dir: d.dir, root: objects(t.files[d.file].data)[d.index], origin: fleet.Origin{File: d.file, Document: d.index}, source: d.source})
+		case sourceBeside(t, d, top):
+			sure = append(sure, entry{dir: top, origin: fleet.Origin{File: d.file, Document: d.index}, source: d.source})
+		case t.isDir(d.literal()) && d.dir != "." || d.source.kind == "ExternalArtifact":
+			likely = append(likely, entry{dir: top, origin: fleet.Origin{File: d.file, Document: d.index}, source: d.source})
+		}
+	}
+	for _, s := range syncs {
+		if t.isDir(s.dir) && !hidden(s.origin.File) && !slices.ContainsFunc(sure, func(e entry) bool { return e.dir == s.dir }) {
+			sure = append(sure, s)
+		}
+	}
+	if len(sure) == 0 {
+		sure = likely
+	} else {
+		for _, e := range likely {
+			if slices.ContainsFunc(sure, func(s entry) bool { return s.dir != e.dir && shape(s.dir) == shape(e.dir) }) {
+				sure = append(sure, e)
+			}
+		}
+	}
+	return nameEntries(t, sure)
+}
+
+// nameEntries joins the entries of one folder and names the clusters; without any entry, the folders below clusters/ are
+// taken as they lie.
+func nameEntries(t *tree, found []entry) []entry {
+	var all []entry
+	for _, e := range found {
+		if !slices.ContainsFunc(all, func(o entry) bool { return o.dir == e.dir }) {
+			all = append(all, e)
+		}
+	}
+	names := map[string]int{}
+	for i := range all {
+		all[i].cluster = clusterName(all[i].dir)
+		names[all[i].cluster]++
+	}
+	for i := range all {
+		if names[all[i].cluster] > 1 {
+			all[i].cluster = strings.TrimPrefix(all[i].dir, "clusters/")
+		}
+	}
+	if len(all) > 0 {
+		return all
+	}
+	if !t.isDir("clusters") {
+		return []entry{{cluster: "default", dir: ".", flat: true}}
+	}
+	for _, dir := range t.dirs["clusters"] {
+		if t.isDir(dir) {
+			all = append(all, entry{cluster: path.Base(dir), dir: dir, flat: true})
+		}
+	}
+	return all
+}
+
+// clusterName is the folder below the last clusters/ in an entry folder's path, else the last part that is not a usual
+// name for the inside of a cluster's folder.
+func clusterName(dir string) string {
+	parts := strings.Split(dir, "/")
+	for i := len(parts) - 2; i >= 0; i-- {
+		if parts[i] == "clusters" {
+			return parts[i+1]
+		}
+	}
+	for i := len(parts) - 1; i >= 0; i-- {
+		switch parts[i] {
+		case "flux", "flux-system", "config", "cluster", "clusters", "base", "apps", "bootstrap", "gitops", ".":
+		default:
+			return parts[i]
+		}
+	}
+	return "default"
+}
+
+// shape is an entry folder's path without the cluster's name.
+func shape(dir string) string {
+	return strings.Replace("/"+dir+"/", "/"+clusterName(dir)+"/", "/*/", 1)
+}
+
+// hidden tells a file that its owner has put aside: a folder called .archive, _archive and the like.
+func hidden(file string) bool {
+	for _, part := range strings.Split(path.Dir(file), "/") {
+		if part != "." && (strings.HasPrefix(part, ".") || strings.HasPrefix(part, "_")) {
+			return true
+		}
+	}
+	return false
+}
+
+// claims are the Flux Kustomizations by the folder that they hold; those whose path has variables by the folder before
+// the first one.
+type claims map[string][]fluxDoc
+
+func newClaims(docs []fluxDoc) claims {
+	c := claims{}
+	for _, d := range docs {
+		if d.dir != "" {
+			c[d.literal()] = append(c[d.literal()], d)
+		}
+	}
+	return c
+}
+
+// byOther tells whether the path of another Kustomization holds the file of d. The path "./" holds everything where the
+// source is this repository, and is as usual for sources elsewhere: it counts with the same source only. Against a
+// Kustomization that holds itself a path with variables does not count: it may well lead elsewhere.
+func (c claims) byOther(d fluxDoc, root bool) bool {
+	for dir := path.Dir(d.file); ; dir = path.Dir(dir) {
+		for _, o := range c[dir] {
+			counts := o.dir != "." || o.source.kind == "GitRepository" && (o.source.is(d.source) || d.source.name == "")
+			if counts && (o.whole || !root) && o.holds(d.file) && (o.file != d.file || o.index != d.index && o.dir != d.dir) {
+				return true
+			}
+		}
+		if dir == "." {
+			return false
+		}
+	}
+}
+
+// sourceBeside tells whether the source of a Kustomization is declared in the folder that lists it.
+func sourceBeside(t *tree, d fluxDoc, top string) bool {
+	if d.source.name == "" {
+		return false
+	}
+	f := t.files[d.file]
+	beside := func(doc document) bool {
+		return isFluxSource(doc) && d.source.is(sourceKey{doc.Kind, doc.Namespace, doc.Name})
+	}
+	if slices.ContainsFunc(f.docs, beside) {
+		return true
+	}
+	for _, p := range t.dirs[top] {
+		if f := t.files[p]; f != nil && slices.ContainsFunc(f.docs, beside) {
+			return true
+		}
+	}
+	return false
+}
+
+func isFluxSource(d document) bool {
+	return strings.HasPrefix(d.APIVersion, "source.toolkit.fluxcd.io/") && (d.Kind == "GitRepository" || d.Kind == "OCIRepository" || d.Kind == "Bucket")
+}
+
+func isFluxKustomization(apiVersion, kind string) bool {
+	return kind == "Kustomization" && strings.HasPrefix(apiVersion, "kustomize.toolkit.fluxcd.io/")
+}
+
+// fluxDocs finds the Flux Kustomizations in the tree's files, and the entry folders that the Flux Operator is told.
+func fluxDocs(t *tree) (docs []fluxDoc, syncs []entry) {
+	for _, p := range t.paths {
+		f := t.files[p]
+		if !slices.ContainsFunc(f.docs, func(d document) bool {
+			return isFluxKustomization(d.APIVersion, d.Kind) || isSynced(d) && bytes.Contains(f.data, []byte("sync:"))
+		}) {
+			continue
+		}
+		_ = eachNode(f.data, func(i int, root *yaml.Node) {
+			switch kind := text(root, "kind"); {
+			case isFluxKustomization(text(root, "apiVersion"), kind):
+				if text(root, "spec", "path") != "" || lookup(root, "spec", "sourceRef") != nil { // else it is a patch
+					docs = append(docs, newFluxDoc(p, i, root))
+				}
+			case kind == "FluxInstance":
+				syncs = appendSync(syncs, lookup(root, "spec", "sync"), p, i)
+			case kind == "HelmRelease":
+				syncs = appendSync(syncs, lookup(root, "spec", "values", "instance", "sync"), p, i)
+			}
+		})
+	}
+	return docs, syncs
+}
+
+func isSynced(d document) bool { return d.Kind == "FluxInstance" || d.Kind == "HelmRelease" }
+
+func newFluxDoc(file string, index int, root *yaml.Node) fluxDoc {
+	ref := lookup(root, "spec", "sourceRef")
+	d := fluxDoc{file: file, index: index, dir: inTree(text(root, "spec", "path")),
+		source: sourceKey{text(ref, "kind"), text(ref, "namespace"), text(ref, "name")}}
+	if d.source.namespace == "" {
+		d.source.namespace = text(root, "metadata", "namespace")
+	}
+	d.whole = !strings.Contains(d.dir, "$")
+	if d.source.kind == "ExternalArtifact" { // its paths are the artifact's own
+		d.dir, d.whole = "", false
+	}
+	return d
+}
+
+// appendSync reads the sync part of a FluxInstance.
+//
+// Source: controlplaneio-fluxcd/flux-operator api/v1 fluxinstance_types.go: the source and the Kustomization are called
+// after the namespace where sync.name is empty.
+func appendSync(syncs []entry, sync *yaml.Node, file string, index int) []entry {
+	dir := text(sync, "path")
+	if dir == "" || strings.Contains(dir, "$") {
+		return syncs
+	}
+	source := sourceKey{kind: cmp.Or(text(sync, "kind"), "GitRepository"), name: cmp.Or(text(sync, "name"), "flux-system")}
+	return append(syncs, entry{dir: inTree(dir), origin: fleet.Origin{File: file, Document: index}, source: source})
+}
+
+// str is a string entry of a mapping, or nothing.
+func str(m map[string]any, key string) string {
+	s, _ := m[key].(string)
+	return s
+}
+
+// listGraph knows which kustomization file lists what.
+type listGraph struct {
+	listedIn map[string]string // file or folder → the folder whose kustomization lists it
+	patches  map[string]bool   // files that are patches
+}
+
+func newListGraph(t *tree) listGraph {
+	g := listGraph{listedIn: map[string]string{}, patches: map[string]bool{}}
+	for _, p := range t.paths {
+		f := t.files[p]
+		if f.class != fleet.KustomizeFile || f.broken {
+			continue
+		}
+		var k struct {
+			Resources             []string `yaml:"resources"`
+			Bases                 []string `yaml:"bases"`
+			Components            []string `yaml:"components"`
+			PatchesStrategicMerge []string `yaml:"patchesStrategicMerge"`
+			Patches               []struct {
+				Path string `yaml:"path"`
+			} `yaml:"patches"`
+		}
+		if yaml.Unmarshal(f.data, &k) != nil {
+			continue
+		}
+		dir := path.Dir(p)
+		for _, entry := range slices.Concat(k.Resources, k.Bases, k.Components) {
+			g.listedIn[path.Join(dir, entry)] = dir
+		}
+		for _, entry := range k.PatchesStrategicMerge {
+			g.patches[path.Join(dir, entry)] = true
+		}
+		for _, patch := range k.Patches {
+			if patch.Path != "" {
+				g.patches[path.Join(dir, patch.Path)] = true
+			}
+		}
+	}
+	return g
+}
+
+// top is the folder at the end of the chain of kustomization files that list the file.
+func (g listGraph) top(file string) string {
+	at := file
+	for range 100 { // a cycle ends too
+		dir, ok := g.listedIn[at]
+		if !ok {
+			break
+		}
+		at = dir
+	}
+	if at == file {
+		return path.Dir(file)
+	}
+	return at
+}

@@ -1,0 +1,169 @@
+package loader
+
+import (
+	"bytes"
+	"io"
+	"io/fs"
+	"strings"
+	"unicode/utf8"
+
+	yaml "sigs.k8s.io/yaml/goyaml.v3"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+)
+
+// Locate fills in the range of every place in the findings, their related places included, that has none yet: the
+// deepest part of the field that the document has. A place in a file that is no YAML, or that is not there, keeps none:
+// the file as a whole. The files are read and parsed again, each once: keeping the nodes of a whole tree for the few
+// that a finding points at would cost gigabytes.
+func Locate(fsys fs.FS, findings []fleet.Finding) {
+	l := locator{fsys: fsys, files: map[string]*located{}}
+	for i := range findings {
+		f := &findings[i]
+		l.fill(&f.Place, f.Field)
+		for j := range f.Related {
+			l.fill(&f.Related[j].Place, f.Related[j].Field)
+		}
+	}
+}
+
+type locator struct {
+	fsys  fs.FS
+	files map[string]*located
+}
+
+// located is a file, parsed for its positions.
+type located struct {
+	lines [][]byte
+	roots map[int]*yaml.Node
+}
+
+func (l *locator) fill(p *fleet.Place, field []any) {
+	if p.Line != 0 || p.File == "" {
+		if p.Line != 0 && p.EndLine == 0 {
+			p.EndLine, p.EndColumn = p.Line, p.Column
+			if lines := l.file(p.File).lines; p.Line <= len(lines) {
+				p.EndColumn = max(p.Column, 1+utf8.RuneCount(bytes.TrimRight(lines[p.Line-1], " \t\r\n")))
+			}
+		}
+		return
+	}
+	f := l.file(p.File)
+	root := f.roots[p.Document]
+	if root == nil {
+		return
+	}
+	n := deepest(root, append(append([]any{}, p.Field...), field...))
+	if n == root || n == nil {
+		n = lookup(root, "metadata", "name")
+	}
+	if n == nil || n.Kind == yaml.MappingNode {
+		n = root
+		if root.Kind == yaml.MappingNode && len(root.Content) > 0 {
+			n = root.Content[0]
+		}
+	}
+	p.Line, p.Column = n.Line, n.Column
+	p.EndLine, p.EndColumn = n.Line, f.end(n)
+}
+
+func (l *locator) file(name string) *located {
+	if f := l.files[name]; f != nil {
+		return f
+	}
+	f := &located{roots: map[int]*yaml.Node{}}
+	l.files[name] = f
+	file, err := l.fsys.Open(name)
+	if err != nil {
+		return f
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxYAML))
+	if err != nil || !utf8.Valid(data) {
+		return f
+	}
+	f.lines = bytes.SplitAfter(data, []byte("\n"))
+	if isYAMLName(name) {
+		_ = eachNode(data, func(index int, root *yaml.Node) { f.roots[index] = root })
+	}
+	return f
+}
+
+// deepest is the node to point at for a field: the value where it is a scalar, else its key, or the entry of a list;
+// where the field is not there, the key of the deepest part that is. It is the root where nothing of the field is there.
+func deepest(root *yaml.Node, field []any) *yaml.Node {
+	at, show := root, root
+	for _, step := range field {
+		var key, value *yaml.Node
+		switch at = resolve(at); step := step.(type) {
+		case string:
+			key, value = mappingEntry(at, step)
+		case int:
+			key, value = sequenceEntry(at, step)
+		case int64:
+			key, value = sequenceEntry(at, int(step))
+		case float64:
+			key, value = sequenceEntry(at, int(step))
+		}
+		if value == nil {
+			return show
+		}
+		at, show = value, value
+		if value.Kind == yaml.MappingNode || value.Kind == yaml.SequenceNode || value.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 || value.Value == "" && value.Kind == yaml.ScalarNode {
+			show = key
+		}
+	}
+	return show
+}
+
+func mappingEntry(n *yaml.Node, name string) (key, value *yaml.Node) {
+	if n == nil || n.Kind != yaml.MappingNode {
+		return nil, nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == name {
+			return n.Content[i], n.Content[i+1]
+		}
+	}
+	return nil, nil
+}
+
+// sequenceEntry is an item; in place of its key the first key in it, where it is a mapping.
+func sequenceEntry(n *yaml.Node, i int) (key, value *yaml.Node) {
+	if n == nil || n.Kind != yaml.SequenceNode || i < 0 || i >= len(n.Content) {
+		return nil, nil
+	}
+	value = n.Content[i]
+	key = value
+	for key.Kind == yaml.MappingNode || key.Kind == yaml.SequenceNode {
+		if len(key.Content) == 0 {
+			break
+		}
+		key = key.Content[0]
+	}
+	return key, value
+}
+
+// end is the column after the node's text on its first line.
+func (f *located) end(n *yaml.Node) int {
+	if n.Line < 1 || n.Line > len(f.lines) {
+		return n.Column
+	}
+	line := []rune(strings.TrimRight(string(f.lines[n.Line-1]), "\r\n"))
+	if n.Column-1 > len(line) || n.Column < 1 {
+		return n.Column
+	}
+	rest := string(line[n.Column-1:])
+	length := utf8.RuneCountInString(strings.TrimRight(rest, " \t"))
+	switch {
+	case n.Kind == yaml.AliasNode:
+		length = 1 + utf8.RuneCountInString(n.Value)
+	case n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0:
+		if i := strings.IndexByte(rest[min(1, len(rest)):], rest[0]); i >= 0 {
+			length = utf8.RuneCountInString(rest[:i+2])
+		}
+	case n.Kind == yaml.ScalarNode && n.Value != "" && strings.HasPrefix(rest, n.Value):
+		length = utf8.RuneCountInString(n.Value)
+	}
+	return n.Column + length
+}

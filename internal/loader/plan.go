@@ -1,0 +1,467 @@
+package loader
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"sigs.k8s.io/kustomize/api/types"
+	sigsyaml "sigs.k8s.io/yaml"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+)
+
+// plan is one kustomize build, prepared: every kustomization file that takes part, without the entries that would fail
+// it or that only a network could fill, and every resource file with its objects stamped. What was taken out is a
+// problem or makes the build incomplete, so that one broken entry never hides the rest.
+type plan struct {
+	artifact *artifact
+	// texts replace the content of files for this build.
+	texts map[string][]byte
+	// origins are the places that the stamps count.
+	origins []fleet.Origin
+	// reached are the files that take part.
+	reached map[string]bool
+	// resources are the stamped resource files, in the order in which kustomize reads them; dropped are documents of
+	// them that are taken out.
+	resources []string
+	dropped   map[string]map[int]bool
+	visited   map[string]bool
+	// encrypted are the SOPS-encrypted files that secretGenerators read: Flux decrypts those too.
+	encrypted []fleet.Origin
+
+	problems   []fleet.BuildProblem
+	incomplete []fleet.Incomplete
+	// failed: Flux's own build fails, for a problem here or in a file.
+	failed bool
+}
+
+func newPlan(a *artifact) *plan {
+	return &plan{artifact: a, texts: map[string][]byte{}, reached: map[string]bool{}, dropped: map[string]map[int]bool{}, visited: map[string]bool{}}
+}
+
+// place is an entry of a kustomization file.
+type place struct {
+	file string
+	at   []any
+}
+
+func (p *plan) problem(kind string, where place, format string, args ...any) {
+	p.failed = true
+	p.problems = append(p.problems, fleet.BuildProblem{Kind: kind, Message: fmt.Sprintf(format, args...),
+		Origin: fleet.Origin{File: where.file}, At: where.at})
+}
+
+func (p *plan) unknown(where place, format string, args ...any) {
+	p.incomplete = append(p.incomplete, fleet.Incomplete{Why: fmt.Sprintf(format, args...),
+		Origin: fleet.Origin{File: where.file, Field: where.at}})
+}
+
+// root plans the folder that a Flux Kustomization names, with what its spec adds.
+//
+// Source: fluxcd/pkg kustomize/kustomize_generator.go GenerateManifest: the root's own file is decoded leniently and
+// written anew, and one is generated over the whole folder where there is none.
+func (p *plan) root(dir string, spec overlaySpec) {
+	kf := p.artifact.kustomizeFile(dir)
+	var k types.Kustomization
+	name := path.Join(dir, "kustomization.yaml")
+	if kf == nil {
+		k.Resources = p.scan(dir)
+		if len(k.Resources) == 0 {
+			k.Namespace = "_placeholder"
+		}
+	} else {
+		name = kf.path
+		p.reached[name] = true
+		if kf.broken {
+			p.failed = true
+		} else if err := sigsyaml.Unmarshal(kf.data, &k); err != nil {
+			p.problem("build", place{file: name}, "kustomize cannot read the file: %s", firstLine(err))
+		}
+		if len(k.Resources) == 0 {
+			k.BuildMetadata = []string{types.OriginAnnotations}
+		}
+	}
+	k.FixKustomization()
+	spec.apply(&k, func(component string) bool { return p.artifact.isDir(path.Join(dir, component)) })
+	p.visited[dir] = true
+	p.fill(dir, name, &k, []string{dir}, kf == nil)
+}
+
+// scan lists what the generated kustomization file of a folder lists.
+//
+// Source: fluxcd/pkg kustomize/kustomize_generator.go scanManifests: a folder below with a kustomization file is a
+// resource and not descended into; any other *.yaml and *.yml file must hold Kubernetes objects.
+func (p *plan) scan(dir string) []string {
+	var found []string
+	for _, child := range p.artifact.tree.dirs[dir] {
+		rel := "./" + strings.TrimPrefix(strings.TrimPrefix(child, dir), "/")
+		if dir == "." {
+			rel = "./" + child
+		}
+		if p.artifact.tree.isDir(child) {
+			if p.artifact.kustomizeFile(child) != nil {
+				found = append(found, rel)
+				continue
+			}
+			for _, below := range p.scan(child) {
+				found = append(found, rel+strings.TrimPrefix(below, "."))
+			}
+			continue
+		}
+		f := p.artifact.file(child)
+		if f == nil || path.Ext(child) != ".yaml" && path.Ext(child) != ".yml" {
+			continue
+		}
+		p.reached[child] = true
+		if f.broken {
+			p.failed = true
+			continue
+		}
+		if i := slices.IndexFunc(f.docs, func(d document) bool { return !isObject(d) }); i >= 0 {
+			p.failed = true
+			p.problems = append(p.problems, fleet.BuildProblem{Kind: "not-kubernetes", Origin: fleet.Origin{File: child, Document: f.docs[i].Index},
+				Message: "the folder has no kustomization.yaml, so Flux takes every YAML file below it for Kubernetes objects, and this is none"})
+			continue
+		}
+		found = append(found, rel)
+	}
+	return found
+}
+
+// isObject tells whether kustomize takes a document for a Kubernetes object: kind and metadata.name, or a List.
+func isObject(d document) bool {
+	return d.Kind != "" && (d.Name != "" || strings.HasSuffix(d.Kind, "List") || d.stamp.how == stampNode)
+}
+
+// nested plans a folder that another kustomization lists.
+func (p *plan) nested(dir string, component bool, from place, stack []string) bool {
+	for _, above := range stack {
+		if dir == above || dir == "." || strings.HasPrefix(above, dir+"/") {
+			p.problem("cycle", from, "%q leads back to a folder that is being built", dir)
+			return false
+		}
+	}
+	kf := p.artifact.kustomizeFile(dir)
+	if kf == nil {
+		p.problem("missing-resource", from, "the folder %q has no kustomization file", dir)
+		return false
+	}
+	if p.visited[dir] {
+		return true
+	}
+	p.visited[dir] = true
+	p.reached[kf.path] = true
+	if kf.broken {
+		p.failed = true
+		p.texts[kf.path] = placeholderKustomization
+		return true
+	}
+	var k types.Kustomization
+	if err := k.Unmarshal(kf.data); err != nil {
+		p.problem("build", place{file: kf.path}, "kustomize cannot read the file: %s", firstLine(err))
+		if sigsyaml.Unmarshal(kf.data, &k) != nil {
+			p.texts[kf.path] = placeholderKustomization
+			return true
+		}
+	}
+	k.FixKustomization()
+	if err := k.CheckEmpty(); err != nil {
+		p.problem("empty", from, "the kustomization file in %q is empty, which kustomize refuses", dir)
+		p.texts[kf.path] = placeholderKustomization
+		return true
+	}
+	if (k.Kind == types.ComponentKind) != component {
+		if component {
+			p.problem("build", from, "%q is no component, so kustomize refuses it under components; list it under resources", dir)
+		} else {
+			p.problem("build", from, "%q is a component, so kustomize refuses it under resources; list it under components", dir)
+		}
+		return false
+	}
+	p.fill(dir, kf.path, &k, append(slices.Clone(stack), dir), false)
+	return true
+}
+
+// placeholderKustomization stands for a kustomization file that cannot be read.
+var placeholderKustomization = []byte("buildMetadata: [originAnnotations]\n")
+
+// fill checks every entry of a kustomization file, takes out what cannot be built, and sets the file's text.
+func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, generated bool) {
+	keep := func(field string, entries []string, take func(entry string, where place) bool) []string {
+		var kept []string
+		for i, entry := range entries {
+			where := place{file: name, at: []any{field, i}}
+			if generated {
+				where = place{file: path.Join(dir, entry)}
+			}
+			if p.isLocal(entry, where) && take(entry, where) {
+				kept = append(kept, entry)
+			}
+		}
+		return kept
+	}
+	asFile := func(entry string, where place) bool {
+		return strings.Contains(entry, "\n") || p.plainFile(dir, entry, where)
+	}
+	k.Resources = keep("resources", k.Resources, func(entry string, where place) bool {
+		return p.resource(dir, entry, where, stack)
+	})
+	k.Components = keep("components", k.Components, func(entry string, where place) bool {
+		target, ok := p.inside(dir, entry, where)
+		if ok && !p.artifact.isDir(target) {
+			p.problem("missing-resource", where, "the component %q does not exist", entry)
+			return false
+		}
+		return ok && p.nested(target, true, where, stack)
+	})
+	k.Crds = keep("crds", k.Crds, asFile)
+	k.Configurations = keep("configurations", k.Configurations, asFile)
+	k.Generators = keep("generators", k.Generators, asFile)
+	k.Transformers = keep("transformers", k.Transformers, asFile)
+	k.Validators = keep("validators", k.Validators, asFile)
+	p.patches(dir, name, k)
+	for i := range k.Replacements {
+		if r := &k.Replacements[i]; r.Path != "" && !p.plainFile(dir, r.Path, place{name, []any{"replacements", i, "path"}}) {
+			k.Replacements = slices.Delete(k.Replacements, i, i+1)
+			break
+		}
+	}
+	if file := k.OpenAPI["path"]; file != "" && !p.plainFile(dir, file, place{name, []any{"openapi", "path"}}) {
+		k.OpenAPI = nil
+	}
+	if len(k.HelmCharts) > 0 {
+		p.problem("build", place{name, []any{"helmCharts"}}, "helmCharts needs kustomize's --enable-helm, which Flux does not set; use a HelmRelease")
+		k.HelmCharts, k.HelmGlobals = nil, nil
+	}
+	for i := range k.ConfigMapGenerator {
+		p.generator(dir, &k.ConfigMapGenerator[i].GeneratorArgs, name, "configMapGenerator", i)
+	}
+	for i := range k.SecretGenerator {
+		p.generator(dir, &k.SecretGenerator[i].GeneratorArgs, name, "secretGenerator", i)
+	}
+	if k.CheckEmpty() != nil {
+		k.BuildMetadata = []string{types.OriginAnnotations}
+	}
+	text, err := sigsyaml.Marshal(k)
+	if err != nil { // the struct came from YAML
+		p.problem("build", place{file: name}, "kustomize cannot read the file: %s", firstLine(err))
+		text = placeholderKustomization
+	}
+	p.texts[name] = text
+}
+
+// patches checks the patches' files, and puts the two deprecated lists where they do the same without kustomize
+// printing a warning of its own: patchesStrategicMerge run first, patchesJson6902 after the transformers.
+func (p *plan) patches(dir, name string, k *types.Kustomization) {
+	var all []types.Patch
+	for i, sm := range k.PatchesStrategicMerge {
+		where := place{name, []any{"patchesStrategicMerge", i}}
+		if strings.Contains(string(sm), "\n") {
+			all = append(all, types.Patch{Patch: string(sm)})
+		} else if p.plainFile(dir, string(sm), where) {
+			all = append(all, types.Patch{Path: string(sm)})
+		}
+	}
+	k.PatchesStrategicMerge = nil
+	if len(k.CommonLabels) > 0 && len(k.Labels) == 0 { // the same labels under the name that draws no warning
+		k.Labels, k.CommonLabels = []types.Label{{Pairs: k.CommonLabels, IncludeSelectors: true}}, nil
+	}
+	checked := func(field string, patches []types.Patch) (kept []types.Patch) {
+		for i, patch := range patches {
+			if patch.Path == "" || p.plainFile(dir, patch.Path, place{name, []any{field, i, "path"}}) {
+				kept = append(kept, patch)
+			}
+		}
+		return kept
+	}
+	k.Patches = append(all, checked("patches", k.Patches)...)
+	k.PatchesJson6902 = checked("patchesJson6902", k.PatchesJson6902)
+	if k.Namespace == "" && k.NamePrefix == "" && k.NameSuffix == "" && len(k.Labels)+len(k.CommonLabels)+len(k.CommonAnnotations) == 0 {
+		k.Patches = append(k.Patches, k.PatchesJson6902...)
+		k.PatchesJson6902 = nil
+	}
+}
+
+// resource plans one entry of resources: a file or a folder.
+func (p *plan) resource(dir, entry string, where place, stack []string) bool {
+	target, ok := p.inside(dir, entry, where)
+	if !ok {
+		return false
+	}
+	if f := p.artifact.file(target); f != nil {
+		return p.resourceFile(f)
+	}
+	if p.artifact.isDir(target) {
+		return p.nested(target, false, where, stack)
+	}
+	p.missing(entry, target, where)
+	return false
+}
+
+func (p *plan) missing(entry, target string, where place) {
+	switch f := p.artifact.tree.files[target]; {
+	case f != nil && f.symlink:
+		p.problem("missing-resource", where, "%q is a symbolic link, which Flux leaves out of the artifact", entry)
+	case f != nil || p.artifact.tree.isDir(target):
+		p.problem("missing-resource", where, "%q is left out of the artifact by the source's ignore rules", entry)
+	default:
+		p.problem("missing-resource", where, "%q does not exist", entry)
+	}
+}
+
+// resourceFile stamps the objects of a file. Where a document is no object the whole build fails, as kustomize's does.
+func (p *plan) resourceFile(f *file) bool {
+	p.reached[f.path] = true
+	if f.broken {
+		p.failed = true // the file's own problems say why
+		return false
+	}
+	for _, d := range f.docs {
+		if !isObject(d) {
+			p.failed = true
+			p.problems = append(p.problems, fleet.BuildProblem{Kind: "not-kubernetes", Origin: fleet.Origin{File: f.path, Document: d.Index},
+				Message: "the document is no Kubernetes object: kind or metadata.name is missing"})
+			p.drop(f.path, d.Index)
+		}
+	}
+	if !slices.Contains(p.resources, f.path) {
+		p.resources = append(p.resources, f.path)
+	}
+	if p.texts[f.path] != nil {
+		return true
+	}
+	return p.stampFile(f)
+}
+
+func (p *plan) stampFile(f *file) bool {
+	text, err := f.stamped(func(doc int, field []any) (int, bool) {
+		if p.dropped[f.path][doc] {
+			return 0, false
+		}
+		p.origins = append(p.origins, fleet.Origin{File: f.path, Document: doc, Field: field})
+		return len(p.origins) - 1, true
+	})
+	if err != nil {
+		p.problem("build", place{file: f.path}, "the file cannot be written anew: %s", firstLine(err))
+		return false
+	}
+	p.texts[f.path] = text
+	return true
+}
+
+func (p *plan) drop(name string, doc int) {
+	if p.dropped[name] == nil {
+		p.dropped[name] = map[int]bool{}
+	}
+	p.dropped[name][doc] = true
+}
+
+// plainFile checks a file that is no resource and that kustomize parses: a patch, a configuration.
+func (p *plan) plainFile(dir, entry string, where place) bool {
+	if !p.sourceFile(dir, entry, where) {
+		return false
+	}
+	if f := p.artifact.file(path.Join(dir, entry)); f != nil {
+		p.reached[f.path] = true
+	}
+	return true
+}
+
+// sourceFile checks a file that a generator takes as it is.
+func (p *plan) sourceFile(dir, entry string, where place) bool {
+	if !p.isLocal(entry, where) {
+		return false
+	}
+	target, ok := p.inside(dir, entry, where)
+	if ok && p.artifact.file(target) == nil && !p.artifact.isDir(target) {
+		p.missing(entry, target, where)
+		return false
+	}
+	return ok
+}
+
+// generator checks the files of a generator and stamps what it makes.
+func (p *plan) generator(dir string, g *types.GeneratorArgs, name, field string, i int) {
+	keep := func(list string, sources []string, pathOf func(string) string) []string {
+		var kept []string
+		for j, source := range sources {
+			if !p.sourceFile(dir, pathOf(source), place{name, []any{field, i, list, j}}) {
+				continue
+			}
+			kept = append(kept, source)
+			if f := p.artifact.file(path.Join(dir, pathOf(source))); field == "secretGenerator" && f != nil {
+				for _, d := range f.docs {
+					if d.Encryption != nil {
+						p.encrypted = append(p.encrypted, fleet.Origin{File: f.path, Document: d.Index})
+					}
+				}
+			}
+		}
+		return kept
+	}
+	g.FileSources = keep("files", g.FileSources, func(s string) string {
+		if _, file, ok := strings.Cut(s, "="); ok {
+			return file
+		}
+		return s
+	})
+	g.EnvSources = keep("envs", g.EnvSources, func(s string) string { return s })
+	if g.Options == nil {
+		g.Options = &types.GeneratorOptions{}
+	}
+	annotations := map[string]string{originAnnotation: strconv.Itoa(len(p.origins))}
+	for key, value := range g.Options.Annotations {
+		annotations[key] = value
+	}
+	g.Options.Annotations = annotations
+	p.origins = append(p.origins, fleet.Origin{File: name, Field: []any{field, i}})
+}
+
+// isLocal tells whether an entry names something in this repository; else it is unknown.
+//
+// Source: kubernetes-sigs/kustomize api/v0.21.1 internal/git/repospec.go: what it would take for a repository.
+func (p *plan) isLocal(entry string, where place) bool {
+	if strings.Contains(entry, "\n") { // inline YAML
+		return true
+	}
+	remote := strings.Contains(entry, "://") || strings.Contains(entry, "?ref=") || strings.Contains(entry, "?version=") ||
+		strings.HasPrefix(entry, "git@") || strings.HasPrefix(entry, "git::") || strings.HasPrefix(entry, "gh:") ||
+		strings.HasPrefix(entry, "github.com/") || strings.HasPrefix(entry, "github.com:") ||
+		strings.Contains(entry, "_git/") || strings.HasSuffix(entry, ".git") || strings.Contains(entry, ".git/")
+	if remote {
+		p.unknown(where, "%s is remote", withoutCredentials(entry))
+	}
+	return !remote
+}
+
+// withoutCredentials cuts the user's part and the query out of an address.
+func withoutCredentials(address string) string {
+	address, _, _ = strings.Cut(address, "?")
+	if scheme, rest, ok := strings.Cut(address, "://"); ok {
+		host, tail, _ := strings.Cut(rest, "/")
+		return scheme + "://" + host[strings.LastIndex(host, "@")+1:] + "/" + tail
+	}
+	return address
+}
+
+// inside resolves an entry against its folder; a path that leaves the repository is refused, as Flux's file system does.
+func (p *plan) inside(dir, entry string, where place) (string, bool) {
+	target := path.Join(dir, entry)
+	if path.IsAbs(entry) || target == ".." || strings.HasPrefix(target, "../") {
+		p.problem("escape", where, "%q leads out of the repository", entry)
+		return "", false
+	}
+	return target, true
+}
+
+// firstLine is the beginning of an error's text, without what it may quote of the files.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	if len(line) > 200 {
+		line = line[:200] + "…"
+	}
+	return line
+}

@@ -1,0 +1,327 @@
+package loader
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
+)
+
+const (
+	// maxYAML bounds a YAML or JSON file. The largest that public fleets hold, bundles of custom resource definitions,
+	// have 1.4 MB; source-controller's own limit is for the whole artifact.
+	maxYAML = 16 << 20
+	// maxText bounds any other file that is searched for private keys or that a generator reads.
+	maxText = 5 << 20
+)
+
+// tree is the repository as it lies there: every regular file, the YAML ones parsed.
+type tree struct {
+	fsys  fs.FS
+	files map[string]*file
+	// paths are the keys of files, sorted.
+	paths []string
+	// dirs are the entries of each folder, files and folders, by path, sorted. The root is ".".
+	dirs map[string][]string
+	// lists is what the kustomization files list.
+	lists listGraph
+}
+
+// file is one regular file, or a symbolic link.
+type file struct {
+	path    string
+	size    int64
+	symlink bool
+	isYAML  bool
+	class   fleet.FileClass
+	// data is the content, kept for the builds; nil where it was not read.
+	data       []byte
+	docs       []document
+	problems   []fleet.Problem
+	exceptions []fleet.Exception
+	// broken: nothing can be built from the file.
+	broken bool
+}
+
+func (f *file) fact(reachedBy []string) fleet.File {
+	out := fleet.File{
+		Path: f.path, Class: f.class, ReachedBy: reachedBy,
+		Problems: f.problems, Exceptions: f.exceptions, Documents: make([]fleet.Document, 0, len(f.docs)),
+	}
+	for _, d := range f.docs {
+		out.Documents = append(out.Documents, d.Document)
+	}
+	if out.ReachedBy == nil {
+		out.ReachedBy = []string{}
+	}
+	if out.Problems == nil {
+		out.Problems = []fleet.Problem{}
+	}
+	if out.Exceptions == nil {
+		out.Exceptions = []fleet.Exception{}
+	}
+	return out
+}
+
+// readTree walks the tree and reads its files, all cores at once.
+func readTree(ctx context.Context, fsys fs.FS, opts Options) (*tree, error) {
+	t := &tree{fsys: fsys, files: map[string]*file{}, dirs: map[string][]string{}}
+	excluded, err := globs(opts.Exclude)
+	if err != nil {
+		return nil, err
+	}
+	err = fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if p != "." && excluded(p) || d != nil && d.IsDir() && d.Name() == ".git" {
+			return skip(d)
+		}
+		if err != nil {
+			if p == "." {
+				return err
+			}
+			t.add(p, &file{path: p, class: fleet.Text, problems: []fleet.Problem{unreadable(err)}, broken: true})
+			return skip(d)
+		}
+		if d.IsDir() {
+			t.dirs[p] = nil
+			if p != "." {
+				t.list(p)
+			}
+			return nil
+		}
+		symlink := d.Type()&fs.ModeSymlink != 0
+		if !symlink && !d.Type().IsRegular() {
+			return nil // a socket, a device: no part of an artifact, and reading one may never end
+		}
+		f := &file{path: p, symlink: symlink, isYAML: isYAMLName(p)}
+		if info, err := d.Info(); err == nil {
+			f.size = info.Size()
+		}
+		t.add(p, f)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the tree: %w", err)
+	}
+	if err := t.readFiles(ctx); err != nil {
+		return nil, err
+	}
+	t.lists = newListGraph(t)
+	return t, nil
+}
+
+func skip(d fs.DirEntry) error {
+	if d != nil && d.IsDir() {
+		return fs.SkipDir
+	}
+	return nil
+}
+
+func (t *tree) add(p string, f *file) {
+	t.files[p] = f
+	t.paths = append(t.paths, p)
+	t.list(p)
+}
+
+func (t *tree) list(p string) {
+	t.dirs[path.Dir(p)] = append(t.dirs[path.Dir(p)], p)
+}
+
+func (t *tree) isDir(p string) bool {
+	_, ok := t.dirs[p]
+	return ok
+}
+
+// readFiles reads and parses every file. fs.WalkDir is lexical within a folder, not over whole paths, so the order is
+// settled here.
+func (t *tree) readFiles(ctx context.Context) error {
+	sortPaths(t.paths)
+	var charts sync.Map // folder → whether it is a Helm chart's
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	const batch = 64
+	for start := 0; start < len(t.paths); start += batch {
+		part := t.paths[start:min(start+batch, len(t.paths))]
+		g.Go(func() error {
+			for _, p := range part {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				t.readFile(t.files[p], &charts)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func (t *tree) readFile(f *file, charts *sync.Map) {
+	if f.broken {
+		return
+	}
+	f.class = fleet.Text
+	switch {
+	case f.symlink:
+		// source-controller leaves symbolic links out of the artifact (fluxcd/pkg artifact/storage/archive.go), and
+		// following one could leave the tree.
+		f.broken = true
+		return
+	case !f.isYAML:
+		t.searchKeys(f)
+		return
+	case f.size > maxYAML:
+		f.fail(fleet.Problem{Kind: "too-large", Message: fmt.Sprintf("the file has %d bytes, more than the %d that are read", f.size, maxYAML)})
+		return
+	}
+	data, err := t.read(f.path, maxYAML)
+	if err != nil {
+		f.fail(unreadable(err))
+		return
+	}
+	f.data = data
+	f.parse()
+	if isTemplate(f, t, charts) {
+		f.class, f.problems, f.docs, f.broken = fleet.Template, nil, nil, true
+	}
+}
+
+// searchKeys looks for private keys in a file that is no YAML.
+func (t *tree) searchKeys(f *file) {
+	if f.size > maxText || f.size == 0 {
+		return
+	}
+	data, err := t.read(f.path, maxText)
+	if err != nil {
+		return // nothing that Flux applies depends on it; a generator that reads it says so
+	}
+	if _, found := secret.HasPrivateKey(data); found {
+		f.docs = []document{{Document: fleet.Document{Values: secret.Literals(data, "file")}}}
+	}
+}
+
+// read reads a file, at most limit bytes of it: more is an error. The size is checked again, because a file can grow.
+func (t *tree) read(name string, limit int64) ([]byte, error) {
+	f, err := t.fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("more than %d bytes", limit)
+	}
+	return data, nil
+}
+
+func (f *file) fail(p fleet.Problem) {
+	f.class = fleet.Data
+	f.problems = append(f.problems, p)
+	f.broken = true
+}
+
+// parse reads the documents and says what keeps them from being read.
+func (f *file) parse() {
+	f.class = fleet.Data
+	if isKustomizeName(f.path) {
+		f.class = fleet.KustomizeFile
+	}
+	if !utf8.Valid(f.data) {
+		line := 1 + bytes.Count(f.data[:invalidAt(f.data)], []byte("\n"))
+		f.problems = append(f.problems, fleet.Problem{Kind: "encoding", Message: "the file is not UTF-8", Line: line, Column: 1})
+		f.broken = true
+		return
+	}
+	f.exceptions = commentExceptions(f.data)
+	docs, problems := parseDocuments(f.path, f.data)
+	f.docs, f.problems = docs, problems
+	for _, p := range problems {
+		f.broken = f.broken || p.Kind != "duplicate-key"
+	}
+	for i := range docs {
+		if docs[i].APIVersion != "" && docs[i].Kind != "" && f.class == fleet.Data {
+			f.class = fleet.Manifest
+		}
+		f.exceptions = append(f.exceptions, docs[i].exceptions...)
+	}
+	if f.broken && f.class == fleet.Data && looksLikeManifest.Match(f.data) {
+		f.class = fleet.Manifest
+	}
+}
+
+func invalidAt(data []byte) int {
+	for i := 0; i < len(data); {
+		r, size := utf8.DecodeRune(data[i:])
+		if r == utf8.RuneError && size == 1 {
+			return i
+		}
+		i += size
+	}
+	return len(data)
+}
+
+// looksLikeManifest finds a file that is meant to hold Kubernetes objects although it does not parse.
+var looksLikeManifest = regexp.MustCompile(`(?m)^apiVersion:[^\n]*(?:\n[^\n]*){0,3}?\nkind:|^kind:[^\n]*\napiVersion:`)
+
+// isTemplate tells a file that only becomes YAML when something renders it: it lies in a Helm chart's templates/, or it
+// does not parse and holds template directives.
+func isTemplate(f *file, t *tree, charts *sync.Map) bool {
+	for dir := path.Dir(f.path); dir != "."; dir = path.Dir(dir) {
+		if path.Base(dir) != "templates" {
+			continue
+		}
+		chart := path.Dir(dir)
+		known, ok := charts.Load(chart)
+		if !ok {
+			_, known = t.files[path.Join(chart, "Chart.yaml")]
+			charts.Store(chart, known)
+		}
+		if known == true {
+			return true
+		}
+	}
+	return f.broken && len(f.problems) > 0 && f.problems[0].Kind == "syntax" &&
+		(bytes.Contains(f.data, []byte("{{")) || bytes.Contains(f.data, []byte("{%")) || bytes.Contains(f.data, []byte("#%")))
+}
+
+func unreadable(err error) fleet.Problem {
+	var perr *fs.PathError
+	if errors.As(err, &perr) {
+		err = perr.Err // the path is told by the finding's place
+	}
+	return fleet.Problem{Kind: "unreadable", Message: fmt.Sprintf("the file cannot be read: %v", err)}
+}
+
+func isYAMLName(p string) bool {
+	switch strings.ToLower(path.Ext(p)) {
+	case ".yaml", ".yml", ".json":
+		return true
+	}
+	return path.Base(p) == "Kustomization"
+}
+
+// isKustomizeName tells the names that kustomize recognises: api/konfig/general.go RecognizedKustomizationFileNames.
+func isKustomizeName(p string) bool {
+	switch path.Base(p) {
+	case "kustomization.yaml", "kustomization.yml", "Kustomization":
+		return true
+	}
+	return false
+}

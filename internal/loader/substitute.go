@@ -1,0 +1,125 @@
+package loader
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/fluxcd/pkg/envsubst"
+	"k8s.io/apimachinery/pkg/util/json"
+	sigsyaml "sigs.k8s.io/yaml"
+
+	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
+)
+
+// variables are what a Flux Kustomization substitutes.
+//
+// Source: fluxcd/pkg kustomize/kustomize_varsub.go: substituteFrom in order, the later wins, spec.postBuild.substitute
+// over all of them, newlines taken out.
+type variables struct {
+	// values are the variables whose value is known; hidden the ones that are known to exist: a Secret's keys.
+	values map[string]string
+	hidden map[string]bool
+	// open: a source could not be read, so any other name may have a value too.
+	open bool
+}
+
+func (v *variables) any() bool { return len(v.values)+len(v.hidden) > 0 || v.open }
+
+// objectFinder finds an object on a cluster's own API server, as far as the cluster has been followed.
+type objectFinder func(kind, namespace, name string) map[string]any
+
+// newVariables reads the variables of a Flux Kustomization in the namespace, and tells whether every source was found.
+func newVariables(spec *kustomizev1.PostBuild, namespace string, find objectFinder) (*variables, bool) {
+	v := &variables{values: map[string]string{}, hidden: map[string]bool{}}
+	if spec == nil {
+		return v, true
+	}
+	all := true
+	for _, ref := range spec.SubstituteFrom {
+		object := find(ref.Kind, namespace, ref.Name)
+		if object == nil && ref.Optional {
+			continue
+		}
+		if object == nil {
+			all, v.open = false, true
+			continue
+		}
+		for _, field := range []string{"data", "stringData"} {
+			data, _ := object[field].(map[string]any)
+			for name, value := range data {
+				text, isText := value.(string)
+				if ref.Kind != "ConfigMap" || !isText {
+					v.hidden[name] = true
+					delete(v.values, name)
+					continue
+				}
+				v.values[name] = strings.ReplaceAll(text, "\n", "")
+				delete(v.hidden, name)
+			}
+		}
+	}
+	for name, value := range spec.Substitute {
+		v.values[name] = strings.ReplaceAll(value, "\n", "")
+		delete(v.hidden, name)
+	}
+	return v, all
+}
+
+// substituteLabel on an object, as a label or an annotation with the value "disabled", keeps substitution out of it.
+const substituteLabel = "kustomize.toolkit.fluxcd.io/substitute"
+
+// apply substitutes in an object. A variable whose value is not known here stays as it is written. The error is
+// envsubst's: the text cannot be parsed, and Flux fails the whole Kustomization.
+func (v *variables) apply(object map[string]any) (map[string]any, error) {
+	if labelled(object, substituteLabel, "disabled") {
+		return object, nil
+	}
+	text, err := sigsyaml.Marshal(object)
+	if err != nil {
+		return nil, err
+	}
+	// Names without a value or a default stay as they are: before Flux 2.9 they were blanked, since then they fail the
+	// Kustomization, and both is for the rules to say.
+	bare := v.undefined(string(text))
+	out, err := envsubst.Eval(string(text), func(name string) (string, bool) {
+		if value, ok := v.values[name]; ok {
+			return value, true
+		}
+		if v.open || v.hidden[name] || bare[name] {
+			return "${" + name + "}", true
+		}
+		return "", false
+	})
+	if err != nil {
+		return nil, err
+	}
+	data, err := sigsyaml.YAMLToJSON([]byte(out))
+	if err != nil {
+		return nil, err
+	}
+	var result map[string]any
+	return result, json.Unmarshal(data, &result)
+}
+
+func labelled(object map[string]any, key, value string) bool {
+	meta, _ := object["metadata"].(map[string]any)
+	for _, field := range []string{"labels", "annotations"} {
+		if m, _ := meta[field].(map[string]any); m[key] == value {
+			return true
+		}
+	}
+	return false
+}
+
+var simpleVariable = regexp.MustCompile(`\$\{([_a-zA-Z][_a-zA-Z0-9]*)\}`)
+
+// undefined are the names of ${NAME} in a text, without a default, that no source defines.
+func (v *variables) undefined(text string) map[string]bool {
+	names := map[string]bool{}
+	for _, m := range simpleVariable.FindAllStringSubmatch(text, -1) {
+		if _, ok := v.values[m[1]]; !ok {
+			names[m[1]] = true
+		}
+	}
+	return names
+}

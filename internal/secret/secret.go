@@ -1,0 +1,222 @@
+// Package secret says what can be said of secret material without a key and without showing it: the class and the
+// length of a value, the state of a SOPS-encrypted document, and an object with its secrets taken out.
+//
+// No function returns a value, or puts one into an error.
+package secret
+
+import (
+	"encoding/base64"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+)
+
+// Classify gives the class of a string below the mapping key key, and its length in bytes. The key may be empty.
+func Classify(key, value string) (fleet.Class, int) {
+	return classify(key, value), len(value)
+}
+
+// ClassifyData is Classify for an entry of a Secret's data: base64 is decoded first, and the length is that of the
+// decoded bytes. Text that is no base64 is taken as it stands, and so is what substitution, SOPS or a person has yet to
+// replace.
+func ClassifyData(key, value string) (fleet.Class, int) {
+	decoded, isBase64 := decodeBase64(value)
+	if isBase64 {
+		if class := classify(key, decoded); class != fleet.Plain {
+			return class, len(decoded)
+		}
+	}
+	if class := classify(key, value); class != fleet.Plain || !isBase64 {
+		return class, len(value)
+	}
+	return fleet.Plain, len(decoded)
+}
+
+func classify(key, value string) fleet.Class {
+	text := strings.TrimSpace(value)
+	if text == "" {
+		return fleet.Empty
+	}
+	if class := shape(text); class != "" {
+		return class
+	}
+	switch {
+	case isReference(text):
+		return fleet.Ref
+	case strings.Contains(text, "${"):
+		if literalCredential(text) {
+			return fleet.Plain
+		}
+		return fleet.Variable
+	case strings.Contains(text, "{{") && strings.Contains(text, "}}") && !literalCredential(text):
+		return fleet.Ref
+	case isPlaceholder(text), isKubeconfig(text), isEmptyDockerConfig(key, text):
+		return fleet.Empty
+	}
+	return fleet.Plain
+}
+
+// shape gives the class of a text that shows by itself what it is: Encrypted, Key, Kubeconfig, Token; else nothing.
+// It runs on every string of every object, so each test begins with one that costs little.
+func shape(text string) fleet.Class {
+	if len(text) < minToken {
+		return ""
+	}
+	if isCiphertext(text) {
+		return fleet.Encrypted
+	}
+	if inner, ok := peel(text); ok {
+		text = inner
+	}
+	switch {
+	case keyAt(text) >= 0:
+		return fleet.Key
+	case isKubeconfig(text) && hasCredential(text):
+		return fleet.Kubeconfig
+	case hasToken(text):
+		return fleet.Token
+	case isEncryptedFile(text):
+		return fleet.Encrypted
+	}
+	return ""
+}
+
+// peel decodes a text that is the base64 of a PEM block or of a Kubernetes object, as charts ask for them in values.
+func peel(text string) (string, bool) {
+	if strings.HasPrefix(text, "LS0tLS1CRUdJTi") || strings.HasPrefix(text, "YXBpVmVyc2lvbj") { // "-----BEGIN", "apiVersion"
+		return decodeBase64(text)
+	}
+	return "", false
+}
+
+func decodeBase64(value string) (string, bool) {
+	if strings.ContainsAny(value, " \t") {
+		value = strings.Map(func(r rune) rune {
+			if r == ' ' || r == '\t' {
+				return -1
+			}
+			return r
+		}, value)
+	}
+	decoded, err := base64.StdEncoding.DecodeString(value)
+	return string(decoded), err == nil
+}
+
+// references begin what another tool replaces by the secret, or opens itself.
+var references = []string{
+	"op://",              // 1Password: https://developer.1password.com/docs/cli/secret-reference-syntax
+	"vault:", ">>vault:", // bank-vaults: https://bank-vaults.dev/docs/mutating-webhook/
+	"<path:",             // https://argocd-vault-plugin.readthedocs.io/en/stable/howitworks/
+	"ref+", "secretref+", // vals: https://github.com/helmfile/vals
+	"arn:aws:secretsmanager:",         // AWS Secrets Manager
+	"$ANSIBLE_VAULT;",                 // ciphertext of Ansible Vault
+	"-----BEGIN AGE ENCRYPTED FILE-",  // ciphertext of age
+	"-----BEGIN PGP MESSAGE-----",     // ciphertext of GnuPG
+	"-----BEGIN PGP PUBLIC KEY BLOCK", // no secret
+}
+
+func isReference(text string) bool {
+	for _, prefix := range references {
+		if strings.HasPrefix(text, prefix) {
+			return !strings.HasSuffix(prefix, "ref+") || strings.Contains(text, "://")
+		}
+	}
+	if name, ok := strings.CutPrefix(text, "$("); ok { // a kustomize variable, or one of the container's environment
+		name, ok = strings.CutSuffix(name, ")")
+		return ok && isName(name)
+	}
+	return false
+}
+
+func isName(s string) bool {
+	for _, r := range s {
+		if r != '_' && !isAlphanumeric(byte(r)) || r >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return s != ""
+}
+
+var (
+	// userinfo finds the password in https://user:password@host.
+	userinfo = regexp.MustCompile(`://[^/?#@:\s'"]*:([^/?#@\s'"]+)@`)
+	// assignment finds `password: x`, `API_TOKEN=x` and `"secret": "x"`, each on its own line.
+	assignment = regexp.MustCompile(`(?m)^[ \t]*(?:export[ \t]+)?["']?([A-Za-z0-9_.-]{1,64})["']?[ \t]*[:=][ \t]*["']?([^\s"',#]{8,})["']?,?[ \t]*$`)
+	// defaulted finds the literal default in ${NAME:=default}.
+	defaulted = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_]*:[=-]([^${}]*)\}`)
+)
+
+// literalCredential finds a credential that stands in the clear beside variables: the password in a URL, the value
+// under a name that promises one, a random default.
+func literalCredential(text string) bool {
+	return urlPassword(text) || assigns(text) || defaults(text)
+}
+
+func urlPassword(text string) bool {
+	if !strings.Contains(text, "://") || !strings.Contains(text, "@") {
+		return false
+	}
+	for _, m := range userinfo.FindAllStringSubmatch(text, -1) {
+		if isLiteral(m[1]) {
+			return true
+		}
+	}
+	return false
+}
+
+func assigns(text string) bool {
+	if !strings.Contains(text, "\n") {
+		return false
+	}
+	for _, m := range assignment.FindAllStringSubmatch(text, -1) {
+		if strings.HasPrefix(m[2], "/") || strings.Contains(m[2], "://") { // a path or an address
+			continue
+		}
+		if holdsCredential(m[1], m[2]) && isLiteral(m[2]) {
+			return true
+		}
+	}
+	return false
+}
+
+func defaults(text string) bool {
+	if !strings.Contains(text, ":=") && !strings.Contains(text, ":-") {
+		return false
+	}
+	for _, m := range defaulted.FindAllStringSubmatch(text, -1) {
+		if looksRandom(m[1]) {
+			return true
+		}
+	}
+	return false
+}
+
+// isLiteral is true for a text that nothing replaces.
+func isLiteral(text string) bool {
+	return !strings.ContainsAny(text, "${}<>%") && !isPlaceholder(text)
+}
+
+// looksRandom is true for what a generator of passwords writes and a person does not: 32 hexadecimal digits, or 16
+// letters and digits of all three kinds.
+func looksRandom(text string) bool {
+	var lower, upper, digit, hex, other int
+	for _, c := range []byte(text) {
+		switch {
+		case c >= 'a' && c <= 'z':
+			lower++
+		case c >= 'A' && c <= 'Z':
+			upper++
+		case c >= '0' && c <= '9':
+			digit++
+		case !strings.ContainsRune("+/=_-", rune(c)):
+			other++
+		}
+		if c >= '0' && c <= '9' || c >= 'a' && c <= 'f' {
+			hex++
+		}
+	}
+	return hex >= 32 && hex == len(text) && digit > 0 && lower > 0 ||
+		len(text) >= 16 && other == 0 && lower > 1 && upper > 1 && digit > 1
+}
