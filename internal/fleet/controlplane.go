@@ -54,7 +54,7 @@ func chartControlPlane(r release, chartVersion string) ControlPlane {
 	c.FailoverArmed = map[string]State{
 		gateSwitch:     gateState(c.FeatureGates, "Failover", gatesState),
 		evictionSwitch: flagState(args, evictionFlag, argsState),
-		webhookSwitch:  Unknown, // no value of the chart reaches the webhook's command line
+		webhookSwitch:  Missing, // no value of the chart reaches the webhook's command line
 	}
 	if text, err := json.Marshal(r.Spec.PostRenderers); err == nil && strings.Contains(string(text), webhookFlag) {
 		c.FailoverArmed[webhookSwitch] = Found

@@ -113,10 +113,10 @@ func TestFailoverArmed(t *testing.T) {
 		version, spec string
 		want          map[string]State
 	}{
-		"defaults": {"1.18.2", "", map[string]State{"gate": Missing, "eviction": Missing, "taint": Unknown, "webhook": Unknown}},
+		"defaults": {"1.18.2", "", map[string]State{"gate": Missing, "eviction": Missing, "taint": Unknown, "webhook": Missing}},
 		"old":      {"1.13.0", "", map[string]State{"gate": Unknown, "eviction": Unknown, "taint": Unknown, "webhook": Unknown}},
 		"whole file": {"1.18.2", "valuesFrom: [{kind: Secret, name: x}]\n  values: {controllerManager: {featureGates: {Failover: true}}}",
-			map[string]State{"gate": Found, "eviction": Unknown, "taint": Unknown, "webhook": Unknown}},
+			map[string]State{"gate": Found, "eviction": Unknown, "taint": Unknown, "webhook": Missing}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := fixture{}

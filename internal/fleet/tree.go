@@ -108,7 +108,7 @@ type Encryption struct {
 type EncryptionFault struct {
 	Field []any `json:"field"`
 	// Kind is "plain" (a leaf inside the encrypted region that is not encrypted), "malformed" (a ciphertext that cannot
-	// be one) or "metadata" (an entry of the SOPS metadata).
+	// be one), "outside" (a ciphertext outside the encrypted region) or "metadata" (an entry of the SOPS metadata).
 	Kind string `json:"kind"`
 	// Why says what is wrong, without any value.
 	Why    string `json:"why"`

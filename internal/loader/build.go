@@ -1,7 +1,7 @@
 package loader
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -10,8 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
-	"k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/resource"
@@ -148,7 +148,7 @@ var schemaFields = regexp.MustCompile(`(?m)^(?:openapi|crds):`)
 func (p *plan) objects(m resmap.ResMap, dir string) []built {
 	var all []built
 	for _, r := range m.Resources() {
-		object, text, err := decodeResource(r)
+		object, dollar, err := decodeResource(r)
 		if err != nil {
 			p.failed = true
 			if o, ok := p.originOf(r.GetAnnotations()[originAnnotation]); ok && p.hasDuplicateKey(o) {
@@ -165,16 +165,53 @@ func (p *plan) objects(m resmap.ResMap, dir string) []built {
 		} else if o, ok := p.originByName(object); ok {
 			origin = o
 		}
-		all = append(all, built{object: object, origin: origin, variables: bytes.IndexByte(text, '$') >= 0})
+		all = append(all, built{object: object, origin: origin, variables: dollar})
 	}
 	return all
 }
 
-func decodeResource(r *resource.Resource) (object map[string]any, text []byte, err error) {
-	if text, err = r.MarshalJSON(); err != nil {
-		return nil, nil, err
+// decodeResource gives the object the meaning that its JSON form has, and tells whether its text has a "$".
+// resource.MarshalJSON would write the node as YAML, parse that and write it as JSON: a quarter of a build's time.
+func decodeResource(r *resource.Resource) (object map[string]any, dollar bool, err error) {
+	if err = r.YNode().Decode(&object); err != nil {
+		return nil, false, err
 	}
-	return object, text, json.Unmarshal(text, &object)
+	_, err = normalise(object, &dollar)
+	return object, dollar, err
+}
+
+// normalise turns what the YAML decoder makes of a value into what a JSON decoder of Kubernetes would, in place.
+func normalise(v any, dollar *bool) (any, error) {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, value := range v {
+			*dollar = *dollar || strings.IndexByte(key, '$') >= 0
+			n, err := normalise(value, dollar)
+			if err != nil {
+				return nil, err
+			}
+			v[key] = n
+		}
+	case []any:
+		for i := range v {
+			n, err := normalise(v[i], dollar)
+			if err != nil {
+				return nil, err
+			}
+			v[i] = n
+		}
+	case string:
+		*dollar = *dollar || strings.IndexByte(v, '$') >= 0
+	case int:
+		return int64(v), nil
+	case uint64:
+		return float64(v), nil
+	case time.Time:
+		return v.Format(time.RFC3339Nano), nil
+	case map[any]any:
+		return nil, errors.New("a key is no string")
+	}
+	return v, nil
 }
 
 func (p *plan) originOf(stamp string) (fleet.Origin, bool) {

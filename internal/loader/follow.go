@@ -1,6 +1,7 @@
 package loader
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"path"
@@ -314,7 +315,7 @@ func (c *cluster) integrate(it *item) []*item {
 	if k.Decryption == "" && it.partial {
 		k.Decryption = "unknown"
 	}
-	c.name(it.vars)
+	c.name(it)
 	c.dependsOn[k.ID] = it.spec.DependsOn
 	c.kustomizations = append(c.kustomizations, *k)
 	return children
@@ -410,13 +411,16 @@ func withMetadata(object map[string]any, labels, annotations map[string]string) 
 // namesCluster tells the variables by which a cluster is called.
 var namesCluster = regexp.MustCompile(`(?i)cluster|location|site|region|member`)
 
-func (c *cluster) name(v *variables) {
-	if v == nil {
+// name keeps the variables by which the cluster is called. What a Kustomization far from the entry point sets itself says
+// something of that Kustomization only.
+func (c *cluster) name(it *item) {
+	if it.vars == nil {
 		return
 	}
-	for name, value := range v.values {
-		if _, ok := c.fact.Variables[name]; !ok && namesCluster.MatchString(name) && len(value) <= 63 && !strings.Contains(value, "${") {
-			c.fact.Variables[name] = value
+	for name, value := range it.vars.values {
+		near := len(it.fact.Chain) <= 2 || it.spec.PostBuild.Substitute[name] == ""
+		if near && namesCluster.MatchString(name) && len(value) <= 63 && !strings.Contains(value, "${") {
+			c.fact.Variables[name] = cmp.Or(c.fact.Variables[name], value)
 		}
 	}
 }

@@ -87,6 +87,17 @@ func isKeyBody(body string) bool {
 	return length >= minKeyBody && kinds >= 12
 }
 
+// isEmptyPEM is true for a PEM block that has no body yet: dots, crosses or words.
+func isEmptyPEM(text string) bool {
+	body, ok := strings.CutPrefix(text, "-----BEGIN ")
+	if !ok || !strings.HasSuffix(text, "-----") {
+		return false
+	}
+	_, body, _ = strings.Cut(body, "-----")
+	body, _, _ = strings.Cut(body, "-----END ")
+	return !isKeyBody(body)
+}
+
 func ageKeyAt(text string) int {
 	for from := 0; ; {
 		i := strings.Index(text[from:], ageKey)

@@ -13,6 +13,16 @@ func isCiphertext(text string) bool {
 	return strings.HasPrefix(text, leafPrefix) && strings.HasSuffix(text, "]") && !strings.Contains(text, "\n")
 }
 
+// plainLength is the length of what a leaf encrypts: AES-GCM does not pad. A leaf that cannot be read has its own length.
+func plainLength(text string) int {
+	data, _, _ := strings.Cut(strings.TrimPrefix(text, leafPrefix+"data:"), ",")
+	decoded, err := base64.StdEncoding.DecodeString(data)
+	if err != nil {
+		return len(text)
+	}
+	return len(decoded)
+}
+
 // parseLeaf checks that SOPS could have written a leaf: ENC[AES256_GCM,data:…,iv:…,tag:…,type:…], base64, an iv of 32
 // bytes and a tag of 16. What follows the last bracket is ignored, as SOPS does.
 //

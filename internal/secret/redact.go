@@ -61,7 +61,7 @@ func redactValue(key string, value any) any {
 	switch value := value.(type) {
 	case string:
 		if class := secretClass(key, value); class != "" {
-			return redaction(class, len(value))
+			return redaction(class, length(class, value))
 		}
 	case map[string]any:
 		if redacted := redactMap(value); redacted != nil {

@@ -8,14 +8,22 @@ import (
 	"encoding/base64"
 	"regexp"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// Classify gives the class of a string below the mapping key key, and its length in bytes. The key may be empty.
+// Classify gives the class of a string below the mapping key key, and its length in bytes: for a SOPS leaf, that of what
+// it encrypts. The key may be empty.
 func Classify(key, value string) (fleet.Class, int) {
-	return classify(key, value), len(value)
+	class := classify(key, value)
+	return class, length(class, value)
+}
+
+func length(class fleet.Class, value string) int {
+	if text := strings.TrimSpace(value); class == fleet.Encrypted && isCiphertext(text) {
+		return plainLength(text)
+	}
+	return len(value)
 }
 
 // ClassifyData is Classify for an entry of a Secret's data: base64 is decoded first, and the length is that of the
@@ -28,8 +36,8 @@ func ClassifyData(key, value string) (fleet.Class, int) {
 			return class, len(decoded)
 		}
 	}
-	if class := classify(key, value); class != fleet.Plain || !isBase64 {
-		return class, len(value)
+	if class, length := Classify(key, value); class != fleet.Plain || !isBase64 {
+		return class, length
 	}
 	return fleet.Plain, len(decoded)
 }
@@ -52,7 +60,7 @@ func classify(key, value string) fleet.Class {
 		return fleet.Variable
 	case strings.Contains(text, "{{") && strings.Contains(text, "}}") && !literalCredential(text):
 		return fleet.Ref
-	case isPlaceholder(text), isKubeconfig(text), isEmptyDockerConfig(key, text):
+	case isPlaceholder(text), isKubeconfig(text), isEmptyDockerConfig(key, text), isEmptyPEM(text):
 		return fleet.Empty
 	}
 	return fleet.Plain
@@ -131,17 +139,10 @@ func isReference(text string) bool {
 }
 
 func isName(s string) bool {
-	for _, r := range s {
-		if r != '_' && !isAlphanumeric(byte(r)) || r >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return s != ""
+	return s != "" && leading(s, "_") == s
 }
 
 var (
-	// userinfo finds the password in https://user:password@host.
-	userinfo = regexp.MustCompile(`://[^/?#@:\s'"]*:([^/?#@\s'"]+)@`)
 	// assignment finds `password: x`, `API_TOKEN=x` and `"secret": "x"`, each on its own line.
 	assignment = regexp.MustCompile(`(?m)^[ \t]*(?:export[ \t]+)?["']?([A-Za-z0-9_.-]{1,64})["']?[ \t]*[:=][ \t]*["']?([^\s"',#]{8,})["']?,?[ \t]*$`)
 	// defaulted finds the literal default in ${NAME:=default}.
@@ -154,16 +155,25 @@ func literalCredential(text string) bool {
 	return urlPassword(text) || assigns(text) || defaults(text)
 }
 
+// urlPassword is true where an address has a password in it: https://user:password@host.
 func urlPassword(text string) bool {
-	if !strings.Contains(text, "://") || !strings.Contains(text, "@") {
-		return false
-	}
-	for _, m := range userinfo.FindAllStringSubmatch(text, -1) {
-		if isLiteral(m[1]) {
-			return true
+	for {
+		_, rest, ok := strings.Cut(text, "://")
+		if !ok {
+			return false
 		}
+		authority := rest
+		if end := strings.IndexAny(rest, "/?# \t\r\n\"'`,"); end >= 0 {
+			authority = rest[:end]
+		}
+		if at := strings.LastIndexByte(authority, '@'); at > 0 {
+			_, password, _ := strings.Cut(authority[:at], ":")
+			if password != "" && isLiteral(password) {
+				return true
+			}
+		}
+		text = rest
 	}
-	return false
 }
 
 func assigns(text string) bool {

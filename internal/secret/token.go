@@ -67,14 +67,32 @@ var tokenShapes = []tokenShape{
 	{prefix: "npm_", min: 36, exact: true},
 }
 
-// hasToken is true for a text in which a credential stands, as a word of its own.
+// tokenStarts are the first letters of the prefixes, and of a JWT.
+const tokenStarts = "gxAhdwtKoesrSn"
+
+// hasToken is true for a text in which a credential stands, as a word of its own. Only runs without a space that are
+// long enough for one are looked at, which in most texts are few.
 func hasToken(text string) bool {
-	inWord := false
-	for i := 0; i+minToken <= len(text); i++ {
-		if c := text[i]; !inWord && strings.IndexByte("gxAhdwtKoesSn", c) >= 0 && tokenAt(text[i:]) {
+	for start := 0; start+minToken <= len(text); {
+		end := start
+		for end < len(text) && text[end] > ' ' {
+			end++
+		}
+		if end-start >= minToken && runHasToken(text[start:end]) {
 			return true
 		}
-		inWord = isAlphanumeric(text[i]) || text[i] == '_'
+		start = end + 1
+	}
+	return false
+}
+
+func runHasToken(run string) bool {
+	inWord := false
+	for i := 0; i+minToken <= len(run); i++ {
+		if !inWord && strings.IndexByte(tokenStarts, run[i]) >= 0 && tokenAt(run[i:]) {
+			return true
+		}
+		inWord = isAlphanumeric(run[i]) || run[i] == '_'
 	}
 	return false
 }

@@ -1,0 +1,111 @@
+package secret
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+)
+
+func object(t testing.TB, text string) map[string]any {
+	t.Helper()
+	var m map[string]any
+	if err := json.Unmarshal([]byte(text), &m); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func jsonText(t testing.TB, v any) string {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestRedact(t *testing.T) {
+	r := func(class fleet.Class, length int) any {
+		return map[string]any{"$class": string(class), "$len": length}
+	}
+	token := "AKIA" + word(16)
+	random := word(12) + "aA12"
+	for _, test := range []struct {
+		name, text string
+		field      []string // where the redactions are, with the text below it
+		want       any
+	}{
+		{"data that is not the Secret's", `{"apiVersion":"v1","kind":"Secret","top":{"data":{"a":"` + b64("abc") + `","b":"${B}","c":null},"n":1}}`, []string{"top"},
+			map[string]any{"data": map[string]any{"a": b64("abc"), "b": "${B}", "c": nil}, "n": 1.0}},
+		{"data", `{"apiVersion":"v1","kind":"Secret","data":{"a":"` + b64("abc") + `","b":"${B}","c":null,"d":""}}`, []string{"data"},
+			map[string]any{"a": r(fleet.Plain, 3), "b": r(fleet.Variable, 4), "c": r(fleet.Empty, 0), "d": r(fleet.Empty, 0)}},
+		{"stringData", `{"apiVersion":"v1","kind":"Secret","stringData":{"a":"abc","b":5,"c":{"d":["e"]}}}`, []string{"stringData"},
+			map[string]any{"a": r(fleet.Plain, 3), "b": r(fleet.Plain, 1), "c": map[string]any{"d": []any{r(fleet.Plain, 1)}}}},
+		{"a Secret inside", `{"kind":"Work","spec":{"manifests":[{"apiVersion":"v1","kind":"Secret","stringData":{"a":"abc"}}]}}`, []string{"spec"},
+			map[string]any{"manifests": []any{map[string]any{"apiVersion": "v1", "kind": "Secret", "stringData": map[string]any{"a": r(fleet.Plain, 3)}}}}},
+		{"the annotation of kubectl", `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"a","annotations":{"b":"c","` + lastApplied + `":"{}"}}}`, []string{"metadata"},
+			map[string]any{"name": "a", "annotations": map[string]any{"b": "c", lastApplied: r(fleet.Plain, 2)}}},
+
+		{"shapes", `{"kind":"A","spec":{"a":"` + token + `","b":["x","` + ciphertext("str") + `"],"c":` + jsonText(t, privateKey()) + `,"d":"https://u:` + random + `@h"}}`, []string{"spec"},
+			map[string]any{"a": r(fleet.Token, 20), "b": []any{"x", r(fleet.Encrypted, 9)},
+				"c": r(fleet.Key, len(privateKey())), "d": r(fleet.Plain, 28)}},
+		{"names that promise a credential", `{"kind":"A","spec":{"password":"abc","DB_PASSWORD":"abc","api-key":"abc","authToken":"abc","clientSecret":"` + random + `","aws_secret_access_key":"abc"}}`, []string{"spec"},
+			map[string]any{"password": r(fleet.Plain, 3), "DB_PASSWORD": r(fleet.Plain, 3), "api-key": r(fleet.Plain, 3), "authToken": r(fleet.Plain, 3),
+				"clientSecret": r(fleet.Plain, 16), "aws_secret_access_key": r(fleet.Plain, 3)}},
+		{"an environment", `{"kind":"A","env":[{"name":"DB_PASSWORD","value":"abc"},{"name":"A","value":"abc"},{"value":"abc"}]}`, []string{"env"},
+			[]any{map[string]any{"name": "DB_PASSWORD", "value": r(fleet.Plain, 3)}, map[string]any{"name": "A", "value": "abc"}, map[string]any{"value": "abc"}}},
+		{"a placeholder", `{"kind":"A","spec":{"password":"changeme"}}`, []string{"spec"}, map[string]any{"password": r(fleet.Empty, 8)}},
+		{"text of a ConfigMap", `{"apiVersion":"v1","kind":"ConfigMap","data":{"a":` + jsonText(t, kubeconfig("token: "+word(24))) + `,"b":"c"}}`, []string{"data"},
+			map[string]any{"a": r(fleet.Kubeconfig, len(kubeconfig("token: "+word(24)))), "b": "c"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			in := object(t, test.text)
+			got := Redact(in)
+			var at any = got
+			for _, key := range test.field {
+				at = at.(map[string]any)[key]
+			}
+			if !reflect.DeepEqual(at, test.want) {
+				t.Errorf("got\n%v\nwant\n%v", at, test.want)
+			}
+			if !reflect.DeepEqual(in, object(t, test.text)) {
+				t.Error("the object was changed")
+			}
+		})
+	}
+}
+
+func TestRedactNothing(t *testing.T) {
+	in := object(t, `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"a"},"data":{},"stringData":null,"spec":{
+		"password":"${PASSWORD}","token":"op://vault/item","apiKey":"","passwordKey":"a","tokenSecretRef":"a","secretName":"Abc12",
+		"existingSecret":"Abc12","imagePullSecret":"Abc12","clientSecret":"oidc-client","credentials":"aws-credentials-2","secretKey":"Abc12",
+		"secret":{"name":"Abc12"},"automountServiceAccountToken":true,"url":"https://a@b/${C}","list":["password"]}}`)
+	out := Redact(in)
+	if reflect.ValueOf(out).Pointer() != reflect.ValueOf(in).Pointer() {
+		t.Errorf("another map, where nothing is secret:\n%v", out)
+	}
+}
+
+func BenchmarkRedact(b *testing.B) {
+	in := object(b, `{"apiVersion":"helm.toolkit.fluxcd.io/v2","kind":"HelmRelease","metadata":{"name":"app","namespace":"default","labels":{"app.kubernetes.io/name":"app","kustomize.toolkit.fluxcd.io/name":"apps"}},
+		"spec":{"interval":"1h","chart":{"spec":{"chart":"app-template","version":"4.2.0","sourceRef":{"kind":"HelmRepository","name":"bjw-s","namespace":"flux-system"}}},
+		"values":{"controllers":{"app":{"annotations":{"reloader.stakater.com/auto":"true"},"containers":{"app":{"image":{"repository":"ghcr.io/example/app","tag":"1.2.3@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"},
+		"env":[{"name":"TZ","value":"America/Toronto"},{"name":"URL","value":"https://app.${SECRET_DOMAIN}"}],"probes":{"liveness":{"enabled":true},"readiness":{"enabled":true}},
+		"resources":{"requests":{"cpu":"10m","memory":"128Mi"},"limits":{"memory":"1Gi"}}}}}},"route":{"app":{"hostnames":["{{ .Release.Name }}.${SECRET_DOMAIN}"],"parentRefs":[{"name":"internal","namespace":"kube-system"}]}}}}}`)
+	for b.Loop() {
+		Redact(in)
+	}
+}
+
+func BenchmarkShapeOfLongText(b *testing.B) {
+	text := ""
+	for range 2000 {
+		text += "    description: The name of the resource that is selected by the policy; an empty name selects all.\n"
+	}
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		shape(text)
+	}
+}
