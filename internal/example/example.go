@@ -1,0 +1,135 @@
+// Package example reads the rules' examples, testdata/rules/<id>.txtar: small trees that break a rule and trees that do
+// not, for the rules' tests and their documentation.
+//
+// The files of one tree share a top folder whose name starts with "broken" or "healthy". What is wrong is said on the
+// line where it is found:
+//
+//	replicas: 3 # want rule-id "part of the message"
+//
+// Several texts are of several messages; a second "# want" is of another rule. "# want-file", on a file's first line,
+// is about the file as a whole. The trees are without these words.
+package example
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing/fstest"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/rollcall-dev/rollcall/internal/config"
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/loader"
+	"github.com/rollcall-dev/rollcall/rules"
+)
+
+// Tree is one variant of an example.
+type Tree struct {
+	// Name is the top folder's.
+	Name  string
+	Files fstest.MapFS
+	Wants []Want
+}
+
+// Want is what findings of one rule are to say at one line.
+type Want struct {
+	File string
+	// Line counts from 1; 0 is the file as a whole.
+	Line int
+	Rule string
+	// Texts are each a part of the message of one finding.
+	Texts []string
+}
+
+// Broken says that something is wrong with the tree.
+func (t Tree) Broken() bool { return strings.HasPrefix(t.Name, "broken") }
+
+// Parse reads a txtar archive; the trees are in the archive's order.
+func Parse(archive []byte) ([]Tree, error) {
+	var trees []Tree
+	for _, file := range txtar.Parse(archive).Files {
+		top, name, ok := strings.Cut(file.Name, "/")
+		if !ok || !strings.HasPrefix(top, "broken") && !strings.HasPrefix(top, "healthy") || !fs.ValidPath(name) {
+			return nil, fmt.Errorf("%s: must be below broken/ or healthy/", file.Name)
+		}
+		i := slices.IndexFunc(trees, func(t Tree) bool { return t.Name == top })
+		if i < 0 {
+			i = len(trees)
+			trees = append(trees, Tree{Name: top, Files: fstest.MapFS{}})
+		}
+		data, wants, err := cutWants(name, file.Data)
+		if err != nil {
+			return nil, fmt.Errorf("%s:%w", file.Name, err)
+		}
+		trees[i].Files[name] = &fstest.MapFile{Data: data}
+		trees[i].Wants = append(trees[i].Wants, wants...)
+	}
+	for _, t := range trees {
+		if t.Broken() != (len(t.Wants) > 0) {
+			return nil, fmt.Errorf("%s: a broken tree wants findings, a healthy one none", t.Name)
+		}
+	}
+	return trees, nil
+}
+
+var (
+	wantForm = regexp.MustCompile(`[ \t]*# want(-file)? ([a-z0-9-]+)((?: +"(?:[^"\\]|\\.)*")+)[ \t]*$`)
+	textForm = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+)
+
+func cutWants(name string, data []byte) ([]byte, []Want, error) {
+	var wants []Want
+	lines := strings.SplitAfter(string(data), "\n")
+	for i := range lines {
+		line := strings.TrimSuffix(lines[i], "\n")
+		ending := lines[i][len(line):]
+		for m := wantForm.FindStringSubmatch(line); m != nil; m = wantForm.FindStringSubmatch(line) {
+			want := Want{File: name, Line: i + 1, Rule: m[2]}
+			if m[1] != "" {
+				want.Line = 0
+			}
+			for _, quoted := range textForm.FindAllString(m[3], -1) {
+				text, err := strconv.Unquote(quoted)
+				if err != nil {
+					return nil, nil, fmt.Errorf("%d: %s: %w", i+1, quoted, err)
+				}
+				want.Texts = append(want.Texts, text)
+			}
+			wants = append(wants, want)
+			line = strings.TrimSuffix(line, m[0])
+		}
+		if strings.Contains(line, "# want") {
+			return nil, nil, fmt.Errorf(`%d: a want is written # want rule-id "text"`, i+1)
+		}
+		lines[i] = line + ending
+	}
+	return []byte(strings.Join(lines, "")), wants, nil
+}
+
+// Check lints a tree as the command does, with the engine unless the tree's configuration gives rules other severities.
+func Check(ctx context.Context, engine *rules.Engine, tree Tree) ([]fleet.Finding, error) {
+	c, err := config.Read(tree.Files, config.Name)
+	if err != nil {
+		return nil, err
+	}
+	if len(c.Rules) > 0 {
+		if engine, err = rules.New(ctx, rules.Options{Severities: c.Rules}); err != nil {
+			return nil, err
+		}
+	}
+	read, err := loader.Load(ctx, tree.Files, loader.Options{Exclude: c.Exclude})
+	if err != nil {
+		return nil, err
+	}
+	found, err := engine.Check(ctx, fleet.Build(read, c.Declared()))
+	if err != nil {
+		return nil, err
+	}
+	loader.Locate(tree.Files, found)
+	return found, nil
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/rollcall-dev/rollcall/internal/example"
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/rules"
+)
+
+// rulesPage is docs/rules.md: the record of each rule, with what it really says of its example.
+func rulesPage(ctx context.Context) ([]byte, error) {
+	engine, err := rules.New(ctx, rules.Options{})
+	if err != nil {
+		return nil, err
+	}
+	var page bytes.Buffer
+	page.WriteString("<!-- Made by go generate ./... from rules/*.rego and testdata/rules/*.txtar. -->\n\n# Rules\n\n")
+	page.WriteString("| Rule | Severity | Holds |\n|---|---|---|\n")
+	for _, r := range engine.Rules() {
+		fmt.Fprintf(&page, "| [%s](#%[1]s) | %s | %s |\n", r.ID, r.Severity, r.Title)
+	}
+	for _, r := range engine.Rules() {
+		if err := writeRule(ctx, &page, engine, r); err != nil {
+			return nil, fmt.Errorf("document rule %q: %w", r.ID, err)
+		}
+	}
+	return page.Bytes(), nil
+}
+
+func writeRule(ctx context.Context, page *bytes.Buffer, engine *rules.Engine, r rules.Rule) error {
+	fmt.Fprintf(page, "\n## %s\n\n**%s** (%s). %s\n", r.ID, r.Title, r.Severity, looksAt(r.Subjects))
+	if r.Description != "" {
+		fmt.Fprintf(page, "\n%s\n", strings.TrimSpace(r.Description))
+	}
+	if r.Fix != "" {
+		fmt.Fprintf(page, "\nTo fix it: %s\n", r.Fix)
+	}
+	if err := writeExample(ctx, page, engine, r.ID); err != nil {
+		return err
+	}
+	writeList(page, "Read from the source", r.Sources, func(s string) string { return s })
+	writeList(page, "Further reading", r.Refs, func(s string) string { return "<" + s + ">" })
+	return nil
+}
+
+func looksAt(subjects []string) string {
+	quoted := make([]string, len(subjects))
+	for i, s := range subjects {
+		quoted[i] = "`" + s + "`"
+	}
+	return "Looks at " + strings.Join(quoted, ", ") + "."
+}
+
+func writeList(page *bytes.Buffer, title string, items []string, form func(string) string) {
+	if len(items) == 0 {
+		return
+	}
+	fmt.Fprintf(page, "\n%s:\n", title)
+	for _, item := range items {
+		fmt.Fprintf(page, "- %s\n", form(item))
+	}
+}
+
+// maxFiles bounds the files that an example shows.
+const maxFiles = 3
+
+// writeExample shows the first broken tree: the files with findings of the rule, and what the rule says of them.
+func writeExample(ctx context.Context, page *bytes.Buffer, engine *rules.Engine, id string) error {
+	archive, err := os.ReadFile("testdata/rules/" + id + ".txtar")
+	if err != nil {
+		return err
+	}
+	trees, err := example.Parse(archive)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(trees, example.Tree.Broken)
+	if i < 0 {
+		return fmt.Errorf("the example has no broken tree")
+	}
+	found, err := example.Check(ctx, engine, trees[i])
+	if err != nil {
+		return err
+	}
+	found = slices.DeleteFunc(found, func(f fleet.Finding) bool { return f.Rule != id })
+
+	page.WriteString("\nFor example:\n")
+	lines := map[string][]int{}
+	var files []string
+	for _, f := range found {
+		if !slices.Contains(files, f.Place.File) && len(files) < maxFiles && trees[i].Files[f.Place.File] != nil {
+			files = append(files, f.Place.File)
+		}
+		lines[f.Place.File] = append(lines[f.Place.File], f.Place.Line)
+	}
+	for _, file := range files {
+		text := excerpt(string(trees[i].Files[file].Data), lines[file])
+		fmt.Fprintf(page, "\n`%s`\n\n```yaml\n%s```\n", file, text)
+	}
+	page.WriteString("\n```text\n")
+	for _, f := range found {
+		if slices.Contains(files, f.Place.File) {
+			fmt.Fprintf(page, "%s: %s: %s [%s]\n", position(f.Place), f.Severity, f.Message, f.Rule)
+		}
+	}
+	page.WriteString("```\n")
+	return nil
+}
+
+func position(p fleet.Place) string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
+
+const (
+	maxWhole = 30 // lines of a file that is shown whole
+	around   = 6  // lines shown before and after a finding in a longer one
+)
+
+// excerpt is the text around the lines of findings, with "# …" for what is left out of a long one.
+func excerpt(text string, findings []int) string {
+	lines := strings.SplitAfter(strings.TrimSuffix(text, "\n")+"\n", "\n")
+	lines = lines[:len(lines)-1]
+	if len(lines) <= maxWhole {
+		return strings.Join(lines, "")
+	}
+	var out strings.Builder
+	gap := false
+	for i, line := range lines {
+		near := slices.ContainsFunc(findings, func(at int) bool { return i+1 >= at-around && i+1 <= at+around })
+		if near {
+			out.WriteString(line)
+		} else if !gap {
+			out.WriteString("# …\n")
+		}
+		gap = !near
+	}
+	return out.String()
+}

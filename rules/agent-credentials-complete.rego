@@ -1,0 +1,50 @@
+# METADATA
+# title: An agent has a CA certificate, a client certificate and a key
+# description: |
+#   The karmada chart writes agent.kubeconfig.caCrt, crt and key into the agent's kubeconfig as they are, and their
+#   defaults are a placeholder of XXXX. An agent with a placeholder, or with too little to be a PEM text, cannot connect.
+#   The length of a SOPS-encrypted value is that of its plain text, so a placeholder shows without a key. The values may
+#   come from valuesFrom; what lies in a Secret that is not in Git is not judged.
+# related_resources:
+#   - ref: https://fluxcd.io/flux/components/helm/helmreleases/#values
+#     description: Values from Secrets and ConfigMaps
+#   - ref: https://github.com/karmada-io/karmada/tree/master/charts/karmada
+#     description: The karmada chart
+# custom:
+#   severity: error
+#   subjects:
+#     - Agent
+#   fix: Put the PEM texts into an encrypted Secret and refer to each with valuesFrom and a targetPath.
+#   source:
+#     - karmada-io/karmada v1.18.2 charts/karmada/templates/karmada-agent.yaml:33
+#     - karmada-io/karmada v1.18.2 charts/karmada/values.yaml
+package rules["agent-credentials-complete"]
+
+violation contains {
+	"field": ["spec", "values", "agent", "kubeconfig"],
+	"message": sprintf("the agent has no %s; agent.kubeconfig would hold caCrt, crt and key, best by valuesFrom", [concat(" and no ", _missing)]),
+} if {
+	_runs
+	count(_missing) > 0
+}
+
+violation contains {
+	"origin": credential.origin,
+	"field": credential.field,
+	"message": sprintf("agent.kubeconfig.%s is a placeholder of %d bytes; it would be a PEM text", [name, credential.length]),
+} if {
+	_runs
+	some name, credential in input.agent.credentials
+	credential.state == "found"
+	credential.placeholder
+}
+
+_runs if {
+	input.agent.reached
+	not input.agent.suspended
+}
+
+_missing := [name |
+	some name in ["caCrt", "crt", "key"]
+	input.agent.credentials[name].state == "missing"
+]

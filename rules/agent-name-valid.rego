@@ -1,0 +1,37 @@
+# METADATA
+# title: An agent registers a name that Karmada takes
+# description: |
+#   The agent refuses to start, again and again, with a cluster name that is empty, longer than 48 characters or no
+#   DNS label. The chart's default is empty.
+# related_resources:
+#   - ref: https://karmada.io/docs/userguide/clustermanager/cluster-registration
+#     description: Cluster registration
+# custom:
+#   severity: error
+#   subjects:
+#     - Agent
+#   fix: Name the cluster with at most 48 lowercase letters, digits and hyphens.
+#   source:
+#     - karmada-io/karmada v1.18.2 cmd/agent/app/options/validation.go:32
+#     - karmada-io/karmada v1.18.2 pkg/apis/cluster/validation/validation.go:34
+package rules["agent-name-valid"]
+
+violation contains {"field": input.agent.nameField, "message": message} if {
+	input.agent.reached
+	not input.agent.suspended
+	input.agent.nameState != "unknown"
+	not contains(input.agent.name, "${")
+	message := _wrong(input.agent.name)
+}
+
+_wrong("") := "the agent registers no cluster name; it would be the member's"
+
+_wrong(name) := sprintf("cluster name %q has %d characters; Karmada takes at most 48", [name, count(name)]) if {
+	count(name) > 48
+}
+
+_wrong(name) := sprintf("cluster name %q is no DNS label; it would have only lowercase letters, digits and inner hyphens", [name]) if {
+	name != ""
+	count(name) <= 48
+	not regex.match(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`, name)
+}

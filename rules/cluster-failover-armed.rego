@@ -1,0 +1,68 @@
+# METADATA
+# title: A policy that counts on the loss of a cluster has cluster failover armed
+# description: |
+#   spec.failover.cluster only says how to evict; it does not switch cluster failover on. That takes all of: the feature
+#   gate Failover and the flag --enable-no-execute-taint-eviction of karmada-controller-manager, a ClusterTaintPolicy that
+#   puts a NoExecute taint on a cluster that is not ready, and --allow-no-execute-taint-policy of karmada-webhook, without
+#   which such a policy is refused. All are off by default, and nothing ever moves until all are on.
+#   Application failover does not stand in for it: an agent that is gone reports no unhealthy workload.
+# related_resources:
+#   - ref: https://karmada.io/docs/userguide/failover/cluster-failover
+#     description: Cluster failover
+#   - ref: https://github.com/karmada-io/karmada/issues/6951
+#     description: Failover set in the policy alone
+# custom:
+#   severity: error
+#   subjects:
+#     - PropagationPolicy.policy.karmada.io
+#     - ClusterPropagationPolicy.policy.karmada.io
+#   fix: Switch on in the control plane what the message names.
+#   source:
+#     - karmada-io/karmada v1.18.2 pkg/features/features.go:163
+#     - karmada-io/karmada v1.18.2 pkg/controllers/cluster/taint_manager.go:114
+#     - karmada-io/karmada v1.18.2 cmd/webhook/app/options/options.go:96
+#     - karmada-io/karmada v1.18.2 pkg/controllers/applicationfailover/common.go:115
+package rules["cluster-failover-armed"]
+
+import data.lib.karmada
+import data.lib.objects
+import data.lib.placement
+
+violation contains {
+	"field": ["spec", "failover", "cluster"],
+	"message": sprintf("cluster failover does not start, since the control plane %q lacks %s; it takes all of its switches", [karmada.control_plane.name, _lacking]),
+	"related": _related,
+} if {
+	_unarmed
+	is_object(input.object.spec.failover.cluster)
+}
+
+violation contains {
+	"field": ["spec", "failover", "application"],
+	"message": sprintf("application failover does not see the loss of a cluster; cluster failover would, but the control plane %q lacks %s", [karmada.control_plane.name, _lacking]),
+	"severity": "warning",
+	"related": _related,
+} if {
+	_unarmed
+	is_object(input.object.spec.failover.application)
+	not input.object.spec.failover.cluster
+	_active_passive
+}
+
+_unarmed if {
+	not objects.suspended
+	count(karmada.unarmed) > 0
+}
+
+_lacking := concat(" and ", [concat(", ", array.slice(karmada.unarmed, 0, last)), karmada.unarmed[last]]) if {
+	count(karmada.unarmed) > 1
+	last := count(karmada.unarmed) - 1
+} else := karmada.unarmed[0]
+
+_active_passive if count(data.fleet.failoverOrder) > 0
+
+_active_passive if placement.one_cluster
+
+_active_passive if placement.static_weights
+
+_related := [{"message": "the control plane", "origin": karmada.control_plane.origin}]

@@ -1,0 +1,103 @@
+package rules
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/format"
+	"github.com/open-policy-agent/opa/v1/tester"
+)
+
+// bare are the kinds of subjects that have no group: entities, and kinds of the core group that rules are about.
+var bare = []string{
+	"Cluster", "Member", "Agent", "ControlPlane", "File", "Exception",
+	"Secret", "ConfigMap", "Service", "Namespace", "ServiceAccount", "Pod",
+}
+
+// The contract of the rules in this folder, beyond what New demands of every rule.
+func TestContract(t *testing.T) {
+	e, err := New(t.Context(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(e.Rules()) == 0 {
+		t.Fatal("no rules")
+	}
+	for _, r := range e.Rules() {
+		t.Run(r.ID, func(t *testing.T) {
+			if n := len(r.Title); n > 80 || strings.HasSuffix(r.Title, ".") {
+				t.Errorf("title %q: %d bytes, want at most 80 and no period", r.Title, n)
+			}
+			if r.Description == "" {
+				t.Error("description is missing")
+			}
+			if r.Fix == "" {
+				t.Error("custom.fix is missing")
+			}
+			if len(r.Sources)+len(r.Refs) == 0 && !slices.Equal(r.Subjects, []string{"Exception"}) {
+				t.Error("neither custom.source nor related_resources says where the facts are from")
+			}
+			for _, s := range r.Subjects {
+				if !strings.Contains(s, ".") && !slices.Contains(bare, s) {
+					t.Errorf("subject %q: neither an entity nor a kind of the core group; a group is missing?", s)
+				}
+			}
+			if _, err := os.Stat(filepath.Join("..", "testdata", "rules", r.ID+".txtar")); err != nil {
+				t.Errorf("the example is missing: %v", err)
+			}
+		})
+	}
+}
+
+// What opa fmt would change.
+func TestFormatted(t *testing.T) {
+	err := fs.WalkDir(os.DirFS("."), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".rego") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		formatted, err := format.Source(path, text)
+		if err == nil && !bytes.Equal(text, formatted) {
+			t.Errorf("%s: run opa fmt --write", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// What opa check --strict and opa test do: the rules compile and their tests pass without anything that the engine adds.
+func TestStockOPA(t *testing.T) {
+	modules, store, err := tester.Load([]string{"."}, func(_ string, info os.FileInfo, _ int) bool {
+		return !info.IsDir() && filepath.Ext(info.Name()) != ".rego"
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	txn, err := store.NewTransaction(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	results, err := tester.NewRunner().
+		SetCompiler(ast.NewCompiler().WithStrict(true)).
+		SetModules(modules).SetStore(store).CapturePrintOutput(true).RaiseBuiltinErrors(true).
+		RunTests(t.Context(), txn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r := range results {
+		if !r.Pass() {
+			t.Errorf("%s %s\n%s", r, r.Error, r.Output)
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package rules_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rollcall-dev/rollcall/internal/example"
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/rules"
+)
+
+// Every example has exactly the findings that it wants, through the real loader: at these lines, of these rules, no other.
+func TestExamples(t *testing.T) {
+	e, err := rules.New(t.Context(), rules.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rule := range e.Rules() {
+		archive, err := os.ReadFile(filepath.Join("..", "testdata", "rules", rule.ID+".txtar"))
+		if err != nil {
+			continue // TestContract says so
+		}
+		trees, err := example.Parse(archive)
+		if err != nil {
+			t.Errorf("%s: %v", rule.ID, err)
+		}
+		for _, kind := range []string{"broken", "healthy"} {
+			if !slices.ContainsFunc(trees, func(tree example.Tree) bool { return strings.HasPrefix(tree.Name, kind) }) {
+				t.Errorf("%s: no %s tree", rule.ID, kind)
+			}
+		}
+		for _, tree := range trees {
+			t.Run(rule.ID+"/"+tree.Name, func(t *testing.T) {
+				t.Parallel()
+				if tree.Broken() && !slices.ContainsFunc(tree.Wants, func(w example.Want) bool { return w.Rule == rule.ID }) {
+					t.Errorf("nothing wants a finding of %s", rule.ID)
+				}
+				found, err := example.Check(t.Context(), e, tree)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, difference := range compare(tree.Wants, found) {
+					t.Error(difference)
+				}
+			})
+		}
+	}
+}
+
+// compare says which wants are not found and which findings are not wanted.
+func compare(wants []example.Want, found []fleet.Finding) []string {
+	var differences []string
+	at := func(w example.Want, f fleet.Finding) bool {
+		return f.Rule == w.Rule && f.Place.File == w.File && f.Place.Line == w.Line
+	}
+	for _, w := range wants {
+		for _, text := range w.Texts {
+			if !slices.ContainsFunc(found, func(f fleet.Finding) bool { return at(w, f) && strings.Contains(f.Message, text) }) {
+				differences = append(differences, fmt.Sprintf("not found: %s:%d %s %q", w.File, w.Line, w.Rule, text))
+			}
+		}
+	}
+	for _, f := range found {
+		if !slices.ContainsFunc(wants, func(w example.Want) bool {
+			return at(w, f) && slices.ContainsFunc(w.Texts, func(text string) bool { return strings.Contains(f.Message, text) })
+		}) {
+			differences = append(differences, fmt.Sprintf("not wanted: %s:%d %s %q", f.Place.File, f.Place.Line, f.Rule, f.Message))
+		}
+	}
+	return differences
+}

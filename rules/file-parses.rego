@@ -1,0 +1,49 @@
+# METADATA
+# title: A file of manifests parses
+# description: |
+#   A manifest that does not parse stops the build of the whole Flux Kustomization that lists it, and so does a key that
+#   occurs twice in a mapping: kustomize reads it and cannot write it. What keeps a file from being read is an error where
+#   Flux reads the file and a warning elsewhere. Templates, and data that are no Kubernetes objects, need not be YAML as it
+#   is read here.
+# related_resources:
+#   - ref: https://yaml.org/spec/1.2.2/
+#     description: YAML 1.2
+# custom:
+#   severity: error
+#   subjects:
+#     - File
+#   admission: never
+#   fix: Correct the file here.
+#   source:
+#     - fluxcd/pkg kustomize/v1.39.0 kustomize_generator.go:600
+#     - kubernetes-sigs/kustomize kyaml/v0.21.1 yaml/rnode.go:975
+package rules["file-parses"]
+
+violation contains {
+	"origin": {"file": input.file.path, "document": -1},
+	"line": problem.line,
+	"column": problem.column,
+	"message": sprintf("%s; %s", [problem.message, _right(problem)]),
+	"severity": _severity,
+} if {
+	some problem in input.file.problems
+	_matters(problem)
+}
+
+# What a parser cannot make sense of may make sense to the program that the data are for.
+_matters(_) if input.file.class in {"manifest", "kustomization"}
+
+_matters(problem) if {
+	input.file.class in {"data", "text"}
+	not problem.kind in {"syntax", "duplicate-key", "symlink"}
+}
+
+default _severity := "warning"
+
+_severity := "error" if count(input.file.reachedBy) > 0
+
+_right(problem) := "it would occur once" if {
+	problem.kind == "duplicate-key"
+} else := "Flux stops at the file until it can be read" if {
+	count(input.file.reachedBy) > 0
+} else := "the file would be readable YAML"

@@ -1,0 +1,25 @@
+# METADATA
+# title: The path of a Flux Kustomization is in the repository
+# description: |
+#   Flux looks the path up in the artifact of the source. Where it is not there, the Kustomization fails with "kustomization
+#   path not found" and applies nothing, old or new. The path is relative to the repository's root, may hold variables that
+#   a parent substitutes, and must not be left out by the source's ignore rules. A path in another repository is not judged.
+# related_resources:
+#   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#path
+#     description: Kustomization, path
+# custom:
+#   severity: error
+#   subjects:
+#     - Kustomization.kustomize.toolkit.fluxcd.io
+#   fix: Correct spec.path, or add the folder.
+#   source:
+#     - fluxcd/kustomize-controller v1.9.4 internal/controller/kustomization_controller.go:371
+package rules["kustomization-path-exists"]
+
+violation contains {
+	"field": ["spec", "path"],
+	"message": sprintf("path %q is not in what Flux reads of the repository; name a folder that is", [input.kustomization.path]),
+} if {
+	not input.kustomization.suspended
+	input.kustomization.pathState == "missing"
+}

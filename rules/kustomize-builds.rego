@@ -1,0 +1,29 @@
+# METADATA
+# title: The path of a Flux Kustomization builds
+# description: |
+#   Flux runs kustomize over the whole path, and one entry that is not there, or one object that kustomize refuses, stops
+#   all of it: nothing below the path is applied until it builds again. Entries from other repositories are not judged.
+# related_resources:
+#   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#path
+#     description: Kustomization, path
+#   - ref: https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/
+#     description: The kustomization file
+# custom:
+#   severity: error
+#   subjects:
+#     - Kustomization.kustomize.toolkit.fluxcd.io
+#   fix: Correct the entry, or add what it names.
+#   source:
+#     - fluxcd/pkg kustomize/v1.39.0 kustomize_generator.go:588
+#     - sigs.k8s.io/kustomize/api v0.21.1 internal/target/kusttarget.go:231
+package rules["kustomize-builds"]
+
+violation contains {
+	"origin": problem.origin,
+	"field": problem.at,
+	"message": sprintf("%s; nothing that is built with it is applied", [problem.message]),
+	"related": [{"message": "the Kustomization that builds it", "origin": input.kustomization.origin}],
+} if {
+	not input.kustomization.suspended
+	some problem in input.kustomization.problems
+}

@@ -1,0 +1,35 @@
+# What is known of the Karmada control plane behind an API server.
+package lib.karmada
+
+# control_plane is the one in Git that serves the API server of the subject: the one that its kubeconfig leads to, or
+# the only one there is. Undefined where Git shows none, or several and no telling which.
+control_plane := data.fleet.controlPlanes[_id]
+
+_id := data.fleet.apiServers[input.apiServer].controlPlane if {
+	data.fleet.apiServers[input.apiServer].controlPlane != ""
+} else := [id | some id, _ in data.fleet.controlPlanes][0] if {
+	count(data.fleet.controlPlanes) == 1
+}
+
+# minor is y of Karmada's version 1.y; undefined where it is unknown.
+minor := to_number(found[0][1]) if {
+	found := regex.find_all_string_submatch_n(`^v?1\.(\d+)`, control_plane.version, 1)
+	count(found) == 1
+}
+
+# unarmed are the switches of cluster failover that the control plane in Git certainly lacks. All of them are off by
+# default, and cluster failover needs every one.
+#
+# Source: karmada-io/karmada v1.18.2 pkg/features/features.go:163, cmd/controller-manager/app/options/
+# cluster_failover.go:50, pkg/controllers/cluster/cluster_controller.go:64, cmd/webhook/app/options/options.go:96.
+unarmed := [_switches[name] |
+	some name in ["gate", "eviction", "taint", "webhook"]
+	control_plane.failoverArmed[name] == "missing"
+]
+
+_switches := {
+	"gate": "the feature gate Failover",
+	"eviction": "--enable-no-execute-taint-eviction",
+	"taint": "a ClusterTaintPolicy with NoExecute",
+	"webhook": "--allow-no-execute-taint-policy",
+}

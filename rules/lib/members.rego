@@ -1,0 +1,69 @@
+# The members of the fleet, by name.
+package lib.members
+
+# state is "found", "missing" or "unknown". Nothing is known of a name with a variable in it, of a fleet without
+# members, and of the cluster that hosts the control plane without an agent: it need not be a member.
+state(name) := "unknown" if {
+	contains(name, "${")
+} else := "unknown" if {
+	data.fleet.membership.basis == "none"
+} else := "missing" if {
+	not data.fleet.members[name]
+} else := "unknown" if {
+	_only_host(data.fleet.members[name])
+} else := "found"
+
+_only_host(member) if {
+	member.host
+	not member.declared
+	not member.registered
+	count(member.agents) == 0
+}
+
+# severity of what rests on a name that is no member's: a member may have been joined by hand where Git leaves a doubt.
+severity := "error" if {
+	data.fleet.membership.certain
+} else := "warning"
+
+# near is a member's name that may have been meant; undefined where none is like it.
+near(name) := min({m | some m in data.fleet.membership.names; _alike(lower(name), m)})
+
+# One holds the other: "talos-ottawa" and "ottawa".
+_alike(a, b) if {
+	count(b) > 3
+	contains(a, b)
+}
+
+_alike(a, b) if {
+	count(a) > 3
+	contains(b, a)
+}
+
+# Two letters that differ, among them two that changed places.
+_alike(a, b) if {
+	count(a) == count(b)
+	letters := split(b, "")
+	differing := [i | some i, letter in split(a, ""); letter != letters[i]]
+	count(differing) <= 2
+	count(differing) * 3 <= count(a)
+}
+
+# One letter too many or too few, and separators: "st-petersburg" and "stpetersburg".
+_alike(a, b) if _plain(a) == _plain(b)
+
+_alike(a, b) if {
+	count(a) == count(b) + 1
+	_drops_to(a, b)
+}
+
+_alike(a, b) if {
+	count(b) == count(a) + 1
+	_drops_to(b, a)
+}
+
+_plain(s) := regex.replace(s, `[-_. ]`, "")
+
+_drops_to(long, short) if {
+	some i in numbers.range(0, count(long) - 1)
+	concat("", [substring(long, 0, i), substring(long, i + 1, -1)]) == short
+}

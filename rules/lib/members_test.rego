@@ -1,0 +1,53 @@
+package lib.members_test
+
+import data.lib.members
+
+_fleet := {
+	"membership": {"basis": "tree", "certain": true, "names": ["hub", "ottawa", "robbinsdale", "stpetersburg"]},
+	"members": {
+		"hub": {"host": true, "declared": false, "registered": false, "agents": []},
+		"ottawa": {"host": true, "declared": false, "registered": false, "agents": ["a"]},
+		"robbinsdale": {"host": false, "declared": false, "registered": true, "agents": []},
+		"stpetersburg": {"host": false, "declared": true, "registered": false, "agents": []},
+	},
+}
+
+test_state if {
+	states := {name: state |
+		some name in ["hub", "ottawa", "robbinsdale", "stpetersburg", "winnipeg", "${CLUSTER}"]
+		state := members.state(name) with data.fleet as _fleet
+	}
+	states == {
+		"hub": "unknown",
+		"ottawa": "found",
+		"robbinsdale": "found",
+		"stpetersburg": "found",
+		"winnipeg": "missing",
+		"${CLUSTER}": "unknown",
+	}
+}
+
+test_state_without_members if {
+	members.state("ottawa") == "unknown" with data.fleet as {"membership": {"basis": "none"}, "members": {}}
+}
+
+test_near if {
+	near := {name: member |
+		some name in [
+			"talos-ottawa", "otawa", "ottawwa", "ottaaw", "Ottawa", "robinsdale", "st-petersburg", "stpetersberg",
+			"winnipeg", "hubs", "x",
+		]
+		member := members.near(name) with data.fleet as _fleet
+	}
+	near == {
+		"talos-ottawa": "ottawa",
+		"otawa": "ottawa",
+		"ottawwa": "ottawa",
+		"ottaaw": "ottawa",
+		"Ottawa": "ottawa",
+		"robinsdale": "robbinsdale",
+		"st-petersburg": "stpetersburg",
+		"stpetersberg": "stpetersburg",
+		"hubs": "hub",
+	}
+}

@@ -1,0 +1,14 @@
+# Looking up what Flux applies.
+package lib.objects
+
+# suspended: Flux applies no change to the subject, so it is judged when that ends.
+suspended if {
+	meta := object.get(input.object, "metadata", {})
+	by_name := data.fleet.objects[input.apiServer][input.subject][object.get(meta, "namespace", "")]
+	by_name[meta.name].suspended
+}
+
+# group_kind is the key of a kind among the fleet's objects: "Deployment.apps"; "Secret" for the core group.
+group_kind(api_version, kind) := sprintf("%s.%s", [kind, split(api_version, "/")[0]]) if {
+	contains(api_version, "/")
+} else := kind

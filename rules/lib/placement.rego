@@ -1,0 +1,57 @@
+# What a placement asks of Karmada's scheduler.
+package lib.placement
+
+# names is every cluster name in a policy, by its field. Values of overriders and of selectors are none.
+names[field] := name if {
+	some root in _roots
+	part := object.get(input.object, root, {})
+	walk(part, [path, name])
+	is_string(name)
+	count(path) > 1
+	path[count(path) - 2] in {"clusterNames", "exclude"}
+	is_number(path[count(path) - 1])
+	field := array.concat(root, path)
+}
+
+_roots contains root if {
+	some root in [["spec", "placement"], ["spec", "suspension"], ["spec", "targetCluster"]]
+}
+
+_roots contains ["spec", "overrideRules", i, "targetCluster"] if some i, _ in input.object.spec.overrideRules
+
+_placement := input.object.spec.placement
+
+# divides_by_weight: replicas are divided by weight. Divided is the default of a replicaScheduling that is there,
+# Weighted the default of a division.
+#
+# Source: karmada-io/karmada v1.18.2 pkg/apis/policy/v1alpha1/propagation_types.go:737, pkg/util/helper/policy.go:121.
+divides_by_weight if {
+	scheduling := _placement.replicaScheduling
+	object.get(scheduling, "replicaSchedulingType", "Divided") == "Divided"
+	object.get(scheduling, "replicaDivisionPreference", "") in {"", "Weighted"}
+}
+
+# static_weights is the list that divides the replicas; undefined where nothing or something else does.
+static_weights := list if {
+	divides_by_weight
+	preference := _placement.replicaScheduling.weightPreference
+	object.get(preference, "dynamicWeight", "") == ""
+	list := preference.staticWeightList
+	count(list) > 0
+}
+
+# static_weights_field leads to that list.
+static_weights_field := ["spec", "placement", "replicaScheduling", "weightPreference", "staticWeightList"]
+
+# one_cluster: a spread constraint asks for a single cluster.
+one_cluster if {
+	some constraint in _placement.spreadConstraints
+	object.get(constraint, "spreadByField", "cluster") == "cluster"
+	object.get(constraint, "spreadByLabel", "") == ""
+	constraint.maxGroups == 1
+}
+
+# means_failover: the policy asks for one cluster after another rather than for all at once.
+means_failover if one_cluster
+
+means_failover if count(input.object.spec.failover) > 0

@@ -1,0 +1,65 @@
+# Karmada's arithmetic of static weights: how n replicas are divided, and when all stay on one cluster.
+#
+# Up to Karmada 1.15 each cluster gets the whole part of its share, and what is left goes one by one to the largest
+# weights. From 1.16 on every replica goes to the cluster with the highest w/(2s+1), s being what it has already; of
+# equals, the one that has fewer.
+#
+# Source: karmada-io/karmada v1.15.0 pkg/util/helper/binding.go:90 (TakeByWeight); v1.18.2 pkg/util/helper/binding.go:94
+# and pkg/util/helper/webstermethod.go:70; the bounds were also seen on a running 1.18.2.
+package lib.weights
+
+# webster divides n replicas as Karmada 1.16 and later do; as many numbers as there are weights.
+webster(weights, n) := [seats |
+	some i, _ in weights
+	seats := count([1 | some place in won; place[2] == i])
+] if {
+	votes := _votes(weights)
+	bids := sort([[0 - (w / ((2 * s) + 1)), s, i] | some i, w in votes; some s in numbers.range(0, n - 1)])
+	won := array.slice(bids, 0, n)
+}
+
+# remainder divides n replicas as Karmada up to 1.15 does, of weights in descending order.
+remainder(weights, n) := [seats |
+	some i, floor in floors
+	seats := floor + count([1 | i < n - sum(floors)])
+] if {
+	votes := _votes(weights)
+	floors := [floor((w * n) / sum(votes)) | some w in votes]
+}
+
+# Where no cluster has a weight each of them counts the same.
+_votes(weights) := weights if {
+	sum(weights) > 0
+} else := [1 | some _ in weights]
+
+# first_split is the first i at which n replicas do not all go to the i-th weight once those before it are lost;
+# undefined where they always do. The weights are in the order of failover, karmada is "webster" or "remainder".
+first_split(weights, n, karmada) := min({i |
+	some i in numbers.range(0, count(weights) - 2)
+	not _together(array.slice(weights, i, count(weights)), n, karmada)
+}) if {
+	count(weights) > 1
+}
+
+# The first gets the n-th replica only if w/(2(n-1)+1) is more than what any other bids for its first.
+_together(weights, n, "webster") if {
+	rest := array.slice(weights, 1, count(weights))
+	weights[0] > ((2 * n) - 1) * max(rest)
+}
+
+# The first must have n-1 whole shares, and no other may have one; then the one that is left goes to the first.
+_together(weights, n, "remainder") if {
+	rest := array.slice(weights, 1, count(weights))
+	weights[0] > max(rest)
+	weights[0] >= (n - 1) * sum(rest)
+	max(rest) * n < sum(weights)
+}
+
+# smallest are the smallest weights that keep n replicas together on the first of k healthy clusters under both
+# divisions: with m = 2n-1 the last has 1, and each before it m times the next and one more.
+smallest(k, n) := [weight |
+	some i in numbers.range(1, k)
+	weight := sum([power | some e in numbers.range(0, k - i); power := _power((2 * n) - 1, e)])
+]
+
+_power(base, exponent) := product([base | some i in numbers.range(0, exponent); i < exponent])

@@ -1,0 +1,101 @@
+# METADATA
+# title: Every member of the fleet has a karmada-agent that Flux reconciles
+# description: |
+#   A member in pull mode exists for Karmada only as long as its agent runs: without one nothing is scheduled there, and
+#   nothing fails over to it. The agent must be reachable from the entry point of the member's own Flux cluster, must not
+#   be suspended, and must register the member's name. It is an error where the configuration lists the member or Git
+#   leaves no doubt, otherwise a warning, since a member may have been joined by hand. Members in push mode need no agent,
+#   and the cluster that hosts the control plane need not be a member.
+# related_resources:
+#   - ref: https://karmada.io/docs/userguide/clustermanager/cluster-registration
+#     description: Cluster registration
+# custom:
+#   severity: error
+#   subjects:
+#     - Member
+#   fix: Let the member's own Flux reconcile a karmada-agent that registers its name.
+#   source:
+#     - karmada-io/karmada v1.18.2 charts/karmada/templates/karmada-agent.yaml
+#     - karmada-io/karmada v1.18.2 pkg/controllers/cluster/cluster_controller.go:514
+package rules["member-has-agent"]
+
+violation contains object.union(_place, {"message": message, "severity": _severity}) if {
+	_expected
+	message := sprintf("member %q has no running karmada-agent: %s", [_member.name, _why])
+}
+
+_member := input.member
+
+_expected if {
+	_member.mode != "Push"
+	not _mere_host
+	count(_member.agents) == 0
+	count(_member.unnamed) == 0
+}
+
+# The cluster that runs the control plane need not be a member.
+_mere_host if {
+	_member.host
+	not _member.declared
+	not _member.registered
+	count(_member.suspended) == 0
+}
+
+# The nearest thing to an agent that there is: one that is held back, one that registers another name, one that nothing
+# reconciles.
+_case := "suspended" if {
+	count(_member.suspended) > 0
+} else := "misnamed" if {
+	count(_member.misnamed) > 0
+} else := "stray" if {
+	count(_member.stray) > 0
+} else := "none"
+
+_agent := data.fleet.agents[_member[_case][0]]
+
+_why := "the one in Git is suspended; Flux would have to resume it" if {
+	_case == "suspended"
+} else := "the one of this cluster registers no name; it would register the member's" if {
+	_case == "misnamed"
+	_agent.name == ""
+} else := sprintf("the one of this cluster registers %q; it would register the member's name", [_agent.name]) if {
+	_case == "misnamed"
+} else := sprintf("nothing reconciles the one in %q; it would be listed here", [_agent.origin.file]) if {
+	_lists
+} else := "nothing reconciles the one in Git; a kustomization.yaml that Flux reads would list it" if {
+	_case == "stray"
+} else := "Git holds none; its Flux cluster would reconcile one"
+
+_place := {"origin": _agent.origin} if {
+	_case == "suspended"
+} else := {"origin": _agent.origin, "field": _agent.nameField} if {
+	_case == "misnamed"
+} else := {
+	"origin": {"file": _agent.listIn, "document": 0},
+	"field": ["resources"],
+	"related": [{"message": "the agent", "origin": _agent.origin}],
+} if {
+	_lists
+} else := {"origin": _agent.origin} if {
+	_case == "stray"
+} else := {"origin": _member.origin, "field": ["metadata", "name"]}
+
+_lists if {
+	_case == "stray"
+	_agent.listIn != ""
+}
+
+default _severity := "warning"
+
+_severity := "error" if _certain
+
+_certain if _member.declared
+
+_certain if data.fleet.membership.certain
+
+_certain if {
+	_member.registered
+	_member.mode == "Pull"
+	count(data.fleet.controlPlanes) > 0
+	count(data.fleet.agents) > 0
+}

@@ -1,0 +1,150 @@
+package rules
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+)
+
+// Rule is a rule's METADATA.
+type Rule struct {
+	// ID is the rule's file name without .rego, and its package.
+	ID string
+	// Title says the good state in one sentence.
+	Title string
+	// Description is Markdown.
+	Description string
+	// Fix says what to do, in one sentence; a violation may say it better.
+	Fix      string
+	Severity fleet.Severity
+	// Admission is what a violation means to the webhook where another object's change brings it about: "deny", "warn",
+	// "never" (the rule makes sense on files only), or empty for the default.
+	Admission string
+	// Subjects are the kinds that the rule judges, as fleet.Subject names them.
+	Subjects []string
+	// Sources cite lines of source: "karmada v1.18.2 pkg/scheduler/…:123".
+	Sources []string
+	// Refs are the addresses of further reading.
+	Refs []string
+}
+
+var (
+	idForm      = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	subjectForm = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*(\.[a-z0-9]([a-z0-9.-]*[a-z0-9])?)?$`)
+)
+
+// readRule reads a rule's METADATA and holds the rule to its contract.
+func readRule(m module) (Rule, error) {
+	id := name(m.Package.Path, 2)
+	if base := strings.TrimSuffix(path.Base(m.file), ".rego"); base != id {
+		return Rule{}, fmt.Errorf("%s: package %s must be rules[%q], like its file", m.Package.Location, m.Package.Path, base)
+	}
+	if !idForm.MatchString(id) {
+		return Rule{}, fmt.Errorf("%s: rule id %q must be kebab-case", m.Package.Location, id)
+	}
+	if err := checkExports(m); err != nil {
+		return Rule{}, err
+	}
+	i := slices.IndexFunc(m.Annotations, func(a *ast.Annotations) bool { return a.Scope == "package" })
+	if i < 0 {
+		return Rule{}, fmt.Errorf("%s: rule %q has no METADATA above its package", m.Package.Location, id)
+	}
+	a := m.Annotations[i]
+	rule := Rule{ID: id, Title: a.Title, Description: a.Description}
+	for _, r := range a.RelatedResources {
+		rule.Refs = append(rule.Refs, r.Ref.String())
+	}
+	if err := rule.readCustom(a.Custom); err != nil {
+		return Rule{}, fmt.Errorf("%s: METADATA of rule %q: %w", a.Location, id, err)
+	}
+	return rule, nil
+}
+
+// checkExports sees to it that a misspelt violation is an error and not a rule that never speaks.
+func checkExports(m module) error {
+	found := false
+	for _, r := range m.Rules {
+		switch name := string(r.Head.Ref()[0].Value.(ast.Var)); {
+		case strings.HasPrefix(name, "_"):
+		case name == "violation" && r.Head.RuleKind() == ast.MultiValue && len(r.Head.Ref()) == 1:
+			found = true
+		default:
+			return fmt.Errorf("%s: a rule exports violation, a partial set, and nothing else; call %q %q", r.Location, name, "_"+name)
+		}
+	}
+	if !found {
+		return fmt.Errorf("%s: a rule must have a partial set called violation", m.Package.Location)
+	}
+	return nil
+}
+
+func (r *Rule) readCustom(custom map[string]any) error {
+	if r.Title == "" {
+		return fmt.Errorf("title is missing")
+	}
+	for key, value := range custom {
+		var err error
+		switch key {
+		case "severity":
+			err = text((*string)(&r.Severity), value, "error", "warning", "info")
+		case "admission":
+			err = text(&r.Admission, value, "never", "deny", "warn")
+		case "fix":
+			err = text(&r.Fix, value)
+		case "subjects":
+			r.Subjects, err = texts(value)
+		case "source":
+			r.Sources, err = texts(value)
+		default:
+			err = fmt.Errorf("is none of severity, admission, fix, subjects, source")
+		}
+		if err != nil {
+			return fmt.Errorf("custom.%s %w", key, err)
+		}
+	}
+	if r.Severity == "" {
+		return fmt.Errorf("custom.severity is missing")
+	}
+	if len(r.Subjects) == 0 {
+		return fmt.Errorf("custom.subjects is missing")
+	}
+	for i, s := range r.Subjects {
+		if !subjectForm.MatchString(s) || slices.Contains(r.Subjects[:i], s) {
+			return fmt.Errorf(`custom.subjects: %q must be "Kind.group", the kind of a core object or an entity, once`, s)
+		}
+	}
+	return nil
+}
+
+// text reads a string, one of options where there are any.
+func text(into *string, value any, options ...string) error {
+	s, ok := value.(string)
+	if !ok || s == "" {
+		return fmt.Errorf("must be text")
+	}
+	if len(options) > 0 && !slices.Contains(options, s) {
+		return fmt.Errorf("must be one of %s", strings.Join(options, ", "))
+	}
+	*into = s
+	return nil
+}
+
+func texts(value any) ([]string, error) {
+	items, ok := value.([]any)
+	if !ok {
+		return nil, fmt.Errorf("must be a list")
+	}
+	out := make([]string, len(items))
+	for i := range items {
+		if err := text(&out[i], items[i]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,164 @@
+// Package rules judges a fleet by rules written in Rego: those in this folder and the user's own. It is the only
+// importer of OPA.
+//
+// A rule is one file, rules/<id>.rego, with the package rules["<id>"], and METADATA as its only record. It exports one
+// partial set, violation, of objects:
+//
+//	message   what is wrong, one sentence
+//	field     leads from the object to it, an array of names and indexes; the object itself by default
+//	fix       what to do about it; METADATA's custom.fix by default
+//	severity  error, warning or info; METADATA's custom.severity by default
+//	origin    {file, document, field}: where to look; the subject's origin by default
+//	line      with column, for what no field leads to: a file that does not parse; both count from 1
+//	related   an array of {message, origin, field}: other places that the message speaks of
+//
+// input is the subject that the rule judges, data.fleet everything else that is known; docs/input.schema.json and
+// docs/facts.schema.json describe them. Helpers that rules share are in rules/lib/<name>.rego, package lib.<name>.
+package rules
+
+import (
+	"cmp"
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/spelling"
+)
+
+//go:generate go run github.com/rollcall-dev/rollcall/internal/gendocs
+
+//go:embed *.rego lib/*.rego
+var files embed.FS
+
+// Options are the user's part in the rules.
+type Options struct {
+	// Dirs hold further rules, laid out like this folder.
+	Dirs []fs.FS
+	// Severities are by rule id. They replace METADATA's severity and that of each violation; Off turns a rule off.
+	Severities map[string]fleet.Severity
+}
+
+// Engine is a compiled set of rules. It may be used by several goroutines.
+type Engine struct {
+	rules    []Rule // by ID
+	severity map[string]fleet.Severity
+	compiler *ast.Compiler
+	kinds    map[string]kind
+}
+
+// kind is what judges the subjects of one kind: a query that gives an array of the violations of each of the rules.
+type kind struct {
+	rules []Rule
+	query ast.Body
+}
+
+// New compiles the rules. A rule that does not compile is an error with its file, row and column.
+func New(ctx context.Context, opts Options) (*Engine, error) {
+	sources := []source{{name: "rules", fsys: files}}
+	for _, dir := range opts.Dirs {
+		sources = append(sources, source{fsys: dir})
+	}
+	return newEngine(ctx, sources, opts.Severities)
+}
+
+func newEngine(ctx context.Context, sources []source, severities map[string]fleet.Severity) (*Engine, error) {
+	modules, err := readModules(ctx, sources)
+	if err != nil {
+		return nil, err
+	}
+	compiler, err := compile(modules)
+	if err != nil {
+		return nil, fmt.Errorf("compile the rules: %w", err)
+	}
+	e := &Engine{compiler: compiler, severity: severities}
+	for _, m := range modules {
+		if !m.isRule() {
+			continue
+		}
+		rule, err := readRule(m)
+		if err != nil {
+			return nil, err
+		}
+		if s, ok := severities[rule.ID]; ok {
+			rule.Severity = s
+		}
+		e.rules = append(e.rules, rule)
+	}
+	slices.SortFunc(e.rules, func(a, b Rule) int { return cmp.Compare(a.ID, b.ID) })
+	if err := e.checkSeverities(); err != nil {
+		return nil, err
+	}
+	return e, e.prepare()
+}
+
+// Rules are all rules by ID, with the severity that the options give them; those that are off included.
+func (e *Engine) Rules() []Rule {
+	return slices.Clone(e.rules)
+}
+
+// prepare makes the query of each kind of subject that a rule is about.
+func (e *Engine) prepare() error {
+	e.kinds = map[string]kind{}
+	for _, r := range e.rules {
+		if r.Severity == fleet.Off {
+			continue
+		}
+		for _, name := range r.Subjects {
+			k := e.kinds[name]
+			k.rules = append(k.rules, r)
+			e.kinds[name] = k
+		}
+	}
+	for name, k := range e.kinds {
+		refs := make([]string, len(k.rules))
+		for i, r := range k.rules {
+			refs[i] = fmt.Sprintf("data.rules[%q].violation", r.ID)
+		}
+		body, err := ast.ParseBodyWithOpts(fmt.Sprintf("%s = [%s]", violations, strings.Join(refs, ", ")),
+			ast.ParserOptions{RegoVersion: ast.RegoV1})
+		if err != nil {
+			return fmt.Errorf("query the rules for %s: %w", name, err)
+		}
+		if k.query, err = e.compiler.QueryCompiler().Compile(body); err != nil {
+			return fmt.Errorf("query the rules for %s: %w", name, err)
+		}
+		e.kinds[name] = k
+	}
+	return nil
+}
+
+// violations is the variable of each query that holds the result.
+const violations = ast.Var("violations")
+
+func (e *Engine) checkSeverities() error {
+	for _, id := range slices.Sorted(maps.Keys(e.severity)) {
+		if !e.known(id) {
+			return fmt.Errorf("no rule is called %q%s", id, spelling.DidYouMean(id, e.ids()))
+		}
+		switch s := e.severity[id]; s {
+		case fleet.Error, fleet.Warning, fleet.Info, fleet.Off:
+		default:
+			return fmt.Errorf("rule %q: severity %q is none of error, warning, info, off", id, s)
+		}
+	}
+	return nil
+}
+
+func (e *Engine) ids() []string {
+	ids := make([]string, len(e.rules))
+	for i, r := range e.rules {
+		ids[i] = r.ID
+	}
+	return ids
+}
+
+func (e *Engine) known(id string) bool {
+	return slices.ContainsFunc(e.rules, func(r Rule) bool { return r.ID == id })
+}

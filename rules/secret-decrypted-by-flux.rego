@@ -1,0 +1,28 @@
+# METADATA
+# title: A Flux Kustomization that applies encrypted objects decrypts them
+# description: |
+#   kustomize-controller decrypts only for a Kustomization with spec.decryption. Without it Flux stops at an encrypted
+#   Secret, and an encrypted object of another kind reaches the cluster as ciphertext or is refused for its "sops" field.
+#   A parent does not pass its own decryption on; a patch in the parent may add it to its children.
+# related_resources:
+#   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#decryption
+#     description: Kustomization, decryption
+# custom:
+#   severity: error
+#   subjects:
+#     - Kustomization.kustomize.toolkit.fluxcd.io
+#   fix: Add spec.decryption with provider sops and the Secret that holds the key.
+#   source:
+#     - fluxcd/kustomize-controller v1.9.4 internal/controller/kustomization_controller.go:947
+package rules["secret-decrypted-by-flux"]
+
+violation contains {
+	"field": ["spec"],
+	"message": sprintf("Kustomization %q applies SOPS-encrypted objects without decryption; spec.decryption would name the provider sops", [input.kustomization.name]),
+	"related": [{"message": "encrypted", "origin": origin} | some origin in array.slice(input.kustomization.encrypted, 0, 3)],
+} if {
+	not input.kustomization.suspended
+	not input.kustomization.implicit
+	input.kustomization.decryption == ""
+	count(input.kustomization.encrypted) > 0
+}

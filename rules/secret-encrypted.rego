@@ -1,0 +1,136 @@
+# METADATA
+# title: A secret in Git is encrypted
+# description: |
+#   Whoever can read the repository, now or later, can read a value that was ever committed in the clear: encrypt the file
+#   with SOPS, and replace the secret itself, since the old commit stays. Judged are the values of Secrets (in Lists and
+#   patches too), the literals and files of secretGenerators, and private keys, kubeconfigs with a credential and well-known
+#   tokens anywhere, also in files that nothing reconciles.
+#
+#   Variables (${NAME}), references that another tool fills in (op://…, vault:…), empty values and placeholders are fine.
+#   Keys that by their name hold nothing secret (a user name, a host, a public certificate) are reported as errors only
+#   where the same document holds a secret in the clear. Alone they are an information, and next to variables, as in a
+#   template, nothing. A value that may be either is a warning in a template and in a file that nothing reconciles, unless
+#   its key speaks of a password, token or key. Examples (*.example, *.sample) are not judged.
+# related_resources:
+#   - ref: https://fluxcd.io/flux/guides/mozilla-sops/
+#     description: Manage Kubernetes secrets with Flux and SOPS
+#   - ref: https://getsops.io/docs/
+#     description: SOPS
+# custom:
+#   severity: error
+#   subjects:
+#     - File
+#   admission: never
+#   fix: Encrypt the file with SOPS, and replace the secret, which stays readable in the history.
+#   source:
+#     - fluxcd/kustomize-controller v1.9.4 internal/decryptor/decryptor.go:1051
+package rules["secret-encrypted"]
+
+violation contains {
+	"origin": {"file": input.file.path, "document": document.index},
+	"field": value.field,
+	"message": sprintf("%s; SOPS would encrypt it", [_wrong(document, value)]),
+	"severity": severity,
+} if {
+	some document in _documents
+	some value in document.values
+	severity := _severity(document, value)
+}
+
+_documents := [document |
+	not _example
+	some document in input.file.documents
+	not is_object(document.encryption)
+]
+
+_example if regex.match(`\.(example|sample)(\.|$)`, input.file.path)
+
+_holders := {"Secret", "generator", "patch"}
+
+_severity(_, value) := "error" if _loud(value)
+
+_severity(document, value) := "error" if {
+	_plain(value)
+	_leaks(document)
+}
+
+_severity(document, value) := "warning" if {
+	_plain(value)
+	not _leaks(document)
+	not _harmless(value)
+}
+
+_severity(document, value) := "info" if {
+	_plain(value)
+	not _leaks(document)
+	not _template(document)
+	_harmless(value)
+}
+
+# These tell themselves, wherever they are.
+_loud(value) if value.class in {"pem", "kubeconfig", "token"}
+
+_plain(value) if {
+	value.class == "plain"
+	value.in in _holders
+}
+
+_leaks(document) if {
+	some value in document.values
+	value.in in _holders
+	_loud(value)
+}
+
+_leaks(document) if {
+	some value in document.values
+	_plain(value)
+	not _harmless(value)
+	_certain(document, value)
+}
+
+# In a template the secrets are the variables, and a file that nothing reconciles may be none of the fleet's: there the
+# key must speak for itself.
+_certain(document, _) if {
+	not _template(document)
+	count(input.file.reachedBy) > 0
+}
+
+_certain(_, value) if regex.match(`pass|pwd|secret|token|key|cred|auth|private|salt|seed|pin$`, _key(value))
+
+_template(document) if {
+	some value in document.values
+	value.in in _holders
+	value.class in {"var", "ref"}
+}
+
+# What the key's name says to be no secret. An address may hold a password, but then the loader calls it a token.
+_harmless(value) if regex.match(_harmless_key, _key(value))
+
+_harmless_key := concat("", [
+	`^(.*[-_. ])?(`,
+	`user|username|user[-_]?name|login|email|mail|host|hostname|server|endpoint|url|uri|address|port|database|db|db[-_]?name|`,
+	`dbname|bucket|region|zone|domain|repository|repo|org|organization|project|tenant|realm|issuer|scope|scopes|provider|type|`,
+	`name|namespace|cluster|version|enabled|schema|sslmode|timezone|tz|account|client[-_]?id|access[-_]?key[-_]?id|`,
+	`key[-_]?id|ca|crt|cert|certificate|pub`,
+	`)$`,
+])
+
+# The leaf's own key, in lower case, words apart: "adminPassword" is "admin_password". A literal has none.
+_key(value) := lower(regex.replace(last, `([a-z0-9])([A-Z])`, "${1}_${2}")) if {
+	last := value.field[count(value.field) - 1]
+	is_string(last)
+} else := ""
+
+_wrong(document, value) := sprintf("a %s stands in the clear%s", [_names[value.class], _in(document)]) if {
+	_loud(value)
+} else := "a value that this patch puts into a Secret is not encrypted" if {
+	value.in == "patch"
+} else := sprintf("%q%s is not encrypted", [value.field[count(value.field) - 1], _in(document)]) if {
+	_key(value) != ""
+} else := "a literal of secretGenerator is not encrypted"
+
+_names := {"pem": "private key", "kubeconfig": "kubeconfig with a credential", "token": "token"}
+
+_in(document) := sprintf(" in %s %q", [document.kind, document.name]) if {
+	document.name != ""
+} else := ""

@@ -1,0 +1,104 @@
+package rules
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"reflect"
+	"testing"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+)
+
+// The encoder gives what encoding/json gives, but for lists and maps that are nil.
+func TestEncodeLikeJSON(t *testing.T) {
+	object := map[string]any{
+		"text": "x", "yes": true, "nothing": nil, "int": 3, "int64": int64(-1 << 53), "uint64": uint64(math.MaxUint64),
+		"float": 0.25, "whole": 1e9, "number": json.Number("12345678901234567890"),
+		"list": []any{"a", 1, map[string]any{"b": []any{}}}, "strings": []string{"a"}, "map": map[string]string{"k": "v"},
+	}
+	input := fleet.Input{
+		Subject: "Exception", Object: object,
+		Exception: &fleet.UsedException{Exception: fleet.Exception{Rule: "r", Document: -1, Line: 700}, Known: true, Used: 513},
+		File: &fleet.File{
+			Path: "p", ReachedBy: []string{"a"}, Problems: []fleet.Problem{{Kind: "syntax", Line: 1}}, Exceptions: []fleet.Exception{},
+			Documents: []fleet.Document{{Values: []fleet.Value{{Field: []any{"a", 0}, Class: fleet.Plain}}}},
+		},
+		Origin: fleet.Origin{File: "f", Field: []any{"items", 2}},
+	}
+	term, err := newEncoder(nil).encode(&input)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(input)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := ast.ValueFromReader(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if term.Value.Compare(want) != 0 {
+		t.Errorf("encoded\n%v, want\n%v", term.Value, want)
+	}
+}
+
+func TestEncodeNil(t *testing.T) {
+	got, err := Facts(&fleet.Fleet{
+		Clusters: map[string]fleet.Cluster{"a": {}},
+		Files:    map[string]fleet.File{"f": {Documents: []fleet.Document{{}}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	empty, none := map[string]any{}, []any{}
+	origin := map[string]any{"file": "", "document": json.Number("0")}
+	want := map[string]any{
+		"schema": "", "failoverOrder": none, "members": empty, "agents": empty, "controlPlanes": empty, "apiServers": empty,
+		"kustomizations": empty, "objects": empty,
+		"membership": map[string]any{"basis": "", "certain": false, "names": none},
+		"clusters": map[string]any{"a": map[string]any{
+			"name": "", "entry": "", "declared": false, "variables": empty, "incomplete": none, "origin": origin,
+		}},
+		"files": map[string]any{"f": map[string]any{
+			"path": "", "class": "", "reachedBy": none, "problems": none, "exceptions": none,
+			"documents": []any{map[string]any{
+				"index": json.Number("0"), "apiVersion": "", "kind": "", "namespace": "", "name": "", "encryption": nil, "values": none,
+			}},
+		}},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("Facts =\n%v, want\n%v", got, want)
+	}
+}
+
+// YAML has numbers that JSON does not, and a decoder's type that is no fact is an error and no panic.
+func TestEncodeOddValues(t *testing.T) {
+	term, err := newEncoder(nil).encode(map[string]any{"nan": math.NaN(), "inf": math.Inf(-1)})
+	if want := ast.MustParseTerm(`{"nan": "NaN", "inf": "-Inf"}`); err != nil || !term.Equal(want) {
+		t.Errorf("encoded %v, %v, want %v", term, err, want)
+	}
+	if _, err := newEncoder(nil).encode(map[string]any{"f": func() {}}); err == nil {
+		t.Error("encoded a function")
+	}
+}
+
+// An object that stands in the facts and in an input is converted once.
+func TestEncodeShares(t *testing.T) {
+	object := map[string]any{"a": []any{"b"}}
+	first := newEncoder(nil)
+	facts, err := first.encode(fleet.Object{Content: object})
+	if err != nil {
+		t.Fatal(err)
+	}
+	input, err := newEncoder(first.seen).encode(fleet.Input{Object: object})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := ast.StringTerm("object")
+	if a, b := facts.Get(key), input.Get(key); a != b {
+		t.Errorf("two terms: %p, %p", a, b)
+	}
+}

@@ -1,0 +1,250 @@
+# METADATA
+# title: Static weights keep all replicas on the first healthy cluster
+# description: |
+#   Static weights are shares, not ranks: 3/2/1 puts one of three replicas on each cluster, and after a failover the rest
+#   is divided by the remaining weights again. All n replicas stay on the first cluster, and move together to the next,
+#   only if each weight is more than 2n-1 times the following one (Karmada 1.16 and later; up to 1.15 less is enough).
+#   A cluster without a weight gets nothing as long as one with a weight is healthy, and then an even share.
+#
+#   The rule judges policies that mean failover: with spec.failover, or with a spread constraint of one cluster. Where the
+#   configuration declares the fleet's failover order, it judges every static weight list by that order. The weights in
+#   the message hold for every version of Karmada. Where the workload is not in Git, two replicas are assumed.
+# related_resources:
+#   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
+#     description: Propagation policy, replica scheduling
+#   - ref: https://github.com/karmada-io/karmada/issues/3184
+#     description: A static weight list with two clusters, and both have pods
+# custom:
+#   severity: error
+#   subjects:
+#     - PropagationPolicy.policy.karmada.io
+#     - ClusterPropagationPolicy.policy.karmada.io
+#   fix: 'Set the weights that the message gives, or annotate the policy with rollcall.dev/active-active: "reason".'
+#   source:
+#     - karmada-io/karmada v1.18.2 pkg/util/helper/webstermethod.go:70
+#     - karmada-io/karmada v1.18.2 pkg/scheduler/core/division_algorithm.go:36
+#     - karmada-io/karmada v1.15.0 pkg/util/helper/binding.go:90
+package rules["weights-encode-order"]
+
+import data.lib.karmada
+import data.lib.objects
+import data.lib.placement
+import data.lib.weights
+import data.lib.workloads
+
+# Too flat, or in another order than the fleet's.
+violation contains {
+	"field": placement.static_weights_field,
+	"message": sprintf("%s; %s keep all replicas on the first healthy one", [_wrong, _advice]),
+	"related": _related,
+} if {
+	_judged
+	_ordered
+}
+
+# In the affinity, without a weight.
+violation contains {
+	"field": array.concat(term.field, [i]),
+	"message": sprintf("%q has no weight, so it gets no replica while a cluster with a weight is healthy; give it one", [name]),
+	"severity": _severity,
+} if {
+	_judged
+	some term in _terms
+	term.plain
+	some other in term.names
+	_weight[other] > 0
+	some i, name in term.listed
+	name in term.names
+	not _weight[name]
+}
+
+# Weighted, outside the affinity.
+violation contains {
+	"field": array.concat(placement.static_weights_field, [i, "targetCluster", "clusterNames", j]),
+	"message": sprintf("%q has a weight but is outside the cluster affinity, so it gets no replica; add it there or drop the weight", [name]),
+	"severity": "warning",
+} if {
+	_judged
+	_closed
+	some i, entry in placement.static_weights
+	some j, name in entry.targetCluster.clusterNames
+	not name in _candidates
+}
+
+# Only names and numbers can be judged: no selectors, no variables.
+_judged if {
+	not objects.suspended
+	every entry in placement.static_weights {
+		is_number(entry.weight)
+		_by_name(entry.targetCluster)
+	}
+	every name in placement.names {
+		not contains(name, "${")
+	}
+}
+
+default _by_name(_) := false
+
+_by_name(affinity) if {
+	count(object.get(affinity, "clusterNames", [])) > 0
+	object.get(affinity, "labelSelector", null) == null
+	object.get(affinity, "fieldSelector", null) == null
+}
+
+# Of several weights for one cluster the highest counts.
+_weight[name] := max({entry.weight |
+	some entry in placement.static_weights
+	name in _included(entry.targetCluster)
+}) if {
+	some listed in placement.static_weights
+	some name in _included(listed.targetCluster)
+}
+
+_included(affinity) := {name |
+	some name in affinity.clusterNames
+	not name in object.get(affinity, "exclude", [])
+}
+
+# The scheduler takes the clusters of one term at a time.
+_terms contains {
+	"field": ["spec", "placement", "clusterAffinity", "clusterNames"],
+	"listed": object.get(affinity, "clusterNames", []),
+	"names": _included(affinity),
+	"plain": _by_name(affinity),
+} if {
+	affinity := input.object.spec.placement.clusterAffinity
+}
+
+_terms contains {
+	"field": ["spec", "placement", "clusterAffinities", i, "clusterNames"],
+	"listed": object.get(affinity, "clusterNames", []),
+	"names": _included(affinity),
+	"plain": _by_name(affinity),
+} if {
+	some i, affinity in input.object.spec.placement.clusterAffinities
+}
+
+_closed if {
+	count(_terms) > 0
+	every term in _terms {
+		term.plain
+	}
+}
+
+_candidates contains name if {
+	some term in _terms
+	some name in term.names
+}
+
+# Whether the list is meant as an order at all. Several affinity terms are an order of their own.
+_ordered if {
+	not input.object.spec.placement.clusterAffinities
+	not _active_active
+	_meant
+	_split >= 0
+}
+
+_meant if placement.means_failover
+
+_meant if count(_declared) > 1
+
+_active_active if {
+	reason := object.get(input.object, ["metadata", "annotations", "rollcall.dev/active-active"], "")
+	trim_space(reason) != ""
+}
+
+default _severity := "warning"
+
+_severity := "error" if {
+	_meant
+	not _active_active
+}
+
+# The clusters that take part: those with a weight, in the declared order and then by weight.
+_weighted contains name if {
+	some name, _ in _weight
+	name in _candidates
+}
+
+_weighted contains name if {
+	some name, _ in _weight
+	not _closed
+}
+
+_declared := [name |
+	some name in data.fleet.failoverOrder
+	name in _weighted
+]
+
+_others := [pair[1] |
+	some pair in sort([[0 - _weight[name], name] |
+		some name in _weighted
+		not name in _declared
+	])
+]
+
+_order := array.concat(_declared, _others)
+
+_vector := [_weight[name] | some name in _order]
+
+_split := weights.first_split(_vector, _replicas, _bound)
+
+_replicas := workloads.largest.replicas
+
+# Without a version only what is too flat for all of them is wrong, and that is the older bound.
+default _bound := "remainder"
+
+_bound := "webster" if karmada.minor > 15
+
+_seats(vector) := weights.remainder(vector, _replicas) if {
+	karmada.minor < 16
+} else := weights.webster(vector, _replicas)
+
+_wrong := sprintf("the weights rank %q before %q, against the declared failover order", [_order[j], _order[i]]) if {
+	[i, j] := _inversion
+} else := sprintf("weights %s do not say whether %q or %q comes first", [_slashes(_vector), _order[_split], _order[_split + 1]]) if {
+	_seats(_rest)[0] == _replicas
+} else := sprintf("weights %s split %s %s over the clusters", [_slashes(_vector), _workload, _slashes(_seats(_vector))]) if {
+	_split == 0
+} else := sprintf("once %q is lost, weights %s split %s %s", [_order[_split - 1], _slashes(_rest), _workload, _slashes(_seats(_rest))])
+
+_rest := array.slice(_vector, _split, count(_vector))
+
+# The first pair of clusters whose weights are the wrong way round.
+_inversion := min({[i, j] |
+	some i, weight in _vector
+	some j in numbers.range(i + 1, count(_vector) - 1)
+	j > i
+	_vector[j] > weight
+})
+
+_workload := sprintf("%d replicas of %q", [_replicas, workloads.largest.name]) if {
+	workloads.largest.name
+} else := sprintf("%d replicas", [_replicas])
+
+_slashes(list) := concat("/", [sprintf("%d", [n]) | some n in list])
+
+# The weights for all clusters of the policy, those that have none yet last.
+_advice := sprintf("%s for %s", [_slashes(weights.smallest(count(all), _replicas)), concat(", ", [sprintf("%q", [name]) | some name in all])]) if {
+	unweighted := [name |
+		some term in _terms
+		some name in term.listed
+		name in term.names
+		not _weight[name]
+	]
+	all := array.concat(_order, _sorted(unweighted))
+}
+
+_sorted(names) := array.concat(declared, [name | some name in names; not name in declared]) if {
+	declared := [name | some name in data.fleet.failoverOrder; name in names]
+}
+
+default _related := []
+
+_related := [{
+	"message": "the replicas that the weights divide",
+	"origin": workloads.largest.origin,
+	"field": workloads.largest.field,
+}] if {
+	workloads.largest.origin
+}
