@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/spelling"
+)
+
+func (a *app) factsCommand() *cobra.Command {
+	var cluster string
+	cmd := &cobra.Command{
+		Use:   "facts [PATH]",
+		Short: "Print what a rule sees as data.fleet, as JSON",
+		Long: `Print what a rule sees as data.fleet, as JSON: for authors of rules, and to see what was read of a tree and what is
+unknown. docs/facts.schema.json describes it. A secret's value is never in it, only its class and length.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			t, err := a.open(args, false)
+			if err != nil {
+				return err
+			}
+			p := a.startProgress()
+			defer p.stop()
+			p.say("reading " + t.dir)
+			f, err := t.load(cmd.Context())
+			if err != nil {
+				return err
+			}
+			p.stop()
+			if cluster == "" {
+				return writeJSON(a.stdout, f)
+			}
+			if _, ok := f.Clusters[cluster]; !ok {
+				names := slices.Sorted(maps.Keys(f.Clusters))
+				return fmt.Errorf("no cluster is called %q%s\nthe tree has %s", cluster, spelling.DidYouMean(cluster, names), strings.Join(names, ", "))
+			}
+			return writeJSON(a.stdout, ofCluster(f, cluster))
+		},
+	}
+	cmd.Flags().StringVar(&cluster, "cluster", "", "only the Kustomizations, objects and files of the cluster with this `name`")
+	return cmd
+}
+
+// ofCluster is the fleet with the Kustomizations, objects and files of one cluster only; what joins the clusters stays whole.
+func ofCluster(f *fleet.Fleet, cluster string) *fleet.Fleet {
+	one := *f
+	one.Clusters = map[string]fleet.Cluster{cluster: f.Clusters[cluster]}
+	one.Kustomizations = maps.Clone(f.Kustomizations)
+	maps.DeleteFunc(one.Kustomizations, func(_ string, k fleet.Kustomization) bool { return k.Cluster != cluster })
+	one.Files = maps.Clone(f.Files)
+	maps.DeleteFunc(one.Files, func(_ string, file fleet.File) bool { return !slices.Contains(file.ReachedBy, cluster) })
+	one.Objects = maps.Clone(f.Objects)
+	maps.DeleteFunc(one.Objects, func(server string, _ map[string]map[string]map[string]fleet.Object) bool {
+		return f.APIServers[server].Cluster != cluster
+	})
+	return &one
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/loader"
+	"github.com/rollcall-dev/rollcall/internal/report"
+)
+
+// maxBuffer bounds an editor's buffer, in bytes; the loader reads no larger file either.
+const maxBuffer = 16 << 20
+
+// lint is one run of the linter.
+type lint struct {
+	*app
+	outputs       []string
+	failOn        string
+	stdinFilename string
+}
+
+func (a *app) lintCommand() *cobra.Command {
+	l := &lint{app: a}
+	cmd := &cobra.Command{
+		Use:   "rollcall [flags] [PATH...]",
+		Short: "Lint a fleet of Kubernetes clusters kept in one Git repository",
+		Long: `Rollcall reads a Flux repository the way Flux reconciles it, every cluster of it, and checks that every Karmada
+member answers the roll call: it has an agent, its secrets are encrypted, its policies name real clusters, and
+weights encode the order of failover.
+
+PATH is the repository, the clusters folder, one cluster's folder, or files; by default the working directory. The
+whole fleet is always read; findings are shown for what was named.
+
+Findings go to stdout, everything else to stderr. The exit code is 0 without findings, 1 with findings at or above
+--fail-on, 2 where the run could not finish.`,
+		Example: `  rollcall                                          # the repository around the working directory
+  rollcall clusters/ottawa                          # what concerns one cluster
+  rollcall -o text -o sarif=rollcall.sarif          # for people, and for code scanning
+  rollcall -o oneline --stdin-filename a.yaml <buf  # an editor's buffer`,
+		Args:                       cobra.ArbitraryArgs,
+		SuggestionsMinimumDistance: 2,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return hinted(cmd, args, l.run(cmd.Context(), args))
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVarP(&l.outputs, "output", "o", nil,
+		"`FORMAT` or FORMAT=FILE, one of "+strings.Join(formats(), ", ")+"; may be repeated (default text)")
+	flags.StringVar(&l.failOn, "fail-on", "error", "the least `severity` that makes the exit code 1: error, warning, info or never")
+	flags.StringVar(&l.stdinFilename, "stdin-filename", "", "read stdin in place of the `file`, and show what concerns it")
+	complete(cmd, "output", formats()...)
+	complete(cmd, "fail-on", "error", "warning", "info", "never")
+	return cmd
+}
+
+// complete offers values of a flag to the shell.
+func complete(cmd *cobra.Command, flag string, values ...string) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// hinted adds to an error about a path what command may have been meant.
+func hinted(cmd *cobra.Command, args []string, err error) error {
+	if err == nil || len(args) == 0 || !strings.HasPrefix(err.Error(), args[0]+": ") {
+		return err
+	}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return fmt.Errorf("%w; did you mean %q?", err, cmd.CommandPath()+" "+near[0])
+	}
+	return err
+}
+
+func (l *lint) run(ctx context.Context, paths []string) error {
+	start := time.Now()
+	outputs, err := parseOutputs(l.outputs)
+	if err != nil {
+		return err
+	}
+	failOn, err := parseFailOn(l.failOn)
+	if err != nil {
+		return err
+	}
+	t, err := l.openInput(paths)
+	if err != nil {
+		return err
+	}
+	p := l.startProgress()
+	defer p.stop()
+	r, err := l.check(ctx, t, p)
+	if err != nil {
+		return err
+	}
+	p.stop()
+	if err := l.write(r, t, outputs); err != nil {
+		return err
+	}
+	if wantsSummary(outputs) {
+		if err := r.WriteSummary(l.stderr, time.Since(start)); err != nil {
+			return err
+		}
+	}
+	if r.Fails(failOn) {
+		return errFindings
+	}
+	return nil
+}
+
+// openInput opens the tree of the paths; with --stdin-filename, with stdin in the place of that file.
+func (l *lint) openInput(paths []string) (*tree, error) {
+	if l.stdinFilename == "" {
+		return l.open(paths, false)
+	}
+	if len(paths) > 0 {
+		return nil, errors.New("--stdin-filename names the only path: leave out the others")
+	}
+	t, err := l.open([]string{l.stdinFilename}, true)
+	if err != nil {
+		return nil, err
+	}
+	buffer, err := io.ReadAll(io.LimitReader(l.stdin, maxBuffer+1))
+	if err != nil {
+		return nil, fmt.Errorf("read stdin: %w", err)
+	}
+	if len(buffer) > maxBuffer {
+		return nil, fmt.Errorf("read stdin: it has more than %d bytes", maxBuffer)
+	}
+	t.fsys = loader.Overlay(t.fsys, t.named[0], buffer)
+	return t, nil
+}
+
+// check reads the fleet, judges it, and reports what concerns the named paths.
+func (l *lint) check(ctx context.Context, t *tree, p *progress) (*report.Report, error) {
+	p.say("compiling the rules")
+	engine, described, err := l.ruleSet(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	p.say("reading " + t.dir)
+	f, err := t.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(f.Files) == 0 {
+		return nil, fmt.Errorf("%s: nothing to lint: the tree has no YAML file", t.given)
+	}
+	p.say("checking the rules")
+	found, err := engine.Check(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	loader.Locate(t.fsys, found)
+	all := len(found)
+	found = slices.DeleteFunc(found, func(finding fleet.Finding) bool { return !t.concerns(finding, f) })
+	r := report.New(f, found, described)
+	r.Root, r.RootDir, r.WorkDir, r.Version = t.given, t.root, t.cwd, version()
+	r.Summary.Elsewhere = all - len(found)
+	return r, nil
+}
+
+// load reads the whole fleet.
+func (t *tree) load(ctx context.Context) (*fleet.Fleet, error) {
+	read, err := loader.Load(ctx, t.fsys, loader.Options{Exclude: t.config.Exclude})
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", t.given, err)
+	}
+	read.Root = t.given
+	return fleet.Build(read, t.config.Declared()), nil
+}
+
+// concerns is true for a finding in a named path, or with a related place in one. What is in no file, or in the
+// configuration, concerns the fleet: naming every cluster names it too.
+func (t *tree) concerns(finding fleet.Finding, f *fleet.Fleet) bool {
+	if slices.Contains(t.named, ".") {
+		return true
+	}
+	for _, other := range finding.Related {
+		if t.names(other.Place.File) {
+			return true
+		}
+	}
+	file := finding.Place.File
+	return t.names(file) || (file == "" || file == t.configFile) && t.namesAll(f.Clusters)
+}
+
+// names is true for what lies at or below a named path.
+func (t *tree) names(file string) bool {
+	return slices.ContainsFunc(t.named, func(named string) bool {
+		return file != "" && (named == "." || file == named || strings.HasPrefix(file, named+"/"))
+	})
+}
+
+func (t *tree) namesAll(clusters map[string]fleet.Cluster) bool {
+	for _, c := range clusters {
+		if !t.names(c.Entry) {
+			return false
+		}
+	}
+	return len(clusters) > 0
+}
+
+func parseFailOn(text string) (fleet.Severity, error) {
+	switch s := fleet.Severity(text); s {
+	case fleet.Error, fleet.Warning, fleet.Info:
+		return s, nil
+	case "never":
+		return fleet.Off, nil
+	}
+	return "", fmt.Errorf("--fail-on %s: none of error, warning, info, never", text)
+}

@@ -1,0 +1,269 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/rollcall-dev/rollcall/internal/config"
+	"github.com/rollcall-dev/rollcall/internal/loader"
+	"github.com/rollcall-dev/rollcall/internal/report"
+	"github.com/rollcall-dev/rollcall/rules"
+)
+
+// tree is a tree on disk with what was named of it.
+type tree struct {
+	// root is the tree's root, cwd the working directory, both absolute.
+	root, cwd string
+	// given is the root as --root gives it, or as the working directory sees it; with slashes.
+	given string
+	// dir leads from the working directory to the root, with slashes.
+	dir  string
+	fsys fs.FS
+	// named are the paths that the user named, relative to the root, with slashes; "." is the whole tree.
+	named []string
+
+	config config.Config
+	// configFile is the configuration's path, relative to the root; empty where it lies outside. configShown is the path
+	// as the working directory sees it.
+	configFile, configShown string
+}
+
+// open finds and opens the tree that the paths belong to, and reads its configuration. A path need not exist where
+// isNew says so.
+func (a *app) open(paths []string, isNew bool) (*tree, error) {
+	if len(paths) == 0 {
+		paths = []string{"."}
+	}
+	cwd, err := os.Getwd()
+	if err != nil {
+		return nil, fmt.Errorf("find the working directory: %w", cause(err))
+	}
+	t := &tree{cwd: cwd}
+	first := ""
+	for _, name := range paths {
+		if _, err := os.Stat(name); err != nil && !(isNew && errors.Is(err, fs.ErrNotExist)) {
+			return nil, fmt.Errorf("%s: %w", name, cause(err))
+		}
+		root, err := a.rootOf(name)
+		if err != nil {
+			return nil, err
+		}
+		if t.root == "" {
+			t.root, first = root, name
+		}
+		if root != t.root {
+			return nil, fmt.Errorf("%s and %s belong to different trees, %s and %s: lint one at a time, or name the root with --root",
+				first, name, t.root, root)
+		}
+		inside, err := t.within(name)
+		if err != nil {
+			return nil, err
+		}
+		t.named = append(t.named, inside)
+	}
+	t.dir = t.seen(t.root)
+	t.given = t.dir
+	if a.root != "" {
+		t.given = filepath.ToSlash(a.root)
+	}
+	if t.fsys, err = loader.Open(t.root); err != nil {
+		return nil, fmt.Errorf("open %s: %w", t.given, cause(err))
+	}
+	return t, a.configure(t)
+}
+
+// rootOf is the root of the tree that a path belongs to, absolute.
+func (a *app) rootOf(name string) (string, error) {
+	if a.root == "" {
+		for { // a file that is not saved yet belongs to the tree of its folder
+			if _, err := os.Stat(name); err == nil || filepath.Dir(name) == name {
+				break
+			}
+			name = filepath.Dir(name)
+		}
+		root, err := loader.FindRoot(name)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", name, cause(err))
+		}
+		return root, nil
+	}
+	info, err := os.Stat(a.root)
+	if err != nil {
+		return "", fmt.Errorf("--root %s: %w", a.root, cause(err))
+	}
+	if !info.IsDir() {
+		return "", fmt.Errorf("--root %s: not a folder", a.root)
+	}
+	return filepath.Abs(a.root)
+}
+
+// within is a path relative to the root, with slashes.
+func (t *tree) within(name string) (string, error) {
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		return "", err
+	}
+	if rel, ok := below(t.root, abs); ok {
+		return rel, nil
+	}
+	// The working directory and the root may be known by different names of one folder.
+	realRoot, err := filepath.EvalSymlinks(t.root)
+	if err != nil {
+		return "", err
+	}
+	realDir, err := filepath.EvalSymlinks(filepath.Dir(abs))
+	if err != nil {
+		return "", err
+	}
+	if rel, ok := below(realRoot, filepath.Join(realDir, filepath.Base(abs))); ok {
+		return rel, nil
+	}
+	return "", fmt.Errorf("%s is not inside the tree %s", name, t.seen(t.root))
+}
+
+func below(root, name string) (string, bool) {
+	rel, err := filepath.Rel(root, name)
+	return filepath.ToSlash(rel), err == nil && filepath.IsLocal(rel)
+}
+
+// seen is an absolute path as the working directory sees it, with slashes.
+func (t *tree) seen(name string) string {
+	if rel, err := filepath.Rel(t.cwd, name); err == nil {
+		return filepath.ToSlash(rel)
+	}
+	return filepath.ToSlash(name)
+}
+
+// configure reads the configuration.
+func (a *app) configure(t *tree) error {
+	t.configFile, t.configShown = config.Name, path.Join(t.dir, config.Name)
+	fsys, name := t.fsys, config.Name
+	if a.config != "" {
+		if _, err := os.Stat(a.config); err != nil {
+			return fmt.Errorf("--config %s: %w", a.config, cause(err))
+		}
+		abs, err := filepath.Abs(a.config)
+		if err != nil {
+			return err
+		}
+		rel, ok := below(t.root, abs)
+		t.configFile, t.configShown, name = rel, a.config, rel
+		if !ok {
+			t.configFile = ""
+			fsys, name = os.DirFS(filepath.Dir(abs)), filepath.Base(abs)
+		}
+	}
+	var err error
+	if t.config, err = config.Read(fsys, name); err != nil {
+		return placed(err, t.configShown)
+	}
+	if t.configFile == "" {
+		t.config = t.config.Detached()
+	}
+	return nil
+}
+
+// placed says of each error in a configuration where the file is, as the working directory sees it.
+func placed(err error, file string) error {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []error
+		for _, err := range many.Unwrap() {
+			all = append(all, placed(err, file))
+		}
+		return errors.Join(all...)
+	}
+	var e *config.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	return &config.Error{File: filepath.FromSlash(file), Line: e.Line, Column: e.Column, Message: e.Message}
+}
+
+// cause is what went wrong with a path, without the path and the system call.
+func cause(err error) error {
+	var e *fs.PathError
+	if !errors.As(err, &e) {
+		return err
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return errors.New("no such file or folder")
+	}
+	return e.Err
+}
+
+// ruleSet compiles the rules: those of the program, of the configuration and of --rules.
+func (a *app) ruleSet(ctx context.Context, t *tree) (*rules.Engine, []report.Rule, error) {
+	opts := rules.Options{Severities: t.config.Rules}
+	for _, name := range t.config.RulePaths {
+		dir, err := subfolder(t.fsys, name)
+		if err != nil {
+			return nil, nil, fmt.Errorf("rulePaths: %s: %w", path.Join(t.dir, name), cause(err))
+		}
+		opts.Dirs = append(opts.Dirs, dir)
+	}
+	for _, name := range a.ruleDirs {
+		dir, err := loader.Open(name)
+		if err != nil {
+			return nil, nil, fmt.Errorf("--rules %s: %w", name, cause(err))
+		}
+		opts.Dirs = append(opts.Dirs, dir)
+	}
+	engine, err := rules.New(ctx, opts)
+	if err != nil {
+		return nil, nil, misspelt(ctx, t, opts, err)
+	}
+	return engine, described(engine.Rules(), opts.Dirs), nil
+}
+
+// misspelt tells where the configuration names rules that are none, if that is why the rules have an error.
+func misspelt(ctx context.Context, t *tree, opts rules.Options, err error) error {
+	opts.Severities = nil
+	engine, plain := rules.New(ctx, opts)
+	if plain != nil {
+		return err
+	}
+	if misspelt := t.config.CheckRules(ids(engine.Rules())); misspelt != nil {
+		return placed(misspelt, t.configShown)
+	}
+	return err
+}
+
+// described are the rules as reports take them. Those of the user's own folders have no page in the documentation.
+func described(all []rules.Rule, dirs []fs.FS) []report.Rule {
+	own := map[string]bool{}
+	for _, dir := range dirs {
+		_ = fs.WalkDir(dir, ".", func(name string, _ fs.DirEntry, err error) error {
+			if id, ok := strings.CutSuffix(path.Base(name), ".rego"); ok && err == nil {
+				own[id] = true
+			}
+			return nil
+		})
+	}
+	var out []report.Rule
+	for _, r := range all {
+		described := report.Rule{ID: r.ID, Title: r.Title, Description: r.Description, Fix: r.Fix, Severity: r.Severity, Refs: r.Refs}
+		if !own[r.ID] {
+			described.Doc = report.Home + "/blob/main/docs/rules.md#" + r.ID
+		}
+		out = append(out, described)
+	}
+	return out
+}
+
+func subfolder(fsys fs.FS, name string) (fs.FS, error) {
+	name = path.Clean(name)
+	info, err := fs.Stat(fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return nil, errors.New("not a folder")
+	}
+	return fs.Sub(fsys, name)
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rollcall-dev/rollcall/internal/report"
+)
+
+// The exit codes.
+const (
+	clean      = 0
+	findings   = 1 // at least as severe as --fail-on asks
+	unfinished = 2 // a usage error, input that cannot be read
+)
+
+// errFindings ends a run that found something, which is said already.
+var errFindings = errors.New("there are findings")
+
+// app is one run of the program: its streams, its environment and the flags that all commands share.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	isTerminal     func(io.Writer) bool
+
+	root     string
+	config   string
+	ruleDirs []string
+	noColor  bool
+}
+
+// run runs the program with its arguments, without its name, and gives the exit code.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(string) string) (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			sayPanic(stderr, r)
+			code = unfinished
+		}
+	}()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, getenv: getenv, isTerminal: isTerminal}
+	cmd := a.command()
+	cmd.SetArgs(args)
+	cmd.SetIn(stdin)
+	cmd.SetOut(stdout)
+	cmd.SetErr(stderr)
+	switch err := cmd.ExecuteContext(ctx); {
+	case err == nil:
+		return clean
+	case errors.Is(err, errFindings):
+		return findings
+	case ctx.Err() != nil:
+		fmt.Fprintln(stderr, "rollcall: interrupted")
+	default:
+		fmt.Fprintf(stderr, "rollcall: %v\n", err)
+	}
+	return unfinished
+}
+
+// command is the command line: linting itself is the root command.
+func (a *app) command() *cobra.Command {
+	cmd := a.lintCommand()
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w\nrun %q for the flags", err, cmd.CommandPath()+" --help")
+	})
+	flags := cmd.PersistentFlags()
+	flags.StringVar(&a.root, "root", "", "the tree's `folder`; by default the nearest one at or above PATH from which the Flux paths resolve")
+	flags.StringVar(&a.config, "config", "", "the configuration's `file`; by default .rollcall.yaml in the tree's root")
+	flags.StringArrayVar(&a.ruleDirs, "rules", nil, "a `folder` of further rules; may be repeated")
+	flags.BoolVar(&a.noColor, "no-color", false, "no colours, also by NO_COLOR in the environment")
+	cmd.AddCommand(a.explainCommand(), a.rulesCommand(), a.factsCommand(), a.versionCommand())
+	return cmd
+}
+
+// sayPanic asks for a report. What was panicked with may hold a part of somebody's objects; where it happened does not,
+// and neither do the runtime's own errors.
+func sayPanic(w io.Writer, r any) {
+	what := fmt.Sprintf("%T", r)
+	if err, ok := r.(runtime.Error); ok {
+		what = err.Error()
+	}
+	fmt.Fprintf(w, "rollcall: internal error: %s\nplease report it with what follows at %s/issues\n", what, report.Home)
+	for line := range strings.Lines(string(debug.Stack())) {
+		if !strings.HasPrefix(line, "\t") { // a function; its arguments are addresses
+			line, _, _ = strings.Cut(line, "({0x")
+			fmt.Fprintf(w, "  %s\n", strings.TrimSpace(line))
+		}
+	}
+}

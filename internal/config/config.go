@@ -1,0 +1,144 @@
+// Package config reads .rollcall.yaml, what the owner of a fleet says of it. Everything in it may be left out.
+//
+// Reading is strict: an unknown key, a wrong type and a name that cannot be right are errors with their line and column,
+// all of them at once, because a misspelt key would otherwise switch off what it was meant to switch on.
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"regexp"
+	"strings"
+
+	yaml "sigs.k8s.io/yaml/goyaml.v3"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+)
+
+// Name is the configuration's file at the root of a tree.
+const Name = ".rollcall.yaml"
+
+// maxSize bounds the file, in bytes.
+const maxSize = 1 << 20
+
+// Config is .rollcall.yaml: what its owner says of the fleet. Every key may be left out.
+type Config struct {
+	// Members are the names of all Karmada member clusters of the fleet. Left out, the tree tells: its agents, its Cluster
+	// objects and its Flux clusters.
+	Members []string `json:"members,omitempty" jsonschema:"uniqueItems=true"`
+	// Failover is what is to happen when a member is lost.
+	Failover Failover `json:"failover,omitzero"`
+	// Rules gives rules another severity, by rule id; off switches a rule off.
+	Rules map[string]fleet.Severity `json:"rules,omitempty"`
+	// RulePaths are folders of further rules, relative to the root of the tree.
+	RulePaths []string `json:"rulePaths,omitempty" jsonschema:"uniqueItems=true"`
+	// Exclude are globs of paths that are not read at all, relative to the root of the tree: "*" and "?" stay within one
+	// path element, "**" spans any number of them, and a glob that matches a folder excludes everything below it.
+	Exclude []string `json:"exclude,omitempty" jsonschema:"uniqueItems=true"`
+	// KarmadaVersion is the version of the control plane, "1.18" or "v1.18.2". Left out, the tree tells.
+	KarmadaVersion string `json:"karmadaVersion,omitempty" jsonschema:"pattern=^v?[0-9]+\\.[0-9]+(\\.[0-9]+)?([+-][0-9A-Za-z.+-]+)?$"`
+
+	name  string              // of the file, for Declared
+	rules map[string]position // of the keys of Rules
+}
+
+// Failover is what is to happen when a member is lost.
+type Failover struct {
+	// Order lists members: workloads run on the first one that is healthy.
+	Order []string `json:"order,omitempty" jsonschema:"uniqueItems=true"`
+}
+
+// Error is one thing that is wrong with a configuration. Line and Column count from 1, columns in Unicode code points.
+type Error struct {
+	File         string
+	Line, Column int
+	Message      string
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
+}
+
+// Read reads a configuration. A file that does not exist is an empty one. What is wrong with its content is one *Error
+// or several joined.
+func Read(fsys fs.FS, name string) (Config, error) {
+	file, err := fsys.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Config{}, nil
+	}
+	if err != nil {
+		return Config{}, fmt.Errorf("read the configuration: %w", err)
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxSize+1))
+	if err != nil {
+		return Config{}, fmt.Errorf("read the configuration: %w", err)
+	}
+	if len(data) > maxSize {
+		return Config{}, fmt.Errorf("read the configuration: %s is larger than %d bytes", name, maxSize)
+	}
+	return parse(name, data)
+}
+
+// Declared is what the configuration says of the fleet, as the fleet takes it. Each member leads back to its entry in
+// the file.
+func (c Config) Declared() fleet.Declared {
+	d := fleet.Declared{FailoverOrder: c.Failover.Order, KarmadaVersion: c.KarmadaVersion}
+	for i, name := range c.Members {
+		origin := fleet.Origin{File: c.name, Field: []any{"members", i}}
+		d.Members = append(d.Members, fleet.DeclaredMember{Name: name, Origin: origin})
+	}
+	return d
+}
+
+// Detached is the configuration without its file's name: for a file outside the tree, to which no place in the tree
+// leads.
+func (c Config) Detached() Config {
+	c.name = ""
+	return c
+}
+
+func parse(name string, data []byte) (c Config, err error) {
+	defer func() {
+		if r := recover(); r != nil { // the YAML library's parser panics on some malformed input
+			c, err = Config{}, &Error{name, 1, 1, "is not YAML"}
+		}
+	}()
+	d := decoder{file: name}
+	documents := yaml.NewDecoder(bytes.NewReader(data))
+	var document, second yaml.Node
+	switch err := documents.Decode(&document); {
+	case err == io.EOF:
+		return Config{name: name}, nil
+	case err != nil:
+		return Config{}, syntaxError(name, err)
+	}
+	if err := documents.Decode(&second); err == nil {
+		d.fail(&second, "there must be one YAML document only")
+	} else if err != io.EOF {
+		return Config{}, syntaxError(name, err)
+	}
+	c = d.config(document.Content[0])
+	if err := d.err(); err != nil {
+		return Config{}, err
+	}
+	c.name = name
+	return c, nil
+}
+
+var syntaxLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?`)
+
+// syntaxError finds the line in the YAML library's message. The library knows no column.
+func syntaxError(name string, err error) error {
+	e := &Error{File: name, Line: 1, Column: 1}
+	text := err.Error()
+	m := syntaxLine.FindStringSubmatch(text)
+	if m[1] != "" {
+		fmt.Sscan(m[1], &e.Line)
+	}
+	e.Message = strings.TrimPrefix(text, m[0])
+	return e
+}

@@ -1,0 +1,235 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	yaml "sigs.k8s.io/yaml/goyaml.v3"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/spelling"
+)
+
+// decoder turns YAML nodes into a Config and keeps everything that is wrong with them.
+type decoder struct {
+	file string
+	errs []*Error
+}
+
+type position struct{ line, column int }
+
+func (d *decoder) fail(n *yaml.Node, format string, args ...any) {
+	d.errs = append(d.errs, &Error{d.file, n.Line, n.Column, fmt.Sprintf(format, args...)})
+}
+
+func (d *decoder) config(n *yaml.Node) Config {
+	c := Config{rules: map[string]position{}}
+	var members, order []*yaml.Node
+	d.mapping(n, "the configuration", map[string]func(*yaml.Node){
+		"members": func(n *yaml.Node) { c.Members, members = d.names(n, "members", d.member) },
+		"failover": func(n *yaml.Node) {
+			d.mapping(n, "failover", map[string]func(*yaml.Node){
+				"order": func(n *yaml.Node) { c.Failover.Order, order = d.names(n, "failover.order", d.member) },
+			})
+		},
+		"rules":          func(n *yaml.Node) { c.Rules = d.severities(n, c.rules) },
+		"rulePaths":      func(n *yaml.Node) { c.RulePaths, _ = d.names(n, "rulePaths", d.folder) },
+		"exclude":        func(n *yaml.Node) { c.Exclude, _ = d.names(n, "exclude", d.glob) },
+		"karmadaVersion": func(n *yaml.Node) { c.KarmadaVersion = d.version(n) },
+	})
+	if members != nil {
+		for _, entry := range order {
+			if !slices.Contains(c.Members, entry.Value) {
+				d.fail(entry, "failover.order: %q is not in members%s", entry.Value, spelling.DidYouMean(entry.Value, c.Members))
+			}
+		}
+	}
+	return c
+}
+
+// mapping reads a mapping's known keys. One without a value counts as left out.
+func (d *decoder) mapping(n *yaml.Node, what string, keys map[string]func(*yaml.Node)) {
+	d.entries(n, what, func(key, value *yaml.Node) {
+		read, ok := keys[key.Value]
+		if !ok {
+			known := slices.Sorted(maps.Keys(keys))
+			hint := spelling.DidYouMean(key.Value, known)
+			if hint == "" {
+				hint = "; " + what + " has " + strings.Join(known, ", ")
+			}
+			d.fail(key, "unknown key %q%s", key.Value, hint)
+			return
+		}
+		if value := resolve(value); !isNull(value) {
+			read(value)
+		}
+	})
+}
+
+// entries gives a mapping's keys and values, each key once.
+func (d *decoder) entries(n *yaml.Node, what string, each func(key, value *yaml.Node)) {
+	if isNull(n) {
+		return
+	}
+	if n.Kind != yaml.MappingNode {
+		d.fail(n, "%s must be a mapping, not %s", what, kindOf(n))
+		return
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := resolve(n.Content[i])
+		switch {
+		case key.Kind != yaml.ScalarNode:
+			d.fail(key, "a key of %s must be text, not %s", what, kindOf(key))
+		case seen[key.Value]:
+			d.fail(key, "key %q is there twice", key.Value)
+		default:
+			seen[key.Value] = true
+			each(key, n.Content[i+1])
+		}
+	}
+}
+
+// names reads a list of texts, each once and each passing check. It gives the texts with their nodes; nil for none.
+func (d *decoder) names(n *yaml.Node, what string, check func(*yaml.Node, string)) ([]string, []*yaml.Node) {
+	if n.Kind != yaml.SequenceNode {
+		d.fail(n, "%s must be a list, not %s", what, kindOf(n))
+		return nil, nil
+	}
+	var texts []string
+	var nodes []*yaml.Node
+	seen := map[string]bool{}
+	for _, item := range n.Content {
+		item = resolve(item)
+		if !d.text(item, "an entry of "+what) {
+			continue
+		}
+		if seen[item.Value] {
+			d.fail(item, "%s: %q is there twice", what, item.Value)
+			continue
+		}
+		seen[item.Value] = true
+		check(item, what)
+		texts, nodes = append(texts, item.Value), append(nodes, item)
+	}
+	return texts, nodes
+}
+
+func (d *decoder) text(n *yaml.Node, what string) bool {
+	switch {
+	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" && n.Value != "":
+		return true
+	case n.Kind == yaml.ScalarNode && n.ShortTag() != "!!str" && !isNull(n):
+		d.fail(n, "%s must be text, not %s: write %q in quotes", what, kindOf(n), n.Value)
+	default:
+		d.fail(n, "%s must be text, not %s", what, kindOf(n))
+	}
+	return false
+}
+
+// memberForm is that of an object's name, which a member's is. Karmada asks for more; rules see to that.
+var memberForm = regexp.MustCompile(`^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`)
+
+func (d *decoder) member(n *yaml.Node, what string) {
+	if !memberForm.MatchString(n.Value) {
+		d.fail(n, "%s: %q cannot be the name of a cluster: it must be lowercase letters, digits, \"-\" and \".\"", what, n.Value)
+	}
+}
+
+func (d *decoder) folder(n *yaml.Node, what string) {
+	if clean := path.Clean(n.Value); path.IsAbs(clean) || clean == ".." || strings.HasPrefix(clean, "../") || strings.Contains(clean, `\`) {
+		d.fail(n, "%s: %q must be a folder inside the tree, relative to its root, with slashes", what, n.Value)
+	}
+}
+
+func (d *decoder) glob(n *yaml.Node, what string) {
+	if path.IsAbs(n.Value) || slices.Contains(strings.Split(n.Value, "/"), "..") {
+		d.fail(n, "%s: %q must be relative to the root of the tree and stay in it", what, n.Value)
+	}
+}
+
+func (d *decoder) severities(n *yaml.Node, at map[string]position) map[string]fleet.Severity {
+	all := map[string]fleet.Severity{}
+	d.entries(n, "rules", func(key, value *yaml.Node) {
+		value = resolve(value)
+		switch s := fleet.Severity(value.Value); {
+		case value.Kind == yaml.ScalarNode && slices.Contains([]fleet.Severity{fleet.Error, fleet.Warning, fleet.Info, fleet.Off}, s):
+			all[key.Value] = s
+			at[key.Value] = position{key.Line, key.Column}
+		case value.Kind == yaml.ScalarNode && value.Value != "":
+			d.fail(value, "rules: %q is none of error, warning, info, off", value.Value)
+		default:
+			d.fail(value, "rules: the severity of %q must be one of error, warning, info, off, not %s", key.Value, kindOf(value))
+		}
+	})
+	return all
+}
+
+var versionForm = regexp.MustCompile(`^v?\d+\.\d+(\.\d+)?([+-][0-9A-Za-z.+-]+)?$`)
+
+func (d *decoder) version(n *yaml.Node) string {
+	if !d.text(n, "karmadaVersion") {
+		return ""
+	}
+	if !versionForm.MatchString(n.Value) {
+		d.fail(n, "karmadaVersion: %q is no version, like \"1.18\" or \"v1.18.2\"", n.Value)
+	}
+	return n.Value
+}
+
+// CheckRules says where the configuration speaks of rules that are none of the known ones.
+func (c Config) CheckRules(known []string) error {
+	d := decoder{file: c.name}
+	for _, id := range slices.Sorted(maps.Keys(c.Rules)) {
+		if !slices.Contains(known, id) {
+			at := c.rules[id]
+			d.fail(&yaml.Node{Line: at.line, Column: at.column}, "no rule is called %q%s", id, spelling.DidYouMean(id, known))
+		}
+	}
+	return d.err()
+}
+
+// err is everything that is wrong, in the order of the file.
+func (d *decoder) err() error {
+	slices.SortStableFunc(d.errs, func(a, b *Error) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	var all []error
+	for _, e := range d.errs {
+		all = append(all, e)
+	}
+	return errors.Join(all...)
+}
+
+func resolve(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
+}
+
+func isNull(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null"
+}
+
+func kindOf(n *yaml.Node) string {
+	switch {
+	case n.Kind == yaml.MappingNode:
+		return "a mapping"
+	case n.Kind == yaml.SequenceNode:
+		return "a list"
+	case isNull(n), n.Value == "":
+		return "nothing"
+	case n.ShortTag() == "!!int", n.ShortTag() == "!!float":
+		return "a number"
+	case n.ShortTag() == "!!bool":
+		return "a boolean"
+	}
+	return "text"
+}

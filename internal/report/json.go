@@ -1,0 +1,82 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+)
+
+// Schema names the form of the JSON report, a contract with other tools: a field is added within a version, never
+// renamed or removed.
+const Schema = "rollcall.dev/report/v1"
+
+type jsonReport struct {
+	Schema   string        `json:"schema"`
+	Root     string        `json:"root"`
+	Summary  Summary       `json:"summary"`
+	Findings []jsonFinding `json:"findings"`
+}
+
+type jsonFinding struct {
+	Rule        string          `json:"rule"`
+	Severity    fleet.Severity  `json:"severity"`
+	Message     string          `json:"message"`
+	Fix         string          `json:"fix,omitempty"`
+	Doc         string          `json:"doc,omitempty"`
+	File        string          `json:"file"`
+	Line        int             `json:"line"`
+	Column      int             `json:"column"`
+	EndLine     int             `json:"endLine"`
+	EndColumn   int             `json:"endColumn"`
+	Object      fleet.ObjectRef `json:"object"`
+	Field       []any           `json:"field"`
+	Related     []jsonRelated   `json:"related"`
+	Fingerprint string          `json:"fingerprint"`
+}
+
+type jsonRelated struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Message string `json:"message"`
+}
+
+// JSON writes the report as one JSON document. Files are relative to the root, with slashes; lines and columns count
+// from 1, columns in Unicode code points, 0 means the file as a whole; the end is exclusive.
+func (r *Report) JSON(w io.Writer) error {
+	out := jsonReport{Schema: Schema, Root: r.Root, Summary: r.Summary, Findings: []jsonFinding{}}
+	for _, f := range r.Findings {
+		finding := jsonFinding{
+			Rule:        f.Rule,
+			Severity:    f.Severity,
+			Message:     f.Message,
+			Fix:         f.Fix,
+			Doc:         r.rule(f.Rule).Doc,
+			File:        f.Place.File,
+			Line:        f.Place.Line,
+			Column:      f.Place.Column,
+			EndLine:     f.Place.EndLine,
+			EndColumn:   f.Place.EndColumn,
+			Object:      f.Object,
+			Field:       f.Field,
+			Related:     []jsonRelated{},
+			Fingerprint: r.fingerprint(f),
+		}
+		if finding.Field == nil {
+			finding.Field = []any{}
+		}
+		for _, other := range f.Related {
+			finding.Related = append(finding.Related, jsonRelated{other.Place.File, other.Place.Line, other.Place.Column, other.Message})
+		}
+		out.Findings = append(out.Findings, finding)
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(out); err != nil {
+		return fmt.Errorf("write the report as JSON: %w", err)
+	}
+	return nil
+}

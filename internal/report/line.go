@@ -1,0 +1,79 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"unicode"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+)
+
+// Oneline writes each finding on one line, file:line:column: severity: message [rule], as editors and grep read it.
+func (r *Report) Oneline(w io.Writer) error {
+	var b strings.Builder
+	for _, f := range r.Findings {
+		fmt.Fprintf(&b, "%s: %s: %s [%s]\n", r.at(f.Place), f.Severity, clean(f.Message), f.Rule)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// at is file:line:column, or the file alone where no line is known.
+func (r *Report) at(p fleet.Place) string {
+	file := clean(filepath.FromSlash(r.shown(p.File)))
+	if p.Line == 0 {
+		return file
+	}
+	return fmt.Sprintf("%s:%d:%d", file, p.Line, p.Column)
+}
+
+// clean keeps what stands in somebody's repository from steering a terminal, and a message on its line.
+func clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t' || r == '\r':
+			return ' '
+		case !unicode.IsPrint(r):
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
+}
+
+// GitHub writes each finding as a workflow command, which GitHub shows at its line in a pull request.
+//
+// Source: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands; the escapes are those
+// of actions/toolkit packages/core/src/command.ts.
+func (r *Report) GitHub(w io.Writer) error {
+	var b strings.Builder
+	for _, f := range r.Findings {
+		command := "error"
+		switch f.Severity {
+		case fleet.Warning:
+			command = "warning"
+		case fleet.Info:
+			command = "notice"
+		}
+		b.WriteString("::" + command + " ")
+		if p := f.Place; p.File != "" {
+			fmt.Fprintf(&b, "file=%s,", propertyEscapes.Replace(r.shown(p.File)))
+			if p.Line > 0 {
+				fmt.Fprintf(&b, "line=%d,endLine=%d,col=%d,", p.Line, max(p.Line, p.EndLine), p.Column)
+			}
+		}
+		message := clean(f.Message)
+		if f.Fix != "" {
+			message += "\nfix: " + clean(f.Fix)
+		}
+		fmt.Fprintf(&b, "title=%s::%s\n", propertyEscapes.Replace(f.Rule), messageEscapes.Replace(message))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+var (
+	messageEscapes  = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	propertyEscapes = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+)

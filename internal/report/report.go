@@ -1,0 +1,137 @@
+// Package report writes findings: for people (text), for editors (oneline), for other programs (json, sarif) and for
+// GitHub's annotations. It is the only place that knows a terminal, a code frame or SARIF.
+package report
+
+import (
+	"cmp"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+)
+
+// Report is the outcome of a run.
+type Report struct {
+	// Root is the tree's root as it was given or found, with slashes.
+	Root string
+	// RootDir and WorkDir are the tree's root and the working directory, absolute: what a terminal or an editor opens is
+	// relative to the latter.
+	RootDir, WorkDir string
+	// Version is the program's.
+	Version string
+	Summary Summary
+	// Findings are sorted by file, line, column, rule and object.
+	Findings []fleet.Finding
+	// Rules are all rules there are, by ID.
+	Rules []Rule
+
+	fleet *fleet.Fleet
+}
+
+// Summary counts the findings in the report and what was read.
+type Summary struct {
+	Errors         int `json:"error"`
+	Warnings       int `json:"warning"`
+	Infos          int `json:"info"`
+	Clusters       int `json:"clusters"`
+	Members        int `json:"members"`
+	Kustomizations int `json:"kustomizations"`
+	Objects        int `json:"objects"`
+	Files          int `json:"files"`
+	// Unknown counts the places whose content this repository does not show: a remote base, a source elsewhere.
+	Unknown int `json:"-"`
+	// Elsewhere counts the findings that were not asked for.
+	Elsewhere int `json:"-"`
+}
+
+// Rule is what a report says of a rule, beside its findings.
+type Rule struct {
+	ID, Title, Description, Fix string
+	Severity                    fleet.Severity
+	// Doc is the address of the rule's documentation, empty where there is none.
+	Doc  string
+	Refs []string
+}
+
+// New reports findings about f. It sorts them, and counts what f holds.
+func New(f *fleet.Fleet, findings []fleet.Finding, rules []Rule) *Report {
+	r := &Report{Root: ".", Findings: findings, Rules: rules, fleet: f}
+	slices.SortStableFunc(r.Findings, compare)
+	r.Summary = Summary{
+		Clusters:       len(f.Clusters),
+		Members:        len(f.Members),
+		Kustomizations: len(f.Kustomizations),
+		Files:          len(f.Files),
+	}
+	for _, kinds := range f.Objects {
+		for _, namespaces := range kinds {
+			for _, names := range namespaces {
+				r.Summary.Objects += len(names)
+			}
+		}
+	}
+	for _, c := range f.Clusters {
+		r.Summary.Unknown += len(c.Incomplete)
+	}
+	for _, k := range f.Kustomizations {
+		r.Summary.Unknown += len(k.Incomplete)
+	}
+	for _, finding := range findings {
+		switch finding.Severity {
+		case fleet.Error:
+			r.Summary.Errors++
+		case fleet.Warning:
+			r.Summary.Warnings++
+		default:
+			r.Summary.Infos++
+		}
+	}
+	return r
+}
+
+// Fails is true where a finding is at least as severe as the given severity; fleet.Off stands for never.
+func (r *Report) Fails(at fleet.Severity) bool {
+	s := r.Summary
+	switch at {
+	case fleet.Error:
+		return s.Errors > 0
+	case fleet.Warning:
+		return s.Errors+s.Warnings > 0
+	case fleet.Info:
+		return s.Errors+s.Warnings+s.Infos > 0
+	}
+	return false
+}
+
+func compare(a, b fleet.Finding) int {
+	return cmp.Or(
+		cmp.Compare(a.Place.File, b.Place.File),
+		cmp.Compare(a.Place.Line, b.Place.Line),
+		cmp.Compare(a.Place.Column, b.Place.Column),
+		cmp.Compare(a.Rule, b.Rule),
+		cmp.Compare(identity(a.Object), identity(b.Object)),
+		cmp.Compare(a.Message, b.Message),
+	)
+}
+
+func identity(o fleet.ObjectRef) string {
+	return strings.Join([]string{o.Cluster, o.APIServer, o.Group, o.Kind, o.Namespace, o.Name}, "\x00")
+}
+
+// shown is a file's path as the working directory sees it, with slashes. The root stands for what is in no file.
+func (r *Report) shown(file string) string {
+	name := filepath.Join(r.RootDir, filepath.FromSlash(file))
+	if rel, err := filepath.Rel(r.WorkDir, name); err == nil {
+		name = rel
+	}
+	return filepath.ToSlash(name)
+}
+
+func (r *Report) rule(id string) Rule {
+	i, found := slices.BinarySearchFunc(r.Rules, id, func(rule Rule, id string) int { return cmp.Compare(rule.ID, id) })
+	if !found {
+		return Rule{ID: id}
+	}
+	return r.Rules[i]
+}

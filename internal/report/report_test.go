@@ -1,0 +1,253 @@
+package report
+
+import (
+	"bytes"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+const policyFile = "clusters/talos-ottawa/apps/policy.yaml"
+
+var tree = fstest.MapFS{
+	policyFile: {Data: []byte(`apiVersion: policy.karmada.io/v1alpha1
+kind: PropagationPolicy
+metadata:
+  name: my-app
+spec:
+  placement:
+    clusterAffinity:
+      clusterNames:
+        - ottawa
+        - robinsdale
+`)},
+	"clusters/talos-ottawa/apps/secret.yaml": {Data: []byte(`apiVersion: v1
+kind: Secret
+metadata: {name: db}
+stringData:
+  password: hunter2
+`)},
+}
+
+func sample() *Report {
+	f := &fleet.Fleet{
+		Members:        map[string]fleet.Member{"ottawa": {}, "robbinsdale": {}},
+		Clusters:       map[string]fleet.Cluster{"talos-ottawa": {Incomplete: []fleet.Incomplete{{Why: "remote"}}}},
+		Kustomizations: map[string]fleet.Kustomization{"a": {Incomplete: []fleet.Incomplete{{Why: "remote"}}}},
+		Files:          map[string]fleet.File{policyFile: {}},
+		Objects: map[string]map[string]map[string]map[string]fleet.Object{"talos-ottawa": {
+			"PropagationPolicy.policy.karmada.io": {"default": {"my-app": {Content: map[string]any{"spec": map[string]any{
+				"placement": map[string]any{"clusterAffinity": map[string]any{"clusterNames": []any{"ottawa", "robinsdale"}}},
+			}}}}},
+		}},
+	}
+	findings := []fleet.Finding{
+		{
+			Rule:     "secret-encrypted",
+			Severity: fleet.Warning,
+			Message:  "the Secret \"db\" is not encrypted; encrypt it with SOPS",
+			Object:   fleet.ObjectRef{Cluster: "talos-ottawa", APIServer: "talos-ottawa", Kind: "Secret", Namespace: "default", Name: "db"},
+			Field:    []any{"stringData", "password"},
+			Place: fleet.Place{Origin: fleet.Origin{File: "clusters/talos-ottawa/apps/secret.yaml"},
+				Line: 5, Column: 13, EndLine: 5, EndColumn: 20},
+		},
+		{
+			Rule:     "policy-names-members",
+			Severity: fleet.Error,
+			Message:  `no member cluster is called "robinsdale"; 100% sure, <robbinsdale> is near`,
+			Fix:      "correct the name, or register the cluster",
+			Object: fleet.ObjectRef{Cluster: "talos-ottawa", APIServer: "talos-ottawa", Group: "policy.karmada.io",
+				Kind: "PropagationPolicy", Namespace: "default", Name: "my-app"},
+			Field: []any{"spec", "placement", "clusterAffinity", "clusterNames", 1},
+			Place: fleet.Place{Origin: fleet.Origin{File: policyFile}, Line: 10, Column: 11, EndLine: 10, EndColumn: 21},
+			Related: []fleet.Related{{
+				Message: "the members are declared here",
+				Place:   fleet.Place{Origin: fleet.Origin{File: ".rollcall.yaml"}, Line: 3, Column: 1, EndLine: 3, EndColumn: 8},
+			}},
+		},
+		{
+			Rule:     "member-has-agent",
+			Severity: fleet.Info,
+			Message:  "nothing\nregisters \"st\x1b[31mpetersburg\"",
+			Object:   fleet.ObjectRef{Kind: "Member", Name: "stpetersburg"},
+		},
+	}
+	r := New(f, findings, []Rule{
+		{ID: "member-has-agent", Title: "Every member has an agent", Severity: fleet.Error},
+		{ID: "policy-names-members", Title: "A policy names only members", Description: "Karmada accepts any name.\n",
+			Fix: "correct the name", Severity: fleet.Error, Doc: Home + "/blob/main/docs/rules.md#policy-names-members",
+			Refs: []string{"https://karmada.io/docs/"}},
+		{ID: "weight-at-least-one", Title: "A weight is at least one", Severity: fleet.Off},
+	})
+	r.Root, r.RootDir, r.WorkDir = "fleet", "/work/fleet", "/work"
+	return r
+}
+
+func written(t *testing.T, write func(io.Writer) error) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := write(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func equal(t *testing.T, got, want string) {
+	t.Helper()
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestText(t *testing.T) {
+	r := sample()
+	equal(t, written(t, func(w io.Writer) error { return r.Text(w, tree, false) }),
+		`fleet: info: nothing registers "st�[31mpetersburg" [member-has-agent]
+
+fleet/clusters/talos-ottawa/apps/policy.yaml:10:11: error: no member cluster is called "robinsdale"; 100% sure, <robbinsdale> is near [policy-names-members]
+   |
+10 |         - robinsdale
+   |           ^^^^^^^^^^
+   = fix: correct the name, or register the cluster
+   = see fleet/.rollcall.yaml:3:1: the members are declared here
+
+fleet/clusters/talos-ottawa/apps/secret.yaml:5:13: warning: the Secret "db" is not encrypted; encrypt it with SOPS [secret-encrypted]
+  |
+5 |   password: ••••••
+  |             ^^^^^^
+`)
+}
+
+func TestTextInColor(t *testing.T) {
+	r := sample()
+	r.Findings = r.Findings[1:2]
+	r.Findings[0].Related = nil
+	equal(t, strings.ReplaceAll(written(t, func(w io.Writer) error { return r.Text(w, tree, true) }), "\x1b", "E"),
+		`E[1mfleet/clusters/talos-ottawa/apps/policy.yaml:10:11:E[0m E[1;31merror:E[0m E[1mno member cluster is called "robinsdale"; 100% sure, <robbinsdale> is nearE[0m E[2m[policy-names-members]E[0m
+E[2m   |E[0m
+E[2m10 |E[0m         - robinsdale
+E[2m   |E[0m           E[1;31m^^^^^^^^^^E[0m
+E[2m   = fix:E[0m correct the name, or register the cluster
+`)
+}
+
+func TestSummary(t *testing.T) {
+	r := sample()
+	equal(t, written(t, func(w io.Writer) error { return r.WriteSummary(w, 1234*time.Millisecond) }),
+		`1 error, 1 warning, 1 info
+read 1 cluster, 2 members, 1 Kustomization and 1 object in 1 file, in 1.23s
+2 places could not be followed in this repository and counted as unknown; "rollcall facts" lists them as "incomplete"
+`)
+	r = New(&fleet.Fleet{}, nil, nil)
+	r.Summary.Elsewhere = 2
+	equal(t, written(t, func(w io.Writer) error { return r.WriteSummary(w, 0) }),
+		`no findings, and 2 elsewhere in the fleet
+read 0 clusters, 0 members, 0 Kustomizations and 0 objects in 0 files, in 0.00s
+`)
+}
+
+func TestFails(t *testing.T) {
+	for _, c := range []struct {
+		summary Summary
+		want    string // at error, warning, info, off
+	}{
+		{Summary{}, "----"},
+		{Summary{Infos: 1}, "--x-"},
+		{Summary{Warnings: 1}, "-xx-"},
+		{Summary{Errors: 1}, "xxx-"},
+	} {
+		var got strings.Builder
+		for _, at := range []fleet.Severity{fleet.Error, fleet.Warning, fleet.Info, fleet.Off} {
+			if (&Report{Summary: c.summary}).Fails(at) {
+				got.WriteByte('x')
+			} else {
+				got.WriteByte('-')
+			}
+		}
+		equal(t, got.String(), c.want)
+	}
+}
+
+func TestOneline(t *testing.T) {
+	equal(t, written(t, sample().Oneline),
+		`fleet: info: nothing registers "st�[31mpetersburg" [member-has-agent]
+fleet/clusters/talos-ottawa/apps/policy.yaml:10:11: error: no member cluster is called "robinsdale"; 100% sure, <robbinsdale> is near [policy-names-members]
+fleet/clusters/talos-ottawa/apps/secret.yaml:5:13: warning: the Secret "db" is not encrypted; encrypt it with SOPS [secret-encrypted]
+`)
+}
+
+func TestGitHub(t *testing.T) {
+	r := sample()
+	r.Findings[2].Place.File = "a:b,c%.yaml"
+	equal(t, written(t, r.GitHub),
+		"::notice title=member-has-agent::nothing registers \"st\ufffd[31mpetersburg\"\n"+
+			`::error file=fleet/clusters/talos-ottawa/apps/policy.yaml,line=10,endLine=10,col=11,title=policy-names-members::no member cluster is called "robinsdale"; 100%25 sure, <robbinsdale> is near%0Afix: correct the name, or register the cluster
+::warning file=fleet/a%3Ab%2Cc%25.yaml,line=5,endLine=5,col=13,title=secret-encrypted::the Secret "db" is not encrypted; encrypt it with SOPS
+`)
+}
+
+func TestJSON(t *testing.T) {
+	golden(t, "sample.json", written(t, sample().JSON))
+	r := New(&fleet.Fleet{}, nil, nil)
+	if got := written(t, r.JSON); !strings.HasSuffix(got, "\"findings\": []\n}\n") {
+		t.Errorf("without findings:\n%s", got)
+	}
+}
+
+func TestSARIF(t *testing.T) {
+	r := sample()
+	r.Version = "1.2.3"
+	got := written(t, r.SARIF)
+	golden(t, "sample.sarif", got)
+	parsed, err := sarif.FromString(got, sarif.WithStrictValidation())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parsed.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+// golden compares with a file in testdata; go test -update writes it.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	name = filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, got, string(want))
+}
+
+func TestLocationOutsideWorkingDirectory(t *testing.T) {
+	r := sample()
+	r.RootDir = "/work/fleet"
+	for dir, want := range map[string]string{
+		"/work/fleet":   "a%20b.yaml",
+		"/work":         "fleet/a%20b.yaml",
+		"/work/fleet/x": "a%20b.yaml",
+		"/other":        "a%20b.yaml",
+	} {
+		r.WorkDir = dir
+		got := *r.location(fleet.Place{Origin: fleet.Origin{File: "a b.yaml"}}).PhysicalLocation.ArtifactLocation.URI
+		if got != want {
+			t.Errorf("%s: %s, want %s", dir, got, want)
+		}
+	}
+}

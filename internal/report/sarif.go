@@ -1,0 +1,132 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+)
+
+const (
+	// Home is where the program and its documentation live.
+	Home = "https://github.com/rollcall-dev/rollcall"
+	// fingerprintName is versioned, as SARIF asks for: another way to make fingerprints has another name.
+	fingerprintName = "rollcallIdentity/v1"
+	// sourceRoot is the base that code scanning resolves against the repository's root.
+	sourceRoot = "%SRCROOT%"
+)
+
+// SARIF writes the report in the Static Analysis Results Interchange Format 2.1.0. Files are relative to the working
+// directory, which in CI is the repository's root; to the tree's root where the working directory is inside the tree.
+func (r *Report) SARIF(w io.Writer) error {
+	run := sarif.NewRunWithInformationURI("rollcall", Home).WithColumnKind("unicodeCodePoints")
+	if r.Version != "" {
+		run.Tool.Driver.WithVersion(r.Version)
+	}
+	for _, rule := range r.Rules {
+		describe(run.AddRule(rule.ID), rule)
+	}
+	for _, f := range r.Findings {
+		result := run.CreateResultForRule(f.Rule).
+			WithLevel(level(f.Severity)).
+			WithMessage(sarif.NewTextMessage(withFix(f))).
+			WithPartialFingerprints(map[string]string{fingerprintName: r.fingerprint(f)}).
+			WithLocations([]*sarif.Location{r.location(f.Place).WithLogicalLocations(logical(f.Object))})
+		for i, other := range f.Related {
+			result.AddRelatedLocation(r.location(other.Place).WithID(i + 1).WithMessage(sarif.NewTextMessage(other.Message)))
+		}
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(sarif.NewReport().AddRun(run)); err != nil {
+		return fmt.Errorf("write the report as SARIF: %w", err)
+	}
+	return nil
+}
+
+func describe(d *sarif.ReportingDescriptor, rule Rule) {
+	configuration := sarif.NewReportingConfiguration().WithLevel(level(rule.Severity))
+	configuration.Enabled = rule.Severity != fleet.Off
+	help := strings.TrimSpace(rule.Description)
+	if rule.Fix != "" {
+		help += "\n\nFix: " + rule.Fix
+	}
+	for _, ref := range rule.Refs {
+		help += "\n\n<" + ref + ">"
+	}
+	help = strings.TrimSpace(help)
+	if help == "" {
+		help = rule.Title
+	}
+	d.WithDescription(rule.Title).WithMarkdownHelp(help).WithDefaultConfiguration(configuration)
+	if rule.Doc != "" {
+		d.WithHelpURI(rule.Doc)
+	}
+}
+
+func level(s fleet.Severity) string {
+	switch s {
+	case fleet.Error:
+		return sarif.LevelError
+	case fleet.Warning:
+		return sarif.LevelWarning
+	case fleet.Off:
+		return sarif.LevelNone
+	}
+	return sarif.LevelNote
+}
+
+func withFix(f fleet.Finding) string {
+	if f.Fix == "" {
+		return f.Message
+	}
+	return f.Message + "\nfix: " + f.Fix
+}
+
+// location is a place, or no more than the tree where the finding is in no file.
+func (r *Report) location(p fleet.Place) *sarif.Location {
+	if p.File == "" {
+		return sarif.NewLocation()
+	}
+	file := p.File
+	if root := r.shown(""); filepath.IsLocal(root) {
+		file = path.Join(root, file)
+	}
+	physical := sarif.NewPhysicalLocation().WithArtifactLocation(
+		sarif.NewSimpleArtifactLocation((&url.URL{Path: file}).String()).WithURIBaseID(sourceRoot))
+	if p.Line > 0 {
+		region := sarif.NewRegion().WithStartLine(p.Line).WithStartColumn(p.Column)
+		if p.EndLine > 0 {
+			region.WithEndLine(p.EndLine).WithEndColumn(p.EndColumn)
+		}
+		physical.WithRegion(region)
+	}
+	return sarif.NewLocationWithPhysicalLocation(physical)
+}
+
+// logical names the object in the cluster's own terms.
+func logical(o fleet.ObjectRef) []*sarif.LogicalLocation {
+	if o.Kind == "" && o.Name == "" {
+		return nil
+	}
+	kind := o.Kind
+	if o.Group != "" {
+		kind += "." + o.Group
+	}
+	var parts []string
+	for _, part := range []string{o.APIServer, kind, o.Namespace, o.Name} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return []*sarif.LogicalLocation{sarif.NewLogicalLocation().
+		WithName(o.Name).WithKind("object").WithFullyQualifiedName(strings.Join(parts, "/"))}
+}

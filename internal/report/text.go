@@ -1,0 +1,113 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+)
+
+// Text writes each finding for a person: where and what, the line with the range marked, what to do, and the other
+// places that it speaks of. The lines are read from fsys, the tree; secret values in them are masked.
+func (r *Report) Text(w io.Writer, fsys fs.FS, color bool) error {
+	t := text{Report: r, frames: newFrames(fsys), style: style{color}}
+	for i, f := range r.Findings {
+		if i > 0 {
+			t.b.WriteByte('\n')
+		}
+		t.finding(f)
+	}
+	_, err := io.WriteString(w, t.b.String())
+	return err
+}
+
+type text struct {
+	*Report
+	frames *frames
+	style  style
+	b      strings.Builder
+}
+
+func (t *text) finding(f fleet.Finding) {
+	fmt.Fprintf(&t.b, "%s %s %s %s\n", t.style.bold(t.at(f.Place)+":"), t.style.severity(f.Severity, string(f.Severity)+":"),
+		t.style.bold(clean(f.Message)), t.style.dim("["+f.Rule+"]"))
+	margin := "  "
+	if frame, ok := t.frames.of(f); ok {
+		number := fmt.Sprint(f.Place.Line)
+		margin = strings.Repeat(" ", len(number)+1)
+		fmt.Fprintf(&t.b, "%s\n", t.style.dim(margin+"|"))
+		fmt.Fprintf(&t.b, "%s %s\n", t.style.dim(number+" |"), frame.line)
+		fmt.Fprintf(&t.b, "%s %s%s\n", t.style.dim(margin+"|"), strings.Repeat(" ", frame.start),
+			t.style.severity(f.Severity, strings.Repeat("^", frame.length)))
+	}
+	if f.Fix != "" {
+		fmt.Fprintf(&t.b, "%s %s\n", t.style.dim(margin+"= fix:"), clean(f.Fix))
+	}
+	for _, other := range f.Related {
+		fmt.Fprintf(&t.b, "%s %s: %s\n", t.style.dim(margin+"= see"), t.at(other.Place), clean(other.Message))
+	}
+}
+
+// WriteSummary writes what was found, what was read, and how long that took.
+func (r *Report) WriteSummary(w io.Writer, took time.Duration) error {
+	s := r.Summary
+	var found []string
+	for _, c := range []struct {
+		n    int
+		name string
+	}{{s.Errors, "error"}, {s.Warnings, "warning"}, {s.Infos, "info"}} {
+		if c.n > 0 {
+			found = append(found, count(c.n, c.name))
+		}
+	}
+	if len(found) == 0 {
+		found = []string{"no findings"}
+	}
+	var b strings.Builder
+	b.WriteString(strings.Join(found, ", "))
+	if s.Elsewhere > 0 {
+		fmt.Fprintf(&b, ", and %d elsewhere in the fleet", s.Elsewhere)
+	}
+	fmt.Fprintf(&b, "\nread %s, %s, %s and %s in %s, in %.2fs\n", count(s.Clusters, "cluster"), count(s.Members, "member"),
+		count(s.Kustomizations, "Kustomization"), count(s.Objects, "object"), count(s.Files, "file"), took.Seconds())
+	if s.Unknown > 0 {
+		fmt.Fprintf(&b, "%s could not be followed in this repository and counted as unknown; \"rollcall facts\" lists them as \"incomplete\"\n",
+			count(s.Unknown, "place"))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// count is a number with its noun.
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}
+
+// style colours text with the terminal's own colours.
+type style struct{ on bool }
+
+func (s style) bold(text string) string { return s.paint("1", text) }
+func (s style) dim(text string) string  { return s.paint("2", text) }
+
+func (s style) severity(severity fleet.Severity, text string) string {
+	switch severity {
+	case fleet.Error:
+		return s.paint("1;31", text)
+	case fleet.Warning:
+		return s.paint("1;33", text)
+	}
+	return s.paint("1;36", text)
+}
+
+func (s style) paint(code, text string) string {
+	if !s.on || text == "" {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
