@@ -298,6 +298,14 @@ func str(m map[string]any, key string) string {
 type listGraph struct {
 	listedIn map[string]string // file or folder → the folder whose kustomization lists it
 	patches  map[string]bool   // files that are patches
+	secrets  []secretSource
+}
+
+// secretSource is a file that a secretGenerator reads.
+type secretSource struct {
+	file string
+	// key is the key of the whole file's content in the Secret; empty for a file of KEY=value lines.
+	key string
 }
 
 func newListGraph(t *tree) listGraph {
@@ -315,6 +323,11 @@ func newListGraph(t *tree) listGraph {
 			Patches               []struct {
 				Path string `yaml:"path"`
 			} `yaml:"patches"`
+			SecretGenerator []struct {
+				Files []string `yaml:"files"`
+				Envs  []string `yaml:"envs"`
+				Env   string   `yaml:"env"`
+			} `yaml:"secretGenerator"`
 		}
 		if yaml.Unmarshal(f.data, &k) != nil {
 			continue
@@ -329,6 +342,18 @@ func newListGraph(t *tree) listGraph {
 		for _, patch := range k.Patches {
 			if patch.Path != "" {
 				g.patches[path.Join(dir, patch.Path)] = true
+			}
+		}
+		for _, generator := range k.SecretGenerator {
+			for _, source := range generator.Files {
+				key, file, named := strings.Cut(source, "=")
+				if !named {
+					key, file = path.Base(source), source
+				}
+				g.secrets = append(g.secrets, secretSource{path.Join(dir, file), key})
+			}
+			for _, file := range append(generator.Envs, generator.Env) {
+				g.secrets = append(g.secrets, secretSource{file: path.Join(dir, file)})
 			}
 		}
 	}

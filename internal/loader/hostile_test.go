@@ -229,6 +229,7 @@ func TestOverlay(t *testing.T) {
 	fsys := fstest.MapFS{"clusters/a/root.yaml": {Data: []byte(root)}, "clusters/a/good.yaml": {Data: []byte("broken: [")}}
 	wantGood(t, load(t, loader.Overlay(fsys, "clusters/a/good.yaml", []byte(good))))
 	wantGood(t, load(t, loader.Overlay(fsys, "clusters/a/new.yaml", []byte(good))))
+	wantGood(t, load(t, loader.Overlay(fsys, "clusters/a/new/folder/new.yaml", []byte(good))))
 }
 
 func open(t *testing.T, dir string) fs.FS {

@@ -2,14 +2,17 @@ package loader
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
 // Locate fills in the range of every place in the findings, their related places included, that has none yet: the
@@ -51,6 +54,7 @@ func (l *locator) fill(p *fleet.Place, field []any) {
 	f := l.file(p.File)
 	root := f.roots[p.Document]
 	if root == nil {
+		f.fillText(p, field)
 		return
 	}
 	n := deepest(root, append(append([]any{}, p.Field...), field...))
@@ -65,6 +69,20 @@ func (l *locator) fill(p *fleet.Place, field []any) {
 	}
 	p.Line, p.Column = n.Line, n.Column
 	p.EndLine, p.EndColumn = n.Line, f.end(n)
+}
+
+// fillText finds a value in a file that is no YAML: the line of KEY=value that the field names, else a private key.
+func (f *located) fillText(p *fleet.Place, field []any) {
+	line, found := secret.HasPrivateKey(bytes.Join(f.lines, nil))
+	if len(field) == 1 {
+		if i := slices.IndexFunc(f.lines, func(l []byte) bool { return bytes.HasPrefix(l, fmt.Appendf(nil, "%v=", field[0])) }); i >= 0 {
+			line, found = i+1, true
+		}
+	}
+	if found && line <= len(f.lines) {
+		p.Line, p.Column, p.EndLine = line, 1, line
+		p.EndColumn = 1 + utf8.RuneCount(bytes.TrimRight(f.lines[line-1], " \t\r\n"))
+	}
 }
 
 func (l *locator) file(name string) *located {

@@ -122,7 +122,32 @@ func readTree(ctx context.Context, fsys fs.FS, opts Options) (*tree, error) {
 		return nil, err
 	}
 	t.lists = newListGraph(t)
+	for _, source := range t.lists.secrets {
+		t.readSecretSource(source)
+	}
 	return t, nil
+}
+
+// readSecretSource looks at a file that a secretGenerator reads. A YAML file has been looked at as such.
+func (t *tree) readSecretSource(source secretSource) {
+	f := t.files[source.file]
+	if f == nil || f.isYAML || f.symlink || len(f.docs) > 0 || f.size > maxText {
+		return
+	}
+	data, err := t.read(f.path, maxText)
+	if err != nil {
+		return // the build says so
+	}
+	values := secret.Literals(data, "envs")
+	if source.key != "" {
+		values = secret.Literals(data, "file")
+		for i := range values {
+			values[i].Field = []any{source.key}
+		}
+	}
+	if len(values) > 0 {
+		f.docs = []document{{Document: fleet.Document{Values: values}}}
+	}
 }
 
 func skip(d fs.DirEntry) error {
@@ -162,12 +187,23 @@ func (t *tree) readFiles(ctx context.Context) error {
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				t.readFile(t.files[p], &charts)
+				t.readFileSafely(t.files[p], &charts)
 			}
 			return nil
 		})
 	}
 	return g.Wait()
+}
+
+// readFileSafely reads a file; a panic on what is in it is a problem of that file alone.
+func (t *tree) readFileSafely(f *file, charts *sync.Map) {
+	defer func() {
+		if recover() != nil { // what it says may quote the file
+			f.docs = nil
+			f.fail(fleet.Problem{Kind: "unreadable", Message: "the file cannot be read: the reader gave up"})
+		}
+	}()
+	t.readFile(f, charts)
 }
 
 func (t *tree) readFile(f *file, charts *sync.Map) {

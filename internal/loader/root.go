@@ -2,12 +2,14 @@ package loader
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,32 +78,32 @@ func resolvesAny(paths []string) func(string) bool {
 	}
 }
 
-// maxRootFiles bounds the search for Flux Kustomizations: the root is found by the first few of them.
-const maxRootFiles = 2000
+// maxRootEntries bounds the search for Flux Kustomizations: the first few of them find the root, and where there are
+// none the whole file system may lie below.
+const maxRootEntries = 20_000
 
 // fluxPaths are the telling spec.paths of Flux Kustomizations below name; where name has none, below the folders above
 // it, so that one file of a tree finds the root of the tree. Paths that resolve anywhere, and ones with variables, are
 // not telling.
 func fluxPaths(name string, above []string) []string {
+	entries := 0
 	for _, from := range append([]string{name}, above...) {
 		var paths []string
-		files := 0
 		_ = filepath.WalkDir(from, func(p string, d fs.DirEntry, err error) error {
+			entries++
 			switch {
 			case err != nil:
 				return nil
+			case entries > maxRootEntries || len(paths) > 20:
+				return filepath.SkipAll
 			case d.IsDir() && d.Name() == ".git":
 				return filepath.SkipDir
-			case !d.Type().IsRegular() || !isYAMLName(p):
-				return nil
+			case d.Type().IsRegular() && isYAMLName(p):
+				paths = append(paths, fluxPathsIn(p)...)
 			}
-			if files++; files > maxRootFiles || len(paths) > 20 {
-				return filepath.SkipAll
-			}
-			paths = append(paths, fluxPathsIn(p)...)
 			return nil
 		})
-		if len(paths) > 0 {
+		if len(paths) > 0 || entries > maxRootEntries {
 			return paths
 		}
 	}
@@ -166,23 +168,35 @@ func (o overlay) Open(name string) (fs.File, error) {
 	return o.FS.Open(name)
 }
 
+// ReadDir adds the file to its folder, and the folders that only the file has to theirs.
 func (o overlay) ReadDir(name string) ([]fs.DirEntry, error) {
 	entries, err := fs.ReadDir(o.FS, name)
-	if name != path.Dir(o.name) {
+	rest, below := o.name, name == "."
+	if !below {
+		rest, below = strings.CutPrefix(o.name, name+"/")
+	}
+	if !below {
 		return entries, err
 	}
-	mine := fs.FileInfoToDirEntry(o.info())
-	for i, e := range entries {
-		if e.Name() == mine.Name() {
-			entries[i] = mine
-			return entries, err
-		}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
 	}
-	return append(entries, mine), err
+	mine := fs.FileInfoToDirEntry(o.info())
+	if folder, _, nested := strings.Cut(rest, "/"); nested {
+		mine = fs.FileInfoToDirEntry(bufferInfo{name: folder, mode: fs.ModeDir | 0o555})
+	}
+	at := slices.IndexFunc(entries, func(e fs.DirEntry) bool { return e.Name() == mine.Name() })
+	switch {
+	case at < 0:
+		entries = append(entries, mine)
+	case !mine.IsDir():
+		entries[at] = mine
+	}
+	return entries, err
 }
 
 func (o overlay) info() bufferInfo {
-	return bufferInfo{name: path.Base(o.name), size: int64(len(o.content))}
+	return bufferInfo{name: path.Base(o.name), size: int64(len(o.content)), mode: 0o444}
 }
 
 type buffer struct {
@@ -196,13 +210,14 @@ func (b *buffer) Close() error               { return nil }
 type bufferInfo struct {
 	name string
 	size int64
+	mode fs.FileMode
 }
 
 func (i bufferInfo) Name() string       { return i.name }
 func (i bufferInfo) Size() int64        { return i.size }
-func (i bufferInfo) Mode() fs.FileMode  { return 0o444 }
+func (i bufferInfo) Mode() fs.FileMode  { return i.mode }
 func (i bufferInfo) ModTime() time.Time { return time.Time{} }
-func (i bufferInfo) IsDir() bool        { return false }
+func (i bufferInfo) IsDir() bool        { return i.mode.IsDir() }
 func (i bufferInfo) Sys() any           { return nil }
 
 func exists(name string) bool {

@@ -9,6 +9,8 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 
 	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
+
+	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
 // variables are what a Flux Kustomization substitutes.
@@ -48,21 +50,26 @@ func newVariables(spec *kustomizev1.PostBuild, namespace string, find objectFind
 			data, _ := object[field].(map[string]any)
 			for name, value := range data {
 				text, isText := value.(string)
-				if ref.Kind != "ConfigMap" || !isText {
-					v.hidden[name] = true
-					delete(v.values, name)
-					continue
-				}
-				v.values[name] = strings.ReplaceAll(text, "\n", "")
-				delete(v.hidden, name)
+				v.set(name, text, ref.Kind != "ConfigMap" || !isText)
 			}
 		}
 	}
 	for name, value := range spec.Substitute {
-		v.values[name] = strings.ReplaceAll(value, "\n", "")
-		delete(v.hidden, name)
+		v.set(name, value, false)
 	}
 	return v, all
+}
+
+// set sets a variable. The value of one that is secret, or is called like a secret, is not used: it would stand in the
+// clear in whatever object it is substituted into.
+func (v *variables) set(name, value string, hidden bool) {
+	delete(v.values, name)
+	delete(v.hidden, name)
+	if _, isText := secret.Redact(map[string]any{name: value})[name].(string); hidden || !isText {
+		v.hidden[name] = true
+		return
+	}
+	v.values[name] = strings.ReplaceAll(value, "\n", "")
 }
 
 // substituteLabel on an object, as a label or an annotation with the value "disabled", keeps substitution out of it.

@@ -1,0 +1,220 @@
+package loader
+
+import (
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"sigs.k8s.io/kustomize/api/types"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+)
+
+// patches checks the patches' files, and puts the two deprecated lists where they do the same without kustomize
+// printing a warning of its own: patchesStrategicMerge run first, patchesJson6902 after the transformers.
+func (p *plan) patches(dir, name string, k *types.Kustomization) {
+	var all []types.Patch
+	for i, sm := range k.PatchesStrategicMerge {
+		where := place{name, []any{"patchesStrategicMerge", i}}
+		if strings.Contains(string(sm), "\n") {
+			all = append(all, types.Patch{Patch: string(sm)})
+		} else if p.plainFile(dir, string(sm), where) {
+			all = append(all, types.Patch{Path: string(sm)})
+		}
+	}
+	k.PatchesStrategicMerge = nil
+	if len(k.CommonLabels) > 0 && len(k.Labels) == 0 { // the same labels under the name that draws no warning
+		k.Labels, k.CommonLabels = []types.Label{{Pairs: k.CommonLabels, IncludeSelectors: true}}, nil
+	}
+	checked := func(field string, patches []types.Patch) (kept []types.Patch) {
+		for i, patch := range patches {
+			if patch.Path == "" || p.plainFile(dir, patch.Path, place{name, []any{field, i, "path"}}) {
+				kept = append(kept, patch)
+			}
+		}
+		return kept
+	}
+	k.Patches = append(all, checked("patches", k.Patches)...)
+	k.PatchesJson6902 = checked("patchesJson6902", k.PatchesJson6902)
+	if k.Namespace == "" && k.NamePrefix == "" && k.NameSuffix == "" && len(k.Labels)+len(k.CommonLabels)+len(k.CommonAnnotations) == 0 {
+		k.Patches = append(k.Patches, k.PatchesJson6902...)
+		k.PatchesJson6902 = nil
+	}
+}
+
+// resource plans one entry of resources: a file or a folder.
+func (p *plan) resource(dir, entry string, where place, stack []string) bool {
+	target, ok := p.inside(dir, entry, where)
+	if !ok {
+		return false
+	}
+	if f := p.artifact.file(target); f != nil {
+		return p.resourceFile(f)
+	}
+	if p.artifact.isDir(target) {
+		return p.nested(target, false, where, stack)
+	}
+	p.missing(entry, target, where)
+	return false
+}
+
+func (p *plan) missing(entry, target string, where place) {
+	switch f := p.artifact.tree.files[target]; {
+	case f != nil && f.symlink:
+		p.problem("missing-resource", where, "%q is a symbolic link, which Flux leaves out of the artifact", entry)
+	case f != nil || p.artifact.tree.isDir(target):
+		p.problem("missing-resource", where, "%q is left out of the artifact by the source's ignore rules", entry)
+	default:
+		p.problem("missing-resource", where, "%q does not exist", entry)
+	}
+}
+
+// resourceFile stamps the objects of a file. Where a document is no object the whole build fails, as kustomize's does.
+func (p *plan) resourceFile(f *file) bool {
+	p.reached[f.path] = true
+	if f.broken {
+		p.failed = true // the file's own problems say why
+		return false
+	}
+	for _, d := range f.docs {
+		if !isObject(d) {
+			p.failed = true
+			p.problems = append(p.problems, fleet.BuildProblem{Kind: "not-kubernetes", Origin: fleet.Origin{File: f.path, Document: d.Index},
+				Message: "the document is no Kubernetes object: kind or metadata.name is missing"})
+			p.drop(f.path, d.Index)
+		}
+	}
+	if !slices.Contains(p.resources, f.path) {
+		p.resources = append(p.resources, f.path)
+	}
+	if p.texts[f.path] != nil {
+		return true
+	}
+	return p.stampFile(f)
+}
+
+func (p *plan) stampFile(f *file) bool {
+	text, err := f.stamped(func(doc int, field []any) (int, bool) {
+		if p.dropped[f.path][doc] {
+			return 0, false
+		}
+		p.origins = append(p.origins, fleet.Origin{File: f.path, Document: doc, Field: field})
+		return len(p.origins) - 1, true
+	})
+	if err != nil {
+		p.problem("build", place{file: f.path}, "the file cannot be written anew: %s", firstLine(err))
+		return false
+	}
+	p.texts[f.path] = text
+	return true
+}
+
+func (p *plan) drop(name string, doc int) {
+	if p.dropped[name] == nil {
+		p.dropped[name] = map[int]bool{}
+	}
+	p.dropped[name][doc] = true
+}
+
+// plainFile checks a file that is no resource and that kustomize parses: a patch, a configuration.
+func (p *plan) plainFile(dir, entry string, where place) bool {
+	if !p.sourceFile(dir, entry, where) {
+		return false
+	}
+	if f := p.artifact.file(path.Join(dir, entry)); f != nil {
+		p.reached[f.path] = true
+	}
+	return true
+}
+
+// sourceFile checks a file that a generator takes as it is.
+func (p *plan) sourceFile(dir, entry string, where place) bool {
+	if !p.isLocal(entry, where) {
+		return false
+	}
+	target, ok := p.inside(dir, entry, where)
+	if ok && p.artifact.file(target) == nil && !p.artifact.isDir(target) {
+		p.missing(entry, target, where)
+		return false
+	}
+	return ok
+}
+
+// generator checks the files of a generator and stamps what it makes.
+func (p *plan) generator(dir string, g *types.GeneratorArgs, name, field string, i int) {
+	keep := func(list string, sources []string, pathOf func(string) string) []string {
+		var kept []string
+		for j, source := range sources {
+			if !p.sourceFile(dir, pathOf(source), place{name, []any{field, i, list, j}}) {
+				continue
+			}
+			kept = append(kept, source)
+			f := p.artifact.file(path.Join(dir, pathOf(source)))
+			if f != nil && !f.broken { // a generator takes any text: what does not parse is no fault of it
+				p.reached[f.path] = true
+			}
+			if field == "secretGenerator" && f != nil {
+				for _, d := range f.docs {
+					if d.Encryption != nil {
+						p.encrypted = append(p.encrypted, fleet.Origin{File: f.path, Document: d.Index})
+					}
+				}
+			}
+		}
+		return kept
+	}
+	g.FileSources = keep("files", g.FileSources, func(s string) string {
+		if _, file, ok := strings.Cut(s, "="); ok {
+			return file
+		}
+		return s
+	})
+	g.EnvSources = keep("envs", g.EnvSources, func(s string) string { return s })
+	if g.Options == nil {
+		g.Options = &types.GeneratorOptions{}
+	}
+	annotations := map[string]string{originAnnotation: strconv.Itoa(len(p.origins))}
+	for key, value := range g.Options.Annotations {
+		annotations[key] = value
+	}
+	g.Options.Annotations = annotations
+	p.origins = append(p.origins, fleet.Origin{File: name, Field: []any{field, i}})
+}
+
+// isLocal tells whether an entry names something in this repository; else it is unknown.
+//
+// Source: kubernetes-sigs/kustomize api/v0.21.1 internal/git/repospec.go: what it would take for a repository.
+func (p *plan) isLocal(entry string, where place) bool {
+	if strings.Contains(entry, "\n") { // inline YAML
+		return true
+	}
+	remote := strings.Contains(entry, "://") || strings.Contains(entry, "?ref=") || strings.Contains(entry, "?version=") ||
+		strings.HasPrefix(entry, "git@") || strings.HasPrefix(entry, "git::") || strings.HasPrefix(entry, "gh:") ||
+		strings.HasPrefix(entry, "github.com/") || strings.HasPrefix(entry, "github.com:") ||
+		strings.Contains(entry, "_git/") || strings.HasSuffix(entry, ".git") || strings.Contains(entry, ".git/")
+	if remote {
+		p.unknown(where, "%s is remote", withoutCredentials(entry))
+	}
+	return !remote
+}
+
+// withoutCredentials cuts the user's part and the query out of an address.
+func withoutCredentials(address string) string {
+	address, _, _ = strings.Cut(address, "?")
+	if scheme, rest, ok := strings.Cut(address, "://"); ok {
+		host, tail, _ := strings.Cut(rest, "/")
+		return scheme + "://" + host[strings.LastIndex(host, "@")+1:] + "/" + tail
+	}
+	return address
+}
+
+// inside resolves an entry against its folder; a path that leaves the repository is refused, as Flux's file system does.
+func (p *plan) inside(dir, entry string, where place) (string, bool) {
+	target := path.Join(dir, entry)
+	if path.IsAbs(entry) || target == ".." || strings.HasPrefix(target, "../") {
+		p.problem("escape", where, "%q leads out of the repository", entry)
+		return "", false
+	}
+	return target, true
+}

@@ -1,0 +1,94 @@
+package loader
+
+import (
+	"reflect"
+	"strings"
+
+	sourcev1 "github.com/fluxcd/source-controller/api/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+)
+
+// locate finds the source and the path of a Kustomization.
+func (c *cluster) locate(it *item) {
+	ref := it.spec.SourceRef
+	source := sourceKey{ref.Kind, ref.Namespace, ref.Name}
+	if source.namespace == "" {
+		source.namespace = it.fact.Namespace
+	}
+	it.fact.Source = source.kind + "/" + source.namespace + "/" + source.name
+	it.fact.Path = inTree(it.spec.Path)
+	it.fact.PathState = fleet.Unknown
+	it.fact.Local = c.isLocal(source)
+	switch {
+	case !it.fact.Local:
+		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Why: "the source " + it.fact.Source + " is not this repository", Origin: it.fact.Origin})
+	case strings.Contains(it.fact.Path, "$"):
+		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Why: "the path holds a variable that has no known value", Origin: it.fact.Origin})
+	case c.artifactOf(it).isDir(it.fact.Path):
+		it.fact.PathState = fleet.Found
+	case source.kind != "GitRepository" || c.includes(source):
+		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Why: "what the source " + it.fact.Source + " holds besides this repository is not known", Origin: it.fact.Origin})
+	default:
+		it.fact.PathState = fleet.Missing
+	}
+}
+
+// isLocal tells whether a source is this repository: it is the one that the entry point starts from, or a GitRepository
+// with the same URL.
+func (c *cluster) isLocal(source sourceKey) bool {
+	if c.entry.source.is(source) {
+		return true
+	}
+	root, other := c.gitRepository(c.entry.source), c.gitRepository(source)
+	return root != nil && other != nil && root.Spec.URL == other.Spec.URL && reflect.DeepEqual(root.Spec.Reference, other.Spec.Reference)
+}
+
+func (c *cluster) includes(source sourceKey) bool {
+	repo := c.gitRepository(source)
+	return repo != nil && (len(repo.Spec.Include) > 0 || len(repo.Spec.SparseCheckout) > 0 || repo.Spec.RecurseSubmodules)
+}
+
+func (c *cluster) artifactOf(it *item) *artifact {
+	ref := it.spec.SourceRef
+	ignore := ""
+	if repo := c.gitRepository(sourceKey{ref.Kind, ref.Namespace, ref.Name}); repo != nil && repo.Spec.Ignore != nil {
+		ignore = *repo.Spec.Ignore
+	}
+	return c.follower.artifact(ignore)
+}
+
+// gitRepository is a source's object: as the cluster has it, else as it lies in a file at the entry point, which is
+// where Flux starts from before it has applied anything.
+func (c *cluster) gitRepository(source sourceKey) *sourcev1.GitRepository {
+	object := c.find(source.kind, source.namespace, source.name)
+	if object == nil {
+		object = c.sourceAtEntry(source)
+	}
+	var repo sourcev1.GitRepository
+	if object == nil || runtime.DefaultUnstructuredConverter.FromUnstructured(object, &repo) != nil {
+		return nil
+	}
+	return &repo
+}
+
+func (c *cluster) sourceAtEntry(source sourceKey) map[string]any {
+	key := "entry " + source.kind + "/" + source.name
+	if object, ok := c.own[key]; ok {
+		return object
+	}
+	c.own[key] = nil
+	for _, p := range c.tree.paths {
+		if !strings.HasPrefix(p, c.entry.dir+"/") && c.entry.dir != "." {
+			continue
+		}
+		for _, d := range c.tree.files[p].docs {
+			if isFluxSource(d) && source.is(sourceKey{d.Kind, d.Namespace, d.Name}) {
+				c.own[key] = objects(c.tree.files[p].data)[d.Index]
+				return c.own[key]
+			}
+		}
+	}
+	return nil
+}
