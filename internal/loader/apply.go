@@ -12,8 +12,12 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
-// reconcileLabel on an object, as a label or an annotation with the value "disabled", keeps Flux from applying it.
-const reconcileLabel = "kustomize.toolkit.fluxcd.io/reconcile"
+// reconcileLabel on an object, as a label or an annotation with the value "disabled", keeps Flux from applying it, and
+// decryptLabel from decrypting it.
+const (
+	reconcileLabel = "kustomize.toolkit.fluxcd.io/reconcile"
+	decryptLabel   = "kustomize.toolkit.fluxcd.io/decrypt"
+)
 
 // integrate takes a built Kustomization into the cluster and returns the Kustomizations that it applies.
 func (c *cluster) integrate(it *item) []*item {
@@ -26,13 +30,15 @@ func (c *cluster) integrate(it *item) []*item {
 		k.Incomplete = append(k.Incomplete, it.build.incomplete...)
 		k.Encrypted = slices.Clone(it.build.encrypted)
 		for _, name := range it.build.files {
-			if at := c.reached[name]; len(at) == 0 || at[len(at)-1] != c.entry.cluster {
-				c.reached[name] = append(at, c.entry.cluster)
-			}
+			c.reached[name] = true
 		}
 		k.Substitutes = it.spec.PostBuild != nil && it.vars.any()
-		for _, b := range it.build.objects {
-			children = append(children, c.apply(it, b)...)
+		if len(it.unparsed) > 0 {
+			k.Build = fleet.Missing
+			k.Problems = slices.Concat(k.Problems, it.unparsed)
+		}
+		for _, r := range it.rendered {
+			children = append(children, c.apply(it, r)...)
 		}
 		if it.build.partial {
 			k.Incomplete = append(k.Incomplete, fleet.Incomplete{Why: "the build fails here, so its objects are read without patches", Origin: k.Origin})
@@ -47,30 +53,47 @@ func (c *cluster) integrate(it *item) []*item {
 	return children
 }
 
-// apply takes one object of a build into the cluster.
-func (c *cluster) apply(it *item, b built) []*item {
-	object := b.object
-	if m := it.spec.CommonMetadata; m != nil {
-		object = withMetadata(object, m.Labels, m.Annotations)
-	}
-	if it.spec.PostBuild != nil && b.variables && it.vars.any() {
-		substituted, err := it.vars.apply(object)
-		if err != nil {
-			it.fact.Build = fleet.Missing
-			it.fact.Problems = append(slices.Clone(it.fact.Problems), fleet.BuildProblem{Kind: "substitution", Origin: b.origin,
-				Message: "substitution fails for this object, and with it the whole Kustomization: " + firstLine(err)})
-		} else {
-			object = substituted
+// rendered is an object as Flux applies it.
+type rendered struct {
+	object    map[string]any // with its secrets: what Flux itself reads
+	fact      fleet.Object
+	encrypted bool
+}
+
+// render makes the objects of a build what Flux applies: common metadata, substitution. It changes nothing but the item.
+//
+// Source: fluxcd/kustomize-controller v1.9.4 internal/controller/kustomization_controller.go:753-866.
+func (c *cluster) render(it *item) {
+	for _, b := range it.build.objects {
+		object := b.object
+		if m := it.spec.CommonMetadata; m != nil {
+			object = withMetadata(object, m.Labels, m.Annotations)
 		}
+		if it.spec.PostBuild != nil && b.variables && it.vars.any() {
+			substituted, err := it.vars.apply(object)
+			if err != nil {
+				it.unparsed = append(it.unparsed, fleet.BuildProblem{Kind: "substitution", Origin: b.origin,
+					Message: "substitution fails for this object, and with it the whole Kustomization: " + firstLine(err)})
+			} else {
+				object = substituted
+			}
+		}
+		if labelled(object, reconcileLabel, "disabled") {
+			continue
+		}
+		o := newObject(c.entry.cluster, it.fact.APIServer, object, b.origin)
+		o.Kustomization, o.Suspended = it.fact.ID, it.fact.Suspended
+		encrypted := c.isEncrypted(b.origin) && !labelled(object, decryptLabel, "disabled")
+		it.rendered = append(it.rendered, rendered{object, o, encrypted})
 	}
-	if labelled(object, reconcileLabel, "disabled") {
-		return nil
+}
+
+// apply takes one object into the cluster, and returns the Kustomization that it is.
+func (c *cluster) apply(it *item, r rendered) []*item {
+	if r.encrypted {
+		it.fact.Encrypted = append(it.fact.Encrypted, r.fact.Origin)
 	}
-	if c.isEncrypted(b.origin) && !labelled(object, "kustomize.toolkit.fluxcd.io/decrypt", "disabled") {
-		it.fact.Encrypted = append(it.fact.Encrypted, b.origin)
-	}
-	o := newObject(c.entry.cluster, it.fact.APIServer, object, b.origin)
-	o.Kustomization, o.Suspended = it.fact.ID, it.fact.Suspended
+	o, object := r.fact, r.object
 	c.objects = append(c.objects, o)
 	if it.fact.APIServer != c.entry.cluster {
 		return nil
@@ -82,9 +105,9 @@ func (c *cluster) apply(it *item, b built) []*item {
 	case o.Kind == "HelmRelease":
 		c.own[key] = map[string]any{}
 	case o.Kind == "ResourceSet" || o.Kind == "ArtifactGenerator" && o.Group == "source.extensions.fluxcd.io":
-		c.fact.Incomplete = append(c.fact.Incomplete, fleet.Incomplete{Why: "the " + o.Kind + " " + o.Name + " makes further objects", Origin: b.origin})
+		c.fact.Incomplete = append(c.fact.Incomplete, fleet.Incomplete{Why: "the " + o.Kind + " " + o.Name + " makes further objects", Origin: o.Origin})
 	case isFluxKustomization(str(object, "apiVersion"), o.Kind):
-		child := c.newItem(object, b.origin, it)
+		child := c.newItem(object, o.Origin, it)
 		if c.seen[child.fact.ID] {
 			return nil
 		}
@@ -151,7 +174,7 @@ func (c *cluster) name(it *item) {
 	}
 }
 
-// finish looks the dependencies up, when all of the cluster is known, and hands the cluster over.
+// finish looks the dependencies up, when all of the cluster is known.
 func (c *cluster) finish() {
 	for i := range c.kustomizations {
 		k := &c.kustomizations[i]
@@ -179,10 +202,6 @@ func (c *cluster) finish() {
 		}
 		fillEmpty(k)
 	}
-	f := c.follower
-	f.clusters = append(f.clusters, c.fact)
-	f.kustomizations = append(f.kustomizations, c.kustomizations...)
-	f.objects = append(f.objects, c.objects...)
 }
 
 // fillEmpty makes lists out of what is nil, so that the JSON form has no null in their place.

@@ -121,7 +121,7 @@ func (b *builder) kustomize(p *plan, dir string) (m resmap.ResMap, err error) {
 		}
 	}()
 	openapi.Schema()
-	if p.changesSchema() {
+	if p.ownSchema {
 		b.schema.Lock()
 		defer b.schema.Unlock()
 		defer func() { openapi.ResetOpenAPI(); openapi.Schema() }()
@@ -132,17 +132,6 @@ func (b *builder) kustomize(p *plan, dir string) (m resmap.ResMap, err error) {
 	k := krusty.MakeKustomizer(&krusty.Options{LoadRestrictions: types.LoadRestrictionsNone, PluginConfig: types.DisabledPluginConfig()})
 	return k.Run(treeFS{artifact: p.artifact, texts: p.texts}, path.Join("/", dir))
 }
-
-func (p *plan) changesSchema() bool {
-	for name, text := range p.texts {
-		if isKustomizeName(name) && schemaFields.Match(text) {
-			return true
-		}
-	}
-	return false
-}
-
-var schemaFields = regexp.MustCompile(`(?m)^(?:openapi|crds):`)
 
 // objects are the build's objects with their origins; the stamps are taken off.
 func (p *plan) objects(m resmap.ResMap, dir string) []built {

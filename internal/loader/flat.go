@@ -18,7 +18,7 @@ func (c *cluster) applyAll() {
 		if !inside || !f.isYAML || f.class == fleet.Template || f.class == fleet.Text || c.tree.lists.patches[p] || hidden(p) {
 			continue
 		}
-		c.reached[p] = append(c.reached[p], c.entry.cluster)
+		c.reached[p] = true
 		if f.class != fleet.Manifest {
 			continue
 		}

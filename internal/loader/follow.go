@@ -4,12 +4,14 @@ import (
 	"context"
 	"path"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
 	"golang.org/x/sync/errgroup"
-	"k8s.io/apimachinery/pkg/runtime"
+	k8sruntime "k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
@@ -23,29 +25,52 @@ type follower struct {
 	clusters       []fleet.Cluster
 	kustomizations []fleet.Kustomization
 	objects        []fleet.Object
-	reached        map[string][]string
-	artifacts      map[string]*artifact // by spec.ignore
+	reached        map[string][]string // the clusters that read a file, by path
+
+	mu        sync.Mutex
+	artifacts map[string]*artifact // by spec.ignore
 }
 
+func newFollower(t *tree) *follower {
+	return &follower{tree: t, builder: newBuilder(t), workers: runtime.GOMAXPROCS(0),
+		reached: map[string][]string{}, artifacts: map[string]*artifact{}}
+}
+
+// followAll follows all clusters, several at once; each keeps what it finds to itself until all are done.
 func (f *follower) followAll(ctx context.Context, entries []entry) error {
-	f.reached = map[string][]string{}
-	f.artifacts = map[string]*artifact{}
 	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.cluster, b.cluster) })
-	for _, e := range entries {
-		c := &cluster{follower: f, entry: e, own: map[string]map[string]any{}, seen: map[string]bool{}, dependsOn: map[string][]kustomizev1.DependencyReference{},
-			fact: fleet.Cluster{Name: e.cluster, Entry: e.dir, Declared: !e.flat, Origin: e.origin, Variables: map[string]string{}, Incomplete: []fleet.Incomplete{}}}
-		if e.flat {
-			c.applyAll()
-		} else if err := c.follow(ctx); err != nil {
-			return err
-		}
+	clusters := make([]*cluster, len(entries))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(f.workers)
+	for i, e := range entries {
+		clusters[i] = newCluster(f, e)
+		g.Go(func() error {
+			if e.flat {
+				clusters[i].applyAll()
+				return ctx.Err()
+			}
+			return clusters[i].follow(ctx)
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for _, c := range clusters {
 		c.finish()
+		f.clusters = append(f.clusters, c.fact)
+		f.kustomizations = append(f.kustomizations, c.kustomizations...)
+		f.objects = append(f.objects, c.objects...)
+		for name := range c.reached {
+			f.reached[name] = append(f.reached[name], c.entry.cluster)
+		}
 	}
 	return nil
 }
 
 // artifact is what a source with this spec.ignore holds.
 func (f *follower) artifact(ignore string) *artifact {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.artifacts[ignore] == nil {
 		f.artifacts[ignore] = newArtifact(f.tree, ignore)
 	}
@@ -64,6 +89,16 @@ type cluster struct {
 	kustomizations []fleet.Kustomization
 	dependsOn      map[string][]kustomizev1.DependencyReference // by ID
 	objects        []fleet.Object
+	reached        map[string]bool // the files that its Flux reads
+}
+
+func newCluster(f *follower, e entry) *cluster {
+	return &cluster{follower: f, entry: e,
+		fact: fleet.Cluster{Name: e.cluster, Entry: e.dir, Declared: !e.flat, Origin: e.origin,
+			Variables: map[string]string{}, Incomplete: []fleet.Incomplete{}},
+		own: map[string]map[string]any{}, seen: map[string]bool{}, reached: map[string]bool{},
+		dependsOn: map[string][]kustomizev1.DependencyReference{},
+	}
 }
 
 // item is a Flux Kustomization that waits to be built.
@@ -73,6 +108,9 @@ type item struct {
 	object map[string]any
 	vars   *variables
 	build  *build
+	// rendered are the build's objects as Flux applies them; unparsed are those that substitution fails for.
+	rendered []rendered
+	unparsed []fleet.BuildProblem
 	// partial: a build above it was read without its patches, so what they would have put here is unknown.
 	partial bool
 }
@@ -95,23 +133,7 @@ func (c *cluster) follow(ctx context.Context) error {
 		if len(ready) == 0 {
 			ready, waiting = waiting, nil
 		}
-		g, ctx := errgroup.WithContext(ctx)
-		g.SetLimit(c.workers)
-		for _, it := range ready {
-			c.locate(it)
-			if it.fact.PathState != fleet.Found {
-				continue
-			}
-			a := c.artifactOf(it)
-			g.Go(func() error {
-				it.build = c.builder.build(a, it.fact.Path, newOverlaySpec(it.spec))
-				return ctx.Err()
-			})
-		}
-		if err := g.Wait(); err != nil {
-			return err
-		}
-		if err := ctx.Err(); err != nil && len(ready) == 0 {
+		if err := c.buildAll(ctx, ready); err != nil {
 			return err
 		}
 		queue = waiting
@@ -120,6 +142,25 @@ func (c *cluster) follow(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// buildAll builds and renders the Kustomizations whose path is there, all cores at once.
+func (c *cluster) buildAll(ctx context.Context, items []*item) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(c.workers)
+	for _, it := range items {
+		c.locate(it)
+		if it.fact.PathState != fleet.Found {
+			continue
+		}
+		a := c.artifactOf(it)
+		g.Go(func() error {
+			it.build = c.builder.build(a, it.fact.Path, newOverlaySpec(it.spec))
+			c.render(it)
+			return ctx.Err()
+		})
+	}
+	return g.Wait()
 }
 
 // rootItem is the Kustomization at the entry point. One that is in Git and applies itself is taken as it applies
@@ -155,7 +196,7 @@ func (c *cluster) newItem(object map[string]any, origin fleet.Origin, parent *it
 	it := &item{object: object}
 	meta, _ := object["metadata"].(map[string]any)
 	var typed kustomizev1.Kustomization
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object, &typed); err != nil {
+	if err := k8sruntime.DefaultUnstructuredConverter.FromUnstructured(object, &typed); err != nil {
 		spec, _ := object["spec"].(map[string]any) // a variable stands where a number or a truth value belongs
 		it.spec = kustomizev1.KustomizationSpec{Path: str(spec, "path"), TargetNamespace: str(spec, "targetNamespace")}
 		ref, _ := spec["sourceRef"].(map[string]any)

@@ -9,7 +9,6 @@ package loader
 import (
 	"context"
 	"io/fs"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -35,11 +34,7 @@ func Load(ctx context.Context, fsys fs.FS, opts Options) (*fleet.Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &follower{
-		tree:    t,
-		builder: newBuilder(t),
-		workers: runtime.GOMAXPROCS(0),
-	}
+	f := newFollower(t)
 	if err := f.followAll(ctx, findEntries(t)); err != nil {
 		return nil, err
 	}

@@ -1,8 +1,10 @@
 package loader
 
 import (
+	"encoding/json"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -28,6 +30,8 @@ type plan struct {
 	resources []string
 	dropped   map[string]map[int]bool
 	visited   map[string]bool
+	// ownSchema: a kustomization changes kustomize's OpenAPI schema.
+	ownSchema bool
 	// encrypted are the SOPS-encrypted files that secretGenerators read: Flux decrypts those too.
 	encrypted []fleet.Origin
 
@@ -244,8 +248,9 @@ func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, ge
 	if k.CheckEmpty() != nil {
 		k.BuildMetadata = []string{types.OriginAnnotations}
 	}
-	text, err := sigsyaml.Marshal(k)
-	if err != nil { // the struct came from YAML
+	p.ownSchema = p.ownSchema || len(k.OpenAPI)+len(k.Crds) > 0
+	text, err := json.Marshal(k) // JSON is YAML too
+	if err != nil {              // the struct came from YAML
 		p.problem("build", place{file: name}, "kustomize cannot read the file: %s", firstLine(err))
 		text = placeholderKustomization
 	}
@@ -255,8 +260,12 @@ func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, ge
 // firstLine is the beginning of an error's text, without what it may quote of the files.
 func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
+	line = quotedValue.ReplaceAllString(line, "`…`")
 	if len(line) > 200 {
 		line = line[:200] + "…"
 	}
 	return line
 }
+
+// quotedValue is how the YAML and JSON decoders quote what they cannot decode.
+var quotedValue = regexp.MustCompile("`[^`]*`")

@@ -10,6 +10,7 @@ import (
 	"path"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -43,7 +44,6 @@ type tree struct {
 // file is one regular file, or a symbolic link.
 type file struct {
 	path    string
-	size    int64
 	symlink bool
 	isYAML  bool
 	class   fleet.FileClass
@@ -108,11 +108,7 @@ func readTree(ctx context.Context, fsys fs.FS, opts Options) (*tree, error) {
 		if !symlink && !d.Type().IsRegular() {
 			return nil // a socket, a device: no part of an artifact, and reading one may never end
 		}
-		f := &file{path: p, symlink: symlink, isYAML: isYAMLName(p)}
-		if info, err := d.Info(); err == nil {
-			f.size = info.Size()
-		}
-		t.add(p, f)
+		t.add(p, &file{path: p, symlink: symlink, isYAML: isYAMLName(p)})
 		return nil
 	})
 	if err != nil {
@@ -131,7 +127,7 @@ func readTree(ctx context.Context, fsys fs.FS, opts Options) (*tree, error) {
 // readSecretSource looks at a file that a secretGenerator reads. A YAML file has been looked at as such.
 func (t *tree) readSecretSource(source secretSource) {
 	f := t.files[source.file]
-	if f == nil || f.isYAML || f.symlink || len(f.docs) > 0 || f.size > maxText {
+	if f == nil || f.isYAML || f.symlink || len(f.docs) > 0 {
 		return
 	}
 	data, err := t.read(f.path, maxText)
@@ -220,12 +216,13 @@ func (t *tree) readFile(f *file, charts *sync.Map) {
 	case !f.isYAML:
 		t.searchKeys(f)
 		return
-	case f.size > maxYAML:
-		f.fail(fleet.Problem{Kind: "too-large", Message: fmt.Sprintf("the file has %d bytes, more than the %d that are read", f.size, maxYAML)})
-		return
 	}
 	data, err := t.read(f.path, maxYAML)
-	if err != nil {
+	switch {
+	case errors.Is(err, errTooLarge):
+		f.fail(fleet.Problem{Kind: "too-large", Message: fmt.Sprintf("the file has more than the %d MiB that are read of one", maxYAML>>20)})
+		return
+	case err != nil:
 		f.fail(unreadable(err))
 		return
 	}
@@ -238,9 +235,6 @@ func (t *tree) readFile(f *file, charts *sync.Map) {
 
 // searchKeys looks for private keys in a file that is no YAML.
 func (t *tree) searchKeys(f *file) {
-	if f.size > maxText || f.size == 0 {
-		return
-	}
 	data, err := t.read(f.path, maxText)
 	if err != nil {
 		return // nothing that Flux applies depends on it; a generator that reads it says so
@@ -250,21 +244,38 @@ func (t *tree) searchKeys(f *file) {
 	}
 }
 
-// read reads a file, at most limit bytes of it: more is an error. The size is checked again, because a file can grow.
+var errTooLarge = errors.New("the file is too large")
+
+// read reads a file, at most limit bytes of it: more is errTooLarge. What is read is bounded too, because a file can
+// grow.
 func (t *tree) read(name string, limit int64) ([]byte, error) {
 	f, err := t.fsys.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
-	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("more than %d bytes", limit)
+	if info.Size() > limit {
+		return nil, errTooLarge
 	}
-	return data, nil
+	data := make([]byte, 0, info.Size()+1)
+	for {
+		n, err := f.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		switch {
+		case int64(len(data)) > limit:
+			return nil, errTooLarge
+		case errors.Is(err, io.EOF):
+			return data, nil
+		case err != nil:
+			return nil, err
+		case len(data) == cap(data):
+			data = slices.Grow(data, len(data))
+		}
+	}
 }
 
 func (f *file) fail(p fleet.Problem) {

@@ -7,6 +7,7 @@ import (
 	"github.com/fluxcd/pkg/envsubst"
 	"k8s.io/apimachinery/pkg/util/json"
 	sigsyaml "sigs.k8s.io/yaml"
+	goyaml "sigs.k8s.io/yaml/goyaml.v2"
 
 	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
 
@@ -81,7 +82,7 @@ func (v *variables) apply(object map[string]any) (map[string]any, error) {
 	if labelled(object, substituteLabel, "disabled") {
 		return object, nil
 	}
-	text, err := sigsyaml.Marshal(object)
+	text, err := goyaml.Marshal(object) // what sigs.k8s.io/yaml writes, without its way through JSON
 	if err != nil {
 		return nil, err
 	}
