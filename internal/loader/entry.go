@@ -39,6 +39,8 @@ type fluxDoc struct {
 	dir    string
 	whole  bool
 	source sourceKey
+	// name is namespace/name. One with a variable in it needs a parent that fills it in.
+	name string
 }
 
 // holds tells whether the path holds the file, a variable in it taken for any one folder.
@@ -63,49 +65,91 @@ func (d fluxDoc) literal() string {
 	return d.dir
 }
 
-// findEntries finds the entry points. A Flux Kustomization that the path of no other one holds is where a Flux starts,
-// if anything shows that Flux was told so:
+// findEntries finds the entry points. A Flux Kustomization that no other one applies is where a Flux starts, if anything
+// shows that Flux was told so:
 //
-//   - its own path holds it (flux bootstrap's gotk-sync.yaml; a "cluster" Kustomization), or
+//   - its own path holds it (flux bootstrap's gotk-sync.yaml; a "cluster" Kustomization), or leads to the folder whose
+//     kustomization file patches that path into it, or
 //   - a FluxInstance, or the values of the flux-instance chart, name its folder, or
 //   - its source is declared beside it.
 //
-// Where nothing in the tree shows any of these, every such Kustomization whose path exists is one. Others are files that
-// nothing applies: an archive, a ks.yaml that is listed nowhere.
+// Where nothing in the tree shows any of these, every such Kustomization whose path exists is one; where no path exists,
+// every one whose source is declared beside it. Others are files that nothing applies: an archive, a ks.yaml that is
+// listed nowhere, a catalogue of Kustomizations for others to fill in.
 func findEntries(t *tree) []entry {
 	docs, syncs := fluxDocs(t)
-	docs = slices.DeleteFunc(docs, func(d fluxDoc) bool { return t.lists.patches[d.file] })
+	docs, sure := patchedRoots(t, docs)
 	claimed := newClaims(docs)
-	var sure, likely []entry
+	var beside, likely, broken []entry
+	nested := false
 	for _, d := range docs {
 		root := d.whole && d.holds(d.file) && (d.dir != "." || d.source.kind == "GitRepository")
-		if claimed.byOther(d, root) || hidden(d.file) {
+		if t.lists.patches[d.file] || hidden(d.file) || strings.Contains(d.name, "$") || claimed.byOther(t.lists, d, root) {
 			continue
 		}
-		switch top := t.lists.top(d.file); {
+		top := t.lists.top(d.file)
+		e := entry{dir: top, origin: fleet.Origin{File: d.file, Document: d.index}, source: d.source}
+		exists := d.dir != "." && t.isDir(d.literal()) || d.source.kind == "ExternalArtifact"
+		nested = nested || !exists && d.inNestedRoot()
+		switch hasSource := sourceBeside(t, d, top); {
 		case root:
-			sure = append(sure, entry{dir: d.dir, root: objects(t.files[d.file].data)[d.index], origin: fleet.Origin{File: d.file, Document: d.index}, source: d.source})
-		case sourceBeside(t, d, top):
-			sure = append(sure, entry{dir: top, origin: fleet.Origin{File: d.file, Document: d.index}, source: d.source})
-		case t.isDir(d.literal()) && d.dir != "." || d.source.kind == "ExternalArtifact":
-			likely = append(likely, entry{dir: top, origin: fleet.Origin{File: d.file, Document: d.index}, source: d.source})
+			e.dir, e.root = d.dir, objects(t.files[d.file].data)[d.index]
+			sure = append(sure, e)
+		case hasSource && exists:
+			beside = append(beside, e)
+		case exists:
+			likely = append(likely, e)
+		case hasSource && d.source.kind == "GitRepository":
+			broken = append(broken, e)
 		}
 	}
+	sure = append(sure, beside...)
 	for _, s := range syncs {
 		if t.isDir(s.dir) && !hidden(s.origin.File) && !slices.ContainsFunc(sure, func(e entry) bool { return e.dir == s.dir }) {
 			sure = append(sure, s)
 		}
 	}
+	if nested {
+		broken = nil
+	}
 	if len(sure) == 0 {
-		sure = likely
-	} else {
-		for _, e := range likely {
-			if slices.ContainsFunc(sure, func(s entry) bool { return s.dir != e.dir && shape(s.dir) == shape(e.dir) }) {
-				sure = append(sure, e)
-			}
+		sure, likely = likely, nil
+	}
+	if len(sure) == 0 {
+		sure, broken = broken, nil
+	}
+	for _, e := range slices.Concat(likely, broken) {
+		if slices.ContainsFunc(sure, func(s entry) bool { return s.dir != e.dir && shape(s.dir) == shape(e.dir) }) {
+			sure = append(sure, e)
 		}
 	}
 	return nameEntries(t, sure)
+}
+
+// patchedRoots finds the Kustomizations that take their path from a patch in the very folder that it leads to: one base
+// for all clusters, and a patch in each cluster's folder. Docs become those that say where Flux goes: without patches,
+// and with these in the place of their base.
+func patchedRoots(t *tree, all []fluxDoc) (docs []fluxDoc, roots []entry) {
+	for _, d := range all {
+		if !t.lists.patches[d.file] {
+			docs = append(docs, d)
+			continue
+		}
+		base := slices.IndexFunc(all, func(o fluxDoc) bool { return o.name == d.name && o.source.name != "" && !t.lists.patches[o.file] })
+		if base < 0 || !d.whole || !slices.Contains(t.lists.patchedIn[d.file], d.dir) || hidden(d.file) {
+			continue
+		}
+		d.source = all[base].source
+		docs = append(docs, d)
+		roots = append(roots, entry{dir: d.dir, root: objects(t.files[d.file].data)[d.index], origin: fleet.Origin{File: d.file, Document: d.index}, source: d.source})
+	}
+	return docs, roots
+}
+
+// inNestedRoot tells that the path leads to a folder above the file once a part of the tree is taken for the
+// repository: several repositories lie in this tree as folders.
+func (d fluxDoc) inNestedRoot() bool {
+	return d.whole && d.dir != "." && d.dir != "" && strings.Contains("/"+path.Dir(d.file)+"/", "/"+d.dir+"/")
 }
 
 // nameEntries joins the entries of one folder and names the clusters; without any entry, the folders below clusters/ are
@@ -189,14 +233,22 @@ func newClaims(docs []fluxDoc) claims {
 	return c
 }
 
-// byOther tells whether the path of another Kustomization holds the file of d. The path "./" holds everything where the
+// byOther tells whether the path of another Kustomization holds the file of d, or a kustomization file by which it is
+// listed.
+func (c claims) byOther(lists listGraph, d fluxDoc, root bool) bool {
+	return c.hold(d.file, d, root) || slices.ContainsFunc(lists.above(d.file), func(dir string) bool {
+		return c.hold(path.Join(dir, "kustomization.yaml"), d, root)
+	})
+}
+
+// hold tells whether the path of another Kustomization than d holds the file. The path "./" holds everything where the
 // source is this repository, and is as usual for sources elsewhere: it counts with the same source only. Against a
 // Kustomization that holds itself a path with variables does not count: it may well lead elsewhere.
-func (c claims) byOther(d fluxDoc, root bool) bool {
-	for dir := path.Dir(d.file); ; dir = path.Dir(dir) {
+func (c claims) hold(file string, d fluxDoc, root bool) bool {
+	for dir := path.Dir(file); ; dir = path.Dir(dir) {
 		for _, o := range c[dir] {
 			counts := o.dir != "." || o.source.kind == "GitRepository" && (o.source.is(d.source) || d.source.name == "")
-			if counts && (o.whole || !root) && o.holds(d.file) && (o.file != d.file || o.index != d.index && o.dir != d.dir) {
+			if counts && (o.whole || !root) && o.holds(file) && (o.file != d.file || o.index != d.index && o.dir != d.dir) {
 				return true
 			}
 		}
@@ -264,6 +316,7 @@ func isSynced(d document) bool { return d.Kind == "FluxInstance" || d.Kind == "H
 func newFluxDoc(file string, index int, root *yaml.Node) fluxDoc {
 	ref := lookup(root, "spec", "sourceRef")
 	d := fluxDoc{file: file, index: index, dir: inTree(text(root, "spec", "path")),
+		name:   text(root, "metadata", "namespace") + "/" + text(root, "metadata", "name"),
 		source: sourceKey{text(ref, "kind"), text(ref, "namespace"), text(ref, "name")}}
 	if d.source.namespace == "" {
 		d.source.namespace = text(root, "metadata", "namespace")
@@ -296,9 +349,11 @@ func str(m map[string]any, key string) string {
 
 // listGraph knows which kustomization file lists what.
 type listGraph struct {
-	listedIn map[string]string // file or folder → the folder whose kustomization lists it
-	patches  map[string]bool   // files that are patches
-	secrets  []secretSource
+	listedIn map[string][]string // file or folder → the folders whose kustomization lists it
+	patches  map[string]bool     // files that are patches
+	// patchedIn are the folders whose kustomization applies the file as a patch.
+	patchedIn map[string][]string
+	secrets   []secretSource
 }
 
 // secretSource is a file that a secretGenerator reads.
@@ -309,7 +364,7 @@ type secretSource struct {
 }
 
 func newListGraph(t *tree) listGraph {
-	g := listGraph{listedIn: map[string]string{}, patches: map[string]bool{}}
+	g := listGraph{listedIn: map[string][]string{}, patches: map[string]bool{}, patchedIn: map[string][]string{}}
 	for _, p := range t.paths {
 		f := t.files[p]
 		if f.class != fleet.KustomizeFile || f.broken {
@@ -334,14 +389,17 @@ func newListGraph(t *tree) listGraph {
 		}
 		dir := path.Dir(p)
 		for _, entry := range slices.Concat(k.Resources, k.Bases, k.Components) {
-			g.listedIn[path.Join(dir, entry)] = dir
+			at := path.Join(dir, entry)
+			g.listedIn[at] = append(g.listedIn[at], dir)
 		}
 		for _, entry := range k.PatchesStrategicMerge {
-			g.patches[path.Join(dir, entry)] = true
+			at := path.Join(dir, entry)
+			g.patches[at], g.patchedIn[at] = true, append(g.patchedIn[at], dir)
 		}
 		for _, patch := range k.Patches {
 			if patch.Path != "" {
-				g.patches[path.Join(dir, patch.Path)] = true
+				at := path.Join(dir, patch.Path)
+				g.patches[at], g.patchedIn[at] = true, append(g.patchedIn[at], dir)
 			}
 		}
 		for _, generator := range k.SecretGenerator {
@@ -360,18 +418,35 @@ func newListGraph(t *tree) listGraph {
 	return g
 }
 
-// top is the folder at the end of the chain of kustomization files that list the file.
+// top is the folder at the end of the chain of kustomization files that list the file; where several list it, of the
+// last one's.
 func (g listGraph) top(file string) string {
-	at := file
+	top := path.Dir(file)
 	for range 100 { // a cycle ends too
-		dir, ok := g.listedIn[at]
-		if !ok {
+		dirs := g.listedIn[file]
+		if len(dirs) == 0 {
 			break
 		}
-		at = dir
+		file = dirs[len(dirs)-1]
+		top = file
 	}
-	if at == file {
-		return path.Dir(file)
+	return top
+}
+
+// above are the folders whose kustomization files list the file, directly or through others.
+func (g listGraph) above(file string) []string {
+	all, seen := []string{}, map[string]bool{}
+	add := func(at string) {
+		for _, dir := range g.listedIn[at] {
+			if !seen[dir] {
+				seen[dir] = true
+				all = append(all, dir)
+			}
+		}
 	}
-	return at
+	add(file)
+	for i := 0; i < len(all); i++ {
+		add(all[i])
+	}
+	return all
 }
