@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 Flux builds with the deprecated fields of a kustomization file, so they are read here.
+
 package loader
 
 import (

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestReadme holds README.md to what it shows: the first block of text is what "go run ./cmd/lint testdata/seed" prints,
+// but for the time that it took.
+func TestReadme(t *testing.T) {
+	t.Chdir("../..")
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, _ := strings.Cut(string(readme), "\n```text\n")
+	shown, _, _ = strings.Cut(shown, "```\n")
+
+	var out bytes.Buffer
+	noEnv := func(string) string { return "" }
+	if code := run([]string{"testdata/seed"}, strings.NewReader(""), &out, &out, noEnv); code != findings {
+		t.Errorf("exit code %d, want %d", code, findings)
+	}
+	out.WriteString("exit status 1\n") // go run says so
+
+	took := regexp.MustCompile(`in \d+\.\d+s\n`)
+	want, got := took.ReplaceAllString(shown, "in 0s\n"), took.ReplaceAllString(out.String(), "in 0s\n")
+	if got != want {
+		t.Errorf("README.md is out of date: go run ./cmd/lint testdata/seed prints\n%s", out.String())
+	}
+}
