@@ -104,14 +104,17 @@ _template(document) if {
 }
 
 # What the key's name says to be no secret. An address may hold a password, but then the loader calls it a token.
-_harmless(value) if regex.match(_harmless_key, _key(value))
+_harmless(value) if {
+	regex.match(_harmless_key, _key(value))
+	not regex.match(`secret[-_]?id$`, _key(value))
+}
 
 _harmless_key := concat("", [
 	`^(.*[-_. ])?(`,
 	`user|username|user[-_]?name|login|email|mail|host|hostname|server|endpoint|url|uri|address|port|database|db|db[-_]?name|`,
 	`dbname|bucket|region|zone|domain|repository|repo|org|organization|project|tenant|realm|issuer|scope|scopes|provider|type|`,
 	`name|namespace|cluster|version|enabled|schema|sslmode|timezone|tz|account|client[-_]?id|access[-_]?key[-_]?id|`,
-	`key[-_]?id|ca|crt|cert|certificate|pub`,
+	`([a-z0-9]+[-_])?id|ca|crt|cert|certificate|pub|known[-_]?hosts|path|driver|interval|period|timeout|log[-_]?level`,
 	`)$`,
 ])
 

@@ -10,6 +10,6 @@ const (
 	Kubeconfig Class = "kubeconfig" // a kubeconfig with a credential in it
 	Token      Class = "token"      // the shape of a known credential: a JWT, a cloud or forge token
 	Plain      Class = "plain"      // any other text
-	Empty      Class = "empty"      // nothing, or a placeholder that is no credential
+	Empty      Class = "empty"      // nothing, or what is no credential: a placeholder, a truth value
 	Ref        Class = "ref"        // a reference that another tool fills in: op://, vault:, <path:…>
 )

@@ -73,8 +73,8 @@ func (d fluxDoc) literal() string {
 //   - a FluxInstance, or the values of the flux-instance chart, name its folder, or
 //   - its source is declared beside it.
 //
-// Where nothing in the tree shows any of these, every such Kustomization whose path exists is one; where no path exists,
-// every one whose source is declared beside it. Others are files that nothing applies: an archive, a ks.yaml that is
+// Where nothing in the tree shows any of these, every such Kustomization whose path exists is one, those in a folder of
+// clusters or of Flux before others; where no path exists, every one whose source is declared beside it. Others are files that nothing applies: an archive, a ks.yaml that is
 // listed nowhere, a catalogue of Kustomizations for others to fill in.
 func findEntries(t *tree) []entry {
 	docs, syncs := fluxDocs(t)
@@ -83,7 +83,7 @@ func findEntries(t *tree) []entry {
 	var beside, likely, broken []entry
 	nested := false
 	for _, d := range docs {
-		root := d.whole && d.holds(d.file) && (d.dir != "." || d.source.kind == "GitRepository")
+		root := d.whole && d.holds(d.file) && (d.dir != "." || d.isBootstrap())
 		if t.lists.patches[d.file] || hidden(d.file) || strings.Contains(d.name, "$") || claimed.byOther(t.lists, d, root) {
 			continue
 		}
@@ -112,8 +112,9 @@ func findEntries(t *tree) []entry {
 	if nested {
 		broken = nil
 	}
+	likely, broken = slices.DeleteFunc(likely, toFillIn), slices.DeleteFunc(broken, toFillIn)
 	if len(sure) == 0 {
-		sure, likely = likely, nil
+		sure, likely = ofClusters(likely), nil
 	}
 	if len(sure) == 0 {
 		sure, broken = broken, nil
@@ -144,6 +145,26 @@ func patchedRoots(t *tree, all []fluxDoc) (docs []fluxDoc, roots []entry) {
 		roots = append(roots, entry{dir: d.dir, root: objects(t.files[d.file].data)[d.index], origin: fleet.Origin{File: d.file, Document: d.index}, source: d.source})
 	}
 	return docs, roots
+}
+
+// isBootstrap tells that the Kustomization is called like its GitRepository, as flux bootstrap calls them: the path "./"
+// leads to this tree's root then. It is the usual one for other repositories, too.
+func (d fluxDoc) isBootstrap() bool {
+	return d.source.kind == "GitRepository" && path.Base(d.name) == d.source.name
+}
+
+// ofClusters are the entries in a folder of clusters or of Flux, where there are any: what else lies beside them is not
+// listed, or waits for a Kustomization that leads there.
+func ofClusters(all []entry) []entry {
+	kept := slices.DeleteFunc(slices.Clone(all), func(e entry) bool {
+		return !slices.ContainsFunc(strings.Split(e.dir, "/"), func(part string) bool {
+			return part == "cluster" || part == "clusters" || part == "flux"
+		})
+	})
+	if len(kept) == 0 {
+		return all
+	}
+	return kept
 }
 
 // inNestedRoot tells that the path leads to a folder above the file once a part of the tree is taken for the
@@ -217,6 +238,12 @@ func hidden(file string) bool {
 		}
 	}
 	return false
+}
+
+// toFillIn tells a folder that is copied for each new cluster or tenant: its paths lead nowhere until then.
+func toFillIn(e entry) bool {
+	name := strings.TrimSuffix(clusterName(e.dir), "s")
+	return name == "template" || strings.HasSuffix(name, "-template")
 }
 
 // claims are the Flux Kustomizations by the folder that they hold; those whose path has variables by the folder before
@@ -345,108 +372,4 @@ func appendSync(syncs []entry, sync *yaml.Node, file string, index int) []entry 
 func str(m map[string]any, key string) string {
 	s, _ := m[key].(string)
 	return s
-}
-
-// listGraph knows which kustomization file lists what.
-type listGraph struct {
-	listedIn map[string][]string // file or folder → the folders whose kustomization lists it
-	patches  map[string]bool     // files that are patches
-	// patchedIn are the folders whose kustomization applies the file as a patch.
-	patchedIn map[string][]string
-	secrets   []secretSource
-}
-
-// secretSource is a file that a secretGenerator reads.
-type secretSource struct {
-	file string
-	// key is the key of the whole file's content in the Secret; empty for a file of KEY=value lines.
-	key string
-}
-
-func newListGraph(t *tree) listGraph {
-	g := listGraph{listedIn: map[string][]string{}, patches: map[string]bool{}, patchedIn: map[string][]string{}}
-	for _, p := range t.paths {
-		f := t.files[p]
-		if f.class != fleet.KustomizeFile || f.broken {
-			continue
-		}
-		var k struct {
-			Resources             []string `yaml:"resources"`
-			Bases                 []string `yaml:"bases"`
-			Components            []string `yaml:"components"`
-			PatchesStrategicMerge []string `yaml:"patchesStrategicMerge"`
-			Patches               []struct {
-				Path string `yaml:"path"`
-			} `yaml:"patches"`
-			SecretGenerator []struct {
-				Files []string `yaml:"files"`
-				Envs  []string `yaml:"envs"`
-				Env   string   `yaml:"env"`
-			} `yaml:"secretGenerator"`
-		}
-		if yaml.Unmarshal(f.data, &k) != nil {
-			continue
-		}
-		dir := path.Dir(p)
-		for _, entry := range slices.Concat(k.Resources, k.Bases, k.Components) {
-			at := path.Join(dir, entry)
-			g.listedIn[at] = append(g.listedIn[at], dir)
-		}
-		for _, entry := range k.PatchesStrategicMerge {
-			at := path.Join(dir, entry)
-			g.patches[at], g.patchedIn[at] = true, append(g.patchedIn[at], dir)
-		}
-		for _, patch := range k.Patches {
-			if patch.Path != "" {
-				at := path.Join(dir, patch.Path)
-				g.patches[at], g.patchedIn[at] = true, append(g.patchedIn[at], dir)
-			}
-		}
-		for _, generator := range k.SecretGenerator {
-			for _, source := range generator.Files {
-				key, file, named := strings.Cut(source, "=")
-				if !named {
-					key, file = path.Base(source), source
-				}
-				g.secrets = append(g.secrets, secretSource{path.Join(dir, file), key})
-			}
-			for _, file := range append(generator.Envs, generator.Env) {
-				g.secrets = append(g.secrets, secretSource{file: path.Join(dir, file)})
-			}
-		}
-	}
-	return g
-}
-
-// top is the folder at the end of the chain of kustomization files that list the file; where several list it, of the
-// last one's.
-func (g listGraph) top(file string) string {
-	top := path.Dir(file)
-	for range 100 { // a cycle ends too
-		dirs := g.listedIn[file]
-		if len(dirs) == 0 {
-			break
-		}
-		file = dirs[len(dirs)-1]
-		top = file
-	}
-	return top
-}
-
-// above are the folders whose kustomization files list the file, directly or through others.
-func (g listGraph) above(file string) []string {
-	all, seen := []string{}, map[string]bool{}
-	add := func(at string) {
-		for _, dir := range g.listedIn[at] {
-			if !seen[dir] {
-				seen[dir] = true
-				all = append(all, dir)
-			}
-		}
-	}
-	add(file)
-	for i := 0; i < len(all); i++ {
-		add(all[i])
-	}
-	return all
 }

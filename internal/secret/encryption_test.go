@@ -78,8 +78,8 @@ func TestEncryption(t *testing.T) {
 
 		{"plain text", head + "data: {a: YWJj}\nstringData: {a: abcd, b: 5, c: '${C}', d: true}\n" + metadata(), found(
 			fault("plain", plain, fleet.Plain, 3, "data", "a"),
-			fault("plain", plain, fleet.Plain, 4, "stringData", "a"), fault("plain", plain, fleet.Plain, 1, "stringData", "b"),
-			fault("plain", plain, fleet.Variable, 4, "stringData", "c"), fault("plain", plain, fleet.Plain, 4, "stringData", "d"))},
+			fault("plain", plain, fleet.Plain, 4, "stringData", "a"), fault("plain", plain, fleet.Empty, 1, "stringData", "b"),
+			fault("plain", plain, fleet.Variable, 4, "stringData", "c"), fault("plain", plain, fleet.Empty, 4, "stringData", "d"))},
 		{"plain text behind an alias", "x: &x abcd\nstringData: {a: *x}\n" + metadata(), found(fault("plain", plain, fleet.Plain, 4, "stringData", "a"))},
 		{"malformed", head + "stringData: {a: '" + short + "', b: 'ENC[AES256_GCM,data:a]', c: '" + ciphertext("text") + "', d: ' " + cipher + "'}\n" + metadata(), found(
 			fault("malformed", malformed+"its part iv has the wrong length", fleet.Encrypted, 9, "stringData", "a"),

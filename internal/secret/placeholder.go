@@ -1,6 +1,10 @@
 package secret
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+	"time"
+)
 
 // placeholders are texts that say "put the value here", as words in lower case without anything between them.
 var placeholders = map[string]bool{
@@ -10,7 +14,7 @@ var placeholders = map[string]bool{
 }
 
 // maxPlaceholder bounds a placeholder, in bytes: what is longer is a value that happens to begin like one.
-const maxPlaceholder = 80
+const maxPlaceholder = 120
 
 // isPlaceholder is true for a text without surrounding space that stands where a value has yet to be written:
 // REPLACE_ME, changeme, <your-token>, XXXX, "...".
@@ -44,6 +48,23 @@ func isInstruction(words []string) bool {
 		return words[len(words)-1] == "here"
 	}
 	return false
+}
+
+// isSetting is true for a text that can be no credential whatever its key: a truth value, a number of one or two digits,
+// a duration, an IP address. Operators take their settings from a Secret too.
+func isSetting(text string) bool {
+	switch strings.ToLower(text) {
+	case "true", "false", "yes", "no", "on", "off":
+		return true
+	}
+	if len(text) <= 2 {
+		return strings.Trim(text, "0123456789") == ""
+	}
+	if _, err := netip.ParseAddr(text); err == nil {
+		return true
+	}
+	_, err := time.ParseDuration(text)
+	return err == nil && len(text) <= 8
 }
 
 // isEmptyDockerConfig is true for registry credentials that hold none.

@@ -42,7 +42,7 @@ func TestRedact(t *testing.T) {
 		{"data", `{"apiVersion":"v1","kind":"Secret","data":{"a":"` + b64("abc") + `","b":"${B}","c":null,"d":""}}`, []string{"data"},
 			map[string]any{"a": r(fleet.Plain, 3), "b": r(fleet.Variable, 4), "c": r(fleet.Empty, 0), "d": r(fleet.Empty, 0)}},
 		{"stringData", `{"apiVersion":"v1","kind":"Secret","stringData":{"a":"abc","b":5,"c":{"d":["e"]}}}`, []string{"stringData"},
-			map[string]any{"a": r(fleet.Plain, 3), "b": r(fleet.Plain, 1), "c": map[string]any{"d": []any{r(fleet.Plain, 1)}}}},
+			map[string]any{"a": r(fleet.Plain, 3), "b": r(fleet.Empty, 1), "c": map[string]any{"d": []any{r(fleet.Plain, 1)}}}},
 		{"a Secret inside", `{"kind":"Work","spec":{"manifests":[{"apiVersion":"v1","kind":"Secret","stringData":{"a":"abc"}}]}}`, []string{"spec"},
 			map[string]any{"manifests": []any{map[string]any{"apiVersion": "v1", "kind": "Secret", "stringData": map[string]any{"a": r(fleet.Plain, 3)}}}}},
 		{"the annotation of kubectl", `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"a","annotations":{"b":"c","` + lastApplied + `":"{}"}}}`, []string{"metadata"},

@@ -60,7 +60,7 @@ func classify(key, value string) fleet.Class {
 		return fleet.Variable
 	case strings.Contains(text, "{{") && strings.Contains(text, "}}") && !literalCredential(text):
 		return fleet.Ref
-	case isPlaceholder(text), isKubeconfig(text), isEmptyDockerConfig(key, text), isEmptyPEM(text):
+	case isPlaceholder(text), isSetting(text), isKubeconfig(text), isEmptyDockerConfig(key, text), isEmptyPEM(text):
 		return fleet.Empty
 	}
 	return fleet.Plain

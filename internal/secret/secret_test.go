@@ -128,6 +128,13 @@ func TestClassify(t *testing.T) {
 		{"instruction", "put-your-token-here", fleet.Empty},
 		{"your", "YOUR_TOKEN", fleet.Empty},
 		{"empty object", "{}", fleet.Empty},
+		{"form to fill in", "your_node,your_user,your_password,https://your_host_or_address.of.the.server.example.test/path", fleet.Empty},
+
+		{"truth value", "true", fleet.Empty},
+		{"small number", "4", fleet.Empty},
+		{"duration", "1h30m", fleet.Empty},
+		{"address", "10.43.0.10", fleet.Empty},
+		{"PIN", "4711", fleet.Plain},
 
 		{"password", "not-a-real-password-1a2b", fleet.Plain},
 		{"begins like a placeholder", "changeme123", fleet.Plain},

@@ -40,7 +40,7 @@ func TestValues(t *testing.T) {
 		{"a Secret", secret + "metadata: {name: a}\ndata: {a: " + b64("abc") + ", b: }\nstringData: {c: abcd, d: '${D}', e: 5}\n", []fleet.Value{
 			value("Secret", fleet.Plain, 3, "data", "a"), value("Secret", fleet.Empty, 0, "data", "b"),
 			value("Secret", fleet.Plain, 4, "stringData", "c"), value("Secret", fleet.Variable, 4, "stringData", "d"),
-			value("Secret", fleet.Plain, 1, "stringData", "e")}},
+			value("Secret", fleet.Empty, 1, "stringData", "e")}},
 		{"an encrypted Secret", secret + "stringData: {a: '" + ciphertext("str") + "'}\nsops: {mac: '" + ciphertext("str") + "'}\n", []fleet.Value{
 			value("Secret", fleet.Encrypted, 9, "stringData", "a")}},
 		{"no data", secret + "type: kubernetes.io/service-account-token\ndata:\n", nil},

@@ -1,0 +1,115 @@
+package loader
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	yaml "sigs.k8s.io/yaml/goyaml.v3"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+)
+
+// listGraph knows which kustomization file lists what.
+type listGraph struct {
+	listedIn map[string][]string // file or folder → the folders whose kustomization lists it
+	patches  map[string]bool     // files that are patches
+	// patchedIn are the folders whose kustomization applies the file as a patch.
+	patchedIn map[string][]string
+	secrets   []secretSource
+}
+
+// secretSource is a file that a secretGenerator reads.
+type secretSource struct {
+	file string
+	// key is the key of the whole file's content in the Secret; empty for a file of KEY=value lines.
+	key string
+}
+
+func newListGraph(t *tree) listGraph {
+	g := listGraph{listedIn: map[string][]string{}, patches: map[string]bool{}, patchedIn: map[string][]string{}}
+	for _, p := range t.paths {
+		f := t.files[p]
+		if f.class != fleet.KustomizeFile || f.broken {
+			continue
+		}
+		var k struct {
+			Resources             []string `yaml:"resources"`
+			Bases                 []string `yaml:"bases"`
+			Components            []string `yaml:"components"`
+			PatchesStrategicMerge []string `yaml:"patchesStrategicMerge"`
+			Patches               []struct {
+				Path string `yaml:"path"`
+			} `yaml:"patches"`
+			SecretGenerator []struct {
+				Files []string `yaml:"files"`
+				Envs  []string `yaml:"envs"`
+				Env   string   `yaml:"env"`
+			} `yaml:"secretGenerator"`
+		}
+		if yaml.Unmarshal(f.data, &k) != nil {
+			continue
+		}
+		dir := path.Dir(p)
+		for _, entry := range slices.Concat(k.Resources, k.Bases, k.Components) {
+			at := path.Join(dir, entry)
+			g.listedIn[at] = append(g.listedIn[at], dir)
+		}
+		for _, entry := range k.PatchesStrategicMerge {
+			at := path.Join(dir, entry)
+			g.patches[at], g.patchedIn[at] = true, append(g.patchedIn[at], dir)
+		}
+		for _, patch := range k.Patches {
+			if patch.Path != "" {
+				at := path.Join(dir, patch.Path)
+				g.patches[at], g.patchedIn[at] = true, append(g.patchedIn[at], dir)
+			}
+		}
+		for _, generator := range k.SecretGenerator {
+			for _, source := range generator.Files {
+				key, file, named := strings.Cut(source, "=")
+				if !named {
+					key, file = path.Base(source), source
+				}
+				g.secrets = append(g.secrets, secretSource{path.Join(dir, file), key})
+			}
+			for _, file := range append(generator.Envs, generator.Env) {
+				g.secrets = append(g.secrets, secretSource{file: path.Join(dir, file)})
+			}
+		}
+	}
+	return g
+}
+
+// top is the folder at the end of the chain of kustomization files that list the file; where several list it, of the
+// last one's.
+func (g listGraph) top(file string) string {
+	top := path.Dir(file)
+	for range 100 { // a cycle ends too
+		dirs := g.listedIn[file]
+		if len(dirs) == 0 {
+			break
+		}
+		file = dirs[len(dirs)-1]
+		top = file
+	}
+	return top
+}
+
+// above are the folders whose kustomization files list the file, directly or through others.
+func (g listGraph) above(file string) []string {
+	all, seen := []string{}, map[string]bool{}
+	add := func(at string) {
+		for _, dir := range g.listedIn[at] {
+			if !seen[dir] {
+				seen[dir] = true
+				all = append(all, dir)
+			}
+		}
+	}
+	add(file)
+	for i := 0; i < len(all); i++ {
+		add(all[i])
+	}
+	return all
+}
