@@ -47,24 +47,29 @@ _example if regex.match(`\.(example|sample)(\.|$)`, input.file.path)
 
 _holders := {"Secret", "generator", "patch"}
 
-_severity(_, value) := "error" if _loud(value)
+_severity(document, value) := "error" if _grave(document, value)
 
-_severity(document, value) := "error" if {
+else := "warning" if {
+	_plain(value)
+	not _harmless(value)
+} else := "info" if {
+	_plain(value)
+	not _template(document)
+}
+
+_grave(_, value) if _loud(value)
+
+_grave(document, value) if {
+	_plain(value)
+	not _harmless(value)
+	_certain(document, value)
+}
+
+# What stands beside a leak that Flux applies is no secret of its own, but lies as open.
+_grave(document, value) if {
 	_plain(value)
 	_leaks(document)
-}
-
-_severity(document, value) := "warning" if {
-	_plain(value)
-	not _leaks(document)
-	not _harmless(value)
-}
-
-_severity(document, value) := "info" if {
-	_plain(value)
-	not _leaks(document)
-	not _template(document)
-	_harmless(value)
+	count(input.file.reachedBy) > 0
 }
 
 # These tell themselves, wherever they are.
@@ -73,6 +78,13 @@ _loud(value) if value.class in {"pem", "kubeconfig", "token"}
 _plain(value) if {
 	value.class == "plain"
 	value.in in _holders
+}
+
+# A secretGenerator takes whole files too, and most of those are settings: the name must speak for itself.
+_plain(value) if {
+	value.class == "plain"
+	value.in == "file"
+	regex.match(`pass|token|secret|cred|[-_.]key$`, _key(value))
 }
 
 _leaks(document) if {

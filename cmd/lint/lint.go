@@ -186,7 +186,12 @@ func (t *tree) concerns(finding fleet.Finding, f *fleet.Fleet) bool {
 		}
 	}
 	file := finding.Place.File
-	return t.names(file) || (file == "" || file == t.configFile) && t.namesAll(f.Clusters)
+	return t.names(file) || t.namesReader(f, file) || (file == "" || file == t.configFile) && t.namesAll(f.Clusters)
+}
+
+// namesReader is true for a file that a named cluster's Flux reads: what is wrong in a shared folder is wrong there too.
+func (t *tree) namesReader(f *fleet.Fleet, file string) bool {
+	return slices.ContainsFunc(f.Files[file].ReachedBy, func(cluster string) bool { return t.names(f.Clusters[cluster].Entry) })
 }
 
 // names is true for what lies at or below a named path.

@@ -2,6 +2,7 @@ package loader
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"path"
 	"regexp"
@@ -71,10 +72,13 @@ func (c *cluster) render(it *item) {
 		}
 		if it.spec.PostBuild != nil && b.variables && it.vars.any() {
 			substituted, err := it.vars.apply(object)
-			if err != nil {
+			switch {
+			case errors.Is(err, errUnknownValue):
+				it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Why: "an object cannot be read without the values of its variables", Origin: b.origin})
+			case err != nil:
 				it.unparsed = append(it.unparsed, fleet.BuildProblem{Kind: "substitution", Origin: b.origin,
 					Message: "substitution fails for this object, and with it the whole Kustomization: " + firstLine(err)})
-			} else {
+			default:
 				object = substituted
 			}
 		}
@@ -178,6 +182,9 @@ func (c *cluster) name(it *item) {
 func (c *cluster) finish() {
 	for i := range c.kustomizations {
 		k := &c.kustomizations[i]
+		if k.PathState == fleet.Missing {
+			c.fact.Incomplete = append(c.fact.Incomplete, fleet.Incomplete{Why: "the path of the Kustomization " + k.Name + " does not exist, so what it was to apply is not known", Origin: k.Origin})
+		}
 		for _, inc := range k.Incomplete {
 			if !strings.HasSuffix(inc.Why, ".yaml is remote") && !strings.HasSuffix(inc.Why, ".yml is remote") {
 				c.fact.Incomplete = append(c.fact.Incomplete, inc)

@@ -1,6 +1,7 @@
 package loader
 
 import (
+	"errors"
 	"regexp"
 	"strings"
 
@@ -76,8 +77,12 @@ func (v *variables) set(name, value string, hidden bool) {
 // substituteLabel on an object, as a label or an annotation with the value "disabled", keeps substitution out of it.
 const substituteLabel = "kustomize.toolkit.fluxcd.io/substitute"
 
-// apply substitutes in an object. A variable whose value is not known here stays as it is written. The error is
-// envsubst's: the text cannot be parsed, and Flux fails the whole Kustomization.
+// errUnknownValue: the object holds variables whose values are not known here, and with their names in the values' place
+// it cannot be read.
+var errUnknownValue = errors.New("a variable's value is not known")
+
+// apply substitutes in an object. A variable whose value is not known here stays as it is written. An error is
+// errUnknownValue, or what fails the whole Kustomization: envsubst cannot parse the text, or the result is no YAML.
 func (v *variables) apply(object map[string]any) (map[string]any, error) {
 	if labelled(object, substituteLabel, "disabled") {
 		return object, nil
@@ -87,26 +92,30 @@ func (v *variables) apply(object map[string]any) (map[string]any, error) {
 		return nil, err
 	}
 	// Names without a value or a default stay as they are: before Flux 2.9 they were blanked, since then they fail the
-	// Kustomization, and both is for the rules to say.
-	bare := v.undefined(string(text))
+	// Kustomization, and both is for the rules to say. Any other form has a default, or makes something of nothing.
+	bare, kept := v.undefined(string(text)), false
 	out, err := envsubst.Eval(string(text), func(name string) (string, bool) {
 		if value, ok := v.values[name]; ok {
 			return value, true
 		}
-		if v.open || v.hidden[name] || bare[name] {
+		if v.hidden[name] || bare[name] {
+			kept = true
 			return "${" + name + "}", true
 		}
-		return "", false
+		return "", true
 	})
 	if err != nil {
 		return nil, err
 	}
-	data, err := sigsyaml.YAMLToJSON([]byte(out))
-	if err != nil {
-		return nil, err
-	}
 	var result map[string]any
-	return result, json.Unmarshal(data, &result)
+	data, err := sigsyaml.YAMLToJSON([]byte(out))
+	if err == nil {
+		err = json.Unmarshal(data, &result)
+	}
+	if err != nil && kept {
+		err = errUnknownValue
+	}
+	return result, err
 }
 
 func labelled(object map[string]any, key, value string) bool {
