@@ -2,6 +2,7 @@ package rules_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -72,4 +73,39 @@ func compare(wants []example.Want, found []fleet.Finding) []string {
 		}
 	}
 	return differences
+}
+
+// How many replicas there are is a guess where the workload is not in Git.
+func TestGuessedReplicasAreAWarning(t *testing.T) {
+	e, err := rules.New(t.Context(), rules.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive, err := os.ReadFile(filepath.Join("..", "testdata", "rules", "weights-encode-order.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	trees, err := example.Parse(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]fleet.Severity{"broken": fleet.Error, "broken-zero": fleet.Warning}
+	got := map[string]fleet.Severity{}
+	for _, tree := range trees {
+		if want[tree.Name] == "" {
+			continue
+		}
+		found, err := example.Check(t.Context(), e, tree)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range found {
+			if f.Rule == "weights-encode-order" {
+				got[tree.Name] = f.Severity
+			}
+		}
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("severities %v, want %v", got, want)
+	}
 }

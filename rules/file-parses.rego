@@ -30,12 +30,14 @@ violation contains {
 	_matters(problem)
 }
 
-# What a parser cannot make sense of may make sense to the program that the data are for.
+# What a parser cannot make sense of may make sense to the program that the data are for, unless that is Flux.
 _matters(_) if input.file.class in {"manifest", "kustomization"}
+
+_matters(_) if count(input.file.reachedBy) > 0
 
 _matters(problem) if {
 	input.file.class in {"data", "text"}
-	not problem.kind in {"syntax", "duplicate-key", "symlink"}
+	not problem.kind in {"syntax", "duplicate-key"}
 }
 
 default _severity := "warning"

@@ -53,7 +53,10 @@ _case := "suspended" if {
 
 _agent := data.fleet.agents[_member[_case][0]]
 
-_why := "the one in Git is suspended; Flux would have to resume it" if {
+_why := "the one in Git is suspended, or has no replicas; it would have to run" if {
+	_case == "suspended"
+	_agent.kind == "Deployment"
+} else := "the one in Git is suspended; Flux would have to resume it" if {
 	_case == "suspended"
 } else := "the one of this cluster registers no name; it would register the member's" if {
 	_case == "misnamed"

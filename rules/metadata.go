@@ -10,6 +10,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/spelling"
 )
 
 // Rule is a rule's METADATA.
@@ -38,6 +39,14 @@ var (
 	idForm      = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	subjectForm = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*(\.[a-z0-9]([a-z0-9.-]*[a-z0-9])?)?$`)
 )
+
+// entities are the subjects that are no objects of Kubernetes.
+var entities = []string{"Agent", "Cluster", "ControlPlane", "Exception", "File", "Member"}
+
+// coreKinds are the kinds of the core group that can stand in a file. Without the list a misspelt entity would be a
+// kind that no fleet has, and its rule would never speak.
+var coreKinds = []string{"Binding", "ConfigMap", "Endpoints", "Event", "LimitRange", "List", "Namespace", "Node", "PersistentVolume",
+	"PersistentVolumeClaim", "Pod", "PodTemplate", "ReplicationController", "ResourceQuota", "Secret", "Service", "ServiceAccount"}
 
 // readRule reads a rule's METADATA and holds the rule to its contract.
 func readRule(m module) (Rule, error) {
@@ -117,6 +126,10 @@ func (r *Rule) readCustom(custom map[string]any) error {
 	for i, s := range r.Subjects {
 		if !subjectForm.MatchString(s) || slices.Contains(r.Subjects[:i], s) {
 			return fmt.Errorf(`custom.subjects: %q must be "Kind.group", the kind of a core object or an entity, once`, s)
+		}
+		if known := slices.Concat(entities, coreKinds); !strings.Contains(s, ".") && !slices.Contains(known, s) {
+			return fmt.Errorf(`custom.subjects: %q is neither an entity nor the kind of a core object; another kind is written "Kind.group"%s`,
+				s, spelling.DidYouMean(s, known))
 		}
 	}
 	return nil

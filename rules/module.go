@@ -51,11 +51,16 @@ func name(path ast.Ref, i int) string {
 	return string(s)
 }
 
-// readModules parses the Rego files of all sources but their tests, in the order of the sources and paths.
+// readModules parses the Rego files of all sources but their tests, in the order of the sources and paths. The first
+// source is the program's own; the user's folders count from 1.
 func readModules(ctx context.Context, sources []source) ([]module, error) {
 	var modules []module
-	packages := map[string]string{} // file by package
-	for _, src := range sources {
+	type place struct {
+		file   string
+		folder int
+	}
+	packages := map[string]place{}
+	for folder, src := range sources {
 		err := fs.WalkDir(src.fsys, ".", func(file string, d fs.DirEntry, err error) error {
 			if err != nil || ctx.Err() != nil {
 				return cmp.Or(err, ctx.Err())
@@ -69,9 +74,13 @@ func readModules(ctx context.Context, sources []source) ([]module, error) {
 			}
 			name := m.Package.Path.String()
 			if other, ok := packages[name]; ok { // Rego would OR the rules of both
-				return fmt.Errorf("%s: package %s is already in %s", m.file, m.Package.Path, other)
+				here, there := m.file, other.file
+				if here == there { // both in the user's folders, which have numbers and no names
+					here, there = fmt.Sprintf("%s of rule folder %d", here, folder), fmt.Sprintf("%s of rule folder %d", there, other.folder)
+				}
+				return fmt.Errorf("%s: package %s is already in %s", here, m.Package.Path, there)
 			}
-			packages[name] = m.file
+			packages[name] = place{m.file, folder}
 			modules = append(modules, m)
 			return nil
 		})

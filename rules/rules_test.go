@@ -132,7 +132,10 @@ func TestNewRejects(t *testing.T) {
 		"severity":    {files: map[string]string{"r.rego": metadata + "#   severity: fatal\npackage rules.r\n" + body}, want: "custom.severity must be one of error, warning, info"},
 		"no subjects": {files: map[string]string{"r.rego": metadata + "#   severity: error\npackage rules.r\n" + body}, want: "custom.subjects is missing"},
 		"subjects":    {files: map[string]string{"r.rego": regoFile("r", "apps/Deployment", body)}, want: `custom.subjects: "apps/Deployment" must be`},
-		"unknown key": {files: map[string]string{"r.rego": metadata + "#   severty: error\npackage rules.r\n" + body}, want: "custom.severty is none of"},
+		"misspelt entity": {files: map[string]string{"r.rego": regoFile("r", "Membr", body)},
+			want: `custom.subjects: "Membr" is neither an entity nor the kind of a core object; another kind is written "Kind.group"; did you mean "Member"?`},
+		"kind without its group": {files: map[string]string{"r.rego": regoFile("r", "Deployment", body)}, want: `custom.subjects: "Deployment" is neither`},
+		"unknown key":            {files: map[string]string{"r.rego": metadata + "#   severty: error\npackage rules.r\n" + body}, want: "custom.severty is none of"},
 
 		"unknown rule": {
 			files:      map[string]string{"secret-encrypted.rego": regoFile("secret-encrypted", "Secret", body)},
@@ -178,6 +181,10 @@ func TestDirs(t *testing.T) {
 	}
 	_, err = newEngine(t.Context(), []source{{"rules", base}, {"", base}}, nil)
 	if want := "read the rules: lib/greet.rego: package data.lib.greet is already in rules/lib/greet.rego"; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	_, err = newEngine(t.Context(), []source{{"rules", base}, {"", own}, {"", own}}, nil)
+	if want := "read the rules: own.rego of rule folder 2: package data.rules.own is already in own.rego of rule folder 1"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }

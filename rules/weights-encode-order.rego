@@ -8,7 +8,8 @@
 #
 #   The rule judges policies that mean failover: with spec.failover, or with a spread constraint of one cluster. Where the
 #   configuration declares the fleet's failover order, it judges every static weight list by that order. The weights in
-#   the message hold for every version of Karmada. Where the workload is not in Git, two replicas are assumed.
+#   the message hold for every version of Karmada. Where the workload is not in Git, or its replicas are a variable, two
+#   are assumed, and that is a warning.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy, replica scheduling
@@ -35,7 +36,8 @@ import data.lib.workloads
 # Too flat, or in another order than the fleet's.
 violation contains {
 	"field": placement.static_weights_field,
-	"message": sprintf("%s; %s keep all replicas on the first healthy one", [_wrong, _advice]),
+	"message": sprintf("%s; %s keep %s on the first healthy one", [_wrong, _advice, _kept]),
+	"severity": _certainty,
 	"related": _related,
 } if {
 	_judged
@@ -220,7 +222,16 @@ _inversion := min({[i, j] |
 
 _workload := sprintf("%d replicas of %q", [_replicas, workloads.largest.name]) if {
 	workloads.largest.name
+} else := sprintf("%d replicas, for example,", [_replicas])
+
+_kept := "all replicas" if {
+	workloads.largest.name
 } else := sprintf("%d replicas", [_replicas])
+
+# How many replicas there are may be a guess: one alone is never split.
+_certainty := "error" if {
+	workloads.largest.name
+} else := "warning"
 
 _slashes(list) := concat("/", [sprintf("%d", [n]) | some n in list])
 

@@ -35,7 +35,7 @@ func (f *Fleet) readAgentsAndControlPlanes(version string) {
 		}
 		for object := range f.ofKind(server, deploymentKind) {
 			if agent, ok := deploymentAgent(object); ok {
-				agent.Suspended = !reconciled[object.ID]
+				agent.Suspended = !reconciled[object.ID] || hasNoReplicas(object)
 				f.addAgent(agent, object)
 			}
 		}
@@ -183,6 +183,12 @@ func deploymentAgent(object Object) (Agent, bool) {
 		return agent, true
 	}
 	return Agent{}, false
+}
+
+// hasNoReplicas is true for a Deployment that is scaled to nothing: nothing of it runs.
+func hasNoReplicas(deployment Object) bool {
+	replicas, _ := scalar(at(deployment.Content, "spec", "replicas"))
+	return replicas == "0"
 }
 
 // word is one word of a container's command line, and the field that it stands in.

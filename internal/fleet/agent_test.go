@@ -187,6 +187,18 @@ func TestSuspendedAgent(t *testing.T) {
 	}
 }
 
+func TestAgentWithoutReplicas(t *testing.T) {
+	const container = "template: {spec: {containers: [{image: karmada/karmada-agent, args: [--cluster-name=ottawa]}]}}"
+	for replicas, want := range map[string]bool{"": false, "replicas: 1, ": false, "replicas: 0, ": true} {
+		x := fixture{}
+		x.cluster("a")
+		x.apply(t, "a", "a", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: karmada-agent, namespace: k}\nspec: {"+replicas+container+"}\n")
+		f := Build(&x.Tree, Declared{})
+		equal(t, replicas, []any{f.Agents["a/k/karmada-agent"].Suspended, len(f.Members["ottawa"].Agents)},
+			[]any{want, map[bool]int{true: 0, false: 1}[want]})
+	}
+}
+
 func TestStrayAgent(t *testing.T) {
 	x := fixture{}
 	x.cluster("talos-ottawa", "LOCATION=ottawa")

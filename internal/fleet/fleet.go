@@ -74,7 +74,7 @@ type Member struct {
 	Host bool `json:"host"`
 	// Agents are the IDs of the agents that register under this name and that Flux reconciles, sorted.
 	Agents []string `json:"agents"`
-	// Suspended are those that a suspended Kustomization or HelmRelease holds back.
+	// Suspended are those that a suspended Kustomization or HelmRelease holds back, or that have no replicas.
 	Suspended []string `json:"suspended"`
 	// Stray are the IDs of agents with this name in files that nothing reconciles.
 	Stray []string `json:"stray"`
@@ -103,7 +103,7 @@ type Agent struct {
 	Cluster string `json:"cluster"`
 	Origin  Origin `json:"origin"`
 	Reached bool   `json:"reached"`
-	// Suspended: its own spec.suspend, or a Kustomization above it.
+	// Suspended: its own spec.suspend, a Kustomization above it, or a Deployment without replicas.
 	Suspended bool `json:"suspended"`
 	// ListIn is, for an unreached agent, the file that should list it: the nearest kustomization.yaml that Flux
 	// reads, or the nearest one at or above the agent's folder. Empty where there is none.

@@ -56,7 +56,7 @@ type File struct {
 
 // Problem is something that keeps a file from being read as it was meant.
 type Problem struct {
-	// Kind is "syntax", "duplicate-key", "too-large", "unreadable", "encoding", "symlink", "alias-bomb" or "kustomize".
+	// Kind is "syntax", "duplicate-key", "too-large", "unreadable", "encoding", "alias-bomb" or "too-deep".
 	Kind    string `json:"kind"`
 	Message string `json:"message"`
 	// Line and Column count from 1; 0 where the whole file is meant.

@@ -190,8 +190,8 @@ func namesThings(key string) bool {
 
 var assignment = regexp.MustCompile(`^[A-Za-z_.][A-Za-z0-9_.-]*=`)
 
-// secretNodes are the values that are, or may hold, secret material in the clear: what the loader takes for such, and
-// everything in a Secret, whatever form it has.
+// secretNodes are the values that are, or may hold, secret material in the clear: what the loader takes for such, what
+// the facts hide, and everything in a Secret, whatever form it has.
 func secretNodes(root *yaml.Node, kustomization bool) map[*yaml.Node]bool {
 	found := map[*yaml.Node]bool{}
 	entries := index{}
@@ -199,6 +199,9 @@ func secretNodes(root *yaml.Node, kustomization bool) map[*yaml.Node]bool {
 		mark(entries.at(root, v.Field), found)
 	}
 	markSecrets(root, found)
+	for _, n := range secret.Hidden(root) {
+		mark(n, found)
+	}
 	return found
 }
 

@@ -10,23 +10,24 @@ import (
 )
 
 // Redact is a Kubernetes object in its JSON form with {"$class": class, "$len": bytes} in the place of every secret
-// leaf: the data and stringData of a v1 Secret, wherever it stands; ciphertexts, private keys, kubeconfigs, tokens and
-// addresses with a password; and strings under a name that promises a credential, unless a variable or a reference
-// stands there.
+// leaf: the data and stringData of a v1 Secret, wherever it stands; ciphertexts, private keys, kubeconfigs, tokens,
+// addresses and arguments with a password; and strings under a name that promises a credential or a key, unless a
+// variable, a reference or what could be a mere name stands there.
 //
 // The object is shared and is not changed: what holds no secret is in both, and an object without any is returned as
 // it is.
 func Redact(object map[string]any) map[string]any {
-	if redacted := redactMap(object); redacted != nil {
+	if redacted := redactMap("", object); redacted != nil {
 		return redacted
 	}
 	return object
 }
 
-// redactMap is a copy of m with its secrets taken out; nil where it has none.
-func redactMap(m map[string]any) map[string]any {
+// redactMap is a copy of the map at key name with its secrets taken out; nil where it has none.
+func redactMap(name string, m map[string]any) map[string]any {
 	var out map[string]any
 	isSecret := m["kind"] == "Secret" && m["apiVersion"] == "v1"
+	has := func(key string) bool { _, ok := m[key]; return ok }
 	for key, value := range m {
 		var redacted any
 		switch {
@@ -35,9 +36,9 @@ func redactMap(m map[string]any) map[string]any {
 		case isSecret && key == "metadata":
 			redacted = redactMetadata(value)
 		case key == "value":
-			redacted = redactValue(variableName(m), value)
+			redacted = redactValue(around{key: variableName(m), parent: name, has: has}, value)
 		default:
-			redacted = redactValue(key, value)
+			redacted = redactValue(around{key: key, parent: name, has: has}, value)
 		}
 		if redacted == nil {
 			continue
@@ -57,14 +58,19 @@ func variableName(m map[string]any) string {
 }
 
 // redactValue is the value without its secrets; nil where it has none.
-func redactValue(key string, value any) any {
+func redactValue(at around, value any) any {
 	switch value := value.(type) {
 	case string:
-		if class := secretClass(key, value); class != "" {
+		if class := secretClass(at, value); class != "" {
 			return redaction(class, length(class, value))
 		}
+	case int64, float64: // YAML's idea of password: 12345
+		text := fmt.Sprint(value)
+		if class := secretClass(at, text); class != "" {
+			return redaction(class, len(text))
+		}
 	case map[string]any:
-		if redacted := redactMap(value); redacted != nil {
+		if redacted := redactMap(at.key, value); redacted != nil {
 			return redacted
 		}
 	case []any:
@@ -77,8 +83,10 @@ func redactValue(key string, value any) any {
 
 func redactList(list []any) []any {
 	var out []any
+	before := ""
 	for i, value := range list {
-		redacted := redactValue("", value)
+		redacted := redactValue(around{before: before}, value)
+		before, _ = value.(string)
 		if redacted == nil {
 			continue
 		}
@@ -128,18 +136,18 @@ func redactLeaves(key string, value any, isBase64 bool) any {
 func redactMetadata(value any) any {
 	metadata, ok := value.(map[string]any)
 	if !ok {
-		return redactValue("metadata", value)
+		return redactValue(around{key: "metadata"}, value)
 	}
 	annotations, _ := metadata["annotations"].(map[string]any)
 	applied, ok := annotations[lastApplied].(string)
 	if !ok {
-		return redactValue("metadata", value)
+		return redactValue(around{key: "metadata"}, value)
 	}
 	annotations = maps.Clone(annotations)
 	annotations[lastApplied] = redaction(fleet.Plain, len(applied))
 	metadata = maps.Clone(metadata)
 	metadata["annotations"] = annotations
-	if redacted := redactMap(metadata); redacted != nil {
+	if redacted := redactMap("metadata", metadata); redacted != nil {
 		return redacted
 	}
 	return metadata
@@ -147,27 +155,6 @@ func redactMetadata(value any) any {
 
 func redaction(class fleet.Class, length int) map[string]any {
 	return map[string]any{"$class": string(class), "$len": length}
-}
-
-// secretClass is the class of a string that must not be shown outside a Secret; empty where it may be.
-func secretClass(key, value string) fleet.Class {
-	text := strings.TrimSpace(value)
-	if text == "" {
-		return ""
-	}
-	if class := shape(text); class != "" {
-		return class
-	}
-	if urlPassword(text) {
-		return fleet.Plain
-	}
-	if !holdsCredential(key, text) {
-		return ""
-	}
-	if class := classify(key, text); class != fleet.Variable && class != fleet.Ref {
-		return class
-	}
-	return ""
 }
 
 // credentialNames end the names of what holds a credential, in lower case without separators.
@@ -178,7 +165,7 @@ var credentialNames = []string{"password", "passwd", "passphrase", "apikey", "pr
 // there: one that could be an object's name is taken for it.
 func holdsCredential(key, value string) bool {
 	// Most names are rejected by their last letter, before anything is copied.
-	if key == "" || strings.IndexByte("dDeEyYnNtTsSlL", key[len(key)-1]) < 0 {
+	if key == "" || strings.IndexByte("dDeEyYnNtTsSlLwW", key[len(key)-1]) < 0 {
 		return false
 	}
 	name := foldName(key)
@@ -187,9 +174,30 @@ func holdsCredential(key, value string) bool {
 			return true
 		}
 	}
+	if isShortPassword(key) {
+		return !isPath(value) // pwd is a working directory too
+	}
 	for _, suffix := range []string{"secret", "credential", "credentials"} {
 		if before, ok := strings.CutSuffix(name, suffix); ok {
 			return !isSecretReference(before) && !isObjectName(value)
+		}
+	}
+	return false
+}
+
+// isShortPassword is true for a name whose last word is pw or pwd: dbPw, DB_PWD.
+func isShortPassword(key string) bool {
+	lower := strings.ToLower(key)
+	for _, word := range []string{"pw", "pwd"} {
+		before, ok := strings.CutSuffix(lower, word)
+		if !ok {
+			continue
+		}
+		if before == "" || !isAlphanumeric(before[len(before)-1]) {
+			return true
+		}
+		if start := key[len(before):]; start[0] == 'P' && key[len(before)-1] >= 'a' {
+			return true
 		}
 	}
 	return false

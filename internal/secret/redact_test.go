@@ -51,11 +51,19 @@ func TestRedact(t *testing.T) {
 		{"shapes", `{"kind":"A","spec":{"a":"` + token + `","b":["x","` + ciphertext("str") + `"],"c":` + jsonText(t, privateKey()) + `,"d":"https://u:` + random + `@h"}}`, []string{"spec"},
 			map[string]any{"a": r(fleet.Token, 20), "b": []any{"x", r(fleet.Encrypted, 9)},
 				"c": r(fleet.Key, len(privateKey())), "d": r(fleet.Plain, 28)}},
+		{"a number", `{"kind":"A","spec":{"password":12345,"port":12345}}`, []string{"spec"},
+			map[string]any{"password": r(fleet.Plain, 5), "port": float64(12345)}},
 		{"names that promise a credential", `{"kind":"A","spec":{"password":"abc","DB_PASSWORD":"abc","api-key":"abc","authToken":"abc","clientSecret":"` + random + `","aws_secret_access_key":"abc"}}`, []string{"spec"},
 			map[string]any{"password": r(fleet.Plain, 3), "DB_PASSWORD": r(fleet.Plain, 3), "api-key": r(fleet.Plain, 3), "authToken": r(fleet.Plain, 3),
 				"clientSecret": r(fleet.Plain, 16), "aws_secret_access_key": r(fleet.Plain, 3)}},
 		{"an environment", `{"kind":"A","env":[{"name":"DB_PASSWORD","value":"abc"},{"name":"A","value":"abc"},{"value":"abc"}]}`, []string{"env"},
 			[]any{map[string]any{"name": "DB_PASSWORD", "value": r(fleet.Plain, 3)}, map[string]any{"name": "A", "value": "abc"}, map[string]any{"value": "abc"}}},
+		{"keys", `{"kind":"A","agent":{"kubeconfig":{"key":"correct-horse"},"client":{"crt":"a","key":"b"},"tls.key":"abc","db":{"key":"x y!"},"pw":"abc","dbPwd":"abc"}}`, []string{"agent"},
+			map[string]any{"kubeconfig": map[string]any{"key": r(fleet.Plain, 13)}, "client": map[string]any{"crt": "a", "key": r(fleet.Plain, 1)},
+				"tls.key": r(fleet.Plain, 3), "db": map[string]any{"key": r(fleet.Plain, 4)}, "pw": r(fleet.Plain, 3), "dbPwd": r(fleet.Plain, 3)}},
+		{"arguments", `{"kind":"A","args":["--password=abc","--db-token=abc","--secret=aA1!","--token","abc","run --v=1 --password='abc'","--token=$(TOKEN)","--token=/run/token","--password=${PW}","--v=1"]}`, []string{"args"},
+			[]any{r(fleet.Plain, 14), r(fleet.Plain, 14), r(fleet.Plain, 13), "--token", r(fleet.Plain, 3), r(fleet.Plain, 26),
+				"--token=$(TOKEN)", "--token=/run/token", "--password=${PW}", "--v=1"}},
 		{"a placeholder", `{"kind":"A","spec":{"password":"changeme"}}`, []string{"spec"}, map[string]any{"password": r(fleet.Empty, 8)}},
 		{"text of a ConfigMap", `{"apiVersion":"v1","kind":"ConfigMap","data":{"a":` + jsonText(t, kubeconfig("token: "+word(24))) + `,"b":"c"}}`, []string{"data"},
 			map[string]any{"a": r(fleet.Kubeconfig, len(kubeconfig("token: "+word(24)))), "b": "c"}},
@@ -81,6 +89,9 @@ func TestRedactNothing(t *testing.T) {
 	in := object(t, `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"a"},"data":{},"stringData":null,"spec":{
 		"password":"${PASSWORD}","token":"op://vault/item","apiKey":"","passwordKey":"a","tokenSecretRef":"a","secretName":"Abc12",
 		"existingSecret":"Abc12","imagePullSecret":"Abc12","clientSecret":"oidc-client","credentials":"aws-credentials-2","secretKey":"Abc12",
+		"tolerations":[{"key":"node.kubernetes.io/not-ready","operator":"Exists"}],"matchExpressions":[{"key":"tier","operator":"In","values":["a"]}],
+		"secretKeyRef":{"name":"a","key":"Abc 12!"},"remoteRef":{"key":"My Item"},"items":[{"key":"tls.crt","path":"a b"}],"topologyKey":"kubernetes.io/hostname",
+		"valuesKey":"values.yaml","publicKey":"AAAA 1234+=","sshPublicKey":"ssh-ed25519 AAAA","tls":{"key":"tls.key"},"sslKey":"/etc/tls.key","pwd":"/srv","data":[{"key":"password"}],
 		"secret":{"name":"Abc12"},"automountServiceAccountToken":true,"url":"https://a@b/${C}","list":["password"]}}`)
 	out := Redact(in)
 	if reflect.ValueOf(out).Pointer() != reflect.ValueOf(in).Pointer() {
