@@ -1,10 +1,14 @@
-.PHONY: build test lint generate bench ci
+.PHONY: build test difftest lint generate bench ci
 
 build: ## bin/rollcall, static
 	CGO_ENABLED=0 go build -trimpath -o bin/rollcall ./cmd/lint
 
 test:
 	go test ./...
+
+# The loader beside Flux's own code; on further trees with ROLLCALL_CORPUS=folder[:folder...].
+difftest:
+	cd difftest && go test -v ./...
 
 lint:
 	.ci/run format vet staticcheck rego

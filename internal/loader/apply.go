@@ -3,6 +3,7 @@ package loader
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"maps"
 	"path"
 	"regexp"
@@ -61,14 +62,18 @@ type rendered struct {
 	encrypted bool
 }
 
-// render makes the objects of a build what Flux applies: common metadata, substitution. It changes nothing but the item.
+// render makes the objects of a build what Flux applies: substitution, then common metadata. It changes nothing but the item.
 //
 // Source: fluxcd/kustomize-controller v1.9.4 internal/controller/kustomization_controller.go:753-866.
 func (c *cluster) render(it *item) {
+	if len(it.vars.invalid) > 0 && slices.ContainsFunc(it.build.objects, func(b built) bool { return !labelled(b.object, substituteLabel, "disabled") }) {
+		it.unparsed = append(it.unparsed, fleet.BuildProblem{Kind: "substitution", Origin: it.fact.Origin, At: []any{"spec", "postBuild"},
+			Message: fmt.Sprintf("%q is no name of a variable, so substitution fails, and with it the whole Kustomization", it.vars.invalid[0])})
+	}
 	for _, b := range it.build.objects {
 		object := b.object
-		if m := it.spec.CommonMetadata; m != nil {
-			object = withMetadata(object, m.Labels, m.Annotations)
+		if str(object, "kind") == "Kustomization" && strings.HasPrefix(str(object, "apiVersion"), "kustomize.config.k8s.io/") {
+			continue // a kustomization file's own kind, which Flux leaves out
 		}
 		if it.spec.PostBuild != nil && b.variables && it.vars.any() {
 			substituted, err := it.vars.apply(object)
@@ -82,12 +87,15 @@ func (c *cluster) render(it *item) {
 				object = substituted
 			}
 		}
+		if m := it.spec.CommonMetadata; m != nil {
+			object = withMetadata(object, m.Labels, m.Annotations)
+		}
 		if labelled(object, reconcileLabel, "disabled") {
 			continue
 		}
 		o := newObject(c.entry.cluster, it.fact.APIServer, object, b.origin)
 		o.Kustomization, o.Suspended = it.fact.ID, it.fact.Suspended
-		encrypted := c.isEncrypted(b.origin) && !labelled(object, decryptLabel, "disabled")
+		encrypted := c.isEncrypted(b.origin) && !labelled(b.object, decryptLabel, "disabled")
 		it.rendered = append(it.rendered, rendered{object, o, encrypted})
 	}
 }

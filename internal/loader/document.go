@@ -31,6 +31,11 @@ func parseDocuments(name string, data []byte) ([]document, []fleet.Problem) {
 	var docs []document
 	var problems []fleet.Problem
 	err := eachNode(data, func(index int, root *yaml.Node) {
+		if deeperThan(root, maxDepth) {
+			problems = append(problems, fleet.Problem{Kind: "too-deep", Line: root.Line, Column: root.Column,
+				Message: fmt.Sprintf("the document is nested more than %d deep", maxDepth)})
+			return
+		}
 		if tooManyAliases(root) {
 			problems = append(problems, fleet.Problem{Kind: "alias-bomb", Line: root.Line, Column: root.Column,
 				Message: "the document's aliases expand to more than a million nodes"})
@@ -88,6 +93,14 @@ func describe(name string, index int, root *yaml.Node) document {
 	d.stamp = findStamp(root)
 	d.exceptions = annotationExceptions(index, root)
 	return d
+}
+
+// maxDepth bounds how deep a document is nested: no Kubernetes object comes near it, and each level costs what is above it
+// once more.
+const maxDepth = 500
+
+func deeperThan(n *yaml.Node, limit int) bool {
+	return limit == 0 || slices.ContainsFunc(n.Content, func(child *yaml.Node) bool { return deeperThan(child, limit-1) })
 }
 
 // maxExpanded bounds a document's size with all aliases expanded, in nodes.
@@ -197,7 +210,7 @@ func brokenLine(lines [][]byte, named int) int {
 func objects(data []byte) map[int]map[string]any {
 	all := map[int]map[string]any{}
 	_ = eachNode(data, func(index int, root *yaml.Node) {
-		if root.Kind != yaml.MappingNode || tooManyAliases(root) {
+		if root.Kind != yaml.MappingNode || deeperThan(root, maxDepth) || tooManyAliases(root) {
 			return
 		}
 		if m, err := decodeNode(root); err == nil {
@@ -254,11 +267,21 @@ func text(n *yaml.Node, keys ...string) string {
 	return ""
 }
 
-// IgnoreAnnotation excepts an object from rules: lines of "rule-id: reason".
+// IgnoreAnnotation excepts an object from rules: lines of "rule-id: reason". On an item of a List it excepts the List.
 const IgnoreAnnotation = "rollcall.dev/ignore"
 
 func annotationExceptions(index int, root *yaml.Node) []fleet.Exception {
-	n := lookup(root, "metadata", "annotations", IgnoreAnnotation)
+	all := objectExceptions(index, root)
+	if items := lookup(root, "items"); items != nil && items.Kind == yaml.SequenceNode && strings.HasSuffix(text(root, "kind"), "List") {
+		for _, item := range items.Content {
+			all = append(all, objectExceptions(index, item)...)
+		}
+	}
+	return all
+}
+
+func objectExceptions(index int, object *yaml.Node) []fleet.Exception {
+	n := lookup(object, "metadata", "annotations", IgnoreAnnotation)
 	if n == nil || n.Kind != yaml.ScalarNode {
 		return nil
 	}

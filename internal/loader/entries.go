@@ -52,6 +52,10 @@ func (p *plan) resource(dir, entry string, where place, stack []string) bool {
 		return false
 	}
 	if f := p.artifact.file(target); f != nil {
+		if !f.isYAML { // rare: what kustomize would read as YAML all the same
+			p.unknown(where, "%q is not called YAML or JSON, so it is not read here", entry)
+			return false
+		}
 		return p.resourceFile(f)
 	}
 	if p.artifact.isDir(target) {
@@ -145,6 +149,11 @@ func (p *plan) sourceFile(dir, entry string, where place) bool {
 
 // generator checks the files of a generator and stamps what it makes.
 func (p *plan) generator(dir string, g *types.GeneratorArgs, name, field string, i int) {
+	for j, literal := range g.LiteralSources {
+		if !strings.Contains(literal, "=") {
+			p.problem("build", place{name, []any{field, i, "literals", j}}, "the literal is no KEY=value, so kustomize refuses it")
+		}
+	}
 	keep := func(list string, sources []string, pathOf func(string) string) []string {
 		var kept []string
 		for j, source := range sources {
@@ -166,6 +175,7 @@ func (p *plan) generator(dir string, g *types.GeneratorArgs, name, field string,
 		}
 		return kept
 	}
+	g.LiteralSources = slices.DeleteFunc(g.LiteralSources, func(literal string) bool { return !strings.Contains(literal, "=") })
 	g.FileSources = keep("files", g.FileSources, func(s string) string {
 		if _, file, ok := strings.Cut(s, "="); ok {
 			return file
@@ -191,14 +201,18 @@ func (p *plan) isLocal(entry string, where place) bool {
 	if strings.Contains(entry, "\n") { // inline YAML
 		return true
 	}
-	remote := strings.Contains(entry, "://") || strings.Contains(entry, "?ref=") || strings.Contains(entry, "?version=") ||
-		strings.HasPrefix(entry, "git@") || strings.HasPrefix(entry, "git::") || strings.HasPrefix(entry, "gh:") ||
-		strings.HasPrefix(entry, "github.com/") || strings.HasPrefix(entry, "github.com:") ||
-		strings.Contains(entry, "_git/") || strings.HasSuffix(entry, ".git") || strings.Contains(entry, ".git/")
+	remote := isRemote(entry)
 	if remote {
 		p.unknown(where, "%s is remote", withoutCredentials(entry))
 	}
 	return !remote
+}
+
+func isRemote(entry string) bool {
+	return strings.Contains(entry, "://") || strings.Contains(entry, "?ref=") || strings.Contains(entry, "?version=") ||
+		strings.HasPrefix(entry, "git@") || strings.HasPrefix(entry, "git::") || strings.HasPrefix(entry, "gh:") ||
+		strings.HasPrefix(entry, "github.com/") || strings.HasPrefix(entry, "github.com:") ||
+		strings.Contains(entry, "_git/") || strings.HasSuffix(entry, ".git") || strings.Contains(entry, ".git/")
 }
 
 // withoutCredentials cuts the user's part and the query out of an address.

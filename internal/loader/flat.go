@@ -18,10 +18,13 @@ func (c *cluster) applyAll() {
 		if !inside || !f.isYAML || f.class == fleet.Template || f.class == fleet.Text || c.tree.lists.patches[p] || hidden(p) {
 			continue
 		}
-		c.reached[p] = true
+		if f.class == fleet.KustomizeFile {
+			c.reached[p] = true
+		}
 		if f.class != fleet.Manifest {
 			continue
 		}
+		c.reached[p] = true
 		for index, object := range sortedObjects(f.data) {
 			for i, o := range flatten(object) {
 				origin := fleet.Origin{File: p, Document: index}

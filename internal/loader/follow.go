@@ -116,27 +116,29 @@ type item struct {
 }
 
 // follow works through the Kustomizations in waves: those whose variables are known are built at once, all cores; what
-// they apply may bring further Kustomizations, and the variables of others. When nothing else is left the rest is built
-// with its variables unknown.
+// they apply may bring further Kustomizations, and the variables of others. When nothing else is left, those are built
+// that wait for optional variables alone, and at last the rest, with its variables unknown.
 func (c *cluster) follow(ctx context.Context) error {
 	queue := []*item{c.rootItem()}
 	for len(queue) > 0 {
-		var ready, waiting []*item
+		var by [someMissing + 1][]*item
 		for _, it := range queue {
-			var all bool
-			if it.vars, all = newVariables(it.spec.PostBuild, it.fact.Namespace, c.find); all {
-				ready = append(ready, it)
-			} else {
-				waiting = append(waiting, it)
-			}
+			var found sources
+			it.vars, found = newVariables(it.spec.PostBuild, it.fact.Namespace, c.find)
+			by[found] = append(by[found], it)
 		}
-		if len(ready) == 0 {
-			ready, waiting = waiting, nil
+		var ready []*item
+		queue = nil
+		for _, items := range by {
+			if ready == nil {
+				ready = items
+			} else {
+				queue = append(queue, items...)
+			}
 		}
 		if err := c.buildAll(ctx, ready); err != nil {
 			return err
 		}
-		queue = waiting
 		for _, it := range ready {
 			queue = append(queue, c.integrate(it)...)
 		}
@@ -182,10 +184,19 @@ func (c *cluster) rootItem() *item {
 			return isFluxKustomization(str(o.object, "apiVersion"), str(o.object, "kind")) &&
 				str(meta, "name") == it.fact.Name && (str(meta, "namespace") == it.fact.Namespace || it.fact.Namespace == "")
 		})
-		if i < 0 || reflect.DeepEqual(b.objects[i].object, it.object) {
+		if i < 0 {
 			break
 		}
-		it = c.newItem(b.objects[i].object, c.entry.origin, nil)
+		object := b.objects[i].object
+		if vars, found := newVariables(it.spec.PostBuild, it.fact.Namespace, c.find); found == allFound && vars.any() {
+			if substituted, err := vars.apply(object); err == nil { // its own variables may refer to one another
+				object = substituted
+			}
+		}
+		if reflect.DeepEqual(object, it.object) {
+			break
+		}
+		it = c.newItem(object, c.entry.origin, nil)
 	}
 	c.seen[it.fact.ID] = true
 	return it

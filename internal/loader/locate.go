@@ -101,7 +101,7 @@ func (l *locator) file(name string) *located {
 		return f
 	}
 	f.lines = bytes.SplitAfter(data, []byte("\n"))
-	if isYAMLName(name) {
+	if isYAMLName(name) || kubeconfigKind.Match(data) {
 		_ = eachNode(data, func(index int, root *yaml.Node) { f.roots[index] = root })
 	}
 	return f

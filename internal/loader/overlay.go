@@ -17,6 +17,7 @@ type overlaySpec struct {
 	Components                []string
 	IgnoreMissingComponents   bool
 	Images                    []types.Image
+	BuildMetadata             []string
 }
 
 func newOverlaySpec(spec kustomizev1.KustomizationSpec) overlaySpec {
@@ -35,6 +36,9 @@ func newOverlaySpec(spec kustomizev1.KustomizationSpec) overlaySpec {
 	for _, i := range spec.Images {
 		o.Images = append(o.Images, types.Image{Name: i.Name, NewName: i.NewName, NewTag: i.NewTag, Digest: i.Digest})
 	}
+	for _, m := range spec.BuildMetadata {
+		o.BuildMetadata = append(o.BuildMetadata, string(m))
+	}
 	return o
 }
 
@@ -47,8 +51,8 @@ func (o overlaySpec) key() string {
 	return string(data)
 }
 
-// apply changes the root kustomization as the spec says.
-func (o overlaySpec) apply(k *types.Kustomization, exists func(component string) bool) {
+// apply changes the root kustomization as the spec says, with the components that take wants.
+func (o overlaySpec) apply(k *types.Kustomization, take func(component string) bool) {
 	if o.Namespace != "" {
 		k.Namespace = o.Namespace
 	}
@@ -60,7 +64,7 @@ func (o overlaySpec) apply(k *types.Kustomization, exists func(component string)
 	}
 	k.Patches = append(k.Patches, o.Patches...)
 	for _, component := range o.Components {
-		if !o.IgnoreMissingComponents || exists(component) {
+		if take(component) {
 			k.Components = append(k.Components, component)
 		}
 	}
@@ -82,5 +86,8 @@ func (o overlaySpec) apply(k *types.Kustomization, exists func(component string)
 		if !merged {
 			k.Images = append(k.Images, image)
 		}
+	}
+	if len(o.BuildMetadata) > 0 {
+		k.BuildMetadata = o.BuildMetadata
 	}
 }

@@ -88,7 +88,13 @@ func (p *plan) root(dir string, spec overlaySpec) {
 		}
 	}
 	k.FixKustomization()
-	spec.apply(&k, func(component string) bool { return p.artifact.isDir(path.Join(dir, component)) })
+	spec.apply(&k, func(component string) bool {
+		if path.IsAbs(component) || isRemote(component) {
+			p.problem("build", place{file: name}, "the Flux Kustomization's component %q is no relative path in the repository, which Flux refuses", withoutCredentials(component))
+			return false
+		}
+		return !spec.IgnoreMissingComponents || p.artifact.isDir(path.Join(dir, component))
+	})
 	p.visited[dir] = true
 	p.fill(dir, name, &k, []string{dir}, kf == nil)
 }

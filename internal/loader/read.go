@@ -241,8 +241,14 @@ func (t *tree) searchKeys(f *file) {
 	}
 	if _, found := secret.HasPrivateKey(data); found {
 		f.docs = []document{{Document: fleet.Document{Values: secret.Literals(data, "file")}}}
+	} else if kubeconfigKind.Match(data) && utf8.Valid(data) {
+		docs, _ := parseDocuments(f.path, data)
+		f.docs = slices.DeleteFunc(docs, func(d document) bool { return len(d.Values) == 0 })
 	}
 }
+
+// kubeconfigKind finds a kubeconfig in a file that is not called YAML: admin.conf, kubeconfig.
+var kubeconfigKind = regexp.MustCompile(`(?m)^kind: *"?Config"?[ \t]*\r?$`)
 
 var errTooLarge = errors.New("the file is too large")
 

@@ -1,6 +1,7 @@
 package loader
 
 import (
+	"cmp"
 	"reflect"
 	"strings"
 
@@ -12,11 +13,7 @@ import (
 
 // locate finds the source and the path of a Kustomization.
 func (c *cluster) locate(it *item) {
-	ref := it.spec.SourceRef
-	source := sourceKey{ref.Kind, ref.Namespace, ref.Name}
-	if source.namespace == "" {
-		source.namespace = it.fact.Namespace
-	}
+	source := it.source()
 	it.fact.Source = source.kind + "/" + source.namespace + "/" + source.name
 	it.fact.Path = inTree(it.spec.Path)
 	it.fact.PathState = fleet.Unknown
@@ -35,6 +32,12 @@ func (c *cluster) locate(it *item) {
 	}
 }
 
+// source is the Kustomization's source; its namespace is the Kustomization's own where none is given.
+func (it *item) source() sourceKey {
+	ref := it.spec.SourceRef
+	return sourceKey{ref.Kind, cmp.Or(ref.Namespace, it.fact.Namespace), ref.Name}
+}
+
 // isLocal tells whether a source is this repository: it is the one that the entry point starts from, or a GitRepository
 // with the same URL.
 func (c *cluster) isLocal(source sourceKey) bool {
@@ -51,9 +54,8 @@ func (c *cluster) includes(source sourceKey) bool {
 }
 
 func (c *cluster) artifactOf(it *item) *artifact {
-	ref := it.spec.SourceRef
 	ignore := ""
-	if repo := c.gitRepository(sourceKey{ref.Kind, ref.Namespace, ref.Name}); repo != nil && repo.Spec.Ignore != nil {
+	if repo := c.gitRepository(it.source()); repo != nil && repo.Spec.Ignore != nil {
 		ignore = *repo.Spec.Ignore
 	}
 	return c.follower.artifact(ignore)

@@ -126,7 +126,9 @@ func (f *file) stampedNodes(number func(int, []any) (int, bool)) ([]byte, error)
 		} else {
 			stampNodes(root, n)
 		}
-		failed, written = enc.Encode(root), true
+		if failed = settleFolded(root); failed == nil {
+			failed, written = enc.Encode(root), true
+		}
 	})
 	if err == nil {
 		err = failed
@@ -135,6 +137,27 @@ func (f *file) stampedNodes(number func(int, []any) (int, bool)) ([]byte, error)
 		err = enc.Close()
 	}
 	return out.Bytes(), err
+}
+
+// settleFolded gives folded text (">") the value that it has once the library has written it, and a style in which
+// writing it once more changes nothing: Flux writes an object once, and here it is written before the build too.
+func settleFolded(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode && n.Style&yaml.FoldedStyle != 0 {
+		written, err := yaml.Marshal(&yaml.Node{Kind: n.Kind, Tag: n.Tag, Style: n.Style, Value: n.Value})
+		if err == nil {
+			err = yaml.Unmarshal(written, &n.Value)
+		}
+		if err != nil {
+			return err
+		}
+		n.Style = yaml.DoubleQuotedStyle
+	}
+	for _, child := range n.Content {
+		if err := settleFolded(child); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func stampNodes(root *yaml.Node, n int) {

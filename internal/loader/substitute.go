@@ -3,6 +3,7 @@ package loader
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/fluxcd/pkg/envsubst"
@@ -25,27 +26,42 @@ type variables struct {
 	hidden map[string]bool
 	// open: a source could not be read, so any other name may have a value too.
 	open bool
+	// always: Flux substitutes even where there is no variable at all.
+	always bool
+	// invalid are the names that are no names of variables, sorted: Flux then fails the whole Kustomization.
+	invalid []string
 }
 
-func (v *variables) any() bool { return len(v.values)+len(v.hidden) > 0 || v.open }
+func (v *variables) any() bool { return len(v.values)+len(v.hidden) > 0 || v.open || v.always }
 
 // objectFinder finds an object on a cluster's own API server, as far as the cluster has been followed.
 type objectFinder func(kind, namespace, name string) map[string]any
 
+// sources says which sources of variables were found.
+type sources int
+
+const (
+	allFound sources = iota
+	optionalMissing
+	someMissing
+)
+
 // newVariables reads the variables of a Flux Kustomization in the namespace, and tells whether every source was found.
-func newVariables(spec *kustomizev1.PostBuild, namespace string, find objectFinder) (*variables, bool) {
+func newVariables(spec *kustomizev1.PostBuild, namespace string, find objectFinder) (*variables, sources) {
 	v := &variables{values: map[string]string{}, hidden: map[string]bool{}}
 	if spec == nil {
-		return v, true
+		return v, allFound
 	}
-	all := true
+	v.always = spec.SubstituteStrategy == kustomizev1.SubstituteStrategyAlways
+	found := allFound
 	for _, ref := range spec.SubstituteFrom {
 		object := find(ref.Kind, namespace, ref.Name)
 		if object == nil && ref.Optional {
+			found = max(found, optionalMissing)
 			continue
 		}
 		if object == nil {
-			all, v.open = false, true
+			found, v.open = someMissing, true
 			continue
 		}
 		for _, field := range []string{"data", "stringData"} {
@@ -59,12 +75,18 @@ func newVariables(spec *kustomizev1.PostBuild, namespace string, find objectFind
 	for name, value := range spec.Substitute {
 		v.set(name, value, false)
 	}
-	return v, all
+	slices.Sort(v.invalid)
+	v.invalid = slices.Compact(v.invalid)
+	return v, found
 }
 
 // set sets a variable. The value of one that is secret, or is called like a secret, is not used: it would stand in the
 // clear in whatever object it is substituted into.
 func (v *variables) set(name, value string, hidden bool) {
+	if !variableName.MatchString(name) {
+		v.invalid = append(v.invalid, name)
+		return
+	}
 	delete(v.values, name)
 	delete(v.hidden, name)
 	if _, isText := secret.Redact(map[string]any{name: value})[name].(string); hidden || !isText {
@@ -127,6 +149,8 @@ func labelled(object map[string]any, key, value string) bool {
 	}
 	return false
 }
+
+var variableName = regexp.MustCompile(`^[_a-zA-Z][_a-zA-Z0-9]*$`)
 
 var simpleVariable = regexp.MustCompile(`\$\{([_a-zA-Z][_a-zA-Z0-9]*)\}`)
 
