@@ -139,7 +139,7 @@ func (a *app) rulesHere(ctx context.Context) (*rules.Engine, []report.Rule, erro
 	if a.root == "" {
 		a.root = configured()
 	}
-	t, err := a.open([]string{a.root}, false)
+	t, err := a.open([]string{a.root}, nil)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -21,7 +21,7 @@ func (a *app) factsCommand() *cobra.Command {
 unknown. docs/facts.schema.json describes it. A secret's value is never in it, only its class and length.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			t, err := a.open(args, false)
+			t, err := a.open(args, nil)
 			if err != nil {
 				return err
 			}

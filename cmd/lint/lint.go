@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -115,14 +116,14 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 // openInput opens the tree of the paths; with --stdin-filename, with stdin in the place of that file.
 func (l *lint) openInput(paths []string) (*tree, error) {
 	if l.stdinFilename == "" {
-		return l.open(paths, false)
+		return l.open(paths, nil)
 	}
 	if len(paths) > 0 {
 		return nil, errors.New("--stdin-filename names the only path: leave out the others")
 	}
-	t, err := l.open([]string{l.stdinFilename}, true)
-	if err != nil {
-		return nil, err
+	info, err := os.Stat(l.stdinFilename)
+	if err == nil && info.IsDir() || os.IsPathSeparator(l.stdinFilename[len(l.stdinFilename)-1]) {
+		return nil, fmt.Errorf("--stdin-filename %s: a folder, not a file", l.stdinFilename)
 	}
 	buffer, err := io.ReadAll(io.LimitReader(l.stdin, maxBuffer+1))
 	if err != nil {
@@ -131,8 +132,7 @@ func (l *lint) openInput(paths []string) (*tree, error) {
 	if len(buffer) > maxBuffer {
 		return nil, fmt.Errorf("read stdin: it has more than %d bytes", maxBuffer)
 	}
-	t.fsys = loader.Overlay(t.fsys, t.named[0], buffer)
-	return t, nil
+	return l.open([]string{l.stdinFilename}, buffer)
 }
 
 // check reads the fleet, judges it, and reports what concerns the named paths.
@@ -148,7 +148,7 @@ func (l *lint) check(ctx context.Context, t *tree, p *progress) (*report.Report,
 		return nil, err
 	}
 	if len(f.Files) == 0 {
-		return nil, fmt.Errorf("%s: nothing to lint: the tree has no YAML file", t.given)
+		return nil, fmt.Errorf("%s: nothing to lint: there is no YAML file", strings.Join(t.paths, ", "))
 	}
 	p.say("checking the rules")
 	found, err := engine.Check(ctx, f)

@@ -25,8 +25,8 @@ type tree struct {
 	// dir leads from the working directory to the root, with slashes.
 	dir  string
 	fsys fs.FS
-	// named are the paths that the user named, relative to the root, with slashes; "." is the whole tree.
-	named []string
+	// paths are what the user named, as given; named are the same, relative to the root, with slashes; "." is the whole tree.
+	paths, named []string
 
 	config config.Config
 	// configFile is the configuration's path, relative to the root; empty where it lies outside. configShown is the path
@@ -34,9 +34,9 @@ type tree struct {
 	configFile, configShown string
 }
 
-// open finds and opens the tree that the paths belong to, and reads its configuration. A path need not exist where
-// isNew says so.
-func (a *app) open(paths []string, isNew bool) (*tree, error) {
+// open finds and opens the tree that the paths belong to, and reads its configuration. A buffer that is not nil takes the
+// place of the only path, a file that need not exist.
+func (a *app) open(paths []string, buffer []byte) (*tree, error) {
 	if len(paths) == 0 {
 		paths = []string{"."}
 	}
@@ -44,16 +44,26 @@ func (a *app) open(paths []string, isNew bool) (*tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the working directory: %w", cause(err))
 	}
-	t := &tree{cwd: cwd}
-	first := ""
+	// Relative paths start from the folder itself, whatever links $PWD goes through.
+	if cwd, err = physical(cwd); err != nil {
+		return nil, fmt.Errorf("find the working directory: %w", cause(err))
+	}
+	t := &tree{cwd: cwd, paths: paths}
+	first, lone := "", true
 	for _, name := range paths {
-		if _, err := os.Stat(name); err != nil && !(isNew && errors.Is(err, fs.ErrNotExist)) {
+		info, err := os.Stat(name)
+		if err != nil && !(buffer != nil && errors.Is(err, fs.ErrNotExist)) {
 			return nil, fmt.Errorf("%s: %w", name, cause(err))
 		}
-		root, err := a.rootOf(name)
+		abs, err := physical(name)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, cause(err))
+		}
+		root, found, err := a.rootOf(abs)
 		if err != nil {
 			return nil, err
 		}
+		lone = lone && !found && (info == nil || !info.IsDir())
 		if t.root == "" {
 			t.root, first = root, name
 		}
@@ -61,9 +71,9 @@ func (a *app) open(paths []string, isNew bool) (*tree, error) {
 			return nil, fmt.Errorf("%s and %s belong to different trees, %s and %s: lint one at a time, or name the root with --root",
 				first, name, t.root, root)
 		}
-		inside, err := t.within(name)
-		if err != nil {
-			return nil, err
+		inside, ok := below(t.root, abs)
+		if !ok {
+			return nil, fmt.Errorf("%s is not inside the tree %s", name, t.seen(t.root))
 		}
 		t.named = append(t.named, inside)
 	}
@@ -75,58 +85,47 @@ func (a *app) open(paths []string, isNew bool) (*tree, error) {
 	if t.fsys, err = loader.Open(t.root); err != nil {
 		return nil, fmt.Errorf("open %s: %w", t.given, cause(err))
 	}
+	if lone { // a file of no fleet: what else lies in its folder, and below, has nothing to do with it
+		t.fsys = loader.Only(t.fsys, t.named)
+	}
+	if buffer != nil {
+		t.fsys = loader.Overlay(t.fsys, t.named[0], buffer)
+	}
 	return t, a.configure(t)
 }
 
-// rootOf is the root of the tree that a path belongs to, absolute.
-func (a *app) rootOf(name string) (string, error) {
+// rootOf is the root of the tree that an absolute path belongs to, itself absolute and without links. There is none
+// where found is false: then it is the folder of the path.
+func (a *app) rootOf(abs string) (root string, found bool, err error) {
 	if a.root == "" {
-		for { // a file that is not saved yet belongs to the tree of its folder
-			if _, err := os.Stat(name); err == nil || filepath.Dir(name) == name {
-				break
-			}
-			name = filepath.Dir(name)
-		}
-		root, err := loader.FindRoot(name)
-		if err != nil {
-			return "", fmt.Errorf("%s: %w", name, cause(err))
-		}
-		return root, nil
+		return loader.FindRoot(abs)
 	}
 	info, err := os.Stat(a.root)
 	if err != nil {
-		return "", fmt.Errorf("--root %s: %w", a.root, cause(err))
+		return "", false, fmt.Errorf("--root %s: %w", a.root, cause(err))
 	}
 	if !info.IsDir() {
-		return "", fmt.Errorf("--root %s: not a folder", a.root)
+		return "", false, fmt.Errorf("--root %s: not a folder", a.root)
 	}
-	return filepath.Abs(a.root)
+	root, err = physical(a.root)
+	return root, true, err
 }
 
-// within is a path relative to the root, with slashes.
-func (t *tree) within(name string) (string, error) {
+// physical is the absolute path without symbolic links, as far as it exists.
+func physical(name string) (string, error) {
 	abs, err := filepath.Abs(name)
 	if err != nil {
 		return "", err
 	}
-	if rel, ok := below(t.root, abs); ok {
-		return rel, nil
+	resolved, err := filepath.EvalSymlinks(abs)
+	if !errors.Is(err, fs.ErrNotExist) || filepath.Dir(abs) == abs {
+		return resolved, err
 	}
-	// The working directory and the root may be known by different names of one folder.
-	realRoot, err := filepath.EvalSymlinks(t.root)
-	if err != nil {
-		return "", err
-	}
-	realDir, err := filepath.EvalSymlinks(filepath.Dir(abs))
-	if err != nil {
-		return "", err
-	}
-	if rel, ok := below(realRoot, filepath.Join(realDir, filepath.Base(abs))); ok {
-		return rel, nil
-	}
-	return "", fmt.Errorf("%s is not inside the tree %s", name, t.seen(t.root))
+	dir, err := physical(filepath.Dir(abs))
+	return filepath.Join(dir, filepath.Base(abs)), err
 }
 
+// below is a path relative to the root, with slashes; false where it is not inside.
 func below(root, name string) (string, bool) {
 	rel, err := filepath.Rel(root, name)
 	return filepath.ToSlash(rel), err == nil && filepath.IsLocal(rel)
@@ -148,9 +147,9 @@ func (a *app) configure(t *tree) error {
 		if _, err := os.Stat(a.config); err != nil {
 			return fmt.Errorf("--config %s: %w", a.config, cause(err))
 		}
-		abs, err := filepath.Abs(a.config)
+		abs, err := physical(a.config)
 		if err != nil {
-			return err
+			return fmt.Errorf("--config %s: %w", a.config, cause(err))
 		}
 		rel, ok := below(t.root, abs)
 		t.configFile, t.configShown, name = rel, a.config, rel

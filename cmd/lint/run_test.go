@@ -4,6 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -58,6 +62,42 @@ func TestProgress(t *testing.T) {
 				t.Errorf("%s: %q", c.name, got)
 			}
 		})
+	}
+}
+
+// TestLoneFile lints files that belong to no fleet, beside others that are nobody's business.
+func TestLoneFile(t *testing.T) {
+	t.Chdir(t.TempDir()) // in no Git work tree
+	const secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: db}\nstringData:\n  password: correct horse battery staple\n"
+	for _, name := range []string{"a.yaml", "b.yaml", "below/c.yaml"} {
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(secret), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const clean = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"
+	for _, c := range []struct {
+		args, stdin, stderr string
+		code                int
+		files               []string // that have findings
+	}{
+		{"a.yaml", "", "1 error\n", findings, []string{"a.yaml"}},
+		{"a.yaml b.yaml", "", "2 errors\n", findings, []string{"a.yaml", "b.yaml"}},
+		{".", "", "3 errors\n", findings, []string{"a.yaml", "b.yaml", "below/c.yaml"}},
+		{"--stdin-filename a.yaml", clean, "no findings\n", 0, nil},
+		{"--stdin-filename new/new.yaml", secret, "1 error\n", findings, []string{"new/new.yaml"}},
+	} {
+		var out, stderr bytes.Buffer
+		code := run(append(strings.Fields(c.args), "-o", "github"), strings.NewReader(c.stdin), &out, &stderr, func(string) string { return "" })
+		var files []string
+		for _, m := range regexp.MustCompile(`file=([^,]+),`).FindAllStringSubmatch(out.String(), -1) {
+			files = append(files, m[1])
+		}
+		if code != c.code || !slices.Equal(files, c.files) || !strings.HasPrefix(stderr.String(), c.stderr) {
+			t.Errorf("%s: exit code %d, findings in %q\n%s", c.args, code, files, stderr.String())
+		}
 	}
 }
 

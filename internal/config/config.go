@@ -36,7 +36,8 @@ type Config struct {
 	// RulePaths are folders of further rules, relative to the root of the tree.
 	RulePaths []string `json:"rulePaths,omitempty" jsonschema:"uniqueItems=true"`
 	// Exclude are globs of paths that are not read at all, relative to the root of the tree: "*" and "?" stay within one
-	// path element, "**" spans any number of them, and a glob that matches a folder excludes everything below it.
+	// path element, "**" spans any number of them, and a glob that matches a folder excludes everything below it. There
+	// are no character classes and no alternatives: "[", "]", "{" and "}" are errors.
 	Exclude []string `json:"exclude,omitempty" jsonschema:"uniqueItems=true"`
 	// KarmadaVersion is the version of the control plane, "1.18" or "v1.18.2". Left out, the tree tells.
 	KarmadaVersion string `json:"karmadaVersion,omitempty" jsonschema:"pattern=^v?[0-9]+\\.[0-9]+(\\.[0-9]+)?([+-][0-9A-Za-z.+-]+)?$"`
@@ -65,6 +66,11 @@ func (e *Error) Error() string {
 // Read reads a configuration. A file that does not exist is an empty one. What is wrong with its content is one *Error
 // or several joined.
 func Read(fsys fs.FS, name string) (Config, error) {
+	// Opening a named pipe would wait for its writer.
+	info, err := fs.Stat(fsys, name)
+	if err == nil && !info.Mode().IsRegular() {
+		return Config{}, fmt.Errorf("read the configuration: %s is not a regular file", name)
+	}
 	file, err := fsys.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Config{}, nil

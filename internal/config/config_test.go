@@ -96,7 +96,7 @@ func TestFaults(t *testing.T) {
 failover: {order: [ottawa, otawa, ottawa]}
 rules: {a: fatal, b: [], c: off, d: , e: 3}
 rulePaths: [../rules, /rules, ok]
-exclude: [/tmp, a/../b, {}]
+exclude: [/tmp, a/../b, {}, "[a", "x.{a,b}"]
 karmadaVersion: 1.18
 `, `1:19: an entry of members must be text, not a number: write "7" in quotes
 1:22: members: "ottawa" is there twice
@@ -115,6 +115,8 @@ karmadaVersion: 1.18
 5:11: exclude: "/tmp" must be relative to the root of the tree and stay in it
 5:17: exclude: "a/../b" must be relative to the root of the tree and stay in it
 5:25: an entry of exclude must be text, not a mapping
+5:29: exclude: "[a" has a "[", which is not supported: the wildcards are "*", "?" and "**"
+5:35: exclude: "x.{a,b}" has a "{", which is not supported: the wildcards are "*", "?" and "**"
 6:17: karmadaVersion must be text, not a number: write "1.18" in quotes`},
 		{"no version", "karmadaVersion: latest\n", `1:17: karmadaVersion: "latest" is no version, like "1.18" or "v1.18.2"`},
 		{"scalars for lists", "members: a\nrules: on\nfailover: []\n", `1:10: members must be a list, not text
@@ -144,6 +146,7 @@ karmadaVersion: 1.18
 
 func TestUnreadable(t *testing.T) {
 	for name, fsys := range map[string]fs.FS{
+		"a pipe":    pipe{},
 		"a folder":  fstest.MapFS{Name + "/x": {}},
 		"too large": fstest.MapFS{Name: {Data: make([]byte, maxSize+1)}},
 	} {
@@ -151,6 +154,15 @@ func TestUnreadable(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// pipe is a file system whose files are named pipes: opening one would wait for ever.
+type pipe struct{}
+
+func (pipe) Open(string) (fs.File, error) { panic("opened") }
+
+func (pipe) Stat(name string) (fs.FileInfo, error) {
+	return fs.Stat(fstest.MapFS{name: {Mode: fs.ModeNamedPipe}}, name)
 }
 
 func TestCheckRules(t *testing.T) {

@@ -152,6 +152,9 @@ func (d *decoder) glob(n *yaml.Node, what string) {
 	if path.IsAbs(n.Value) || slices.Contains(strings.Split(n.Value, "/"), "..") {
 		d.fail(n, "%s: %q must be relative to the root of the tree and stay in it", what, n.Value)
 	}
+	if i := strings.IndexAny(n.Value, "[]{}"); i >= 0 {
+		d.fail(n, "%s: %q has a %q, which is not supported: the wildcards are \"*\", \"?\" and \"**\"", what, n.Value, n.Value[i:i+1])
+	}
 }
 
 func (d *decoder) severities(n *yaml.Node, at map[string]position) map[string]fleet.Severity {

@@ -39,6 +39,7 @@ func TestHostileFiles(t *testing.T) {
 		{"an alias bomb", bomb, "alias-bomb"},
 		{"an alias of itself", "apiVersion: v1\nkind: ConfigMap\nmetadata: &m {name: x, again: *m}\n", "alias-bomb"},
 		{"deep nesting", "a: " + strings.Repeat("[", 20000), "syntax"},
+		{"a deep mapping", "apiVersion: v1\nkind: ConfigMap\nmetadata: " + strings.Repeat("{b: ", 2000) + strings.Repeat("}", 2000) + "\n", "too-deep"},
 		{"tabs", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n\tname: x\n", "syntax"},
 		{"a null byte", "kind: \x00\n", "syntax"},
 	} {
@@ -196,32 +197,67 @@ func TestExclude(t *testing.T) {
 
 func TestFindRoot(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir, ".git/HEAD", "")
-	write(t, dir, "fleet/clusters/a/flux/root.yaml", strings.ReplaceAll(root, "./clusters/a", "./clusters/a/flux"))
-	write(t, dir, "fleet/clusters/a/flux/good.yaml", good)
-	write(t, dir, "other/clusters/a/x.yaml", good)
-	write(t, dir, "configured/.rollcall.yaml", "")
-	write(t, dir, "configured/deep/x.yaml", good)
-	write(t, dir, "plain/x.yaml", good)
-	for name, want := range map[string]string{
-		"fleet":                           "fleet",
-		"fleet/clusters":                  "fleet",
-		"fleet/clusters/a":                "fleet",
-		"fleet/clusters/a/flux/good.yaml": "fleet",
-		"other/clusters/a/x.yaml":         "other",
-		"configured/deep":                 "configured",
-		"plain/x.yaml":                    ".",
+	write(t, dir, "git/.git/HEAD", "")
+	write(t, dir, "git/fleet/clusters/a/flux/root.yaml", strings.ReplaceAll(root, "./clusters/a", "./clusters/a/flux"))
+	write(t, dir, "git/fleet/clusters/a/flux/good.yaml", good)
+	write(t, dir, "git/fleet/clusters/a/apps/karmada/clusters/b.yaml", good)
+	write(t, dir, "git/fleet/clusters/a/apps/karmada/c.yaml", good)
+	write(t, dir, "git/other/clusters/a/x.yaml", good)
+	write(t, dir, "git/other/docs/x.md", "")
+	write(t, dir, "git/configured/.rollcall.yaml", "")
+	write(t, dir, "git/configured/deep/x.yaml", good)
+	write(t, dir, "git/plain/x.yaml", good)
+	// The path of fleet resolves from here too, which tells nothing of other.
+	write(t, dir, "git/clusters/a/flux/x.yaml", good)
+	write(t, dir, "home/.git/HEAD", "")
+	write(t, dir, "home/kubernetes/flux/cluster/ks.yaml", strings.ReplaceAll(root, "./clusters/a", "./kubernetes/apps"))
+	write(t, dir, "home/kubernetes/apps/x/x.yaml", good)
+	write(t, dir, "home/docs/x.md", "")
+	write(t, dir, "loose/flux/root.yaml", strings.ReplaceAll(root, "./clusters/a", "./loose"))
+	write(t, dir, "loose/lone/x.yaml", good)
+	for _, c := range []struct {
+		name, want string
+		found      bool
+	}{
+		{"git/fleet", "git/fleet", true},
+		{"git/fleet/clusters", "git/fleet", true},
+		{"git/fleet/clusters/a", "git/fleet", true},
+		{"git/fleet/clusters/a/flux/good.yaml", "git/fleet", true},
+		{"git/fleet/clusters/a/apps/karmada", "git/fleet", true},
+		{"git/fleet/clusters/a/apps/karmada/c.yaml", "git/fleet", true},
+		{"git/fleet/clusters/a/new/new.yaml", "git/fleet", true},
+		{"git/other", "git/other", true},
+		{"git/other/clusters/a/x.yaml", "git/other", true},
+		{"git/other/docs", "git/other", true},
+		{"git/configured/deep", "git/configured", true},
+		{"git/plain/x.yaml", "git", true},
+		{"home/kubernetes/apps", "home", true},
+		{"home/kubernetes/apps/x/x.yaml", "home", true},
+		{"home/kubernetes/flux/cluster/ks.yaml", "home", true},
+		{"home/docs", "home", true},
+		{"loose/flux", ".", true},
+		{"loose/lone/x.yaml", "loose/lone", false},
+		{"loose/lone/new.yaml", "loose/lone", false},
+		{"loose/lone", "loose/lone", false},
 	} {
-		got, err := loader.FindRoot(filepath.Join(dir, name))
+		got, found, err := loader.FindRoot(filepath.Join(dir, c.name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if rel, _ := filepath.Rel(dir, got); rel != want {
-			t.Errorf("the root of %s is %s, want %s", name, rel, want)
+		if rel, _ := filepath.Rel(dir, got); rel != c.want || found != c.found {
+			t.Errorf("the root of %s is %s, %v; want %s, %v", c.name, rel, found, c.want, c.found)
 		}
 	}
-	if _, err := loader.FindRoot(filepath.Join(dir, "nowhere")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("error %v, want that it does not exist", err)
+}
+
+func TestOnly(t *testing.T) {
+	fsys := fstest.MapFS{"a/b.yaml": {Data: []byte(good)}, "a/c.yaml": {Data: []byte(good)}, "d.yaml": {Data: []byte(good)}}
+	var names []string
+	for _, f := range load(t, loader.Only(fsys, []string{"a/b.yaml"})).Files {
+		names = append(names, f.Path)
+	}
+	if want := []string{"a/b.yaml"}; !slices.Equal(names, want) {
+		t.Errorf("files %q, want %q", names, want)
 	}
 }
 

@@ -21,41 +21,58 @@ const ConfigName = ".rollcall.yaml"
 
 // FindRoot finds the root of the tree that name, a file or folder, belongs to: the nearest folder at or above it that
 // holds a .rollcall.yaml, else from which a spec.path of the Flux Kustomizations below name resolves, else that holds
-// clusters/, else the Git work tree's top, else name itself or the folder of the file. An error wraps fs.ErrNotExist
-// where name does not exist.
-func FindRoot(name string) (string, error) {
+// clusters/, else the Git work tree's top. Where there is none of them, found is false and root is name itself or the
+// folder of the file. Where name does not exist, it is a file that is not saved yet, of the nearest folder that does.
+func FindRoot(name string) (root string, found bool, err error) {
 	abs, err := filepath.Abs(name)
 	if err != nil {
-		return "", fmt.Errorf("find the root of %s: %w", name, err)
-	}
-	info, err := os.Stat(abs)
-	if err != nil {
-		return "", err
+		return "", false, fmt.Errorf("find the root of %s: %w", name, err)
 	}
 	start := abs
-	if !info.IsDir() {
-		start = filepath.Dir(abs)
+	for !isDir(start) && filepath.Dir(start) != start {
+		start = filepath.Dir(start)
 	}
 	above := ancestors(start)
-	for _, holds := range []func(string) bool{
-		func(dir string) bool { return isFile(filepath.Join(dir, ConfigName)) },
-		resolvesAny(fluxPaths(abs, above)),
-		func(dir string) bool { return isDir(filepath.Join(dir, "clusters")) },
-		func(dir string) bool { return exists(filepath.Join(dir, ".git")) },
+	for _, find := range []func() int{
+		func() int { return slices.IndexFunc(above, isConfigured) },
+		func() int { return slices.IndexFunc(above, resolvesAny(fluxPaths(abs, climb(above)))) },
+		func() int { return slices.IndexFunc(above, holdsClusters(above)) },
+		func() int { return slices.IndexFunc(above, isGitTop) },
 	} {
-		for _, dir := range above {
-			if holds(dir) {
-				return dir, nil
-			}
+		if i := find(); i >= 0 {
+			return above[i], true, nil
 		}
 	}
-	return start, nil
+	return start, false, nil
+}
+
+func isConfigured(dir string) bool { return isFile(filepath.Join(dir, ConfigName)) }
+
+func isGitTop(dir string) bool { return exists(filepath.Join(dir, ".git")) }
+
+// holdsClusters says of a folder whether it holds the clusters/ of a fleet. In a Git work tree a clusters/ inside another
+// one is none: it is an app's, of Karmada's Cluster objects.
+func holdsClusters(above []string) func(string) bool {
+	top := above[len(above)-1]
+	return func(dir string) bool {
+		rel, err := filepath.Rel(top, dir)
+		nested := err == nil && isGitTop(top) && slices.Contains(strings.Split(filepath.ToSlash(rel), "/"), "clusters")
+		return !nested && isDir(filepath.Join(dir, "clusters"))
+	}
+}
+
+// climb are the folders above in which Flux Kustomizations are looked for: those up to the nearest one that looks like a
+// fleet's, so that no other fleet beside it tells the root. Where none does, everything above is somebody else's.
+func climb(above []string) []string {
+	clusters := holdsClusters(above)
+	i := slices.IndexFunc(above, func(dir string) bool { return clusters(dir) || isGitTop(dir) })
+	return above[:i+1]
 }
 
 // ancestors are dir and the folders above it, the nearest first, up to the top of the Git work tree where there is one.
 func ancestors(dir string) []string {
 	all := []string{dir}
-	for !exists(filepath.Join(dir, ".git")) {
+	for !isGitTop(dir) {
 		parent := filepath.Dir(dir)
 		if parent == dir {
 			return all
@@ -83,11 +100,11 @@ func resolvesAny(paths []string) func(string) bool {
 const maxRootEntries = 20_000
 
 // fluxPaths are the telling spec.paths of Flux Kustomizations below name; where name has none, below the folders above
-// it, so that one file of a tree finds the root of the tree. Paths that resolve anywhere, and ones with variables, are
-// not telling.
+// it, so that one file of a tree finds the root of the tree; a folder without YAML is no part of one. Paths that resolve
+// anywhere, and ones with variables, are not telling.
 func fluxPaths(name string, above []string) []string {
-	entries := 0
-	for _, from := range append([]string{name}, above...) {
+	entries, files := 0, 0
+	for i, from := range append([]string{name}, above...) {
 		var paths []string
 		_ = filepath.WalkDir(from, func(p string, d fs.DirEntry, err error) error {
 			entries++
@@ -99,12 +116,16 @@ func fluxPaths(name string, above []string) []string {
 			case d.IsDir() && d.Name() == ".git":
 				return filepath.SkipDir
 			case d.Type().IsRegular() && isYAMLName(p):
+				files++
 				paths = append(paths, fluxPathsIn(p)...)
 			}
 			return nil
 		})
 		if len(paths) > 0 || entries > maxRootEntries {
 			return paths
+		}
+		if i == 0 && files == 0 && isDir(name) {
+			return nil
 		}
 	}
 	return nil
@@ -149,6 +170,26 @@ func Open(dir string) (fs.FS, error) {
 	return root.FS(), nil
 }
 
+// Only is fsys with nothing to be seen in its folders but the files of these names, relative to the root, with slashes.
+// What is not seen can still be opened by its name.
+func Only(fsys fs.FS, names []string) fs.FS { return only{fsys, names} }
+
+type only struct {
+	fs.FS
+	names []string
+}
+
+func (o only) Stat(name string) (fs.FileInfo, error) { return fs.Stat(o.FS, name) }
+
+func (o only) ReadDir(name string) ([]fs.DirEntry, error) {
+	entries, err := fs.ReadDir(o.FS, name)
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool {
+		p := path.Join(name, e.Name())
+		return !slices.ContainsFunc(o.names, func(n string) bool { return n == p || strings.HasPrefix(n, p+"/") })
+	})
+	return entries, err
+}
+
 // Overlay is fsys with the content of one file replaced, or the file added: an editor's buffer that is not saved yet.
 // The name is relative to the root, with slashes.
 func Overlay(fsys fs.FS, name string, content []byte) fs.FS {
@@ -166,6 +207,13 @@ func (o overlay) Open(name string) (fs.File, error) {
 		return &buffer{Reader: bytes.NewReader(o.content), info: o.info()}, nil
 	}
 	return o.FS.Open(name)
+}
+
+func (o overlay) Stat(name string) (fs.FileInfo, error) {
+	if name == o.name {
+		return o.info(), nil
+	}
+	return fs.Stat(o.FS, name)
 }
 
 // ReadDir adds the file to its folder, and the folders that only the file has to theirs.
