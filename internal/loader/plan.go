@@ -232,12 +232,13 @@ func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, ge
 	k.Transformers = keep("transformers", k.Transformers, asFile)
 	k.Validators = keep("validators", k.Validators, asFile)
 	p.patches(dir, name, k)
-	for i := range k.Replacements {
-		if r := &k.Replacements[i]; r.Path != "" && !p.plainFile(dir, r.Path, place{name, []any{"replacements", i, "path"}}) {
-			k.Replacements = slices.Delete(k.Replacements, i, i+1)
-			break
+	var replacements []types.ReplacementField
+	for i, r := range k.Replacements {
+		if r.Path == "" || p.plainFile(dir, r.Path, place{name, []any{"replacements", i, "path"}}) {
+			replacements = append(replacements, r)
 		}
 	}
+	k.Replacements = replacements
 	if file := k.OpenAPI["path"]; file != "" && !p.plainFile(dir, file, place{name, []any{"openapi", "path"}}) {
 		k.OpenAPI = nil
 	}
