@@ -240,7 +240,11 @@ func (t *tree) searchKeys(f *file) {
 		return // nothing that Flux applies depends on it; a generator that reads it says so
 	}
 	if _, found := secret.HasPrivateKey(data); found {
-		f.docs = []document{{Document: fleet.Document{Values: secret.Literals(data, "file")}}}
+		values := secret.Literals(data, "file")
+		for i := range values {
+			values[i].Field = []any{} // the whole file
+		}
+		f.docs = []document{{Document: fleet.Document{Values: values}}}
 	} else if kubeconfigKind.Match(data) && utf8.Valid(data) {
 		docs, _ := parseDocuments(f.path, data)
 		f.docs = slices.DeleteFunc(docs, func(d document) bool { return len(d.Values) == 0 })
