@@ -25,7 +25,6 @@ import (
 
 // builder builds paths, each distinct build once for all clusters.
 type builder struct {
-	tree *tree
 	mu   sync.Mutex
 	done map[string]*pending
 	// schema: kustomize keeps its OpenAPI schema in a global. Builds that change it run alone.
@@ -37,7 +36,7 @@ type pending struct {
 	result *build
 }
 
-func newBuilder(t *tree) *builder { return &builder{tree: t, done: map[string]*pending{}} }
+func newBuilder() *builder { return &builder{done: map[string]*pending{}} }
 
 // build is what kustomize makes of a path: the objects before substitution, and what is to be said of it.
 type build struct {

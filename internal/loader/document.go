@@ -36,7 +36,7 @@ func parseDocuments(name string, data []byte) ([]document, []fleet.Problem) {
 				Message: fmt.Sprintf("the document is nested more than %d deep", maxDepth)})
 			return
 		}
-		if tooManyAliases(root) {
+		if secret.IsBomb(root) {
 			problems = append(problems, fleet.Problem{Kind: "alias-bomb", Line: root.Line, Column: root.Column,
 				Message: "the document's aliases expand to more than a million nodes"})
 			return
@@ -101,37 +101,6 @@ const maxDepth = 500
 
 func deeperThan(n *yaml.Node, limit int) bool {
 	return limit == 0 || slices.ContainsFunc(n.Content, func(child *yaml.Node) bool { return deeperThan(child, limit-1) })
-}
-
-// maxExpanded bounds a document's size with all aliases expanded, in nodes.
-const maxExpanded = 1_000_000
-
-func tooManyAliases(root *yaml.Node) bool {
-	if !hasAlias(root) {
-		return false
-	}
-	sizes := map[*yaml.Node]int{}
-	var size func(*yaml.Node) int
-	size = func(n *yaml.Node) int {
-		if n.Kind == yaml.AliasNode {
-			if s, ok := sizes[n.Alias]; ok {
-				return s
-			}
-			return size(n.Alias)
-		}
-		sizes[n] = maxExpanded // an anchor that contains its own alias has no end
-		s := 1
-		for _, c := range n.Content {
-			s = min(s+size(c), maxExpanded)
-		}
-		sizes[n] = s
-		return s
-	}
-	return size(root) >= maxExpanded
-}
-
-func hasAlias(n *yaml.Node) bool {
-	return n.Kind == yaml.AliasNode || slices.ContainsFunc(n.Content, hasAlias)
 }
 
 // duplicateKeys finds keys that occur twice in a mapping. kustomize builds with such an object but cannot write it
@@ -210,7 +179,7 @@ func brokenLine(lines [][]byte, named int) int {
 func objects(data []byte) map[int]map[string]any {
 	all := map[int]map[string]any{}
 	_ = eachNode(data, func(index int, root *yaml.Node) {
-		if root.Kind != yaml.MappingNode || deeperThan(root, maxDepth) || tooManyAliases(root) {
+		if root.Kind != yaml.MappingNode || deeperThan(root, maxDepth) || secret.IsBomb(root) {
 			return
 		}
 		if m, err := decodeNode(root); err == nil {

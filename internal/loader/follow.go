@@ -32,7 +32,7 @@ type follower struct {
 }
 
 func newFollower(t *tree) *follower {
-	return &follower{tree: t, builder: newBuilder(t), workers: runtime.GOMAXPROCS(0),
+	return &follower{tree: t, builder: newBuilder(), workers: runtime.GOMAXPROCS(0),
 		reached: map[string][]string{}, artifacts: map[string]*artifact{}}
 }
 

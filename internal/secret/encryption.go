@@ -50,7 +50,7 @@ func isMetadata(n *yaml.Node) bool {
 func Encryption(doc *yaml.Node) *fleet.Encryption {
 	root := content(doc)
 	meta := get(root, "sops")
-	if !isMetadata(meta) || isBomb(root) {
+	if !isMetadata(meta) || IsBomb(root) {
 		return nil
 	}
 	e := &examination{root: root, Encryption: fleet.Encryption{Faults: []fleet.EncryptionFault{}}}

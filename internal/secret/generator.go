@@ -134,7 +134,7 @@ func eachDocument(text string, do func(root *yaml.Node)) {
 		if err != nil {
 			return
 		}
-		if root != nil && !isBomb(root) {
+		if root != nil && !IsBomb(root) {
 			do(root)
 		}
 	}

@@ -23,7 +23,7 @@ type around struct {
 // Hidden are the strings of a YAML document that Redact takes out of it for their names or for what they look like, in
 // the order of the text. What a Secret holds is not among them, and neither are ciphertexts, which may be shown.
 func Hidden(root *yaml.Node) []*yaml.Node {
-	if isBomb(root) {
+	if IsBomb(root) {
 		return nil
 	}
 	var found []*yaml.Node

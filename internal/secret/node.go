@@ -21,9 +21,9 @@ func content(doc *yaml.Node) *yaml.Node {
 // maxExpanded bounds a document with all its aliases expanded, in nodes.
 const maxExpanded = 1_000_000
 
-// isBomb is true for a document whose aliases expand without a reasonable end. Everything that follows aliases asks
+// IsBomb is true for a document whose aliases expand without a reasonable end. Everything that follows aliases asks
 // first, and then needs no bounds of its own.
-func isBomb(root *yaml.Node) bool {
+func IsBomb(root *yaml.Node) bool {
 	if root == nil || !hasAlias(root) {
 		return false
 	}

@@ -23,7 +23,7 @@ const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 // to more than a million nodes.
 func Values(doc *yaml.Node, kustomizeFile bool) []fleet.Value {
 	root := content(doc)
-	if root == nil || isBomb(root) {
+	if root == nil || IsBomb(root) {
 		return nil
 	}
 	c := collector{}
