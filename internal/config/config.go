@@ -145,6 +145,9 @@ func syntaxError(name string, err error) error {
 	if m[1] != "" {
 		fmt.Sscan(m[1], &e.Line)
 	}
-	e.Message = strings.TrimPrefix(text, m[0])
+	// The anchor's name is not shown: in a file that was never meant as one of ours it may be a password.
+	e.Message = anchorName.ReplaceAllString(strings.TrimPrefix(text, m[0]), "unknown anchor")
 	return e
 }
+
+var anchorName = regexp.MustCompile(`unknown anchor '[^']*'`)

@@ -145,10 +145,11 @@ func syntaxProblem(data []byte, err error) fleet.Problem {
 	}
 	lines := bytes.SplitAfter(data, []byte("\n"))
 	if m := unknownAnchor.FindStringSubmatch(err.Error()); m != nil {
+		// The name is not shown: a password that begins with "*" and has no quotes is an alias too.
+		p.Message = "the alias has no anchor in this document; text that begins with * needs quotes"
 		for i, line := range lines {
 			if at := bytes.Index(line, []byte("*"+m[1])); at >= 0 {
 				p.Line, p.Column = i+1, at+1
-				p.Message = fmt.Sprintf("the alias *%s has no anchor in this document", m[1])
 			}
 		}
 		return p

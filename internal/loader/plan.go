@@ -267,7 +267,7 @@ func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, ge
 // firstLine is the beginning of an error's text, without what it may quote of the files.
 func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
-	line = quotedValue.ReplaceAllString(line, "`…`")
+	line = unknownAnchor.ReplaceAllString(quotedValue.ReplaceAllString(line, "`…`"), "unknown anchor")
 	if len(line) > 200 {
 		line = line[:200] + "…"
 	}
