@@ -25,6 +25,7 @@ unknown. docs/facts.schema.json describes it. A secret's value is never in it, o
 			if err != nil {
 				return err
 			}
+			defer t.close()
 			p := a.startProgress()
 			defer p.stop()
 			p.say("reading " + t.dir)

@@ -11,10 +11,12 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/loader"
 	"github.com/rollcall-dev/rollcall/internal/report"
+	"github.com/rollcall-dev/rollcall/rules"
 )
 
 // maxBuffer bounds an editor's buffer, in bytes; the loader reads no larger file either.
@@ -92,6 +94,7 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 	if err != nil {
 		return err
 	}
+	defer t.close()
 	p := l.startProgress()
 	defer p.stop()
 	r, err := l.check(ctx, t, p)
@@ -137,14 +140,20 @@ func (l *lint) openInput(paths []string) (*tree, error) {
 
 // check reads the fleet, judges it, and reports what concerns the named paths.
 func (l *lint) check(ctx context.Context, t *tree, p *progress) (*report.Report, error) {
-	p.say("compiling the rules")
-	engine, described, err := l.ruleSet(ctx, t)
-	if err != nil {
-		return nil, err
-	}
 	p.say("reading " + t.dir)
-	f, err := t.load(ctx)
-	if err != nil {
+	var engine *rules.Engine
+	var described []report.Rule
+	var f *fleet.Fleet
+	g, both := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		engine, described, err = l.ruleSet(both, t)
+		return err
+	})
+	g.Go(func() (err error) {
+		f, err = t.load(both)
+		return err
+	})
+	if err := g.Wait(); err != nil {
 		return nil, err
 	}
 	if len(f.Files) == 0 {
@@ -164,9 +173,20 @@ func (l *lint) check(ctx context.Context, t *tree, p *progress) (*report.Report,
 	return r, nil
 }
 
+// close waits for what is being kept for the next run.
+func (t *tree) close() {
+	if t.cache != nil {
+		t.cache.Close()
+	}
+}
+
 // load reads the whole fleet.
 func (t *tree) load(ctx context.Context) (*fleet.Fleet, error) {
-	read, err := loader.Load(ctx, t.fsys, loader.Options{Exclude: t.config.Exclude})
+	opts := loader.Options{Exclude: t.config.Exclude}
+	if t.cache != nil {
+		opts.Cache = t.cache
+	}
+	read, err := loader.Load(ctx, t.fsys, opts)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", t.given, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/rollcall-dev/rollcall/internal/cache"
 	"github.com/rollcall-dev/rollcall/internal/config"
 	"github.com/rollcall-dev/rollcall/internal/loader"
 	"github.com/rollcall-dev/rollcall/internal/report"
@@ -25,6 +26,8 @@ type tree struct {
 	// dir leads from the working directory to the root, with slashes.
 	dir  string
 	fsys fs.FS
+	// cache is what an earlier run has read of the tree; nil for none.
+	cache *cache.Store
 	// paths are what the user named, as given; named are the same, relative to the root, with slashes; "." is the whole tree.
 	paths, named []string
 
@@ -87,6 +90,8 @@ func (a *app) open(paths []string, buffer []byte) (*tree, error) {
 	}
 	if lone { // a file of no fleet: what else lies in its folder, and below, has nothing to do with it
 		t.fsys = loader.Only(t.fsys, t.named)
+	} else {
+		t.cache = a.openCache(t.root)
 	}
 	if buffer != nil {
 		t.fsys = loader.Overlay(t.fsys, t.named[0], buffer)

@@ -21,7 +21,7 @@ func TestReadme(t *testing.T) {
 
 	var out bytes.Buffer
 	noEnv := func(string) string { return "" }
-	if code := run([]string{"testdata/seed"}, strings.NewReader(""), &out, &out, noEnv); code != findings {
+	if code := run([]string{"--no-cache", "testdata/seed"}, strings.NewReader(""), &out, &out, noEnv); code != findings {
 		t.Errorf("exit code %d, want %d", code, findings)
 	}
 	out.WriteString("exit status 1\n") // go run says so

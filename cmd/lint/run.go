@@ -37,6 +37,8 @@ type app struct {
 	config   string
 	ruleDirs []string
 	noColor  bool
+	cacheDir string
+	noCache  bool
 }
 
 // run runs the program with its arguments, without its name, and gives the exit code.
@@ -81,7 +83,9 @@ func (a *app) command() *cobra.Command {
 	flags.StringVar(&a.config, "config", "", "the configuration's `file`; by default .rollcall.yaml in the tree's root")
 	flags.StringArrayVar(&a.ruleDirs, "rules", nil, "a `folder` of further rules; may be repeated")
 	flags.BoolVar(&a.noColor, "no-color", false, "no colours, also by NO_COLOR in the environment")
-	cmd.AddCommand(a.explainCommand(), a.rulesCommand(), a.factsCommand(), a.versionCommand())
+	flags.StringVar(&a.cacheDir, "cache-dir", "", "the `folder` that keeps what was read for the next run; by default the user's")
+	flags.BoolVar(&a.noCache, "no-cache", false, "read everything anew, and keep nothing")
+	cmd.AddCommand(a.cacheCommand(), a.explainCommand(), a.rulesCommand(), a.factsCommand(), a.versionCommand())
 	return cmd
 }
 

@@ -2,6 +2,9 @@ package loader
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"path"
 	"strings"
 	"sync"
@@ -20,6 +23,8 @@ import (
 type artifact struct {
 	tree    *tree
 	matcher gitignore.Matcher
+	// ignoreHash identifies the ignore rules.
+	ignoreHash string
 
 	mu   sync.Mutex
 	dirs map[string]bool // whether a folder holds any file
@@ -27,16 +32,19 @@ type artifact struct {
 
 func newArtifact(t *tree, ignore string) *artifact {
 	var patterns []gitignore.Pattern
+	rules := sha256.New()
 	for _, p := range t.paths {
 		if path.Base(p) != sourceignore.IgnoreFile || t.files[p].symlink {
 			continue
 		}
 		if data, err := t.read(p, maxText); err == nil {
 			patterns = append(patterns, sourceignore.ReadPatterns(bytes.NewReader(data), domain(path.Dir(p)))...)
+			fmt.Fprintf(rules, "%q %q\n", p, data)
 		}
 	}
 	patterns = append(patterns, sourceignore.ReadPatterns(strings.NewReader(ignore), nil)...)
-	a := &artifact{tree: t, dirs: map[string]bool{}}
+	fmt.Fprintf(rules, "%q\n", ignore)
+	a := &artifact{tree: t, ignoreHash: hex.EncodeToString(rules.Sum(nil)), dirs: map[string]bool{}}
 	if len(patterns) == 0 {
 		a.matcher = sourceignore.NewDefaultMatcher(nil, nil)
 	} else {
@@ -83,14 +91,4 @@ func (a *artifact) isDir(p string) bool {
 	a.dirs[p] = found
 	a.mu.Unlock()
 	return found
-}
-
-// kustomizeFile is the kustomization file in a folder, as kustomize recognises it; nil where there is none.
-func (a *artifact) kustomizeFile(dir string) *file {
-	for _, name := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization"} {
-		if f := a.file(path.Join(dir, name)); f != nil {
-			return f
-		}
-	}
-	return nil
 }

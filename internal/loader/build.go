@@ -46,6 +46,8 @@ type build struct {
 	problems   []fleet.BuildProblem
 	incomplete []fleet.Incomplete
 	failed     bool
+	// seen is what was looked up in the tree.
+	seen lookups
 	// partial: kustomize could not build even what was left, and the objects are the resource files' own, without
 	// patches.
 	partial bool
@@ -88,7 +90,7 @@ func (b *builder) build(a *artifact, dir string, spec overlaySpec) *build {
 const maxRetries = 100
 
 func (b *builder) run(a *artifact, dir string, spec overlaySpec) *build {
-	p := newPlan(a)
+	p := newPlan(a.watched())
 	p.root(dir, spec)
 	m, err := b.kustomize(p, dir)
 	for range maxRetries {
@@ -108,6 +110,7 @@ func (b *builder) run(a *artifact, dir string, spec overlaySpec) *build {
 	}
 	out.files = slices.Sorted(maps.Keys(p.reached))
 	out.encrypted = p.encrypted
+	out.seen = p.artifact.seen
 	out.problems, out.incomplete, out.failed = p.problems, p.incomplete, p.failed
 	return out
 }

@@ -22,14 +22,15 @@ import (
 // need gigabytes for them. They are parsed again for the few documents that a finding points at.
 type document struct {
 	fleet.Document
-	exceptions []fleet.Exception
-	stamp      stamp
+	Exceptions []fleet.Exception
+	Stamp      stamp
+	// Flux is where a Flux Kustomization, or what installs a Flux, leads to; nil for anything else.
+	Flux *fluxSpec
 }
 
-// parseDocuments reads the documents of a file, up to the first one that does not parse.
-func parseDocuments(name string, data []byte) ([]document, []fleet.Problem) {
-	var docs []document
-	var problems []fleet.Problem
+// parseDocuments reads the documents of a file, up to the first one that does not parse, and what a kustomization file
+// lists.
+func parseDocuments(name string, data []byte) (docs []document, problems []fleet.Problem, lists *kustomizeLists) {
 	err := eachNode(data, func(index int, root *yaml.Node) {
 		if deeperThan(root, maxDepth) {
 			problems = append(problems, fleet.Problem{Kind: "too-deep", Line: root.Line, Column: root.Column,
@@ -43,11 +44,14 @@ func parseDocuments(name string, data []byte) ([]document, []fleet.Problem) {
 		}
 		problems = append(problems, duplicateKeys(root)...)
 		docs = append(docs, describe(name, index, root))
+		if index == 0 && isKustomizeName(name) {
+			lists = newKustomizeLists(root)
+		}
 	})
 	if err != nil {
 		problems = append(problems, syntaxProblem(data, err))
 	}
-	return docs, problems
+	return docs, problems, lists
 }
 
 // eachNode calls do for the root node of each document that is not empty, with the number of the document. It returns
@@ -90,8 +94,9 @@ func describe(name string, index int, root *yaml.Node) document {
 	if strings.HasSuffix(name, ".example") || strings.Contains(name, ".example.") {
 		d.Values = []fleet.Value{} // an example shows what the real file looks like
 	}
-	d.stamp = findStamp(root)
-	d.exceptions = annotationExceptions(index, root)
+	d.Stamp = findStamp(root)
+	d.Flux = newFluxSpec(root, d.APIVersion, d.Kind)
+	d.Exceptions = annotationExceptions(index, root)
 	return d
 }
 

@@ -1,7 +1,6 @@
 package loader
 
 import (
-	"bytes"
 	"cmp"
 	"path"
 	"slices"
@@ -313,59 +312,63 @@ func isFluxKustomization(apiVersion, kind string) bool {
 	return kind == "Kustomization" && strings.HasPrefix(apiVersion, "kustomize.toolkit.fluxcd.io/")
 }
 
+// fluxSpec is where a Flux Kustomization leads to, or the sync part of what installs a Flux.
+type fluxSpec struct {
+	Path                                    string
+	SourceKind, SourceNamespace, SourceName string
+}
+
+// newFluxSpec is nil for a document that leads nowhere: another kind, or a patch.
+//
+// Source: controlplaneio-fluxcd/flux-operator api/v1 fluxinstance_types.go: the source and the Kustomization are called
+// after the namespace where sync.name is empty.
+func newFluxSpec(root *yaml.Node, apiVersion, kind string) *fluxSpec {
+	var sync *yaml.Node
+	switch {
+	case isFluxKustomization(apiVersion, kind):
+		ref := lookup(root, "spec", "sourceRef")
+		if text(root, "spec", "path") == "" && ref == nil {
+			return nil
+		}
+		return &fluxSpec{text(root, "spec", "path"), text(ref, "kind"), text(ref, "namespace"), text(ref, "name")}
+	case kind == "FluxInstance":
+		sync = lookup(root, "spec", "sync")
+	case kind == "HelmRelease":
+		sync = lookup(root, "spec", "values", "instance", "sync")
+	}
+	dir := text(sync, "path")
+	if dir == "" || strings.Contains(dir, "$") {
+		return nil
+	}
+	return &fluxSpec{Path: dir, SourceKind: cmp.Or(text(sync, "kind"), "GitRepository"), SourceName: cmp.Or(text(sync, "name"), "flux-system")}
+}
+
 // fluxDocs finds the Flux Kustomizations in the tree's files, and the entry folders that the Flux Operator is told.
 func fluxDocs(t *tree) (docs []fluxDoc, syncs []entry) {
 	for _, p := range t.paths {
-		f := t.files[p]
-		if !slices.ContainsFunc(f.docs, func(d document) bool {
-			return isFluxKustomization(d.APIVersion, d.Kind) || isSynced(d) && bytes.Contains(f.data, []byte("sync:"))
-		}) {
-			continue
-		}
-		_ = eachNode(f.data, func(i int, root *yaml.Node) {
-			switch kind := text(root, "kind"); {
-			case isFluxKustomization(text(root, "apiVersion"), kind):
-				if text(root, "spec", "path") != "" || lookup(root, "spec", "sourceRef") != nil { // else it is a patch
-					docs = append(docs, newFluxDoc(p, i, root))
-				}
-			case kind == "FluxInstance":
-				syncs = appendSync(syncs, lookup(root, "spec", "sync"), p, i)
-			case kind == "HelmRelease":
-				syncs = appendSync(syncs, lookup(root, "spec", "values", "instance", "sync"), p, i)
+		for _, d := range t.files[p].docs {
+			switch {
+			case d.Flux == nil:
+			case isFluxKustomization(d.APIVersion, d.Kind):
+				docs = append(docs, newFluxDoc(p, d))
+			default:
+				syncs = append(syncs, entry{dir: inTree(d.Flux.Path), origin: fleet.Origin{File: p, Document: d.Index},
+					source: sourceKey{kind: d.Flux.SourceKind, name: d.Flux.SourceName}})
 			}
-		})
+		}
 	}
 	return docs, syncs
 }
 
-func isSynced(d document) bool { return d.Kind == "FluxInstance" || d.Kind == "HelmRelease" }
-
-func newFluxDoc(file string, index int, root *yaml.Node) fluxDoc {
-	ref := lookup(root, "spec", "sourceRef")
-	d := fluxDoc{file: file, index: index, dir: inTree(text(root, "spec", "path")),
-		name:   text(root, "metadata", "namespace") + "/" + text(root, "metadata", "name"),
-		source: sourceKey{text(ref, "kind"), text(ref, "namespace"), text(ref, "name")}}
-	if d.source.namespace == "" {
-		d.source.namespace = text(root, "metadata", "namespace")
-	}
+func newFluxDoc(file string, doc document) fluxDoc {
+	spec := doc.Flux
+	d := fluxDoc{file: file, index: doc.Index, dir: inTree(spec.Path), name: doc.Namespace + "/" + doc.Name,
+		source: sourceKey{spec.SourceKind, cmp.Or(spec.SourceNamespace, doc.Namespace), spec.SourceName}}
 	d.whole = !strings.Contains(d.dir, "$")
 	if d.source.kind == "ExternalArtifact" { // its paths are the artifact's own
 		d.dir, d.whole = "", false
 	}
 	return d
-}
-
-// appendSync reads the sync part of a FluxInstance.
-//
-// Source: controlplaneio-fluxcd/flux-operator api/v1 fluxinstance_types.go: the source and the Kustomization are called
-// after the namespace where sync.name is empty.
-func appendSync(syncs []entry, sync *yaml.Node, file string, index int) []entry {
-	dir := text(sync, "path")
-	if dir == "" || strings.Contains(dir, "$") {
-		return syncs
-	}
-	source := sourceKey{kind: cmp.Or(text(sync, "kind"), "GitRepository"), name: cmp.Or(text(sync, "name"), "flux-system")}
-	return append(syncs, entry{dir: inTree(dir), origin: fleet.Origin{File: file, Document: index}, source: source})
 }
 
 // str is a string entry of a mapping, or nothing.

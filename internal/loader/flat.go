@@ -32,8 +32,9 @@ func (c *cluster) applyAll() {
 					origin.Field = []any{"items", i}
 				}
 				if str(o, "kind") != "" && str(o, "apiVersion") != "" {
-					applied := newObject(c.entry.cluster, c.entry.cluster, o, origin)
-					applied.Kustomization = k.ID
+					applied := newObject(o, origin)
+					applied.Cluster, applied.APIServer, applied.Kustomization = c.entry.cluster, c.entry.cluster, k.ID
+					applied.ID = objectID(applied)
 					c.objects = append(c.objects, applied)
 				}
 			}
@@ -67,7 +68,9 @@ func unreachedObjects(f *file) []fleet.Object {
 	var all []fleet.Object
 	for index, object := range sortedObjects(f.data) {
 		if ofAgent(str(object, "kind")) {
-			all = append(all, newObject("", "", object, fleet.Origin{File: f.path, Document: index}))
+			o := newObject(object, fleet.Origin{File: f.path, Document: index})
+			o.ID = objectID(o)
+			all = append(all, o)
 		}
 	}
 	return all

@@ -20,6 +20,7 @@ import (
 type follower struct {
 	tree    *tree
 	builder *builder
+	cache   Cache
 	workers int
 
 	clusters       []fleet.Cluster
@@ -27,12 +28,12 @@ type follower struct {
 	objects        []fleet.Object
 	reached        map[string][]string // the clusters that read a file, by path
 
-	mu        sync.Mutex
+	sources   sync.Mutex
 	artifacts map[string]*artifact // by spec.ignore
 }
 
-func newFollower(t *tree) *follower {
-	return &follower{tree: t, builder: newBuilder(), workers: runtime.GOMAXPROCS(0),
+func newFollower(t *tree, cache Cache) *follower {
+	return &follower{tree: t, builder: newBuilder(), cache: cache, workers: runtime.GOMAXPROCS(0),
 		reached: map[string][]string{}, artifacts: map[string]*artifact{}}
 }
 
@@ -69,8 +70,8 @@ func (f *follower) followAll(ctx context.Context, entries []entry) error {
 
 // artifact is what a source with this spec.ignore holds.
 func (f *follower) artifact(ignore string) *artifact {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.sources.Lock()
+	defer f.sources.Unlock()
 	if f.artifacts[ignore] == nil {
 		f.artifacts[ignore] = newArtifact(f.tree, ignore)
 	}
@@ -90,6 +91,10 @@ type cluster struct {
 	dependsOn      map[string][]kustomizev1.DependencyReference // by ID
 	objects        []fleet.Object
 	reached        map[string]bool // the files that its Flux reads
+
+	kept     renderings // of an earlier run
+	mu       sync.Mutex
+	rendered renderings // of this run
 }
 
 func newCluster(f *follower, e entry) *cluster {
@@ -97,7 +102,7 @@ func newCluster(f *follower, e entry) *cluster {
 		fact: fleet.Cluster{Name: e.cluster, Entry: e.dir, Declared: !e.flat, Origin: e.origin,
 			Variables: map[string]string{}, Incomplete: []fleet.Incomplete{}},
 		own: map[string]map[string]any{}, seen: map[string]bool{}, reached: map[string]bool{},
-		dependsOn: map[string][]kustomizev1.DependencyReference{},
+		dependsOn: map[string][]kustomizev1.DependencyReference{}, rendered: renderings{},
 	}
 }
 
@@ -107,10 +112,8 @@ type item struct {
 	spec   kustomizev1.KustomizationSpec
 	object map[string]any
 	vars   *variables
-	build  *build
-	// rendered are the build's objects as Flux applies them; unparsed are those that substitution fails for.
-	rendered []rendered
-	unparsed []fleet.BuildProblem
+	// rendering is nil where the path cannot be read here.
+	rendering *rendering
 	// partial: a build above it was read without its patches, so what they would have put here is unknown.
 	partial bool
 }
@@ -119,6 +122,10 @@ type item struct {
 // they apply may bring further Kustomizations, and the variables of others. When nothing else is left, those are built
 // that wait for optional variables alone, and at last the rest, with its variables unknown.
 func (c *cluster) follow(ctx context.Context) error {
+	if c.cache != nil {
+		c.cache.Get("cluster "+c.entry.cluster, &c.kept)
+		defer func() { c.keepRenderings(c.cache) }()
+	}
 	queue := []*item{c.rootItem()}
 	for len(queue) > 0 {
 		var by [someMissing + 1][]*item
@@ -157,8 +164,7 @@ func (c *cluster) buildAll(ctx context.Context, items []*item) error {
 		}
 		a := c.artifactOf(it)
 		g.Go(func() error {
-			it.build = c.builder.build(a, it.fact.Path, newOverlaySpec(it.spec))
-			c.render(it)
+			it.rendering = c.renderOnce(it, a)
 			return ctx.Err()
 		})
 	}
@@ -177,29 +183,32 @@ func (c *cluster) rootItem() *item {
 		return it
 	}
 	it := c.newItem(c.entry.root, c.entry.origin, nil)
-	for range 3 {
-		b := c.builder.build(c.artifactOf(it), c.entry.dir, newOverlaySpec(it.spec))
-		i := slices.IndexFunc(b.objects, func(o built) bool {
-			meta, _ := o.object["metadata"].(map[string]any)
-			return isFluxKustomization(str(o.object, "apiVersion"), str(o.object, "kind")) &&
-				str(meta, "name") == it.fact.Name && (str(meta, "namespace") == it.fact.Namespace || it.fact.Namespace == "")
-		})
-		if i < 0 {
-			break
-		}
-		object := b.objects[i].object
-		if vars, found := newVariables(it.spec.PostBuild, it.fact.Namespace, c.find); found == allFound && vars.any() {
-			if substituted, err := vars.apply(object); err == nil { // its own variables may refer to one another
-				object = substituted
-			}
-		}
-		if reflect.DeepEqual(object, it.object) {
+	for range 3 { // its own variables may refer to one another
+		object := c.asAppliedByItself(it)
+		if object == nil || reflect.DeepEqual(object, it.object) {
 			break
 		}
 		it = c.newItem(object, c.entry.origin, nil)
 	}
 	c.seen[it.fact.ID] = true
 	return it
+}
+
+// asAppliedByItself is the Kustomization at the entry point among the objects of its own path; nil where it is not there.
+func (c *cluster) asAppliedByItself(it *item) map[string]any {
+	probe := *it
+	probe.fact.Path = c.entry.dir
+	var found sources
+	if probe.vars, found = newVariables(it.spec.PostBuild, it.fact.Namespace, c.find); found != allFound {
+		probe.vars = &variables{}
+	}
+	for _, r := range c.renderOnce(&probe, c.artifactOf(it)).Objects {
+		o := r.Object
+		if isFluxKustomization(str(o.Content, "apiVersion"), o.Kind) && o.Name == it.fact.Name && (o.Namespace == it.fact.Namespace || it.fact.Namespace == "") {
+			return r.asApplied()
+		}
+	}
+	return nil
 }
 
 // newItem reads a Flux Kustomization as its parent applies it.
@@ -238,7 +247,7 @@ func (c *cluster) newItem(object map[string]any, origin fleet.Origin, parent *it
 		it.fact.Parent = parent.fact.ID
 		it.fact.Chain = slices.Concat(parent.fact.Chain, []string{it.fact.ID})
 		it.fact.Suspended = it.fact.Suspended || parent.fact.Suspended
-		it.partial = it.partial || parent.partial && !parent.fact.Implicit || parent.build.partial
+		it.partial = it.partial || parent.partial && !parent.fact.Implicit || parent.rendering.Partial
 	} else {
 		it.fact.Chain = []string{it.fact.ID}
 	}

@@ -26,59 +26,69 @@ type secretSource struct {
 	key string
 }
 
+// kustomizeLists are the files that a kustomization file names, as it names them.
+type kustomizeLists struct {
+	Resources             []string `yaml:"resources"`
+	Bases                 []string `yaml:"bases"`
+	Components            []string `yaml:"components"`
+	PatchesStrategicMerge []string `yaml:"patchesStrategicMerge"`
+	Patches               []struct {
+		Path string `yaml:"path"`
+	} `yaml:"patches"`
+	SecretGenerator []struct {
+		Files []string `yaml:"files"`
+		Envs  []string `yaml:"envs"`
+		Env   string   `yaml:"env"`
+	} `yaml:"secretGenerator"`
+}
+
+// newKustomizeLists reads a kustomization file; nil where it has not the form of one.
+func newKustomizeLists(root *yaml.Node) *kustomizeLists {
+	var k kustomizeLists
+	if root.Decode(&k) != nil {
+		return nil
+	}
+	return &k
+}
+
 func newListGraph(t *tree) listGraph {
 	g := listGraph{listedIn: map[string][]string{}, patches: map[string]bool{}, patchedIn: map[string][]string{}}
 	for _, p := range t.paths {
 		f := t.files[p]
-		if f.class != fleet.KustomizeFile || f.broken {
-			continue
-		}
-		var k struct {
-			Resources             []string `yaml:"resources"`
-			Bases                 []string `yaml:"bases"`
-			Components            []string `yaml:"components"`
-			PatchesStrategicMerge []string `yaml:"patchesStrategicMerge"`
-			Patches               []struct {
-				Path string `yaml:"path"`
-			} `yaml:"patches"`
-			SecretGenerator []struct {
-				Files []string `yaml:"files"`
-				Envs  []string `yaml:"envs"`
-				Env   string   `yaml:"env"`
-			} `yaml:"secretGenerator"`
-		}
-		if yaml.Unmarshal(f.data, &k) != nil {
-			continue
-		}
-		dir := path.Dir(p)
-		for _, entry := range slices.Concat(k.Resources, k.Bases, k.Components) {
-			at := path.Join(dir, entry)
-			g.listedIn[at] = append(g.listedIn[at], dir)
-		}
-		for _, entry := range k.PatchesStrategicMerge {
-			at := path.Join(dir, entry)
-			g.patches[at], g.patchedIn[at] = true, append(g.patchedIn[at], dir)
-		}
-		for _, patch := range k.Patches {
-			if patch.Path != "" {
-				at := path.Join(dir, patch.Path)
-				g.patches[at], g.patchedIn[at] = true, append(g.patchedIn[at], dir)
-			}
-		}
-		for _, generator := range k.SecretGenerator {
-			for _, source := range generator.Files {
-				key, file, named := strings.Cut(source, "=")
-				if !named {
-					key, file = path.Base(source), source
-				}
-				g.secrets = append(g.secrets, secretSource{path.Join(dir, file), key})
-			}
-			for _, file := range append(generator.Envs, generator.Env) {
-				g.secrets = append(g.secrets, secretSource{file: path.Join(dir, file)})
-			}
+		if f.class == fleet.KustomizeFile && !f.broken && f.lists != nil {
+			g.add(path.Dir(p), f.lists)
 		}
 	}
 	return g
+}
+
+func (g *listGraph) add(dir string, k *kustomizeLists) {
+	for _, entry := range slices.Concat(k.Resources, k.Bases, k.Components) {
+		at := path.Join(dir, entry)
+		g.listedIn[at] = append(g.listedIn[at], dir)
+	}
+	for _, entry := range k.PatchesStrategicMerge {
+		at := path.Join(dir, entry)
+		g.patches[at], g.patchedIn[at] = true, append(g.patchedIn[at], dir)
+	}
+	for _, patch := range k.Patches {
+		if patch.Path != "" {
+			at := path.Join(dir, patch.Path)
+			g.patches[at], g.patchedIn[at] = true, append(g.patchedIn[at], dir)
+		}
+	}
+	for _, generator := range k.SecretGenerator {
+		for _, source := range generator.Files {
+			key, file, named := strings.Cut(source, "=")
+			if !named {
+				key, file = path.Base(source), source
+			}
+			g.secrets = append(g.secrets, secretSource{path.Join(dir, file), key})
+		}
+		for _, file := range append(generator.Envs, generator.Env) {
+			g.secrets = append(g.secrets, secretSource{file: path.Join(dir, file)})
+		}
+	}
 }
 
 // top is the folder at the end of the chain of kustomization files that list the file; where several list it, of the

@@ -22,19 +22,23 @@ type Options struct {
 	// Exclude are globs of paths that are not read at all, relative to the root: "*" and "?" stay within one path
 	// element, "**" spans any number of them, and a glob that matches a folder excludes everything below it.
 	Exclude []string
+	// Cache makes the next run with the same cache quicker; nil for none.
+	Cache Cache
 }
 
 // Load reads the tree in fsys, whose root is the repository's, as Flux would reconcile it. What is wrong with the tree
 // is in the result; an error means that the tree could not be read at all, or that ctx is done.
 func Load(ctx context.Context, fsys fs.FS, opts Options) (*fleet.Tree, error) {
-	// kustomize parses its OpenAPI schema, some 0.2 s of one core, when it first needs it: do that meanwhile.
-	go openapi.Schema()
-
-	t, err := readTree(ctx, fsys, opts)
-	if err != nil {
+	t := newTree(fsys, opts.Cache)
+	if len(t.kept) == 0 {
+		// kustomize parses its OpenAPI schema, some 0.2 s of one core, when it first needs it: do that meanwhile. Where an
+		// earlier run has built most of the tree, it may never be needed.
+		go openapi.Schema()
+	}
+	if err := t.readAll(ctx, opts); err != nil {
 		return nil, err
 	}
-	f := newFollower(t)
+	f := newFollower(t, opts.Cache)
 	if err := f.followAll(ctx, findEntries(t)); err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ import (
 // it or that only a network could fill, and every resource file with its objects stamped. What was taken out is a
 // problem or makes the build incomplete, so that one broken entry never hides the rest.
 type plan struct {
-	artifact *artifact
+	artifact *view
 	// texts replace the content of files for this build.
 	texts map[string][]byte
 	// origins are the places that the stamps count.
@@ -41,7 +41,7 @@ type plan struct {
 	failed bool
 }
 
-func newPlan(a *artifact) *plan {
+func newPlan(a *view) *plan {
 	return &plan{artifact: a, texts: map[string][]byte{}, reached: map[string]bool{}, dropped: map[string]map[int]bool{}, visited: map[string]bool{}}
 }
 
@@ -105,7 +105,7 @@ func (p *plan) root(dir string, spec overlaySpec) {
 // resource and not descended into; any other *.yaml and *.yml file must hold Kubernetes objects.
 func (p *plan) scan(dir string) []string {
 	var found []string
-	for _, child := range p.artifact.tree.dirs[dir] {
+	for _, child := range p.artifact.children(dir) {
 		rel := "./" + strings.TrimPrefix(strings.TrimPrefix(child, dir), "/")
 		if dir == "." {
 			rel = "./" + child
@@ -142,7 +142,7 @@ func (p *plan) scan(dir string) []string {
 
 // isObject tells whether kustomize takes a document for a Kubernetes object: kind and metadata.name, or a List.
 func isObject(d document) bool {
-	return d.Kind != "" && (d.Name != "" || strings.HasSuffix(d.Kind, "List") || d.stamp.how == stampNode)
+	return d.Kind != "" && (d.Name != "" || strings.HasSuffix(d.Kind, "List") || d.Stamp.How == stampNode)
 }
 
 // nested plans a folder that another kustomization lists.

@@ -39,6 +39,8 @@ type tree struct {
 	dirs map[string][]string
 	// lists is what the kustomization files list.
 	lists listGraph
+	// kept is what the last run made of the files.
+	kept map[string]*reading
 }
 
 // file is one regular file, or a symbolic link.
@@ -48,10 +50,16 @@ type file struct {
 	isYAML  bool
 	class   fleet.FileClass
 	// data is the content, kept for the builds; nil where it was not read.
-	data       []byte
+	data []byte
+	// hash is that of the content, in hexadecimal; another text where it could not be read.
+	hash string
+	// read is what the content alone has come to.
+	read       *reading
 	docs       []document
 	problems   []fleet.Problem
 	exceptions []fleet.Exception
+	// lists are the files that a kustomization file names.
+	lists *kustomizeLists
 	// broken: nothing can be built from the file.
 	broken bool
 }
@@ -76,14 +84,21 @@ func (f *file) fact(reachedBy []string) fleet.File {
 	return out
 }
 
-// readTree walks the tree and reads its files, all cores at once.
-func readTree(ctx context.Context, fsys fs.FS, opts Options) (*tree, error) {
+func newTree(fsys fs.FS, cache Cache) *tree {
 	t := &tree{fsys: fsys, files: map[string]*file{}, dirs: map[string][]string{}}
+	if cache != nil {
+		cache.Get("documents", &t.kept)
+	}
+	return t
+}
+
+// readAll walks the tree and reads its files, all cores at once.
+func (t *tree) readAll(ctx context.Context, opts Options) error {
 	excluded, err := globs(opts.Exclude)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	err = fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
+	err = fs.WalkDir(t.fsys, ".", func(p string, d fs.DirEntry, err error) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -94,7 +109,7 @@ func readTree(ctx context.Context, fsys fs.FS, opts Options) (*tree, error) {
 			if p == "." {
 				return err
 			}
-			t.add(p, &file{path: p, class: fleet.Text, problems: []fleet.Problem{unreadable(err)}, broken: true})
+			t.add(p, &file{path: p, hash: "unreadable", class: fleet.Text, problems: []fleet.Problem{unreadable(err)}, broken: true})
 			return skip(d)
 		}
 		if d.IsDir() {
@@ -112,16 +127,19 @@ func readTree(ctx context.Context, fsys fs.FS, opts Options) (*tree, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the tree: %w", err)
+		return fmt.Errorf("read the tree: %w", err)
 	}
 	if err := t.readFiles(ctx); err != nil {
-		return nil, err
+		return err
+	}
+	if opts.Cache != nil {
+		t.keepReadings(opts.Cache)
 	}
 	t.lists = newListGraph(t)
 	for _, source := range t.lists.secrets {
 		t.readSecretSource(source)
 	}
-	return t, nil
+	return nil
 }
 
 // readSecretSource looks at a file that a secretGenerator reads. A YAML file has been looked at as such.
@@ -214,7 +232,7 @@ func (t *tree) readFile(f *file, charts *sync.Map) {
 		f.broken = true
 		return
 	case !f.isYAML:
-		t.searchKeys(f)
+		t.readText(f)
 		return
 	}
 	data, err := t.read(f.path, maxYAML)
@@ -226,19 +244,26 @@ func (t *tree) readFile(f *file, charts *sync.Map) {
 		f.fail(unreadable(err))
 		return
 	}
-	f.data = data
-	f.parse()
-	if isTemplate(f, t, charts) {
+	f.data, f.hash = data, hash(data)
+	t.readOnce(f, f.parse)
+	if f.broken && f.class == fleet.Template || inChart(f.path, t, charts) {
 		f.class, f.problems, f.docs, f.broken = fleet.Template, nil, nil, true
 	}
 }
 
-// searchKeys looks for private keys in a file that is no YAML.
-func (t *tree) searchKeys(f *file) {
+// readText reads a file that is no YAML.
+func (t *tree) readText(f *file) {
 	data, err := t.read(f.path, maxText)
 	if err != nil {
+		f.hash = "unreadable"
 		return // nothing that Flux applies depends on it; a generator that reads it says so
 	}
+	f.hash = hash(data)
+	t.readOnce(f, func() { f.searchKeys(data) })
+}
+
+// searchKeys looks for private keys and kubeconfigs.
+func (f *file) searchKeys(data []byte) {
 	if _, found := secret.HasPrivateKey(data); found {
 		values := secret.Literals(data, "file")
 		for i := range values {
@@ -246,7 +271,7 @@ func (t *tree) searchKeys(f *file) {
 		}
 		f.docs = []document{{Document: fleet.Document{Values: values}}}
 	} else if kubeconfigKind.Match(data) && utf8.Valid(data) {
-		docs, _ := parseDocuments(f.path, data)
+		docs, _, _ := parseDocuments(f.path, data)
 		f.docs = slices.DeleteFunc(docs, func(d document) bool { return len(d.Values) == 0 })
 	}
 }
@@ -289,6 +314,7 @@ func (t *tree) read(name string, limit int64) ([]byte, error) {
 }
 
 func (f *file) fail(p fleet.Problem) {
+	f.hash = p.Kind
 	f.class = fleet.Data
 	f.problems = append(f.problems, p)
 	f.broken = true
@@ -307,16 +333,18 @@ func (f *file) parse() {
 		return
 	}
 	f.exceptions = commentExceptions(f.data)
-	docs, problems := parseDocuments(f.path, f.data)
-	f.docs, f.problems = docs, problems
-	for _, p := range problems {
+	f.docs, f.problems, f.lists = parseDocuments(f.path, f.data)
+	for _, p := range f.problems {
 		f.broken = f.broken || p.Kind != "duplicate-key"
 	}
-	for i := range docs {
-		if docs[i].APIVersion != "" && docs[i].Kind != "" && f.class == fleet.Data {
+	for _, d := range f.docs {
+		if d.APIVersion != "" && d.Kind != "" && f.class == fleet.Data {
 			f.class = fleet.Manifest
 		}
-		f.exceptions = append(f.exceptions, docs[i].exceptions...)
+		f.exceptions = append(f.exceptions, d.Exceptions...)
+	}
+	if f.broken && hasDirectives(f) {
+		f.class = fleet.Template
 	}
 	if f.broken && f.class == fleet.Data && looksLikeManifest.Match(f.data) {
 		f.class = fleet.Manifest
@@ -337,10 +365,16 @@ func invalidAt(data []byte) int {
 // looksLikeManifest finds a file that is meant to hold Kubernetes objects although it does not parse.
 var looksLikeManifest = regexp.MustCompile(`(?m)^apiVersion:[^\n]*(?:\n[^\n]*){0,3}?\nkind:|^kind:[^\n]*\napiVersion:`)
 
-// isTemplate tells a file that only becomes YAML when something renders it: it lies in a Helm chart's templates/, or it
-// does not parse and holds template directives.
-func isTemplate(f *file, t *tree, charts *sync.Map) bool {
-	for dir := path.Dir(f.path); dir != "."; dir = path.Dir(dir) {
+// hasDirectives tells a file that only becomes YAML when something renders it: it does not parse, and holds template
+// directives.
+func hasDirectives(f *file) bool {
+	return len(f.problems) > 0 && f.problems[0].Kind == "syntax" &&
+		(bytes.Contains(f.data, []byte("{{")) || bytes.Contains(f.data, []byte("{%")) || bytes.Contains(f.data, []byte("#%")))
+}
+
+// inChart tells a file in a Helm chart's templates/, which Helm renders.
+func inChart(name string, t *tree, charts *sync.Map) bool {
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
 		if path.Base(dir) != "templates" {
 			continue
 		}
@@ -354,8 +388,7 @@ func isTemplate(f *file, t *tree, charts *sync.Map) bool {
 			return true
 		}
 	}
-	return f.broken && len(f.problems) > 0 && f.problems[0].Kind == "syntax" &&
-		(bytes.Contains(f.data, []byte("{{")) || bytes.Contains(f.data, []byte("{%")) || bytes.Contains(f.data, []byte("#%")))
+	return false
 }
 
 func unreadable(err error) fleet.Problem {

@@ -15,9 +15,9 @@ const originAnnotation = "rollcall.dev/origin"
 
 // stamp is how to write the annotation into a document.
 type stamp struct {
-	how stampKind
-	// line counts from 1 and column from 1: the first entry of metadata, or of its annotations.
-	line, column int
+	How stampKind
+	// Line and Column count from 1: the first entry of metadata, or of its annotations.
+	Line, Column int
 }
 
 type stampKind int
@@ -36,23 +36,23 @@ func findStamp(root *yaml.Node) stamp {
 		return stamp{}
 	}
 	if items := lookup(root, "items"); items != nil && strings.HasSuffix(text(root, "kind"), "List") {
-		return stamp{how: stampNode}
+		return stamp{How: stampNode}
 	}
 	meta := child(root, "metadata")
 	if meta == nil {
 		return stamp{}
 	}
 	if !isPlainBlock(root) || !isPlainBlock(meta) {
-		return stamp{how: stampNode}
+		return stamp{How: stampNode}
 	}
 	annotations := child(meta, "annotations")
 	if annotations == nil {
-		return stamp{how: stampAnnotations, line: meta.Content[0].Line, column: meta.Content[0].Column}
+		return stamp{How: stampAnnotations, Line: meta.Content[0].Line, Column: meta.Content[0].Column}
 	}
 	if !isPlainBlock(annotations) {
-		return stamp{how: stampNode}
+		return stamp{How: stampNode}
 	}
-	return stamp{how: stampAnnotation, line: annotations.Content[0].Line, column: annotations.Content[0].Column}
+	return stamp{How: stampAnnotation, Line: annotations.Content[0].Line, Column: annotations.Content[0].Column}
 }
 
 // isPlainBlock tells a block mapping whose first key stands on a line of its own.
@@ -77,7 +77,7 @@ func (f *file) stamped(number func(doc int, field []any) (int, bool)) ([]byte, e
 	byText := true
 	for _, d := range f.docs {
 		_, keep := number(d.Index, nil)
-		byText = byText && keep && d.stamp.how != stampNode
+		byText = byText && keep && d.Stamp.How != stampNode
 	}
 	if !byText {
 		return f.stampedNodes(number)
@@ -86,17 +86,17 @@ func (f *file) stamped(number func(doc int, field []any) (int, bool)) ([]byte, e
 	out.Grow(len(f.data) + 64*len(f.docs))
 	rest, line := f.data, 1
 	for _, d := range f.docs {
-		if d.stamp.how == stampNone {
+		if d.Stamp.How == stampNone {
 			continue
 		}
-		for ; line < d.stamp.line; line++ {
+		for ; line < d.Stamp.Line; line++ {
 			end := bytes.IndexByte(rest, '\n') + 1
 			out.Write(rest[:end])
 			rest = rest[end:]
 		}
 		n, _ := number(d.Index, nil)
-		indent := strings.Repeat(" ", d.stamp.column-1)
-		if d.stamp.how == stampAnnotations {
+		indent := strings.Repeat(" ", d.Stamp.Column-1)
+		if d.Stamp.How == stampAnnotations {
 			fmt.Fprintf(&out, "%sannotations:\n%s  %s: \"%d\"\n", indent, indent, originAnnotation, n)
 		} else {
 			fmt.Fprintf(&out, "%s%s: \"%d\"\n", indent, originAnnotation, n)

@@ -14,7 +14,7 @@ import (
 // treeFS is the artifact as kustomize sees it, rooted at "/": read only, with the texts of one build in place of the
 // files' own.
 type treeFS struct {
-	artifact *artifact
+	artifact *view
 	texts    map[string][]byte
 }
 
@@ -49,7 +49,7 @@ func (t treeFS) ReadDir(p string) ([]string, error) {
 		return nil, &fs.PathError{Op: "readdir", Path: p, Err: fs.ErrNotExist}
 	}
 	var names []string
-	for _, child := range t.artifact.tree.dirs[p] {
+	for _, child := range t.artifact.children(p) {
 		if t.Exists(child) {
 			names = append(names, path.Base(child))
 		}

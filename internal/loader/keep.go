@@ -1,0 +1,97 @@
+package loader
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+)
+
+// Cache keeps what one run has made of a tree for the next. The loader checks what it gets against the files' content, so
+// a cache may forget anything at any time. What the loader puts there holds no secret value.
+type Cache interface {
+	// Get fills in the value that was put under the name, and tells whether there was one.
+	Get(name string, value any) bool
+	// Put keeps a value, which is never changed afterwards.
+	Put(name string, value any)
+}
+
+func hash(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// reading is what a file's name and content come to by themselves.
+type reading struct {
+	Hash       string
+	Class      fleet.FileClass
+	Documents  []document
+	Problems   []fleet.Problem
+	Exceptions []fleet.Exception
+	Lists      *kustomizeLists
+	Broken     bool
+}
+
+// reading is what the file has come to.
+func (f *file) reading() *reading {
+	return &reading{f.hash, f.class, f.docs, f.problems, f.exceptions, f.lists, f.broken}
+}
+
+// readOnce makes f what read makes of it, or made of the same content in the last run.
+func (t *tree) readOnce(f *file, read func()) {
+	if old := t.kept[f.path]; old != nil && old.Hash == f.hash {
+		f.class, f.docs, f.problems, f.exceptions, f.lists, f.broken = old.Class, old.Documents, old.Problems, old.Exceptions, old.Lists, old.Broken
+		f.read = old
+		return
+	}
+	read()
+	f.read = f.reading()
+}
+
+// keepReadings keeps what the files have come to, unless it is what was kept before.
+func (t *tree) keepReadings(cache Cache) {
+	all := make(map[string]*reading, len(t.files))
+	same := true
+	for p, f := range t.files {
+		if f.read != nil {
+			all[p] = f.read
+			same = same && f.read == t.kept[p]
+		}
+	}
+	if !same || len(all) != len(t.kept) {
+		cache.Put("documents", all)
+	}
+}
+
+// renderings are what the paths of one cluster came to, by all that they were made from but files.
+type renderings map[string]*rendering
+
+// renderOnce renders a path, unless an earlier run has and nothing that it looked at has changed.
+func (c *cluster) renderOnce(it *item, a *artifact) *rendering {
+	key := it.renderKey(a)
+	r := c.kept[key]
+	if r == nil || !a.stillHolds(r.Seen) {
+		r = c.render(it, a)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rendered[key] = r
+	return r
+}
+
+// keepRenderings keeps what the cluster's paths came to, unless it is what was kept before. A Flux object with a secret
+// in it cannot be kept: without the secret it may mean something else.
+func (c *cluster) keepRenderings(cache Cache) {
+	all := renderings{}
+	same := true
+	for key, r := range c.rendered {
+		if !slices.ContainsFunc(r.Objects, func(o rendered) bool { return o.whole != nil }) {
+			all[key] = r
+			same = same && r == c.kept[key]
+		}
+	}
+	if !same || len(all) != len(c.kept) {
+		cache.Put("cluster "+c.entry.cluster, all)
+	}
+}

@@ -1,0 +1,144 @@
+package loader
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+)
+
+// reconcileLabel on an object, as a label or an annotation with the value "disabled", keeps Flux from applying it, and
+// decryptLabel from decrypting it.
+const (
+	reconcileLabel = "kustomize.toolkit.fluxcd.io/reconcile"
+	decryptLabel   = "kustomize.toolkit.fluxcd.io/decrypt"
+)
+
+// rendering is what Flux applies of a path: built, substituted, with common metadata. It says nothing of the cluster or
+// of the Flux Kustomization, so that it can be kept for the next run.
+type rendering struct {
+	Objects []rendered
+	// Substitutable: substitution looks at one of the objects.
+	Substitutable bool
+	// State tells whether Flux's build and substitution work.
+	State fleet.State
+	// Partial: kustomize could not build, and the objects are the resource files' own, without patches.
+	Partial bool
+	// Files are those that take part, sorted.
+	Files      []string
+	Encrypted  []fleet.Origin
+	Problems   []fleet.BuildProblem
+	Incomplete []fleet.Incomplete
+	// Seen is what was looked up in the tree for it.
+	Seen lookups
+}
+
+// rendered is an object as Flux applies it.
+type rendered struct {
+	// Object lacks what depends on who applies it to what: its ID, the cluster, the API server, the Kustomization.
+	Object    fleet.Object
+	Encrypted bool
+	// whole is the object with its secrets, where it has any and Flux itself reads them.
+	whole map[string]any
+}
+
+// asApplied is the object with its secrets: what Flux itself reads.
+func (r rendered) asApplied() map[string]any {
+	if r.whole != nil {
+		return r.whole
+	}
+	return r.Object.Content
+}
+
+// renderKey identifies all that a rendering is made from but the tree's files.
+func (it *item) renderKey(a *artifact) string {
+	key, err := json.Marshal([]any{a.ignoreHash, it.fact.Path, newOverlaySpec(it.spec), it.spec.PostBuild != nil, it.spec.CommonMetadata,
+		it.vars.values, it.vars.hidden, it.vars.open, it.vars.always})
+	if err != nil { // texts and booleans only
+		panic(err)
+	}
+	return hash(key)
+}
+
+// render builds the path of a Kustomization and makes of its objects what Flux applies: substitution, then common metadata.
+//
+// Source: fluxcd/kustomize-controller v1.9.4 internal/controller/kustomization_controller.go:753-866.
+func (c *cluster) render(it *item, a *artifact) *rendering {
+	b := c.builder.build(a, it.fact.Path, newOverlaySpec(it.spec))
+	r := &rendering{State: b.state(), Partial: b.partial, Files: b.files, Encrypted: b.encrypted,
+		Problems: slices.Clone(b.problems), Incomplete: slices.Clone(b.incomplete), Seen: b.seen}
+	for _, built := range b.objects {
+		object := built.object
+		if str(object, "kind") == "Kustomization" && strings.HasPrefix(str(object, "apiVersion"), "kustomize.config.k8s.io/") {
+			continue // a kustomization file's own kind, which Flux leaves out
+		}
+		r.Substitutable = r.Substitutable || !labelled(object, substituteLabel, "disabled")
+		if it.spec.PostBuild != nil && built.variables && it.vars.any() {
+			substituted, err := it.vars.apply(object)
+			switch {
+			case errors.Is(err, errUnknownValue):
+				r.Incomplete = append(r.Incomplete, fleet.Incomplete{Why: "an object cannot be read without the values of its variables", Origin: built.origin})
+			case err != nil:
+				r.State = fleet.Missing
+				r.Problems = append(r.Problems, fleet.BuildProblem{Kind: "substitution", Origin: built.origin,
+					Message: "substitution fails for this object, and with it the whole Kustomization: " + firstLine(err)})
+			default:
+				object = substituted
+			}
+		}
+		if m := it.spec.CommonMetadata; m != nil {
+			object = withMetadata(object, m.Labels, m.Annotations)
+		}
+		if labelled(object, reconcileLabel, "disabled") {
+			continue
+		}
+		r.add(object, built.origin, c.isEncrypted(built.origin) && !labelled(built.object, decryptLabel, "disabled"))
+	}
+	return r
+}
+
+func (r *rendering) add(object map[string]any, origin fleet.Origin, encrypted bool) {
+	o := rendered{Object: newObject(object, origin), Encrypted: encrypted}
+	fluxReads := isFluxKustomization(str(object, "apiVersion"), o.Object.Kind) || o.Object.Group == "source.toolkit.fluxcd.io"
+	if fluxReads && !same(o.Object.Content, object) {
+		o.whole = object
+	}
+	r.Objects = append(r.Objects, o)
+}
+
+// same tells whether two maps are one: secret.Redact gives back an object without secrets as it is.
+func same(a, b map[string]any) bool {
+	return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
+}
+
+func (c *cluster) isEncrypted(o fleet.Origin) bool {
+	f := c.tree.files[o.File]
+	return f != nil && slices.ContainsFunc(f.docs, func(d document) bool { return d.Index == o.Document && d.Encryption != nil && len(o.Field) == 0 })
+}
+
+// withMetadata is the object with spec.commonMetadata; the object itself stays as it is.
+func withMetadata(object map[string]any, labels, annotations map[string]string) map[string]any {
+	out := maps.Clone(object)
+	meta, _ := object["metadata"].(map[string]any)
+	meta = maps.Clone(meta)
+	for field, added := range map[string]map[string]string{"labels": labels, "annotations": annotations} {
+		if len(added) == 0 || meta == nil {
+			continue
+		}
+		old, _ := meta[field].(map[string]any)
+		all := maps.Clone(old)
+		if all == nil {
+			all = map[string]any{}
+		}
+		for k, v := range added {
+			all[k] = v
+		}
+		meta[field] = all
+	}
+	out["metadata"] = meta
+	return out
+}
