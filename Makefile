@@ -16,9 +16,11 @@ lint:
 generate: ## schemas and documentation
 	go generate ./...
 
-# make bench TREES="path/to/fleet path/to/another": time and memory, beside parsing the YAML alone.
+# make bench TREES="path/to/fleet path/to/another": time and memory, beside what else one may do with the same files.
+TREES = testdata/fleet testdata/seed
+RUNS = 5
 bench:
-	go run ./internal/bench $(TREES)
+	go run ./internal/bench -runs $(RUNS) $(TREES)
 
 ci:
 	.ci/run
