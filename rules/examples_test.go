@@ -1,7 +1,6 @@
 package rules_test
 
 import (
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -44,35 +43,12 @@ func TestExamples(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				for _, difference := range compare(tree.Wants, found) {
+				for _, difference := range example.Compare(tree.Wants, found) {
 					t.Error(difference)
 				}
 			})
 		}
 	}
-}
-
-// compare says which wants are not found and which findings are not wanted.
-func compare(wants []example.Want, found []fleet.Finding) []string {
-	var differences []string
-	at := func(w example.Want, f fleet.Finding) bool {
-		return f.Rule == w.Rule && f.Place.File == w.File && f.Place.Line == w.Line
-	}
-	for _, w := range wants {
-		for _, text := range w.Texts {
-			if !slices.ContainsFunc(found, func(f fleet.Finding) bool { return at(w, f) && strings.Contains(f.Message, text) }) {
-				differences = append(differences, fmt.Sprintf("not found: %s:%d %s %q", w.File, w.Line, w.Rule, text))
-			}
-		}
-	}
-	for _, f := range found {
-		if !slices.ContainsFunc(wants, func(w example.Want) bool {
-			return at(w, f) && slices.ContainsFunc(w.Texts, func(text string) bool { return strings.Contains(f.Message, text) })
-		}) {
-			differences = append(differences, fmt.Sprintf("not wanted: %s:%d %s %q", f.Place.File, f.Place.Line, f.Rule, f.Message))
-		}
-	}
-	return differences
 }
 
 // How many replicas there are is a guess where the workload is not in Git.

@@ -10,7 +10,8 @@
 #   Keys that by their name hold nothing secret (a user name, a host, a public certificate) are reported as errors only
 #   where the same document holds a secret in the clear. Alone they are an information, and next to variables, as in a
 #   template, nothing. A value that may be either is a warning in a template and in a file that nothing reconciles, unless
-#   its key speaks of a password, token or key. Examples (*.example, *.sample) are not judged.
+#   its key speaks of a password, token or key. A Secret that is still empty in a file that is called *.sops.* is an
+#   information: what is filled in next would stand in the clear. Examples (*.example, *.sample) are not judged.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/guides/mozilla-sops/
 #     description: Manage Kubernetes secrets with Flux and SOPS
@@ -35,6 +36,22 @@ violation contains {
 	some document in _documents
 	some value in document.values
 	severity := _severity(document, value)
+}
+
+# A name that promises encryption, and nothing in the file that would need it yet: what is filled in next stands open.
+violation contains {
+	"origin": {"file": input.file.path, "document": document.index},
+	"field": ["metadata", "name"],
+	"message": sprintf("the Secret %q is called %s and is not encrypted", [document.name, base]),
+	"severity": "info",
+} if {
+	some document in _documents
+	document.kind == "Secret"
+	count(document.values) > 0
+	every value in document.values { value.class == "empty" }
+	parts := split(input.file.path, "/")
+	base := parts[count(parts) - 1]
+	regex.match(`\.sops\.(ya?ml|json)$`, base)
 }
 
 _documents := [document |

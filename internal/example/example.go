@@ -133,3 +133,26 @@ func Check(ctx context.Context, engine *rules.Engine, tree Tree) ([]fleet.Findin
 	loader.Locate(tree.Files, found)
 	return found, nil
 }
+
+// Compare says which wants are not found and which findings are not wanted.
+func Compare(wants []Want, found []fleet.Finding) []string {
+	var differences []string
+	at := func(w Want, f fleet.Finding) bool {
+		return f.Rule == w.Rule && f.Place.File == w.File && f.Place.Line == w.Line
+	}
+	for _, w := range wants {
+		for _, text := range w.Texts {
+			if !slices.ContainsFunc(found, func(f fleet.Finding) bool { return at(w, f) && strings.Contains(f.Message, text) }) {
+				differences = append(differences, fmt.Sprintf("not found: %s:%d %s %q", w.File, w.Line, w.Rule, text))
+			}
+		}
+	}
+	for _, f := range found {
+		if !slices.ContainsFunc(wants, func(w Want) bool {
+			return at(w, f) && slices.ContainsFunc(w.Texts, func(text string) bool { return strings.Contains(f.Message, text) })
+		}) {
+			differences = append(differences, fmt.Sprintf("not wanted: %s:%d %s %q", f.Place.File, f.Place.Line, f.Rule, f.Message))
+		}
+	}
+	return differences
+}

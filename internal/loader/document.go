@@ -42,6 +42,10 @@ func parseDocuments(name string, data []byte) (docs []document, problems []fleet
 				Message: "the document's aliases expand to more than a million nodes"})
 			return
 		}
+		if alias := foreignAlias(root, map[*yaml.Node]bool{}); alias != nil {
+			problems = append(problems, fleet.Problem{Kind: "syntax", Message: noAnchor, Line: alias.Line, Column: alias.Column})
+			return
+		}
 		problems = append(problems, duplicateKeys(root)...)
 		docs = append(docs, describe(name, index, root))
 		if index == 0 && isKustomizeName(name) {
@@ -108,6 +112,26 @@ func deeperThan(n *yaml.Node, limit int) bool {
 	return limit == 0 || slices.ContainsFunc(n.Content, func(child *yaml.Node) bool { return deeperThan(child, limit-1) })
 }
 
+// foreignAlias finds an alias whose anchor stands in a document before. The library keeps anchors through a whole file, but
+// they end with their document, and kustomize, which cuts a file into documents first, knows no such anchor.
+func foreignAlias(n *yaml.Node, anchors map[*yaml.Node]bool) *yaml.Node {
+	if n.Kind == yaml.AliasNode && !anchors[n.Alias] {
+		return n
+	}
+	if n.Anchor != "" {
+		anchors[n] = true
+	}
+	for _, child := range n.Content {
+		if alias := foreignAlias(child, anchors); alias != nil {
+			return alias
+		}
+	}
+	return nil
+}
+
+// noAnchor does not show the alias's name: a password that begins with "*" and has no quotes is an alias too.
+const noAnchor = "the alias has no anchor in this document; text that begins with * needs quotes"
+
 // duplicateKeys finds keys that occur twice in a mapping. kustomize builds with such an object but cannot write it
 // (api v0.21.1, resource.Resource.MarshalJSON), so Flux fails; other parsers take one of the two, not all the same.
 func duplicateKeys(n *yaml.Node) []fleet.Problem {
@@ -150,8 +174,7 @@ func syntaxProblem(data []byte, err error) fleet.Problem {
 	}
 	lines := bytes.SplitAfter(data, []byte("\n"))
 	if m := unknownAnchor.FindStringSubmatch(err.Error()); m != nil {
-		// The name is not shown: a password that begins with "*" and has no quotes is an alias too.
-		p.Message = "the alias has no anchor in this document; text that begins with * needs quotes"
+		p.Message = noAnchor
 		for i, line := range lines {
 			if at := bytes.Index(line, []byte("*"+m[1])); at >= 0 {
 				p.Line, p.Column = i+1, at+1
