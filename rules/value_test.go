@@ -60,7 +60,7 @@ func TestEncodeNil(t *testing.T) {
 		"kustomizations": empty, "objects": empty,
 		"membership": map[string]any{"basis": "", "certain": false, "names": none},
 		"clusters": map[string]any{"a": map[string]any{
-			"name": "", "entry": "", "declared": false, "variables": empty, "incomplete": none, "origin": origin,
+			"name": "", "entry": "", "declared": false, "fluxVersion": "", "variables": empty, "incomplete": none, "origin": origin,
 		}},
 		"files": map[string]any{"f": map[string]any{
 			"path": "", "class": "", "reachedBy": none, "problems": none, "exceptions": none,

@@ -136,6 +136,7 @@ func (k Kustomization) complete() Kustomization {
 	k.Problems = orEmpty(k.Problems)
 	k.Incomplete = orEmpty(k.Incomplete)
 	k.Encrypted = orEmpty(k.Encrypted)
+	k.Undefined = orEmpty(k.Undefined)
 	if slices.ContainsFunc(k.Problems, func(p BuildProblem) bool { return p.At == nil }) {
 		k.Problems = slices.Clone(k.Problems)
 		for i := range k.Problems {

@@ -135,6 +135,8 @@ type Cluster struct {
 	Entry string `json:"entry"`
 	// Declared is false where no entry point was found and the folder's manifests count as applied.
 	Declared bool `json:"declared"`
+	// FluxVersion is the version of Flux that the cluster's objects install, "2.9.4" or "2.9"; empty where nothing tells.
+	FluxVersion string `json:"fluxVersion"`
 	// Variables are the names and known values of the substitution variables that the cluster's root Kustomizations
 	// see: how the cluster calls itself (CLUSTER_NAME, LOCATION …).
 	Variables map[string]string `json:"variables"`
@@ -188,12 +190,27 @@ type Kustomization struct {
 	DependsOn   []Reference `json:"dependsOn"`
 	// Build is "found" (built), "missing" (the build fails) or "unknown" (not built here).
 	Build State `json:"build"`
+	// Undefined are the variables without a default, in objects that Flux substitutes in, that no source defines. Empty where
+	// a source is not known, or is optional and not in Git: it may define them.
+	Undefined []UndefinedVariable `json:"undefined"`
 	// Problems are what makes the build fail; each with the place to mend.
 	Problems []BuildProblem `json:"problems"`
 	// Incomplete says what of the build could not be read without a network, and why.
 	Incomplete []Incomplete `json:"incomplete"`
 	// Encrypted are the SOPS-encrypted documents that this Kustomization applies.
 	Encrypted []Origin `json:"encrypted"`
+}
+
+// UndefinedVariable is a variable that has no value: Flux fails the Kustomization since 2.9, and puts nothing in its place
+// before.
+//
+// Source: fluxcd/kustomize-controller v1.9.0 internal/features/features.go StrictPostBuildSubstitutions.
+type UndefinedVariable struct {
+	Name string `json:"name"`
+	// Origin is the object that has it; empty where a patch brought it there.
+	Origin Origin `json:"origin"`
+	// Field leads from the object to the first text that has it.
+	Field []any `json:"field"`
 }
 
 // Reference is one entry of dependsOn.

@@ -25,6 +25,7 @@ func (c *cluster) integrate(it *item) []*item {
 		for _, name := range r.Files {
 			c.reached[name] = true
 		}
+		k.Undefined = slices.Clone(r.Undefined)
 		k.Substitutes = it.spec.PostBuild != nil && it.vars.any()
 		if len(it.vars.invalid) > 0 && r.Substitutable {
 			k.Build = fleet.Missing
@@ -110,8 +111,9 @@ func (c *cluster) name(it *item) {
 	}
 }
 
-// finish looks the dependencies up, when all of the cluster is known.
+// finish looks the dependencies and the version of Flux up, when all of the cluster is known.
 func (c *cluster) finish() {
+	c.fact.FluxVersion = fluxVersion(c.objects)
 	for i := range c.kustomizations {
 		k := &c.kustomizations[i]
 		if k.PathState == fleet.Missing {
@@ -150,6 +152,14 @@ func fillEmpty(k *fleet.Kustomization) {
 	}
 	if k.Incomplete == nil {
 		k.Incomplete = []fleet.Incomplete{}
+	}
+	if k.Undefined == nil {
+		k.Undefined = []fleet.UndefinedVariable{}
+	}
+	for i := range k.Undefined {
+		if k.Undefined[i].Field == nil {
+			k.Undefined[i].Field = []any{}
+		}
 	}
 	if k.Encrypted == nil {
 		k.Encrypted = []fleet.Origin{}

@@ -1,6 +1,7 @@
 package loader
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -33,6 +34,8 @@ type rendering struct {
 	Encrypted  []fleet.Origin
 	Problems   []fleet.BuildProblem
 	Incomplete []fleet.Incomplete
+	// Undefined are the variables in the objects that no source defines.
+	Undefined []fleet.UndefinedVariable
 	// Seen is what was looked up in the tree for it.
 	Seen lookups
 }
@@ -57,7 +60,7 @@ func (r rendered) asApplied() map[string]any {
 // renderKey identifies all that a rendering is made from but the tree's files.
 func (it *item) renderKey(a *artifact) string {
 	key, err := json.Marshal([]any{a.ignoreHash, it.fact.Path, newOverlaySpec(it.spec), it.spec.PostBuild != nil, it.spec.CommonMetadata,
-		it.vars.values, it.vars.hidden, it.vars.open, it.vars.always})
+		it.vars.values, it.vars.hidden, it.vars.open, it.vars.optional, it.vars.always})
 	if err != nil { // texts and booleans only
 		panic(err)
 	}
@@ -78,7 +81,10 @@ func (c *cluster) render(it *item, a *artifact) *rendering {
 		}
 		r.Substitutable = r.Substitutable || !labelled(object, substituteLabel, "disabled")
 		if it.spec.PostBuild != nil && built.variables && it.vars.any() {
-			substituted, err := it.vars.apply(object)
+			substituted, undefined, err := it.vars.apply(object)
+			for _, name := range undefined {
+				r.addUndefined(name, built, c.tree.files[built.origin.File])
+			}
 			switch {
 			case errors.Is(err, errUnknownValue):
 				r.Incomplete = append(r.Incomplete, fleet.Incomplete{Why: "an object cannot be read without the values of its variables", Origin: built.origin})
@@ -108,6 +114,44 @@ func (r *rendering) add(object map[string]any, origin fleet.Origin, encrypted bo
 		o.whole = object
 	}
 	r.Objects = append(r.Objects, o)
+}
+
+// addUndefined adds a variable at the object that has it, where the object's own file does; what a patch brought from
+// elsewhere is added once, without a place.
+func (r *rendering) addUndefined(name string, b built, f *file) {
+	v := fleet.UndefinedVariable{Name: name}
+	if text := "${" + name + "}"; f != nil && bytes.Contains(f.data, []byte(text)) {
+		v.Origin, v.Field = b.origin, fieldWith(b.object, text)
+	} else if slices.ContainsFunc(r.Undefined, func(o fleet.UndefinedVariable) bool { return o.Name == name && o.Origin.File == "" }) {
+		return
+	}
+	r.Undefined = append(r.Undefined, v)
+}
+
+// fieldWith leads to the first text that holds the part, keys in their order; to the object itself where none does.
+func fieldWith(v any, part string) []any {
+	switch v := v.(type) {
+	case string:
+		if strings.Contains(v, part) {
+			return []any{}
+		}
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			if strings.Contains(key, part) {
+				return []any{key}
+			}
+			if field := fieldWith(v[key], part); field != nil {
+				return append([]any{key}, field...)
+			}
+		}
+	case []any:
+		for i := range v {
+			if field := fieldWith(v[i], part); field != nil {
+				return append([]any{i}, field...)
+			}
+		}
+	}
+	return nil
 }
 
 // same tells whether two maps are one: secret.Redact gives back an object without secrets as it is.

@@ -2,6 +2,7 @@ package loader
 
 import (
 	"errors"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,8 +25,9 @@ type variables struct {
 	// values are the variables whose value is known; hidden the ones that are known to exist: a Secret's keys.
 	values map[string]string
 	hidden map[string]bool
-	// open: a source could not be read, so any other name may have a value too.
-	open bool
+	// open: a source could not be read, so any other name may have a value too; optional: one that need not be there is not
+	// in the tree, and may be in the cluster.
+	open, optional bool
 	// always: Flux substitutes even where there is no variable at all.
 	always bool
 	// invalid are the names that are no names of variables, sorted: Flux then fails the whole Kustomization.
@@ -57,7 +59,7 @@ func newVariables(spec *kustomizev1.PostBuild, namespace string, find objectFind
 	for _, ref := range spec.SubstituteFrom {
 		object := find(ref.Kind, namespace, ref.Name)
 		if object == nil && ref.Optional {
-			found = max(found, optionalMissing)
+			found, v.optional = max(found, optionalMissing), true
 			continue
 		}
 		if object == nil {
@@ -103,15 +105,16 @@ const substituteLabel = "kustomize.toolkit.fluxcd.io/substitute"
 // it cannot be read.
 var errUnknownValue = errors.New("a variable's value is not known")
 
-// apply substitutes in an object. A variable whose value is not known here stays as it is written. An error is
+// apply substitutes in an object, and gives the names, sorted, that stand there without a default and that no source
+// defines, as far as all sources are known. A variable whose value is not known here stays as it is written. An error is
 // errUnknownValue, or what fails the whole Kustomization: envsubst cannot parse the text, or the result is no YAML.
-func (v *variables) apply(object map[string]any) (map[string]any, error) {
+func (v *variables) apply(object map[string]any) (substituted map[string]any, undefined []string, err error) {
 	if labelled(object, substituteLabel, "disabled") {
-		return object, nil
+		return object, nil, nil
 	}
 	text, err := goyaml.Marshal(object) // what sigs.k8s.io/yaml writes, without its way through JSON
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	// Names without a value or a default stay as they are: before Flux 2.9 they were blanked, since then they fail the
 	// Kustomization, and both is for the rules to say. Any other form has a default, or makes something of nothing.
@@ -127,17 +130,20 @@ func (v *variables) apply(object map[string]any) (map[string]any, error) {
 		return "", true
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var result map[string]any
+	if !v.open && !v.optional {
+		maps.DeleteFunc(bare, func(name string, _ bool) bool { return v.hidden[name] })
+		undefined = slices.Sorted(maps.Keys(bare))
+	}
 	data, err := sigsyaml.YAMLToJSON([]byte(out))
 	if err == nil {
-		err = json.Unmarshal(data, &result)
+		err = json.Unmarshal(data, &substituted)
 	}
 	if err != nil && kept {
 		err = errUnknownValue
 	}
-	return result, err
+	return substituted, undefined, err
 }
 
 func labelled(object map[string]any, key, value string) bool {
@@ -157,6 +163,7 @@ var simpleVariable = regexp.MustCompile(`\$\{([_a-zA-Z][_a-zA-Z0-9]*)\}`)
 // undefined are the names of ${NAME} in a text, without a default, that no source defines.
 func (v *variables) undefined(text string) map[string]bool {
 	names := map[string]bool{}
+	text = strings.ReplaceAll(text, "$$", "") // which stands for one "$" and begins no variable
 	for _, m := range simpleVariable.FindAllStringSubmatch(text, -1) {
 		if _, ok := v.values[m[1]]; !ok {
 			names[m[1]] = true

@@ -1,0 +1,54 @@
+# METADATA
+# title: Every variable that Flux is to replace is defined
+# description: |
+#   A variable without a default that no source defines fails the whole Kustomization since Flux 2.9. Before, Flux puts
+#   nothing in its place: an empty host name, a script without its arguments, a dashboard without its data source. Text that
+#   is not meant for Flux is written $${NAME}, or the object opts out with the label
+#   kustomize.toolkit.fluxcd.io/substitute: disabled.
+#
+#   It is an error where the cluster's Flux is known to be 2.9 or later, and else an information: nothing may be what is
+#   wanted. Nothing is said where a source of variables is not in Git: it may define the name.
+# related_resources:
+#   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#post-build-variable-substitution
+#     description: Kustomization, post build variable substitution
+# custom:
+#   severity: error
+#   subjects:
+#     - Kustomization.kustomize.toolkit.fluxcd.io
+#   admission: never
+#   fix: Define the variable in spec.postBuild, give it a default, or write $${NAME} for text that is not meant for Flux.
+#   source:
+#     - fluxcd/kustomize-controller v1.9.4 internal/features/features.go:82
+#     - fluxcd/pkg kustomize v1.35.4 kustomize_varsub.go:137
+package rules["variables-defined"]
+
+violation contains {
+	"origin": place.origin,
+	"field": place.field,
+	"message": sprintf("no variable %s is defined for Kustomization %q, and %s", [variable.name, input.kustomization.name, outcome]),
+	"severity": severity,
+} if {
+	not input.kustomization.suspended
+	some variable in input.kustomization.undefined
+	place := _place(variable)
+	[severity, outcome] := _judgement
+}
+
+_place(variable) := variable if {
+	variable.origin.file != ""
+} else := {"origin": input.kustomization.origin, "field": ["spec", "postBuild"]}
+
+_judgement := ["error", sprintf("Flux %s fails the Kustomization for it", [_version])] if {
+	_strict
+} else := ["info", "Flux puts nothing in its place; since 2.9 it fails the Kustomization for it"]
+
+_version := data.fleet.clusters[input.cluster].fluxVersion
+
+_strict if _parts[0] > 2
+
+_strict if {
+	_parts[0] == 2
+	_parts[1] >= 9
+}
+
+_parts := [to_number(part) | some part in split(_version, ".")] if _version != ""
