@@ -316,7 +316,8 @@ func (c *comparison) substitute(k fleet.Kustomization, spec *kustomizev1.Kustomi
 		if err != nil {
 			return err
 		}
-		for _, m := range bareVariable.FindAllStringSubmatch(string(text), -1) {
+		escaped := strings.ReplaceAll(string(text), "$$", "") // which begins no variable
+		for _, m := range bareVariable.FindAllStringSubmatch(escaped, -1) {
 			if _, ok := known[m[1]]; !ok {
 				post.Substitute = with(post.Substitute, m[1], "${"+m[1]+"}")
 			}
