@@ -1,4 +1,4 @@
-.PHONY: build test difftest lint generate bench ci
+.PHONY: build test difftest fuzz lint generate bench ci
 
 build: ## bin/rollcall, static
 	CGO_ENABLED=0 go build -trimpath -o bin/rollcall ./cmd/lint
@@ -9,6 +9,12 @@ test:
 # The loader beside Flux's own code; on further trees with ROLLCALL_CORPUS=folder[:folder...].
 difftest:
 	cd difftest && go test -v ./...
+
+# Each fuzz target of the loader in turn; go test runs what they have found before.
+FUZZTIME = 30s
+fuzz:
+	for target in $$(go test -list '^Fuzz' ./internal/loader | grep '^Fuzz'); do \
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) ./internal/loader || exit; done
 
 lint:
 	.ci/run format vet staticcheck rego

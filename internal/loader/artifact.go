@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 
@@ -33,10 +34,15 @@ type artifact struct {
 func newArtifact(t *tree, ignore string) *artifact {
 	var patterns []gitignore.Pattern
 	rules := sha256.New()
+	var files []string
 	for _, p := range t.paths {
-		if path.Base(p) != sourceignore.IgnoreFile || t.files[p].symlink {
-			continue
+		if path.Base(p) == sourceignore.IgnoreFile && !t.files[p].symlink {
+			files = append(files, p)
 		}
+	}
+	// The last match counts: a folder's patterns come before those of the folders in it, whatever these are called.
+	slices.SortFunc(files, func(a, b string) int { return slices.Compare(domain(path.Dir(a)), domain(path.Dir(b))) })
+	for _, p := range files {
 		if data, err := t.read(p, maxText); err == nil {
 			patterns = append(patterns, sourceignore.ReadPatterns(bytes.NewReader(data), domain(path.Dir(p)))...)
 			fmt.Fprintf(rules, "%q %q\n", p, data)

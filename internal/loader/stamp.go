@@ -55,9 +55,9 @@ func findStamp(root *yaml.Node) stamp {
 	return stamp{How: stampAnnotation, Line: annotations.Content[0].Line, Column: annotations.Content[0].Column}
 }
 
-// isPlainBlock tells a block mapping whose first key stands on a line of its own.
+// isPlainBlock tells a block mapping whose first key stands on a line of its own, with nothing before it, as "? " would be.
 func isPlainBlock(n *yaml.Node) bool {
-	return n.Kind == yaml.MappingNode && n.Style&yaml.FlowStyle == 0 && len(n.Content) > 0 &&
+	return n.Kind == yaml.MappingNode && n.Style&yaml.FlowStyle == 0 && len(n.Content) > 0 && n.Line == n.Content[0].Line && n.Column == n.Content[0].Column &&
 		n.Anchor == "" && n.Tag == "!!map" && n.Content[0].Tag != "!!merge" && n.Content[0].Style&yaml.TaggedStyle == 0 && n.Content[0].Anchor == ""
 }
 

@@ -1,0 +1,233 @@
+package loader
+
+import (
+	"bytes"
+	"context"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/fluxcd/pkg/envsubst"
+	"github.com/fluxcd/pkg/sourceignore"
+	"k8s.io/apimachinery/pkg/util/json"
+	sigsyaml "sigs.k8s.io/yaml"
+)
+
+// within ends a test that takes longer than any input of a fuzzer may.
+func within(limit time.Duration) (done func() bool) {
+	return time.AfterFunc(limit, func() { panic("it hangs") }).Stop
+}
+
+// Whatever a file holds, its problems and exceptions lie in it, and its documents with a stamp are what they are
+// without.
+func FuzzDocuments(f *testing.F) {
+	for _, seed := range []string{
+		"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  annotations:\n    b: c\n---\n# nothing\n---\nkind: X\nmetadata: {name: y}\n",
+		"apiVersion: v1\nkind: List\nitems:\n- kind: ConfigMap\n  metadata: &m\n    name: a\n- kind: ConfigMap\n  metadata: *m\n",
+		"%YAML 1.1\n---\nkind: A\r\nmetadata:\r\n  name: yes\r\n  labels: {a: 012, b: 1e3}\r\n...\n",
+		"# rollcall:ignore a -- b\na: *b\nkind: A\nmetadata:\n  <<: {name: a}\n",
+		"kind: A\nmetadata:\n  annotations:\n    rollcall.dev/ignore: |\n      a: b\n      c\n  annotations: {}\n",
+		"kind: A\nmetadata:\n  ? name\n  : >\n    folded\n      more\n\n    text\n",
+		"a: \"b\u2028c\u0085\rd\"\n# ünder rollcall:ignore x\nkind: A\nmetadata:\n\tname: a\n",
+		"ä: *ö\n",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		defer within(10 * time.Second)()
+		file := &file{path: "a.yaml", data: data}
+		file.parse()
+		lines := bytes.Split(data, []byte("\n"))
+		inside := func(line, column int) {
+			if line < 1 || line > len(lines) || column < 1 || column > 1+utf8.RuneCount(lines[line-1]) {
+				t.Fatalf("%d:%d is not in %q", line, column, data)
+			}
+		}
+		for _, p := range file.problems {
+			inside(p.Line, p.Column)
+		}
+		for _, e := range file.exceptions {
+			inside(e.Line, e.Column)
+		}
+		if len(file.problems) > 0 {
+			return
+		}
+		text, err := file.stamped(func(doc int, field []any) (int, bool) { return doc, true })
+		if err != nil {
+			return
+		}
+		with, without := objects(text), objects(data)
+		byText := !slices.ContainsFunc(file.docs, func(d document) bool { return d.Stamp.How == stampNode })
+		for i, d := range file.docs {
+			if d.Stamp.How == stampNone || without[d.Index] == nil || strings.HasSuffix(d.Kind, "List") {
+				continue
+			}
+			meta, isMap := without[d.Index]["metadata"].(map[string]any)
+			annotations, has := meta["annotations"]
+			if _, ok := annotations.(map[string]any); !isMap || has && !ok {
+				continue // the stamp takes the place of what can be no annotations
+			}
+			takeStamp(without[d.Index])
+			got := with[d.Index]
+			if !byText { // the nodes are written without the documents that hold nothing
+				got = with[i]
+			}
+			takeStamp(got)
+			if !reflect.DeepEqual(got, without[d.Index]) {
+				t.Fatalf("document %d of\n%s\nwith a stamp\n%s\nis %v in place of %v", d.Index, data, text, got, without[d.Index])
+			}
+		}
+	})
+}
+
+// Where every variable is known, substitution is Flux's own; whatever it is, no value of a Secret comes of it.
+func FuzzSubstitute(f *testing.F) {
+	for _, seed := range []string{
+		"${A}", "$${A} $A ${A:=b} ${A:-${B}}", "${A^^} ${A,} ${#A} ${A:1:2} ${A/b/c} ${A//b/}", "${A", "${}", "${B:=*hunter2}", "a\n  b: ${A}\n", "${C} ${C:-x} ${C:1}", "${A##*x} ${B%%y}", "'${A}': \"${B}\"",
+	} {
+		f.Add(seed, "x: y", "1e3")
+	}
+	f.Add("${A}", "*hunter2", "\"")
+	f.Add("${A}: ${B}", "@a", "")
+	f.Fuzz(func(t *testing.T, text, a, b string) {
+		defer within(10 * time.Second)()
+		if all := text + a + b; !utf8.ValidString(all) || strings.ContainsFunc(all, unicode.IsControl) {
+			return // no YAML holds the one, and the libraries do not agree on how to write the other
+		}
+		object := map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "x"},
+			"data": map[string]any{"a": text, text: "b"}}
+		v := &variables{values: map[string]string{}, hidden: map[string]bool{}}
+		v.set("A", a, false)
+		v.set("B", b, false)
+		v.set("C", "hunter2", true)
+		got, _, err := v.apply(object)
+		if err != nil && strings.Contains(firstLine(err), "hunter2") && !strings.Contains(text, "hunter2") {
+			t.Fatalf("the error has the value: %v", err)
+		}
+		all := map[string]string{"A": strings.ReplaceAll(a, "\n", ""), "B": strings.ReplaceAll(b, "\n", "")}
+		if !maps.Equal(v.values, all) {
+			return // a value that looks secret is not used
+		}
+		known := true
+		want, wantErr := flux(object, func(name string) string {
+			_, ok := all[name]
+			known = known && ok
+			return all[name]
+		})
+		if !known {
+			return
+		}
+		if (err == nil) != (wantErr == nil) || err == nil && !reflect.DeepEqual(got, want) {
+			t.Fatalf("got %v, %v in place of %v, %v", got, err, want, wantErr)
+		}
+	})
+}
+
+// flux substitutes as fluxcd/pkg kustomize/kustomize_varsub.go does.
+func flux(object map[string]any, value func(string) string) (result map[string]any, err error) {
+	text, err := sigsyaml.Marshal(object)
+	if err != nil {
+		return nil, err
+	}
+	out, err := envsubst.Eval(string(text), func(name string) (string, bool) { return value(name), true })
+	if err != nil {
+		return nil, err
+	}
+	data, err := sigsyaml.YAMLToJSON([]byte(out))
+	if err != nil {
+		return nil, err
+	}
+	return result, json.Unmarshal(data, &result)
+}
+
+// Whatever is to be ignored, the artifact has the files that source-controller packs.
+//
+// Source: fluxcd/source-controller v1.9.1 internal/controller/gitrepository_controller.go reconcileArtifact, fluxcd/pkg
+// artifact/storage/archive.go SourceIgnoreFilter.
+func FuzzIgnore(f *testing.F) {
+	f.Add("/*\n!/clusters/a\n", "b.yaml\n", "")
+	f.Add("# no\n\n*.yaml\n!**/b.yaml\n", "!*.yaml \n", "/clusters/**/b.yaml\n")
+	f.Add("[\n\\\n!\n/\n**\n", "a/**/\n", "!\r\n")
+	f.Add("b.yaml\n", "!b.yaml\n", "")
+	f.Fuzz(func(t *testing.T, ignore, below, spec string) {
+		defer within(10 * time.Second)()
+		dir, fsys := t.TempDir(), fstest.MapFS{}
+		for name, text := range map[string]string{
+			"b.yaml": "", "c.jpg": "", "x/.github/b.yaml": "", ".github/b.yaml": "", "-/b.yaml": "", "-/c/b.yaml": "", "x/c/b.yaml": "", "x/a.yaml": "",
+			".sourceignore": ignore, ".github/.sourceignore": below, "-/.sourceignore": below, "x/c/.sourceignore": below, "x/.sourceignore": spec,
+		} {
+			fsys[name] = &fstest.MapFile{Data: []byte(text)}
+			target := filepath.Join(dir, filepath.FromSlash(name))
+			if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(target, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		patterns, err := sourceignore.LoadIgnorePatterns(dir, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		patterns = append(patterns, sourceignore.ReadPatterns(strings.NewReader(spec), nil)...)
+		matcher := sourceignore.NewDefaultMatcher(patterns, nil)
+		if len(patterns) > 0 {
+			matcher = sourceignore.NewMatcher(append(sourceignore.VCSPatterns(nil), patterns...))
+		}
+		tree := newTree(fsys, nil)
+		if err := tree.readAll(context.Background(), Options{}); err != nil {
+			t.Fatal(err)
+		}
+		got := newArtifact(tree, spec)
+		folders := map[string]bool{}
+		for _, name := range slices.Sorted(maps.Keys(fsys)) {
+			has := !matcher.Match(strings.Split(name, "/"), false)
+			if (got.file(name) != nil) != has {
+				t.Errorf("%s: %v", name, !has)
+			}
+			for dir := path.Dir(name); has; dir = path.Dir(dir) {
+				folders[dir] = true
+				if dir == "." {
+					break
+				}
+			}
+		}
+		for dir := range tree.dirs {
+			if got.isDir(dir) != folders[dir] {
+				t.Errorf("%s/: %v", dir, !folders[dir])
+			}
+		}
+	})
+}
+
+// Whatever the globs, a path and what is below it are excluded alike, and globs that match nothing but themselves do.
+func FuzzGlobs(f *testing.F) {
+	f.Add("a/**/b*", "a/x/bc/d")
+	f.Add("./*?/", "ab/ü")
+	f.Add("\xff**", "\xffa")
+	f.Fuzz(func(t *testing.T, glob, name string) {
+		defer within(10 * time.Second)()
+		excluded, err := globs([]string{glob})
+		if err != nil {
+			if utf8.ValidString(glob) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if excluded(name) && !strings.Contains(name, "\n") && !excluded(name+"/below") {
+			t.Errorf("%q excludes %q and not what is below", glob, name)
+		}
+		if plain := strings.TrimSuffix(strings.TrimPrefix(glob, "./"), "/"); !strings.ContainsAny(plain, "*?") && utf8.ValidString(plain) && !excluded(plain) {
+			t.Errorf("%q does not exclude itself", glob)
+		}
+	})
+}
