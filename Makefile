@@ -1,4 +1,4 @@
-.PHONY: build test difftest fuzz lint generate bench ci
+.PHONY: build test difftest fuzz lint generate bench recall ci
 
 build: ## bin/rollcall, static
 	CGO_ENABLED=0 go build -trimpath -o bin/rollcall ./cmd/lint
@@ -27,6 +27,11 @@ TREES = testdata/fleet testdata/seed
 RUNS = 5
 bench:
 	go run ./internal/bench -runs $(RUNS) $(TREES)
+
+# make recall DEFECTS=fixes.tsv CLONES="path/to/owner+name path/to/another": how many of the faults that were once fixed are
+# reported before the fix, and no more after it.
+recall:
+	go run ./internal/recall -defects "$(DEFECTS)" $(CLONES)
 
 ci:
 	.ci/run

@@ -25,6 +25,7 @@ var mayImport = map[string][]string{
 	"internal/fleet":    {},
 	"internal/gendocs":  {"internal/config", "internal/example", "internal/fleet", "internal/schema", "rules"},
 	"internal/loader":   {"internal/fleet", "internal/secret"},
+	"internal/recall":   {"internal/config", "internal/fleet", "internal/loader", "rules"},
 	"internal/report":   {"internal/fleet", "internal/secret"},
 	"internal/schema":   {"internal/fleet"},
 	"internal/secret":   {"internal/fleet"},

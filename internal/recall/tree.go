@@ -1,0 +1,149 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+
+	"github.com/rollcall-dev/rollcall/internal/config"
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/loader"
+	"github.com/rollcall-dev/rollcall/rules"
+)
+
+// tree is one commit's tree, judged.
+type tree struct {
+	fleet    *fleet.Fleet
+	findings []fleet.Finding
+	paths    map[string]bool
+}
+
+func (t *tree) clusters() []string       { return slices.Sorted(maps.Keys(t.fleet.Clusters)) }
+func (t *tree) kustomizations() []string { return slices.Sorted(maps.Keys(t.fleet.Kustomizations)) }
+func (t *tree) exists(name string) bool  { return t.paths[name] }
+
+// lint writes a commit's tree to a temporary folder and judges it as the command line does when it is given that folder.
+func lint(ctx context.Context, engine *rules.Engine, clone, commit string) (*tree, error) {
+	dir, err := os.MkdirTemp("", "rollcall-recall-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	t := &tree{}
+	if t.paths, err = export(ctx, clone, commit, dir); err != nil {
+		return nil, err
+	}
+	root, _, err := loader.FindRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	if physical, err := filepath.EvalSymlinks(dir); err != nil || root != dir && root != physical {
+		return nil, fmt.Errorf("its root is outside of it, %s", root)
+	}
+	fsys, err := loader.Open(root)
+	if err != nil {
+		return nil, err
+	}
+	c, err := config.Read(fsys, config.Name)
+	if err != nil {
+		return nil, err
+	}
+	read, err := loader.Load(ctx, fsys, loader.Options{Exclude: c.Exclude})
+	if err != nil {
+		return nil, err
+	}
+	t.fleet = fleet.Build(read, c.Declared())
+	t.findings, err = engine.Check(ctx, t.fleet)
+	return t, err
+}
+
+// A tree of more entries or bytes is refused.
+const (
+	maxEntries = 200_000
+	maxBytes   = 4 << 30
+)
+
+// export writes the files of a commit below dir, which is then the top of a work tree without a history, and returns the
+// paths of its files and folders.
+func export(ctx context.Context, clone, commit, dir string) (map[string]bool, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	git := exec.CommandContext(ctx, "git", "-C", clone, "archive", "--format=tar", commit)
+	var stderr bytes.Buffer
+	git.Stderr = &stderr
+	out, err := git.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := git.Start(); err != nil {
+		return nil, fmt.Errorf("git archive: %w", err)
+	}
+	paths, err := unpack(out, dir)
+	if err != nil {
+		cancel()
+	} else {
+		_, err = io.Copy(io.Discard, io.LimitReader(out, 1<<20)) // the padding at the end
+	}
+	if failed := git.Wait(); failed != nil && (err == nil || stderr.Len() > 0) {
+		err = fmt.Errorf("git archive: %w: %s", failed, bytes.TrimSpace(stderr.Bytes()))
+	}
+	return paths, err
+}
+
+// unpack writes an archive's files below dir and nowhere else.
+func unpack(archive io.Reader, dir string) (map[string]bool, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	if err := root.Mkdir(".git", 0o700); err != nil {
+		return nil, err
+	}
+	paths, left := map[string]bool{}, int64(maxBytes)
+	for r := tar.NewReader(archive); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return paths, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		name := path.Clean(h.Name)
+		if left -= h.Size; left < 0 || len(paths) > maxEntries {
+			return nil, errors.New("the tree is too large")
+		}
+		if err := unpackOne(root, name, h, r); err != nil {
+			return nil, fmt.Errorf("write %s: %w", h.Name, err)
+		}
+		if h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeSymlink || h.Typeflag == tar.TypeDir {
+			paths[name] = true
+		}
+	}
+}
+
+func unpackOne(root *os.Root, name string, h *tar.Header, content io.Reader) error {
+	switch h.Typeflag {
+	case tar.TypeDir:
+		return root.MkdirAll(name, 0o700)
+	case tar.TypeSymlink: // Flux leaves links out; what one leads to is never looked at
+		return root.Symlink(h.Linkname, name)
+	case tar.TypeReg:
+		f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(f, content)
+		return errors.Join(err, f.Close())
+	}
+	return nil
+}
