@@ -95,13 +95,14 @@ func judgeAll(ctx context.Context, engine *rules.Engine, all []*defect, jobs int
 	for _, r := range order {
 		group.Go(func() error {
 			t, err := lint(ctx, engine, r.clone, r.commit)
-			if err != nil {
-				return fmt.Errorf("%s at %s: %w", r.clone, r.commit, err)
-			}
 			for _, v := range at[r] {
-				v.judge(t)
+				if err != nil {
+					v.why = err.Error() // a clone may lack some of its blobs
+				} else {
+					v.judge(t)
+				}
 			}
-			return nil
+			return ctx.Err()
 		})
 	}
 	return group.Wait()
