@@ -10,11 +10,9 @@ test:
 difftest:
 	cd difftest && go test -v ./...
 
-# Each fuzz target of the loader in turn; go test runs what they have found before.
-FUZZTIME = 30s
+# Each fuzz target in turn, for FUZZTIME; go test runs what they have found before.
 fuzz:
-	for target in $$(go test -list '^Fuzz' ./internal/loader | grep '^Fuzz'); do \
-		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) ./internal/loader || exit; done
+	.ci/run fuzz
 
 lint:
 	.ci/run format vet staticcheck rego

@@ -119,13 +119,14 @@ func identity(o fleet.ObjectRef) string {
 	return strings.Join([]string{o.Cluster, o.APIServer, o.Group, o.Kind, o.Namespace, o.Name}, "\x00")
 }
 
-// shown is a file's path as the working directory sees it, with slashes. The root stands for what is in no file.
+// shown is a file's path as the working directory sees it, with slashes. The root stands for what is in no file, and a
+// replacement character for what is no UTF-8.
 func (r *Report) shown(file string) string {
 	name := filepath.Join(r.RootDir, filepath.FromSlash(file))
 	if rel, err := filepath.Rel(r.WorkDir, name); err == nil {
 		name = rel
 	}
-	return filepath.ToSlash(name)
+	return strings.ToValidUTF8(filepath.ToSlash(name), "\ufffd")
 }
 
 func (r *Report) rule(id string) Rule {
