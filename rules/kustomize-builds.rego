@@ -3,6 +3,7 @@
 # description: |
 #   Flux runs kustomize over the whole path, and one entry that is not there, or one object that kustomize refuses, stops
 #   all of it: nothing below the path is applied until it builds again. Entries from other repositories are not judged.
+#   Where nothing in the tree tells what Flux reads, an entry that is not there is a warning: whoever builds it cannot.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#path
 #     description: Kustomization, path
@@ -25,5 +26,19 @@ violation contains {
 	"related": [{"message": "the Kustomization that builds it", "origin": input.kustomization.origin}],
 } if {
 	not input.kustomization.suspended
+	not _guessed
 	some problem in input.kustomization.problems
 }
+
+violation contains {
+	"origin": problem.origin,
+	"field": problem.at,
+	"message": sprintf("%s; nothing that is built with it is applied", [problem.message]),
+	"severity": "warning",
+} if {
+	_guessed
+	some problem in input.kustomization.problems
+}
+
+# The tree has no entry point: every manifest counts as applied, and that Flux builds the folder is a guess.
+_guessed if input.kustomization.origin.file == ""

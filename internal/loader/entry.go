@@ -56,6 +56,14 @@ func (d fluxDoc) holds(file string) bool {
 	})
 }
 
+// isRoot tells that the Kustomization applies itself: Flux starts there.
+func (d fluxDoc) isRoot() bool {
+	return d.whole && d.holds(d.file) && (d.dir != "." || d.isBootstrap())
+}
+
+// isCopyOf tells that both are one Kustomization, in two files: what was applied by hand to begin with, or a template of it.
+func (d fluxDoc) isCopyOf(o fluxDoc) bool { return d.name == o.name && d.dir == o.dir }
+
 // literal is the path up to its first variable.
 func (d fluxDoc) literal() string {
 	if before, _, found := strings.Cut(d.dir, "$"); found {
@@ -70,7 +78,7 @@ func (d fluxDoc) literal() string {
 //   - its own path holds it (flux bootstrap's gotk-sync.yaml; a "cluster" Kustomization), or leads to the folder whose
 //     kustomization file patches that path into it, or
 //   - a FluxInstance, or the values of the flux-instance chart, name its folder, or
-//   - its source is declared beside it.
+//   - its source is declared beside it, or in what the same kustomization file lists.
 //
 // Where nothing in the tree shows any of these, every such Kustomization whose path exists is one, those in a folder of
 // clusters or of Flux before others; where no path exists, every one whose source is declared beside it. Others are files that nothing applies: an archive, a ks.yaml that is
@@ -78,19 +86,20 @@ func (d fluxDoc) literal() string {
 func findEntries(t *tree) []entry {
 	docs, syncs := fluxDocs(t)
 	docs, sure := patchedRoots(t, docs)
-	claimed := newClaims(docs)
+	claimed, roots, declared := newClaims(docs), newClaims(slices.DeleteFunc(slices.Clone(docs), func(d fluxDoc) bool { return !d.isRoot() })), fluxSources(t)
 	var beside, likely, broken []entry
 	nested := false
 	for _, d := range docs {
-		root := d.whole && d.holds(d.file) && (d.dir != "." || d.isBootstrap())
-		if t.lists.patches[d.file] || hidden(d.file) || strings.Contains(d.name, "$") || claimed.byOther(t.lists, d, root) {
+		root := d.isRoot()
+		if t.lists.patches[d.file] || hidden(d.file) || strings.Contains(d.name, "$") || claimed.byOther(t.lists, d, root) ||
+			!root && slices.ContainsFunc(roots[d.dir], d.isCopyOf) {
 			continue
 		}
 		top := t.lists.top(d.file)
 		e := entry{dir: top, origin: fleet.Origin{File: d.file, Document: d.index}, source: d.source}
 		exists := d.dir != "." && t.isDir(d.literal()) || d.source.kind == "ExternalArtifact"
 		nested = nested || !exists && d.inNestedRoot()
-		switch hasSource := sourceBeside(t, d, top); {
+		switch hasSource := declared.beside(t.lists, d, top); {
 		case root:
 			e.dir, e.root = d.dir, objects(t.files[d.file].data)[d.index]
 			sure = append(sure, e)
@@ -119,7 +128,7 @@ func findEntries(t *tree) []entry {
 		sure, broken = broken, nil
 	}
 	for _, e := range slices.Concat(likely, broken) {
-		if slices.ContainsFunc(sure, func(s entry) bool { return s.dir != e.dir && shape(s.dir) == shape(e.dir) }) {
+		if slices.ContainsFunc(sure, e.isLike) {
 			sure = append(sure, e)
 		}
 	}
@@ -224,6 +233,12 @@ func clusterName(dir string) string {
 	return "default"
 }
 
+// isLike tells that two clusters' folders are laid out alike, or that the files are that say where Flux starts.
+func (e entry) isLike(o entry) bool {
+	file, other := path.Dir(e.origin.File), path.Dir(o.origin.File)
+	return e.dir != o.dir && shape(e.dir) == shape(o.dir) || file != other && shape(file) == shape(other)
+}
+
 // shape is an entry folder's path without the cluster's name.
 func shape(dir string) string {
 	return strings.Replace("/"+dir+"/", "/"+clusterName(dir)+"/", "/*/", 1)
@@ -274,7 +289,7 @@ func (c claims) hold(file string, d fluxDoc, root bool) bool {
 	for dir := path.Dir(file); ; dir = path.Dir(dir) {
 		for _, o := range c[dir] {
 			counts := o.dir != "." || o.source.kind == "GitRepository" && (o.source.is(d.source) || d.source.name == "")
-			if counts && (o.whole || !root) && o.holds(file) && (o.file != d.file || o.index != d.index && o.dir != d.dir) {
+			if counts && (o.whole || !root) && o.holds(file) && (o.file != d.file || o.index != d.index && o.dir != d.dir) && !(root && o.isCopyOf(d)) {
 				return true
 			}
 		}
@@ -284,20 +299,28 @@ func (c claims) hold(file string, d fluxDoc, root bool) bool {
 	}
 }
 
-// sourceBeside tells whether the source of a Kustomization is declared in the folder that lists it.
-func sourceBeside(t *tree, d fluxDoc, top string) bool {
-	if d.source.name == "" {
-		return false
+// declaredSources are the files that declare a Flux source.
+type declaredSources map[sourceKey][]string
+
+func fluxSources(t *tree) declaredSources {
+	all := declaredSources{}
+	for _, p := range t.paths {
+		for _, d := range t.files[p].docs {
+			if isFluxSource(d) {
+				key := sourceKey{d.Kind, d.Namespace, d.Name}
+				all[key] = append(all[key], p)
+			}
+		}
 	}
-	f := t.files[d.file]
-	beside := func(doc document) bool {
-		return isFluxSource(doc) && d.source.is(sourceKey{doc.Kind, doc.Namespace, doc.Name})
-	}
-	if slices.ContainsFunc(f.docs, beside) {
-		return true
-	}
-	for _, p := range t.dirs[top] {
-		if f := t.files[p]; f != nil && slices.ContainsFunc(f.docs, beside) {
+	return all
+}
+
+// beside tells whether the source of a Kustomization is declared in the folder that lists it, or in what is listed there.
+func (s declaredSources) beside(lists listGraph, d fluxDoc, top string) bool {
+	for key, files := range s {
+		if d.source.name != "" && d.source.is(key) && slices.ContainsFunc(files, func(file string) bool {
+			return file == d.file || path.Dir(file) == top || lists.top(file) == top
+		}) {
 			return true
 		}
 	}

@@ -1,6 +1,8 @@
 package loader
 
 import (
+	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -11,7 +13,7 @@ import (
 // tells which of them Flux reads.
 func (c *cluster) applyAll() {
 	k := fleet.Kustomization{ID: c.entry.cluster + "//", Cluster: c.entry.cluster, Implicit: true, Chain: []string{c.entry.cluster + "//"},
-		APIServer: c.entry.cluster, Path: c.entry.dir, PathState: fleet.Found, Local: true, Build: fleet.Found, Decryption: "unknown"}
+		APIServer: c.entry.cluster, Path: c.entry.dir, PathState: fleet.Found, Local: true, Build: fleet.Unknown, Decryption: "unknown"}
 	for _, p := range c.tree.paths {
 		f := c.tree.files[p]
 		inside := c.entry.dir == "." || strings.HasPrefix(p, c.entry.dir+"/")
@@ -20,6 +22,7 @@ func (c *cluster) applyAll() {
 		}
 		if f.class == fleet.KustomizeFile {
 			c.reached[p] = true
+			k.Problems = append(k.Problems, c.tree.missingEntries(f)...)
 		}
 		if f.class != fleet.Manifest {
 			continue
@@ -42,6 +45,46 @@ func (c *cluster) applyAll() {
 	}
 	c.kustomizations = append(c.kustomizations, k)
 }
+
+// missingEntries are the resources, components and patches that a kustomization file names and that are not there:
+// whoever builds it cannot. What else a build may come to is not asked, for nobody may ever build it.
+func (t *tree) missingEntries(f *file) (problems []fleet.BuildProblem) {
+	if f.broken || f.lists == nil {
+		return nil
+	}
+	dir := path.Dir(f.path)
+	check := func(entry string, at ...any) {
+		target := path.Join(dir, entry)
+		if entry == "" || strings.ContainsAny(entry, "\n${}") || isRemote(entry) || path.IsAbs(entry) || strings.HasPrefix(target, "../") ||
+			slices.Contains(bootstrapFiles, path.Base(entry)) || t.files[target] != nil {
+			return
+		}
+		why := "%q does not exist"
+		if t.isDir(target) {
+			if at[0] == "patches" || at[0] == "patchesStrategicMerge" || slices.ContainsFunc(kustomizeFiles, func(name string) bool { return t.files[path.Join(target, name)] != nil }) {
+				return
+			}
+			why = "the folder %q has no kustomization file"
+		}
+		problems = append(problems, fleet.BuildProblem{Kind: "missing-resource", Message: fmt.Sprintf(why, entry), Origin: fleet.Origin{File: f.path}, At: at})
+	}
+	for _, list := range []struct {
+		field   string
+		entries []string
+	}{{"resources", f.lists.Resources}, {"bases", f.lists.Bases}, {"components", f.lists.Components},
+		{"patchesStrategicMerge", f.lists.PatchesStrategicMerge}} {
+		for i, entry := range list.entries {
+			check(entry, list.field, i)
+		}
+	}
+	for i, patch := range f.lists.Patches {
+		check(patch.Path, "patches", i, "path")
+	}
+	return problems
+}
+
+// bootstrapFiles are what flux bootstrap commits by itself.
+var bootstrapFiles = []string{"gotk-components.yaml", "gotk-sync.yaml"}
 
 // flatten yields the object, with the number -1, or the items of a List with theirs.
 func flatten(object map[string]any) func(func(int, map[string]any) bool) {

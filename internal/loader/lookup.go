@@ -91,10 +91,15 @@ func (v *view) children(dir string) []string {
 
 // kustomizeFile is the kustomization file in a folder, as kustomize recognises it; nil where there is none.
 func (v *view) kustomizeFile(dir string) *file {
-	for _, name := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization"} {
+	for _, name := range kustomizeFiles {
 		if f := v.file(path.Join(dir, name)); f != nil {
 			return f
 		}
 	}
 	return nil
 }
+
+// kustomizeFiles are the names of a kustomization file.
+//
+// Source: kubernetes-sigs/kustomize api/v0.21.1 konfig/general.go RecognizedKustomizationFileNames.
+var kustomizeFiles = []string{"kustomization.yaml", "kustomization.yml", "Kustomization"}

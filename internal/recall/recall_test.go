@@ -43,6 +43,8 @@ kind: ConfigMap
 metadata: {name: web, namespace: web}
 -- apps/old/kustomization.yaml --
 resources: [gone.yaml]
+-- docs/logo.png --
+a picture
 `, `
 -- clusters/a/ks.yaml --
 apiVersion: kustomize.toolkit.fluxcd.io/v1
@@ -67,6 +69,7 @@ resources: []
 func TestRecall(t *testing.T) {
 	clone := filepath.Join(t.TempDir(), "owner+fleet", "repo")
 	commits := commit(t, clone, history)
+	lose(t, clone, "docs/logo.png")
 	short := func(i int) string { return commits[i][:8] }
 	rows := [][]string{
 		{"repo", "kind", "broken_commit", "fix_commit", "file", "old", "new", "date"},
@@ -104,6 +107,18 @@ func TestRecall(t *testing.T) {
 	}, "\n")
 	if got := out.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// lose takes the content of a file out of a clone, as a copy without its large files lacks it.
+func lose(t *testing.T, clone, name string) {
+	t.Helper()
+	hash, err := git(t.Context(), clone, "rev-parse", "HEAD:"+name).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(clone, ".git", "objects", string(hash[:2]), strings.TrimSpace(string(hash[2:])))); err != nil {
+		t.Fatal(err)
 	}
 }
 

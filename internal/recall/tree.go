@@ -13,6 +13,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/rollcall-dev/rollcall/internal/config"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
@@ -73,18 +74,26 @@ const (
 )
 
 // export writes the files of a commit below dir, which is then the top of a work tree without a history, and returns the
-// paths of its files and folders.
+// paths of its files and folders. Files that the clone lacks are empty.
 func export(ctx context.Context, clone, commit, dir string) (map[string]bool, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	git := exec.CommandContext(ctx, "git", "-C", clone, "archive", "--format=tar", commit)
-	var stderr bytes.Buffer
-	git.Stderr = &stderr
-	out, err := git.StdoutPipe()
+	lacking, err := lackedFiles(ctx, clone, commit)
 	if err != nil {
 		return nil, err
 	}
-	if err := git.Start(); err != nil {
+	args := []string{"archive", "--format=tar", commit, "--", "."}
+	for _, name := range lacking {
+		args = append(args, ":(exclude,literal)"+name)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	archive := git(ctx, clone, args...)
+	var stderr bytes.Buffer
+	archive.Stderr = &stderr
+	out, err := archive.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := archive.Start(); err != nil {
 		return nil, fmt.Errorf("git archive: %w", err)
 	}
 	paths, err := unpack(out, dir)
@@ -93,10 +102,76 @@ func export(ctx context.Context, clone, commit, dir string) (map[string]bool, er
 	} else {
 		_, err = io.Copy(io.Discard, io.LimitReader(out, 1<<20)) // the padding at the end
 	}
-	if failed := git.Wait(); failed != nil && (err == nil || stderr.Len() > 0) {
+	if failed := archive.Wait(); failed != nil && (err == nil || stderr.Len() > 0) {
 		err = fmt.Errorf("git archive: %w: %s", failed, bytes.TrimSpace(stderr.Bytes()))
 	}
-	return paths, err
+	if err != nil {
+		return nil, err
+	}
+	return paths, addEmpty(dir, lacking, paths)
+}
+
+func git(ctx context.Context, clone string, args ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, "git", append([]string{"-C", clone}, args...)...)
+}
+
+// lackedFiles are the files of a commit whose content the clone lacks, as a copy without its large files does. What may
+// be YAML is an error: the tree would be another one without it.
+func lackedFiles(ctx context.Context, clone, commit string) ([]string, error) {
+	list, err := git(ctx, clone, "ls-tree", "-r", "-z", "--format=%(objecttype) %(objectname)%x09%(path)", commit).Output()
+	if err != nil {
+		return nil, fmt.Errorf("git ls-tree: %w", err)
+	}
+	names, hashes := map[string][]string{}, strings.Builder{}
+	for entry := range strings.SplitSeq(strings.TrimSuffix(string(list), "\x00"), "\x00") {
+		object, name, _ := strings.Cut(entry, "\t")
+		hash, isBlob := strings.CutPrefix(object, "blob ")
+		if !isBlob { // another repository's commit
+			continue
+		}
+		names[hash] = append(names[hash], name)
+		hashes.WriteString(hash + "\n")
+	}
+	check := git(ctx, clone, "cat-file", "--batch-check")
+	check.Stdin = strings.NewReader(hashes.String())
+	answers, err := check.Output()
+	if err != nil {
+		return nil, fmt.Errorf("git cat-file: %w", err)
+	}
+	var lacking []string
+	for answer := range strings.Lines(string(answers)) {
+		hash, found := strings.CutSuffix(answer, " missing\n")
+		if !found {
+			continue
+		}
+		for _, name := range names[hash] {
+			switch path.Ext(name) {
+			case ".yaml", ".yml", ".json":
+				return nil, fmt.Errorf("the clone lacks %s", name)
+			}
+			lacking = append(lacking, name)
+		}
+	}
+	return lacking, nil
+}
+
+// addEmpty writes empty files below dir, and adds them to paths.
+func addEmpty(dir string, names []string, paths map[string]bool) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for _, name := range names {
+		if err := root.MkdirAll(path.Dir(name), 0o700); err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
+		if err := root.WriteFile(name, nil, 0o600); err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
+		paths[name] = true
+	}
+	return nil
 }
 
 // unpack writes an archive's files below dir and nowhere else.
