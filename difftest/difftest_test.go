@@ -139,6 +139,13 @@ func (c *comparison) compare(k fleet.Kustomization) verdict {
 		ours = append(ours, o.Content)
 	}
 	differs := diffObjects(plain(ours), theirs)
+	switch known, err := c.strict(k, spec); {
+	case !known:
+	case err != nil && len(k.Undefined) == 0:
+		differs = append(differs, "strict substitution fails, and the loader knows of no variable without a value: "+safe(err))
+	case err == nil && len(k.Undefined) > 0:
+		differs = append(differs, fmt.Sprintf("the loader finds variables without a value, and strict substitution does not: %v", k.Undefined))
+	}
 	return verdict{same: len(differs) == 0, differs: differs}
 }
 

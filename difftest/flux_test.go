@@ -287,17 +287,10 @@ func with[V any](m map[string]V, key string, value V) map[string]V {
 // so such names are given themselves as values; every other form is evaluated as Flux does without strict substitution.
 func (c *comparison) substitute(k fleet.Kustomization, spec *kustomizev1.Kustomization, res *resource.Resource) error {
 	spec = spec.DeepCopy()
-	api := &cluster{}
-	for _, o := range c.tree.Objects {
-		if o.APIServer == k.Cluster && o.Group == "" {
-			api.own = append(api.own, o)
-		}
-	}
+	api := c.cluster(k)
 	post, open := spec.Spec.PostBuild, false
 	post.SubstituteFrom = slices.DeleteFunc(post.SubstituteFrom, func(ref kustomizev1.SubstituteReference) bool {
-		missing := !slices.ContainsFunc(api.own, func(o fleet.Object) bool {
-			return o.Kind == ref.Kind && o.Namespace == spec.Namespace && o.Name == ref.Name
-		})
+		missing := !api.has(ref.Kind, spec.Namespace, ref.Name)
 		open = open || missing && !ref.Optional
 		return missing
 	})
@@ -329,6 +322,54 @@ func (c *comparison) substitute(k fleet.Kustomization, spec *kustomizev1.Kustomi
 	_, err = kustomize.SubstituteVariables(context.Background(), api, unstructured.Unstructured{Object: object}, res,
 		kustomize.SubstituteWithAlways(always))
 	return err
+}
+
+// strict substitutes as Flux does since 2.9, where a variable without a value fails the Kustomization. Where a source of
+// variables is not in the tree, or is applied by the Kustomization itself, the loader says nothing, and known is false.
+//
+// Source: fluxcd/kustomize-controller v1.9.6 internal/features/features.go StrictPostBuildSubstitutions.
+func (c *comparison) strict(k fleet.Kustomization, spec *kustomizev1.Kustomization) (known bool, err error) {
+	if spec.Spec.PostBuild == nil {
+		return true, nil
+	}
+	api := c.cluster(k)
+	for _, ref := range spec.Spec.PostBuild.SubstituteFrom {
+		if !api.has(ref.Kind, spec.Namespace, ref.Name) || slices.ContainsFunc(c.objects[k.ID], func(o fleet.Object) bool {
+			return o.Kind == ref.Kind && o.Namespace == spec.Namespace && o.Name == ref.Name
+		}) {
+			return false, nil
+		}
+	}
+	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(spec)
+	if err != nil {
+		return false, err
+	}
+	resources, err := c.build(c.artifact(c.ignoreOf(k)), unstructured.Unstructured{Object: object}, spec)
+	if err != nil {
+		return false, err
+	}
+	for _, res := range resources.Resources() {
+		if _, err := kustomize.SubstituteVariables(context.Background(), api, unstructured.Unstructured{Object: object}, res,
+			kustomize.SubstituteWithStrict(true), kustomize.SubstituteWithAlways(spec.GetSubstituteStrategy() == kustomizev1.SubstituteStrategyAlways)); err != nil {
+			return true, err
+		}
+	}
+	return true, nil
+}
+
+// cluster is the API server that applies a Kustomization.
+func (c *comparison) cluster(k fleet.Kustomization) *cluster {
+	api := &cluster{}
+	for _, o := range c.tree.Objects {
+		if o.APIServer == k.Cluster && o.Group == "" {
+			api.own = append(api.own, o)
+		}
+	}
+	return api
+}
+
+func (c *cluster) has(kind, namespace, name string) bool {
+	return slices.ContainsFunc(c.own, func(o fleet.Object) bool { return o.Kind == kind && o.Namespace == namespace && o.Name == name })
 }
 
 var bareVariable = regexp.MustCompile(`\$\{([_a-zA-Z][_a-zA-Z0-9]*)\}`)

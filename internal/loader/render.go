@@ -1,11 +1,11 @@
 package loader
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -120,33 +120,34 @@ func (r *rendering) add(object map[string]any, origin fleet.Origin, encrypted bo
 // elsewhere is added once, without a place.
 func (r *rendering) addUndefined(name string, b built, f *file) {
 	v := fleet.UndefinedVariable{Name: name}
-	if text := "${" + name + "}"; f != nil && bytes.Contains(f.data, []byte(text)) {
-		v.Origin, v.Field = b.origin, fieldWith(b.object, text)
+	variable := regexp.MustCompile(`\$\{#?` + name + `\b`)
+	if f != nil && variable.Match(f.data) {
+		v.Origin, v.Field = b.origin, fieldWith(b.object, variable)
 	} else if slices.ContainsFunc(r.Undefined, func(o fleet.UndefinedVariable) bool { return o.Name == name && o.Origin.File == "" }) {
 		return
 	}
 	r.Undefined = append(r.Undefined, v)
 }
 
-// fieldWith leads to the first text that holds the part, keys in their order; to the object itself where none does.
-func fieldWith(v any, part string) []any {
+// fieldWith leads to the first text that matches, keys in their order; to the object itself where none does.
+func fieldWith(v any, pattern *regexp.Regexp) []any {
 	switch v := v.(type) {
 	case string:
-		if strings.Contains(v, part) {
+		if pattern.MatchString(v) {
 			return []any{}
 		}
 	case map[string]any:
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			if strings.Contains(key, part) {
+			if pattern.MatchString(key) {
 				return []any{key}
 			}
-			if field := fieldWith(v[key], part); field != nil {
+			if field := fieldWith(v[key], pattern); field != nil {
 				return append([]any{key}, field...)
 			}
 		}
 	case []any:
 		for i := range v {
-			if field := fieldWith(v[i], part); field != nil {
+			if field := fieldWith(v[i], pattern); field != nil {
 				return append([]any{i}, field...)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fluxcd/pkg/envsubst"
+	"github.com/fluxcd/pkg/envsubst/parse"
 	"k8s.io/apimachinery/pkg/util/json"
 	sigsyaml "sigs.k8s.io/yaml"
 	goyaml "sigs.k8s.io/yaml/goyaml.v2"
@@ -118,11 +119,12 @@ func (v *variables) apply(object map[string]any) (substituted map[string]any, un
 	}
 	// Names without a value or a default stay as they are: before Flux 2.9 they were blanked, since then they fail the
 	// Kustomization, and both is for the rules to say. Any other form has a default, or makes something of nothing.
-	bare, kept := v.undefined(string(text)), false
+	bare, kept, missing := v.bare(string(text)), false, map[string]bool{}
 	out, err := envsubst.Eval(string(text), func(name string) (string, bool) {
 		if value, ok := v.values[name]; ok {
 			return value, true
 		}
+		missing[name] = !v.hidden[name]
 		if v.hidden[name] || bare[name] {
 			kept = true
 			return "${" + name + "}", true
@@ -132,9 +134,9 @@ func (v *variables) apply(object map[string]any) (substituted map[string]any, un
 	if err != nil {
 		return nil, nil, err
 	}
-	if !v.open && !v.optional {
-		maps.DeleteFunc(bare, func(name string, _ bool) bool { return v.hidden[name] })
-		undefined = slices.Sorted(maps.Keys(bare))
+	if !v.open && !v.optional && slices.Contains(slices.Collect(maps.Values(missing)), true) {
+		undefined = required(string(text))
+		undefined = slices.DeleteFunc(undefined, func(name string) bool { return !missing[name] })
 	}
 	data, err := sigsyaml.YAMLToJSON([]byte(out))
 	if err == nil {
@@ -160,8 +162,8 @@ var variableName = regexp.MustCompile(`^[_a-zA-Z][_a-zA-Z0-9]*$`)
 
 var simpleVariable = regexp.MustCompile(`\$\{([_a-zA-Z][_a-zA-Z0-9]*)\}`)
 
-// undefined are the names of ${NAME} in a text, without a default, that no source defines.
-func (v *variables) undefined(text string) map[string]bool {
+// bare are the names of ${NAME} in a text, without a default, that no source defines.
+func (v *variables) bare(text string) map[string]bool {
 	names := map[string]bool{}
 	text = strings.ReplaceAll(text, "$$", "") // which stands for one "$" and begins no variable
 	for _, m := range simpleVariable.FindAllStringSubmatch(text, -1) {
@@ -170,4 +172,35 @@ func (v *variables) undefined(text string) map[string]bool {
 		}
 	}
 	return names
+}
+
+// required are the names in a text, sorted, that must have a value: bare, or with an operator that reads the value.
+//
+// Source: fluxcd/pkg envsubst/v1.8.0 template.go evalFunc and isDefaultOp.
+func required(text string) (names []string) {
+	tree, err := parse.Parse(text)
+	if err != nil {
+		return nil
+	}
+	var walk func(parse.Node)
+	walk = func(n parse.Node) {
+		switch n := n.(type) {
+		case *parse.ListNode:
+			for _, n := range n.Nodes {
+				walk(n)
+			}
+		case *parse.FuncNode:
+			for _, n := range n.Args {
+				walk(n)
+			}
+			switch n.Name {
+			case "-", "+", "=", "?", ":-", ":+", ":=", ":?":
+			default:
+				names = append(names, n.Param)
+			}
+		}
+	}
+	walk(tree.Root)
+	slices.Sort(names)
+	return slices.Compact(names)
 }
