@@ -156,13 +156,13 @@ func (c *comparison) unfair(k fleet.Kustomization) string {
 	}
 	for _, inc := range k.Incomplete {
 		switch {
-		case strings.HasSuffix(inc.Why, " is remote"):
+		case inc.Kind == fleet.UnknownRemoteBase, inc.Kind == fleet.UnknownRemoteFile:
 			return "a base is remote"
-		case strings.HasPrefix(inc.Why, "the Kustomization's spec cannot be decoded"):
+		case inc.Kind == fleet.UnknownSpec:
 			return "its spec cannot be decoded"
-		case strings.HasSuffix(inc.Why, "so it is not read here"):
-			return "a resource is not called YAML"
-		case strings.HasPrefix(inc.Why, "an object cannot be read without the values"):
+		case inc.Kind == fleet.UnknownFile:
+			return "a resource is a template or not called YAML"
+		case inc.Kind == fleet.UnknownObject:
 			return "an object cannot be read without its variables"
 		}
 	}

@@ -9,11 +9,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/loader"
+	"github.com/rollcall-dev/rollcall/internal/report"
 	"github.com/rollcall-dev/rollcall/internal/spelling"
 )
 
 func (a *app) factsCommand() *cobra.Command {
 	var cluster string
+	var unknown bool
 	cmd := &cobra.Command{
 		Use:   "facts [PATH]",
 		Short: "Print what a rule sees as data.fleet, as JSON",
@@ -34,6 +37,9 @@ unknown. docs/facts.schema.json describes it. A secret's value is never in it, o
 				return err
 			}
 			p.stop()
+			if cluster == "" && unknown {
+				return a.writeUnknown(t, f)
+			}
 			if cluster == "" {
 				return writeJSON(a.stdout, f)
 			}
@@ -41,11 +47,30 @@ unknown. docs/facts.schema.json describes it. A secret's value is never in it, o
 				names := slices.Sorted(maps.Keys(f.Clusters))
 				return fmt.Errorf("no cluster is called %q%s\nthe tree has %s", cluster, spelling.DidYouMean(cluster, names), strings.Join(names, ", "))
 			}
-			return writeJSON(a.stdout, ofCluster(f, cluster))
+			if f = ofCluster(f, cluster); unknown {
+				return a.writeUnknown(t, f)
+			}
+			return writeJSON(a.stdout, f)
 		},
 	}
 	cmd.Flags().StringVar(&cluster, "cluster", "", "only the Kustomizations, objects and files of the cluster with this `name`")
+	cmd.Flags().BoolVar(&unknown, "unknown", false, "only what this repository does not show, a line for each place, with the reason")
 	return cmd
+}
+
+// writeUnknown lists what the tree does not show, as file:line:column: reason [kind].
+func (a *app) writeUnknown(t *tree, f *fleet.Fleet) error {
+	var found []fleet.Finding
+	for _, inc := range f.Unknown() {
+		origin := inc.Origin
+		origin.Field = nil
+		found = append(found, fleet.Finding{Rule: string(inc.Kind), Severity: "unknown", Message: inc.Why,
+			Field: inc.Origin.Field, Place: fleet.Place{Origin: origin}})
+	}
+	loader.Locate(t.fsys, found)
+	r := report.New(f, found, nil)
+	r.RootDir, r.WorkDir = t.root, t.cwd
+	return r.Oneline(a.stdout)
 }
 
 // ofCluster is the fleet with the Kustomizations, objects and files of one cluster only; what joins the clusters stays whole.

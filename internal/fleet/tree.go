@@ -233,11 +233,38 @@ type BuildProblem struct {
 	At []any `json:"at"`
 }
 
-// Incomplete is a part of a build that cannot be known from this repository.
+// Incomplete is a part of the fleet that cannot be known from this repository.
 type Incomplete struct {
-	Why    string `json:"why"`
-	Origin Origin `json:"origin"`
+	Kind   UnknownKind `json:"kind"`
+	Why    string      `json:"why"`
+	Origin Origin      `json:"origin"`
 }
+
+// UnknownKind says what is not known.
+type UnknownKind string
+
+// What is not known.
+const (
+	// UnknownSource: a source is another repository, or holds more than this one.
+	UnknownSource UnknownKind = "source"
+	// UnknownPath: a path has a variable without a known value, or is not there.
+	UnknownPath UnknownKind = "path"
+	// UnknownRemoteBase: a base or component lies on another server; UnknownRemoteFile: a single file does.
+	UnknownRemoteBase UnknownKind = "remote-base"
+	UnknownRemoteFile UnknownKind = "remote-file"
+	// UnknownFile: a template, or a resource that is not called YAML.
+	UnknownFile UnknownKind = "file"
+	// UnknownProducer: an object makes further objects inside the cluster.
+	UnknownProducer UnknownKind = "producer"
+	// UnknownVariables: a ConfigMap or Secret that variables come from is not in Git.
+	UnknownVariables UnknownKind = "variables"
+	// UnknownObject: an object cannot be read without its variables' values.
+	UnknownObject UnknownKind = "object"
+	// UnknownBuild: a build fails, and its objects are read without patches.
+	UnknownBuild UnknownKind = "build"
+	// UnknownSpec: the spec of a Flux Kustomization cannot be decoded.
+	UnknownSpec UnknownKind = "spec"
+)
 
 // Object is an object as its API server receives it from one Flux Kustomization.
 type Object struct {

@@ -26,6 +26,9 @@ func (c *cluster) integrate(it *item) []*item {
 			c.reached[name] = true
 		}
 		k.Undefined = slices.Clone(r.Undefined)
+		if r.Substitutable {
+			k.Incomplete = append(k.Incomplete, c.unknownVariables(it)...)
+		}
 		k.Substitutes = it.spec.PostBuild != nil && it.vars.any()
 		if len(it.vars.invalid) > 0 && r.Substitutable {
 			k.Build = fleet.Missing
@@ -36,7 +39,7 @@ func (c *cluster) integrate(it *item) []*item {
 			children = append(children, c.apply(it, o)...)
 		}
 		if r.Partial {
-			k.Incomplete = append(k.Incomplete, fleet.Incomplete{Why: "the build fails here, so its objects are read without patches", Origin: k.Origin})
+			k.Incomplete = append(k.Incomplete, fleet.Incomplete{Kind: fleet.UnknownBuild, Why: "the build fails here, so its objects are read without patches", Origin: k.Origin})
 		}
 	}
 	if k.Decryption == "" && it.partial {
@@ -46,6 +49,20 @@ func (c *cluster) integrate(it *item) []*item {
 	c.dependsOn[k.ID] = it.spec.DependsOn
 	c.kustomizations = append(c.kustomizations, *k)
 	return children
+}
+
+// unknownVariables are the sources of variables that this repository does not show.
+func (c *cluster) unknownVariables(it *item) (all []fleet.Incomplete) {
+	if it.spec.PostBuild == nil {
+		return nil
+	}
+	for i, ref := range it.spec.PostBuild.SubstituteFrom {
+		if c.find(ref.Kind, it.fact.Namespace, ref.Name) == nil {
+			all = append(all, fleet.Incomplete{Kind: fleet.UnknownVariables, Why: fmt.Sprintf("the variables of %s %q are not in Git", ref.Kind, ref.Name),
+				Origin: it.at("spec", "postBuild", "substituteFrom", i)})
+		}
+	}
+	return all
 }
 
 // apply takes one object into the cluster, and returns the Kustomization that it is.
@@ -67,7 +84,7 @@ func (c *cluster) apply(it *item, r rendered) []*item {
 	case o.Kind == "HelmRelease":
 		c.own[key] = map[string]any{}
 	case o.Kind == "ResourceSet" || o.Kind == "ArtifactGenerator" && o.Group == "source.extensions.fluxcd.io":
-		c.fact.Incomplete = append(c.fact.Incomplete, fleet.Incomplete{Why: "the " + o.Kind + " " + o.Name + " makes further objects", Origin: o.Origin})
+		c.fact.Incomplete = append(c.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownProducer, Why: "the " + o.Kind + " " + o.Name + " makes further objects", Origin: o.Origin})
 	case isFluxKustomization(str(o.Content, "apiVersion"), o.Kind):
 		child := c.newItem(r.asApplied(), o.Origin, it)
 		if c.seen[child.fact.ID] {
@@ -117,10 +134,10 @@ func (c *cluster) finish() {
 	for i := range c.kustomizations {
 		k := &c.kustomizations[i]
 		if k.PathState == fleet.Missing {
-			c.fact.Incomplete = append(c.fact.Incomplete, fleet.Incomplete{Why: "the path of the Kustomization " + k.Name + " does not exist, so what it was to apply is not known", Origin: k.Origin})
+			c.fact.Incomplete = append(c.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownPath, Why: "the path of the Kustomization " + k.Name + " does not exist, so what it was to apply is not known", Origin: k.Origin})
 		}
 		for _, inc := range k.Incomplete {
-			if !strings.HasSuffix(inc.Why, ".yaml is remote") && !strings.HasSuffix(inc.Why, ".yml is remote") {
+			if inc.Kind != fleet.UnknownRemoteFile && inc.Kind != fleet.UnknownVariables {
 				c.fact.Incomplete = append(c.fact.Incomplete, inc)
 			}
 		}

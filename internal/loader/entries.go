@@ -53,10 +53,10 @@ func (p *plan) resource(dir, entry string, where place, stack []string) bool {
 	}
 	if f := p.artifact.file(target); f != nil {
 		if !f.isYAML { // rare: what kustomize would read as YAML all the same
-			p.unknown(where, "%q is not called YAML or JSON, so it is not read here", entry)
+			p.unknown(fleet.UnknownFile, where, "%q is not called YAML or JSON, so it is not read here", entry)
 			return false
 		}
-		return p.resourceFile(f)
+		return p.resourceFile(f, where)
 	}
 	if p.artifact.isDir(target) {
 		return p.nested(target, false, where, stack)
@@ -77,8 +77,12 @@ func (p *plan) missing(entry, target string, where place) {
 }
 
 // resourceFile stamps the objects of a file. Where a document is no object the whole build fails, as kustomize's does.
-func (p *plan) resourceFile(f *file) bool {
+func (p *plan) resourceFile(f *file, where place) bool {
 	p.reached[f.path] = true
+	if f.class == fleet.Template {
+		p.unknown(fleet.UnknownFile, where, "%q is a template, so it is not read here", f.path)
+		return false
+	}
 	if f.broken {
 		p.failed = true // the file's own problems say why
 		return false
@@ -203,7 +207,12 @@ func (p *plan) isLocal(entry string, where place) bool {
 	}
 	remote := isRemote(entry)
 	if remote {
-		p.unknown(where, "%s is remote", withoutCredentials(entry))
+		address := withoutCredentials(entry)
+		kind := fleet.UnknownRemoteBase
+		if isYAMLName(address) {
+			kind = fleet.UnknownRemoteFile
+		}
+		p.unknown(kind, where, "%s is remote", address)
 	}
 	return !remote
 }

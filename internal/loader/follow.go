@@ -120,7 +120,7 @@ type item struct {
 
 // follow works through the Kustomizations in waves: those whose variables are known are built at once, all cores; what
 // they apply may bring further Kustomizations, and the variables of others. When nothing else is left, those are built
-// that wait for optional variables alone, and at last the rest, with its variables unknown.
+// that wait for their source or for optional variables alone, and at last the rest, with its variables unknown.
 func (c *cluster) follow(ctx context.Context) error {
 	if c.cache != nil {
 		c.cache.Get("cluster "+c.entry.cluster, &c.kept)
@@ -132,6 +132,9 @@ func (c *cluster) follow(ctx context.Context) error {
 		for _, it := range queue {
 			var found sources
 			it.vars, found = newVariables(it.spec.PostBuild, it.fact.Namespace, c.find)
+			if !c.knowsSource(it) {
+				found = max(found, optionalMissing)
+			}
 			by[found] = append(by[found], it)
 		}
 		var ready []*item
@@ -222,7 +225,7 @@ func (c *cluster) newItem(object map[string]any, origin fleet.Origin, parent *it
 		ref, _ := spec["sourceRef"].(map[string]any)
 		it.spec.SourceRef = kustomizev1.CrossNamespaceSourceReference{Kind: str(ref, "kind"), Namespace: str(ref, "namespace"), Name: str(ref, "name")}
 		it.partial = true
-		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Why: "the Kustomization's spec cannot be decoded: " + firstLine(err), Origin: origin})
+		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownSpec, Why: "the Kustomization's spec cannot be decoded: " + firstLine(err), Origin: origin})
 	} else {
 		it.spec = typed.Spec
 	}

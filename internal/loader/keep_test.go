@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io/fs"
 	"maps"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -75,7 +76,11 @@ func TestCache(t *testing.T) {
 				other[changed] = &fstest.MapFile{Data: bytes.ReplaceAll(fsys[changed].Data, []byte("name: "), []byte("name: x"))}
 				compare("other names in "+changed, other)
 			}
-			for _, added := range []string{".sourceignore", "clusters/new.yaml", "new.yaml"} {
+			added := []string{".sourceignore", "clusters/new.yaml", "new.yaml"}
+			for name := range fsys { // a chart makes templates of what lies beside and below
+				added = append(added, path.Join(path.Dir(name), "Chart.yaml"), path.Join(path.Dir(path.Dir(name)), "Chart.yaml"))
+			}
+			for _, added := range added {
 				other := maps.Clone(fsys)
 				other[added] = &fstest.MapFile{Data: []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: new}\n")}
 				compare("with "+added, other)

@@ -73,7 +73,7 @@ func describe(tree *fleet.Tree) string {
 	for _, c := range tree.Clusters {
 		fmt.Fprintf(&b, "cluster %s at %s declared=%v variables=%v\n", c.Name, c.Entry, c.Declared, c.Variables)
 		for _, inc := range c.Incomplete {
-			fmt.Fprintf(&b, "  incomplete: %s (%s)\n", inc.Why, at(inc.Origin, nil))
+			fmt.Fprintf(&b, "  incomplete: %s: %s (%s)\n", inc.Kind, inc.Why, at(inc.Origin, nil))
 		}
 	}
 	for _, k := range tree.Kustomizations {
@@ -84,6 +84,9 @@ func describe(tree *fleet.Tree) string {
 		b.WriteString("\n")
 		for _, p := range k.Problems {
 			fmt.Fprintf(&b, "  %s: %s (%s)\n", p.Kind, p.Message, at(p.Origin, p.At))
+		}
+		for _, inc := range k.Incomplete {
+			fmt.Fprintf(&b, "  incomplete: %s: %s (%s)\n", inc.Kind, inc.Why, at(inc.Origin, nil))
 		}
 		for _, d := range k.DependsOn {
 			fmt.Fprintf(&b, "  depends on %s/%s %s %s\n", d.Namespace, d.Name, d.State, d.OtherKind)

@@ -3,6 +3,8 @@ package loader
 import (
 	"path"
 	"strings"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
 // lookups are questions about an artifact and their answers. What a build comes to depends on nothing else: where the
@@ -44,6 +46,9 @@ func (a *artifact) answer(question string) string {
 			return "link"
 		case a.file(p) == nil:
 			return "ignored"
+		}
+		if f.class == fleet.Template { // as it may be for what lies beside it: a chart
+			return "template " + f.hash
 		}
 		return f.hash
 	case askFolder:

@@ -57,8 +57,8 @@ func (p *plan) problem(kind string, where place, format string, args ...any) {
 		Origin: fleet.Origin{File: where.file}, At: where.at})
 }
 
-func (p *plan) unknown(where place, format string, args ...any) {
-	p.incomplete = append(p.incomplete, fleet.Incomplete{Why: fmt.Sprintf(format, args...),
+func (p *plan) unknown(kind fleet.UnknownKind, where place, format string, args ...any) {
+	p.incomplete = append(p.incomplete, fleet.Incomplete{Kind: kind, Why: fmt.Sprintf(format, args...),
 		Origin: fleet.Origin{File: where.file, Field: where.at}})
 }
 

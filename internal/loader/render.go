@@ -87,7 +87,7 @@ func (c *cluster) render(it *item, a *artifact) *rendering {
 			}
 			switch {
 			case errors.Is(err, errUnknownValue):
-				r.Incomplete = append(r.Incomplete, fleet.Incomplete{Why: "an object cannot be read without the values of its variables", Origin: built.origin})
+				r.Incomplete = append(r.Incomplete, fleet.Incomplete{Kind: fleet.UnknownObject, Why: "an object cannot be read without the values of its variables", Origin: built.origin})
 			case err != nil:
 				r.State = fleet.Missing
 				r.Problems = append(r.Problems, fleet.BuildProblem{Kind: "substitution", Origin: built.origin,

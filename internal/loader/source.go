@@ -3,6 +3,7 @@ package loader
 import (
 	"cmp"
 	"reflect"
+	"slices"
 	"strings"
 
 	sourcev1 "github.com/fluxcd/source-controller/api/v1"
@@ -20,22 +21,35 @@ func (c *cluster) locate(it *item) {
 	it.fact.Local = c.isLocal(source)
 	switch {
 	case !it.fact.Local:
-		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Why: "the source " + it.fact.Source + " is not this repository", Origin: it.fact.Origin})
+		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownSource, Why: "the source " + it.fact.Source + " is not this repository", Origin: it.at("spec", "sourceRef", "name")})
 	case strings.Contains(it.fact.Path, "$"):
-		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Why: "the path holds a variable that has no known value", Origin: it.fact.Origin})
+		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownPath, Why: "the path holds a variable that has no known value", Origin: it.at("spec", "path")})
 	case c.artifactOf(it).isDir(it.fact.Path):
 		it.fact.PathState = fleet.Found
 	case source.kind != "GitRepository" || c.includes(source):
-		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Why: "what the source " + it.fact.Source + " holds besides this repository is not known", Origin: it.fact.Origin})
+		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownSource, Why: "what the source " + it.fact.Source + " holds besides this repository is not known", Origin: it.at("spec", "path")})
 	default:
 		it.fact.PathState = fleet.Missing
 	}
+}
+
+// at is a field of the Kustomization, as an origin.
+func (it *item) at(field ...any) fleet.Origin {
+	origin := it.fact.Origin
+	origin.Field = slices.Concat(origin.Field, field)
+	return origin
 }
 
 // source is the Kustomization's source; its namespace is the Kustomization's own where none is given.
 func (it *item) source() sourceKey {
 	ref := it.spec.SourceRef
 	return sourceKey{ref.Kind, cmp.Or(ref.Namespace, it.fact.Namespace), ref.Name}
+}
+
+// knowsSource tells whether the Kustomization's source is known by now: what is applied beside it may bring it.
+func (c *cluster) knowsSource(it *item) bool {
+	source := it.source()
+	return source.kind != "GitRepository" || c.entry.source.is(source) || c.find(source.kind, source.namespace, source.name) != nil
 }
 
 // isLocal tells whether a source is this repository: it is the one that the entry point starts from, or a GitRepository

@@ -39,8 +39,8 @@ type Summary struct {
 	Kustomizations int `json:"kustomizations"`
 	Objects        int `json:"objects"`
 	Files          int `json:"files"`
-	// Unknown counts the places whose content this repository does not show: a remote base, a source elsewhere.
-	Unknown int `json:"-"`
+	// Unknown counts the places whose content this repository does not show, by kind.
+	Unknown map[fleet.UnknownKind]int `json:"unknown"`
 	// Elsewhere counts the findings that were not asked for.
 	Elsewhere int `json:"-"`
 }
@@ -63,6 +63,7 @@ func New(f *fleet.Fleet, findings []fleet.Finding, rules []Rule) *Report {
 		Members:        len(f.Members),
 		Kustomizations: len(f.Kustomizations),
 		Files:          len(f.Files),
+		Unknown:        map[fleet.UnknownKind]int{},
 	}
 	for _, kinds := range f.Objects {
 		for _, namespaces := range kinds {
@@ -71,11 +72,8 @@ func New(f *fleet.Fleet, findings []fleet.Finding, rules []Rule) *Report {
 			}
 		}
 	}
-	for _, c := range f.Clusters {
-		r.Summary.Unknown += len(c.Incomplete)
-	}
-	for _, k := range f.Kustomizations {
-		r.Summary.Unknown += len(k.Incomplete)
+	for _, inc := range f.Unknown() {
+		r.Summary.Unknown[inc.Kind]++
 	}
 	for _, finding := range findings {
 		switch finding.Severity {

@@ -43,8 +43,8 @@ stringData:
 func sample() *Report {
 	f := &fleet.Fleet{
 		Members:        map[string]fleet.Member{"ottawa": {}, "robbinsdale": {}},
-		Clusters:       map[string]fleet.Cluster{"talos-ottawa": {Incomplete: []fleet.Incomplete{{Why: "remote"}}}},
-		Kustomizations: map[string]fleet.Kustomization{"a": {Incomplete: []fleet.Incomplete{{Why: "remote"}}}},
+		Clusters:       map[string]fleet.Cluster{"talos-ottawa": {Incomplete: []fleet.Incomplete{{Kind: fleet.UnknownRemoteBase, Why: "remote"}}}},
+		Kustomizations: map[string]fleet.Kustomization{"a": {Incomplete: []fleet.Incomplete{{Kind: fleet.UnknownRemoteBase, Why: "remote"}, {Kind: fleet.UnknownSource, Why: "elsewhere"}}}},
 		Files:          map[string]fleet.File{policyFile: {}},
 		Objects: map[string]map[string]map[string]map[string]fleet.Object{"talos-ottawa": {
 			"PropagationPolicy.policy.karmada.io": {"default": {"my-app": {Content: map[string]any{"spec": map[string]any{
@@ -147,7 +147,7 @@ func TestSummary(t *testing.T) {
 	equal(t, written(t, func(w io.Writer) error { return r.WriteSummary(w, 1234*time.Millisecond) }),
 		`1 error, 1 warning, 1 info
 read 1 cluster, 2 members, 1 Kustomization and 1 object in 1 file, in 1.23s
-2 places could not be followed in this repository and counted as unknown; "rollcall facts" lists them as "incomplete"
+2 places could not be followed in this repository and counted as unknown (remote-base 1, source 1); "rollcall facts --unknown" lists them
 `)
 	r = New(&fleet.Fleet{}, nil, nil)
 	r.Summary.Elsewhere = 2

@@ -1,9 +1,12 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,12 +76,24 @@ func (r *Report) WriteSummary(w io.Writer, took time.Duration) error {
 	}
 	fmt.Fprintf(&b, "\nread %s, %s, %s and %s in %s, in %.2fs\n", count(s.Clusters, "cluster"), count(s.Members, "member"),
 		count(s.Kustomizations, "Kustomization"), count(s.Objects, "object"), count(s.Files, "file"), took.Seconds())
-	if s.Unknown > 0 {
-		fmt.Fprintf(&b, "%s could not be followed in this repository and counted as unknown; \"rollcall facts\" lists them as \"incomplete\"\n",
-			count(s.Unknown, "place"))
+	if total, kinds := unknown(s.Unknown); total > 0 {
+		fmt.Fprintf(&b, "%s could not be followed in this repository and counted as unknown (%s); \"rollcall facts --unknown\" lists them\n",
+			count(total, "place"), kinds)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// unknown is the number of all, and the kinds with their numbers, the most frequent first.
+func unknown(counts map[fleet.UnknownKind]int) (total int, kinds string) {
+	var all []string
+	for _, kind := range slices.SortedFunc(maps.Keys(counts), func(a, b fleet.UnknownKind) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	}) {
+		total += counts[kind]
+		all = append(all, fmt.Sprintf("%s %d", kind, counts[kind]))
+	}
+	return total, strings.Join(all, ", ")
 }
 
 // count is a number with its noun.
