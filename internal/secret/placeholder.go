@@ -10,7 +10,7 @@ import (
 var placeholders = map[string]bool{
 	"changeme": true, "replaceme": true, "changethis": true, "replacethis": true, "fillme": true, "fillmein": true,
 	"insertme": true, "todo": true, "tbd": true, "fixme": true, "placeholder": true, "redacted": true, "dummy": true,
-	"notset": true, "unset": true, "none": true, "null": true, "nil": true, "{}": true, "[]": true, `""`: true, "''": true,
+	"notset": true, "unset": true, "notneeded": true, "notused": true, "unused": true, "test": true, "none": true, "null": true, "nil": true, "{}": true, "[]": true, `""`: true, "''": true,
 }
 
 // maxPlaceholder bounds a placeholder, in bytes: what is longer is a value that happens to begin like one.
@@ -51,7 +51,7 @@ func isInstruction(words []string) bool {
 }
 
 // isSetting is true for a text that can be no credential whatever its key: a truth value, a number of one or two digits,
-// a duration, an IP address. Operators take their settings from a Secret too.
+// a duration, an IP address or a network. Operators take their settings from a Secret too.
 func isSetting(text string) bool {
 	switch strings.ToLower(text) {
 	case "true", "false", "yes", "no", "on", "off":
@@ -61,6 +61,9 @@ func isSetting(text string) bool {
 		return strings.Trim(text, "0123456789") == ""
 	}
 	if _, err := netip.ParseAddr(text); err == nil {
+		return true
+	}
+	if _, err := netip.ParsePrefix(text); err == nil {
 		return true
 	}
 	_, err := time.ParseDuration(text)

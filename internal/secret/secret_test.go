@@ -138,6 +138,11 @@ func TestClassify(t *testing.T) {
 
 		{"password", "not-a-real-password-1a2b", fleet.Plain},
 		{"begins like a placeholder", "changeme123", fleet.Plain},
+		{"what stands for a credential that nobody asks for", "not-needed", fleet.Empty},
+		{"the credential of a test", "test", fleet.Empty},
+		{"begins like a test's", "test123", fleet.Plain},
+		{"a network", "10.42.0.0/16", fleet.Empty},
+		{"no network", "10.42.0.0/x16", fleet.Plain},
 		{"user", "admin", fleet.Plain},
 		{"markup", "<a>\n<b></b></a>", fleet.Plain},
 	} {
