@@ -69,7 +69,10 @@ _why := "the one in Git is suspended, or has no replicas; it would have to run" 
 	_case == "stray"
 } else := "Git holds none; its Flux cluster would reconcile one"
 
-_place := {"origin": _agent.origin} if {
+_place := {"origin": _agent.origin, "field": ["spec", "replicas"]} if {
+	_case == "suspended"
+	_agent.kind == "Deployment"
+} else := {"origin": _agent.origin, "field": ["spec", "suspend"]} if {
 	_case == "suspended"
 } else := {"origin": _agent.origin, "field": _agent.nameField} if {
 	_case == "misnamed"

@@ -16,7 +16,7 @@ import (
 )
 
 // Locate fills in the range of every place in the findings, their related places included, that has none yet: the
-// deepest part of the field that the document has. A place in a file that is no YAML, or that is not there, keeps none:
+// deepest part of the field that the document has, or the object's name where it has none below the first step. A place in a file that is no YAML, or that is not there, keeps none:
 // the file as a whole. The files are read and parsed again, each once: keeping the nodes of a whole tree for the few
 // that a finding points at would cost gigabytes.
 func Locate(fsys fs.FS, findings []fleet.Finding) {
@@ -57,8 +57,9 @@ func (l *locator) fill(p *fleet.Place, field []any) {
 		f.fillText(p, field)
 		return
 	}
-	n := deepest(root, append(append([]any{}, p.Field...), field...))
-	if n == root || n == nil {
+	whole := slices.Concat(p.Field, field)
+	n, depth := deepest(root, whole)
+	if depth == 0 || depth == 1 && len(whole) > 1 { // "spec" alone says nothing: a patch put it there, or it is not there at all
 		n = lookup(root, "metadata", "name")
 	}
 	if n == nil || n.Kind == yaml.MappingNode {
@@ -108,10 +109,10 @@ func (l *locator) file(name string) *located {
 }
 
 // deepest is the node to point at for a field: the value where it is a scalar, else its key, or the entry of a list;
-// where the field is not there, the key of the deepest part that is. It is the root where nothing of the field is there.
-func deepest(root *yaml.Node, field []any) *yaml.Node {
+// where the field is not there, the key of the deepest part that is, and how many steps of the field lead there.
+func deepest(root *yaml.Node, field []any) (show *yaml.Node, depth int) {
 	at, show := root, root
-	for _, step := range field {
+	for i, step := range field {
 		var key, value *yaml.Node
 		switch at = resolve(at); step := step.(type) {
 		case string:
@@ -124,14 +125,14 @@ func deepest(root *yaml.Node, field []any) *yaml.Node {
 			key, value = sequenceEntry(at, int(step))
 		}
 		if value == nil {
-			return show
+			return show, i
 		}
 		at, show = value, value
 		if value.Kind == yaml.MappingNode || value.Kind == yaml.SequenceNode || value.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 || value.Value == "" && value.Kind == yaml.ScalarNode {
 			show = key
 		}
 	}
-	return show
+	return show, len(field)
 }
 
 func mappingEntry(n *yaml.Node, name string) (key, value *yaml.Node) {
