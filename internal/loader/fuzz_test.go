@@ -61,6 +61,9 @@ func FuzzLoad(f *testing.F) {
 				t.Fatalf("%s is no file", p.File)
 			}
 			lines := bytes.Split(file.Data, []byte("\n"))
+			if bytes.Count(file.Data, []byte("\r")) != bytes.Count(file.Data, []byte("\r\n")) || bytes.ContainsAny(file.Data, "\u0085\u2028\u2029") {
+				continue // the YAML library ends lines at these too, and reports show no line of such a file
+			}
 			if p.Line > len(lines) || p.Column < 1 || p.EndLine < p.Line || p.EndLine == p.Line && p.EndColumn < p.Column ||
 				p.Column > len(lines[p.Line-1])+1 {
 				t.Fatalf("%+v is not in %q", p, file.Data)

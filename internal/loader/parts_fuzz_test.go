@@ -47,8 +47,10 @@ func FuzzDocuments(f *testing.F) {
 		file := &file{path: "a.yaml", data: data}
 		file.parse()
 		lines := bytes.Split(data, []byte("\n"))
+		// The YAML library ends lines at these too, and reports show no line of such a file.
+		odd := bytes.Count(data, []byte("\r")) != bytes.Count(data, []byte("\r\n")) || bytes.ContainsAny(data, "\u0085\u2028\u2029")
 		inside := func(line, column int) {
-			if line < 1 || line > len(lines) || column < 1 || column > 1+utf8.RuneCount(lines[line-1]) {
+			if !odd && (line < 1 || line > len(lines) || column < 1 || column > 1+utf8.RuneCount(lines[line-1])) {
 				t.Fatalf("%d:%d is not in %q", line, column, data)
 			}
 		}
