@@ -87,22 +87,3 @@ func BenchmarkCheck(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(len(subjects)), "µs/subject")
 }
-
-// The facts' share of BenchmarkCheck.
-func BenchmarkFacts(b *testing.B) {
-	f, _ := benchFleet(10_000)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := newFacts(b.Context(), f); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkNew(b *testing.B) {
-	for b.Loop() {
-		if _, err := New(b.Context(), Options{}); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

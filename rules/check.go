@@ -12,8 +12,6 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/metrics"
-	"github.com/open-policy-agent/opa/v1/storage"
-	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
@@ -28,10 +26,7 @@ func (e *Engine) Check(ctx context.Context, f *fleet.Fleet) ([]fleet.Finding, er
 }
 
 func (e *Engine) check(ctx context.Context, f *fleet.Fleet, subjects []fleet.Subject) ([]fleet.Finding, error) {
-	facts, err := newFacts(ctx, f)
-	if err != nil {
-		return nil, err
-	}
+	facts := newFacts(f)
 	found, err := e.judge(ctx, facts, subjects)
 	if err != nil {
 		return nil, err
@@ -42,29 +37,6 @@ func (e *Engine) check(ctx context.Context, f *fleet.Fleet, subjects []fleet.Sub
 		return nil, err
 	}
 	return merge(append(kept, about...)), nil
-}
-
-// facts are data.fleet for the evaluator.
-type facts struct {
-	store storage.Store
-	txn   storage.Transaction
-	terms map[address]*ast.Term
-}
-
-// newFacts converts the fleet once, into the form that rules read: a store of Go values would convert what a rule reads
-// in every evaluation anew.
-func newFacts(ctx context.Context, f *fleet.Fleet) (*facts, error) {
-	enc := newEncoder(nil)
-	term, err := enc.encode(f)
-	if err != nil {
-		return nil, fmt.Errorf("read the facts: %w", err)
-	}
-	store := inmem.NewFromASTObject(ast.NewObject(ast.Item(ast.StringTerm("fleet"), term)))
-	txn, err := store.NewTransaction(ctx) // read only: nothing to end
-	if err != nil {
-		return nil, fmt.Errorf("read the facts: %w", err)
-	}
-	return &facts{store, txn, enc.seen}, nil
 }
 
 // judge evaluates the rules about each subject, on all processors.
@@ -87,7 +59,7 @@ func (e *Engine) judge(ctx context.Context, facts *facts, subjects []fleet.Subje
 	)
 	for range min(runtime.GOMAXPROCS(0), len(judged)) {
 		workers.Go(func() {
-			enc := newEncoder(facts.terms)
+			enc := newEncoder()
 			// Subjects are taken in order, so that the first that fails is always among those that were tried.
 			for i := int(next.Add(1)) - 1; i < len(judged) && !failed.Load(); i = int(next.Add(1)) - 1 {
 				if found[i], errs[i] = e.judgeOne(ctx, cancel, facts, enc, judged[i]); errs[i] != nil {
@@ -113,11 +85,12 @@ func (e *Engine) judgeOne(ctx context.Context, cancel topdown.Cancel, facts *fac
 	if err != nil {
 		return nil, err
 	}
+	clear(enc.seen) // else every input would be kept to the end
 	k := e.kinds[s.Kind]
 	results, err := topdown.NewQuery(k.query).
 		WithCompiler(e.compiler).
-		WithStore(facts.store).
-		WithTransaction(facts.txn).
+		WithStore(facts).
+		WithTransaction(transaction{}).
 		WithInput(input).
 		WithStrictBuiltinErrors(true).
 		WithCancel(cancel).

@@ -16,7 +16,7 @@ import (
 // Facts returns data.fleet as rules see it: maps, slices, strings, numbers and booleans. It differs from encoding/json's
 // form of the fleet in one thing: no list and no map is ever null.
 func Facts(f *fleet.Fleet) (any, error) {
-	term, err := newEncoder(nil).encode(f)
+	term, err := newEncoder().encode(f)
 	if err != nil {
 		return nil, fmt.Errorf("read the facts: %w", err)
 	}
@@ -29,12 +29,9 @@ type encoder struct {
 	// texts are the terms of short texts and structFields the plans of struct types; both recur endlessly.
 	texts        map[string]*ast.Term
 	structFields map[reflect.Type][]structField
-	// seen are the terms of maps and of slices of structs by their address. A Kubernetes object stands in the facts and
-	// in its own input, and in both once for each cluster that shares it; a file's documents in the facts and in the
-	// file's input. They are converted once, because a fleet never changes.
+	// seen are the terms of maps and of slices of structs by their address. They are converted once, because a fleet never
+	// changes, and clusters share their objects.
 	seen map[address]*ast.Term
-	// shared are the terms that an earlier encoder has seen. Read by many goroutines, written by none.
-	shared map[address]*ast.Term
 }
 
 // address is that of a map's or slice's content.
@@ -52,12 +49,11 @@ type structField struct {
 	omitEmpty bool
 }
 
-func newEncoder(shared map[address]*ast.Term) *encoder {
+func newEncoder() *encoder {
 	return &encoder{
 		texts:        map[string]*ast.Term{},
 		structFields: map[reflect.Type][]structField{},
 		seen:         map[address]*ast.Term{},
-		shared:       shared,
 	}
 }
 
@@ -114,9 +110,6 @@ func (e *encoder) slice(v reflect.Value) (*ast.Term, error) {
 func (e *encoder) once(at address, encode func() (*ast.Term, error)) (*ast.Term, error) {
 	if at.len == 0 {
 		return encode()
-	}
-	if term, ok := e.shared[at]; ok {
-		return term, nil
 	}
 	if term, ok := e.seen[at]; ok {
 		return term, nil
@@ -181,15 +174,17 @@ func (e *encoder) mapping(v reflect.Value) (*ast.Term, error) {
 	if v.Len() == 0 {
 		return ast.InternedEmptyObject, nil
 	}
-	items := make([][2]*ast.Term, 0, v.Len())
-	for it := v.MapRange(); it.Next(); {
-		value, err := e.typed(it.Value())
-		if err != nil {
-			return nil, err
+	return e.once(address{v.Pointer(), v.Len()}, func() (*ast.Term, error) {
+		items := make([][2]*ast.Term, 0, v.Len())
+		for it := v.MapRange(); it.Next(); {
+			value, err := e.typed(it.Value())
+			if err != nil {
+				return nil, err
+			}
+			items = append(items, [2]*ast.Term{e.text(it.Key().String()), value})
 		}
-		items = append(items, [2]*ast.Term{e.text(it.Key().String()), value})
-	}
-	return ast.ObjectTerm(items...), nil
+		return ast.ObjectTerm(items...), nil
+	})
 }
 
 // free encodes what a YAML or JSON decoder made.

@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"math"
 	"reflect"
+	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
@@ -28,7 +31,7 @@ func TestEncodeLikeJSON(t *testing.T) {
 		},
 		Origin: fleet.Origin{File: "f", Field: []any{"items", 2}},
 	}
-	term, err := newEncoder(nil).encode(&input)
+	term, err := newEncoder().encode(&input)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,29 +79,46 @@ func TestEncodeNil(t *testing.T) {
 
 // YAML has numbers that JSON does not, and a decoder's type that is no fact is an error and no panic.
 func TestEncodeOddValues(t *testing.T) {
-	term, err := newEncoder(nil).encode(map[string]any{"nan": math.NaN(), "inf": math.Inf(-1)})
+	term, err := newEncoder().encode(map[string]any{"nan": math.NaN(), "inf": math.Inf(-1)})
 	if want := ast.MustParseTerm(`{"nan": "NaN", "inf": "-Inf"}`); err != nil || !term.Equal(want) {
 		t.Errorf("encoded %v, %v, want %v", term, err, want)
 	}
-	if _, err := newEncoder(nil).encode(map[string]any{"f": func() {}}); err == nil {
+	if _, err := newEncoder().encode(map[string]any{"f": func() {}}); err == nil {
 		t.Error("encoded a function")
 	}
 }
 
-// An object that stands in the facts and in an input is converted once.
-func TestEncodeShares(t *testing.T) {
-	object := map[string]any{"a": []any{"b"}}
-	first := newEncoder(nil)
-	facts, err := first.encode(fleet.Object{Content: object})
+// Whatever path is read of the facts, it gives what the whole of them has there.
+func TestFactsRead(t *testing.T) {
+	f, _ := benchFleet(3)
+	lazy := newFacts(f)
+	whole, err := newEncoder().encode(f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	input, err := newEncoder(first.seen).encode(fleet.Input{Object: object})
-	if err != nil {
-		t.Fatal(err)
+	var read func(path storage.Path, want *ast.Term)
+	read = func(path storage.Path, want *ast.Term) {
+		got, err := lazy.Read(t.Context(), transaction{}, path)
+		if err != nil || want.Value.Compare(got.(ast.Value)) != 0 {
+			t.Fatalf("%s: %v, %v, want %v", path, got, err, want)
+		}
+		switch v := want.Value.(type) {
+		case ast.Object:
+			v.Foreach(func(key, value *ast.Term) { read(append(slices.Clone(path), string(key.Value.(ast.String))), value) })
+		case *ast.Array:
+			for i := range v.Len() {
+				read(append(slices.Clone(path), strconv.Itoa(i)), v.Elem(i))
+			}
+		}
+		if _, err := lazy.Read(t.Context(), transaction{}, append(slices.Clone(path), "nothing")); !storage.IsNotFound(err) {
+			t.Fatalf("%s/nothing: %v", path, err)
+		}
 	}
-	key := ast.StringTerm("object")
-	if a, b := facts.Get(key), input.Get(key); a != b {
-		t.Errorf("two terms: %p, %p", a, b)
+	read(storage.Path{"fleet"}, whole)
+	if got, err := lazy.Read(t.Context(), transaction{}, nil); err != nil || ast.NewObject(ast.Item(ast.StringTerm("fleet"), whole)).Compare(got.(ast.Value)) != 0 {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := lazy.Read(t.Context(), transaction{}, storage.Path{"rules"}); !storage.IsNotFound(err) {
+		t.Error(err)
 	}
 }

@@ -1,0 +1,105 @@
+package rules
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+)
+
+// facts are data.fleet for the evaluator: a store that converts what a rule reads into Rego's terms when it is first
+// read, and keeps it. A fleet holds far more than rules ever look at, and never changes. Safe for concurrent use.
+type facts struct {
+	storage.PolicyNotSupported
+	storage.TriggersNotSupported
+	storage.WritesNotSupported
+
+	fleet reflect.Value
+	mu    sync.Mutex
+	enc   *encoder
+}
+
+func newFacts(f *fleet.Fleet) *facts {
+	return &facts{fleet: reflect.ValueOf(f), enc: newEncoder()}
+}
+
+// Read gives the term at a path; what is not there is storage.NotFoundErr.
+func (f *facts) Read(_ context.Context, _ storage.Transaction, path storage.Path) (any, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(path) == 0 {
+		term, err := f.enc.encode(map[string]any{"fleet": f.fleet.Interface()})
+		if err != nil {
+			return nil, fmt.Errorf("read the facts: %w", err)
+		}
+		return term.Value, nil
+	}
+	if path[0] != "fleet" {
+		return nil, notFound(path)
+	}
+	v := f.fleet
+	for _, step := range path[1:] {
+		if v = f.enc.child(v, step); !v.IsValid() {
+			return nil, notFound(path)
+		}
+	}
+	term, err := f.enc.typed(v)
+	if err != nil {
+		return nil, fmt.Errorf("read the facts: %w", err)
+	}
+	return term.Value, nil
+}
+
+func notFound(path storage.Path) error {
+	return &storage.Error{Code: storage.NotFoundErr, Message: path.String() + " is no fact"}
+}
+
+// child is an entry of a value, as encode has it; not valid where there is none.
+func (e *encoder) child(v reflect.Value, step string) reflect.Value {
+	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
+		v = v.Elem()
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for _, field := range e.fields(v.Type()) {
+			if value := v.FieldByIndex(field.index); string(field.key.Value.(ast.String)) == step && !(field.omitEmpty && isEmpty(value)) {
+				return value
+			}
+		}
+	case reflect.Map:
+		return v.MapIndex(reflect.ValueOf(step).Convert(v.Type().Key()))
+	case reflect.Slice:
+		if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < v.Len() && !strings.HasPrefix(step, "+") {
+			return v.Index(i)
+		}
+	}
+	return reflect.Value{}
+}
+
+// transaction is the only one there is: facts are read only.
+type transaction struct{}
+
+func (transaction) ID() uint64 { return 1 }
+
+// NewTransaction begins nothing.
+func (*facts) NewTransaction(context.Context, ...storage.TransactionParams) (storage.Transaction, error) {
+	return transaction{}, nil
+}
+
+// Commit ends nothing.
+func (*facts) Commit(context.Context, storage.Transaction) error { return nil }
+
+// Abort ends nothing.
+func (*facts) Abort(context.Context, storage.Transaction) {}
+
+// Truncate is refused: facts are read only.
+func (*facts) Truncate(context.Context, storage.Transaction, storage.TransactionParams, storage.Iterator) error {
+	return &storage.Error{Code: storage.WritesNotSupportedErr}
+}
