@@ -12,5 +12,10 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(200)
 	}
+	// At 100,000 files the rest of that is 2.5 GB: beyond this limit, in bytes, memory counts for more than time. GOMEMLIMIT in
+	// the environment wins.
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(1700 << 20)
+	}
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))
 }

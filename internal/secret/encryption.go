@@ -59,7 +59,8 @@ func Encryption(doc *yaml.Node) *fleet.Encryption {
 	e.lastModified(meta)
 	e.recipients(meta)
 	e.visit(root, nil, !e.include)
-	return &e.Encryption
+	found := e.Encryption // a pointer into e would keep the whole document
+	return &found
 }
 
 type examination struct {
