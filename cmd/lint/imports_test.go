@@ -15,12 +15,13 @@ const module = "github.com/rollcall-dev/rollcall/"
 
 // mayImport gives each package the other packages of the module that it may import; its tests may import any.
 var mayImport = map[string][]string{
-	"cmd/lint":          {"internal/cache", "internal/config", "internal/fleet", "internal/loader", "internal/report", "internal/spelling", "rules"},
+	"cmd/lint":          {"internal/cache", "internal/config", "internal/failover", "internal/fleet", "internal/loader", "internal/report", "internal/spelling", "rules"},
 	"rules":             {"internal/fleet", "internal/schema", "internal/spelling"},
 	"internal/bench":    {},
 	"internal/cache":    {},
 	"internal/config":   {"internal/fleet", "internal/spelling"},
 	"internal/example":  {"internal/config", "internal/fleet", "internal/loader", "rules"},
+	"internal/failover": {"internal/fleet"},
 	"internal/fixture":  {},
 	"internal/fleet":    {},
 	"internal/gendocs":  {"internal/config", "internal/example", "internal/fleet", "internal/schema", "rules"},

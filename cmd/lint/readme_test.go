@@ -8,6 +8,26 @@ import (
 	"testing"
 )
 
+// TestReadmeCommands holds the README to what each "$ rollcall …" in it prints.
+func TestReadmeCommands(t *testing.T) {
+	t.Chdir("../..")
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)\n```text\n\\$ rollcall ([^\n]*)\n(.*?)```\n").FindAllStringSubmatch(string(readme), -1)
+	if len(blocks) == 0 {
+		t.Error("no command")
+	}
+	for _, block := range blocks {
+		var out bytes.Buffer
+		run(append(strings.Fields(block[1]), "--no-cache"), strings.NewReader(""), &out, &out, func(string) string { return "" })
+		if got := out.String(); got != block[2] {
+			t.Errorf("rollcall %s prints\n%s\nthe README\n%s", block[1], got, block[2])
+		}
+	}
+}
+
 // TestReadme holds README.md to what it shows: the first block of text is what "go run ./cmd/lint testdata/seed" prints,
 // but for the time that it took.
 func TestReadme(t *testing.T) {
