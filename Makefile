@@ -1,4 +1,4 @@
-.PHONY: build test difftest fuzz lint generate bench recall ci
+.PHONY: build test difftest failovertest fuzz lint generate bench recall ci
 
 build: ## bin/rollcall, static
 	CGO_ENABLED=0 go build -trimpath -o bin/rollcall ./cmd/lint
@@ -9,6 +9,10 @@ test:
 # The loader beside Flux's own code; on further trees with ROLLCALL_CORPUS=folder[:folder...].
 difftest:
 	cd difftest && go test -v ./...
+
+# Where replicas run, here and by Karmada's own scheduler, in ROLLCALL_CASES made-up cases.
+failovertest:
+	cd failovertest && go test -v ./...
 
 # Each fuzz target in turn, for FUZZTIME; go test runs what they have found before.
 fuzz:

@@ -22,15 +22,17 @@ var mayImport = map[string][]string{
 	"internal/config":   {"internal/fleet", "internal/spelling"},
 	"internal/example":  {"internal/config", "internal/fleet", "internal/loader", "rules"},
 	"internal/failover": {"internal/fleet"},
-	"internal/fixture":  {},
-	"internal/fleet":    {},
-	"internal/gendocs":  {"internal/config", "internal/example", "internal/fleet", "internal/schema", "rules"},
-	"internal/loader":   {"internal/fleet", "internal/secret"},
-	"internal/recall":   {"internal/config", "internal/fleet", "internal/loader", "rules"},
-	"internal/report":   {"internal/fleet", "internal/secret"},
-	"internal/schema":   {"internal/fleet"},
-	"internal/secret":   {"internal/fleet"},
-	"internal/spelling": {},
+
+	"internal/failover/chance": {"internal/failover", "internal/fleet"},
+	"internal/fixture":         {},
+	"internal/fleet":           {},
+	"internal/gendocs":         {"internal/config", "internal/example", "internal/fleet", "internal/schema", "rules"},
+	"internal/loader":          {"internal/fleet", "internal/secret"},
+	"internal/recall":          {"internal/config", "internal/fleet", "internal/loader", "rules"},
+	"internal/report":          {"internal/fleet", "internal/secret"},
+	"internal/schema":          {"internal/fleet"},
+	"internal/secret":          {"internal/fleet"},
+	"internal/spelling":        {},
 }
 
 // goPackage is a package as go list gives it.

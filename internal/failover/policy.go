@@ -204,13 +204,23 @@ func (p *Placement) ignoresSpread() bool {
 		(s.WeightPreference == nil || len(s.WeightPreference.StaticWeightList) > 0 && s.WeightPreference.DynamicWeight == "")
 }
 
-// toleratesForever tells whether a taint of the effect is tolerated without an end.
+// tolerates tells whether a taint of the key and the effect is tolerated, for however long.
 //
-// Source: k8s.io/api core/v1 toleration.go ToleratesTaint; karmada-io/karmada v1.18.2
-// pkg/controllers/cluster/taint_manager.go:181.
-func (p *Placement) toleratesForever(key, effect string) bool {
-	return slices.ContainsFunc(p.ClusterTolerations, func(t Toleration) bool {
-		return (t.Effect == "" || t.Effect == effect) && (t.Key == "" && t.Operator == "Exists" || t.Key == key) &&
-			(t.Operator == "Exists" || t.Value == "") && (effect != "NoExecute" || t.TolerationSeconds == nil)
-	})
+// Source: k8s.io/api v0.36.4 core/v1/toleration.go ToleratesTaint.
+func (p *Placement) tolerates(key, effect string) bool {
+	return slices.ContainsFunc(p.ClusterTolerations, func(t Toleration) bool { return t.tolerates(key, effect) })
+}
+
+// toleratesForever tells whether a NoExecute taint of the key is tolerated without an end: of several tolerations the
+// first counts.
+//
+// Source: karmada-io/karmada v1.18.2 pkg/controllers/cluster/taint_manager.go:181, pkg/util/helper/taint.go
+// GetMatchingTolerations.
+func (p *Placement) toleratesForever(key string) bool {
+	i := slices.IndexFunc(p.ClusterTolerations, func(t Toleration) bool { return t.tolerates(key, "NoExecute") })
+	return i >= 0 && p.ClusterTolerations[i].TolerationSeconds == nil
+}
+
+func (t Toleration) tolerates(key, effect string) bool {
+	return (t.Effect == "" || t.Effect == effect) && (t.Key == "" || t.Key == key) && (t.Operator == "Exists" || t.Key != "" && t.Value == "")
 }

@@ -17,6 +17,8 @@ type scheduler struct {
 	tie      order
 	// minor is Karmada's version 1.minor.
 	minor int
+	// taintKeys are the keys of the NoExecute taints that a lost cluster has, beside Karmada's own NoSchedule.
+	taintKeys []string
 }
 
 // binding is the state of one object's ResourceBinding.
@@ -137,7 +139,7 @@ func (s *scheduler) feasible(b *binding, group *Term) ([]candidate, error) {
 			return nil, unknown("the labels and fields of the Cluster objects are not in Git")
 		}
 		_, here := b.clusters[name]
-		if tier < 0 || b.evicted[name] || b.lost[name] && !here && !s.placement.toleratesForever("cluster.karmada.io/unreachable", "NoSchedule") {
+		if tier < 0 || b.evicted[name] || b.lost[name] && !here && !s.toleratesLoss() {
 			continue
 		}
 		c := candidate{name: name, tier: tier, here: here, assigned: b.clusters[name]}
@@ -147,6 +149,12 @@ func (s *scheduler) feasible(b *binding, group *Term) ([]candidate, error) {
 		found = append(found, c)
 	}
 	return found, nil
+}
+
+// toleratesLoss tells whether the policy may be placed on a lost cluster.
+func (s *scheduler) toleratesLoss() bool {
+	return s.placement.tolerates("cluster.karmada.io/unreachable", "NoSchedule") &&
+		!slices.ContainsFunc(s.taintKeys, func(key string) bool { return !s.placement.tolerates(key, "NoExecute") })
 }
 
 // selected are the clusters that the spread constraints leave, in the scheduler's order.

@@ -152,7 +152,7 @@ type result struct {
 
 func (a *Application) run(b *binding, tie order, lost []string) result {
 	b.clusters, b.lost, b.evicted = seats{}, map[string]bool{}, map[string]bool{}
-	s := &scheduler{placement: &a.Policy.Placement, members: a.Members, tie: tie, minor: cmp.Or(a.Minor, newestMinor),
+	s := &scheduler{placement: &a.Policy.Placement, members: a.Members, tie: tie, minor: cmp.Or(a.Minor, newestMinor), taintKeys: a.TaintKeys,
 		capacity: func(cluster string) (int, bool) {
 			n, ok := a.Capacity[cluster]
 			return max(0, n-b.clusters[cluster]), ok
@@ -172,7 +172,7 @@ func (a *Application) run(b *binding, tie order, lost []string) result {
 	whole := result{Runs, a.healthy(b), maps.Clone(b.clusters)}
 	for i, name := range lost {
 		step := a.lose(s, b, name)
-		if step.outcome == Unknown || step.outcome == Pending {
+		if step.outcome == Unknown {
 			return step
 		}
 		if i == 0 || tells[step.outcome] >= tells[whole.outcome] {
@@ -190,7 +190,7 @@ func (a *Application) run(b *binding, tie order, lost []string) result {
 const idle Outcome = "idle"
 
 // tells orders the outcomes of single losses by what they say of all of them.
-var tells = map[Outcome]int{idle: 1, Moves: 2, Stays: 3}
+var tells = map[Outcome]int{idle: 1, Moves: 2, Stays: 3, Pending: 4}
 
 const (
 	// newestMinor is the version that is assumed where none is known.
@@ -278,7 +278,7 @@ func (a *Application) disarmed() (off, uncertain []string) {
 		}
 	}
 	for _, key := range a.TaintKeys {
-		if a.Policy.Placement.toleratesForever(key, "NoExecute") {
+		if a.Policy.Placement.toleratesForever(key) {
 			off = append(off, fmt.Sprintf("the policy tolerates the taint %s for ever", key))
 		}
 	}
