@@ -12,7 +12,7 @@ difftest:
 
 # Where replicas run, here and by Karmada's own scheduler, in ROLLCALL_CASES made-up cases.
 failovertest:
-	cd failovertest && go test -v ./...
+	cd failovertest && go test -v ./... && go test -v -modfile=v1.16.mod -tags karmada1.16 ./...
 
 # Each fuzz target in turn, for FUZZTIME; go test runs what they have found before.
 fuzz:

@@ -4,7 +4,8 @@
 //
 // The scheduler's algorithm, its plugins, the eviction of a binding and the defaults are Karmada's code; what a scheduler
 // does around them, when it runs and what it writes back, is repeated here from pkg/scheduler/scheduler.go. Capacity is
-// an estimator of our own. How many cases: ROLLCALL_CASES.
+// an estimator of our own. How many cases: ROLLCALL_CASES. The version of Karmada is go.mod's, or v1.16.mod's with the tag
+// karmada1.16.
 package failovertest
 
 import (

@@ -1,3 +1,5 @@
+//go:build !karmada1.16
+
 package failovertest
 
 import (
