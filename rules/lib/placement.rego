@@ -55,3 +55,26 @@ one_cluster if {
 means_failover if one_cluster
 
 means_failover if count(input.object.spec.failover) > 0
+
+# ignores_spread: static weights, also those that are not named, leave spread constraints out.
+#
+# Source: karmada-io/karmada v1.18.2 pkg/scheduler/core/spreadconstraint/select_clusters.go:57.
+ignores_spread if static_weights
+
+ignores_spread if {
+	divides_by_weight
+	object.get(_placement.replicaScheduling, "weightPreference", null) == null
+}
+
+# spread_field leads to the spread constraints.
+spread_field := ["spec", "placement", "spreadConstraints"]
+
+# spreads_by is the field that a constraint spreads by, cluster by default; empty where it spreads by a label.
+#
+# Source: karmada-io/karmada v1.18.2 pkg/util/helper/policy.go:30.
+spreads_by(constraint) := "" if {
+	object.get(constraint, "spreadByLabel", "") != ""
+} else := field if {
+	field := object.get(constraint, "spreadByField", "")
+	field != ""
+} else := "cluster"
