@@ -128,7 +128,7 @@ func findEntries(t *tree) []entry {
 		sure, broken = broken, nil
 	}
 	for _, e := range slices.Concat(likely, broken) {
-		if slices.ContainsFunc(sure, e.isLike) {
+		if slices.ContainsFunc(sure, e.isLike) && !slices.ContainsFunc(sure, e.overlaps) {
 			sure = append(sure, e)
 		}
 	}
@@ -237,6 +237,11 @@ func clusterName(dir string) string {
 func (e entry) isLike(o entry) bool {
 	file, other := path.Dir(e.origin.File), path.Dir(o.origin.File)
 	return e.dir != o.dir && shape(e.dir) == shape(o.dir) || file != other && shape(file) == shape(other)
+}
+
+// overlaps tells that one folder is in the other: both are one cluster's.
+func (e entry) overlaps(o entry) bool {
+	return strings.HasPrefix(e.dir+"/", o.dir+"/") || strings.HasPrefix(o.dir+"/", e.dir+"/")
 }
 
 // shape is an entry folder's path without the cluster's name.

@@ -28,6 +28,8 @@ func (c *cluster) locate(it *item) {
 		it.fact.PathState = fleet.Found
 	case source.kind != "GitRepository" || c.includes(source):
 		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownSource, Why: "what the source " + it.fact.Source + " holds besides this repository is not known", Origin: it.at("spec", "path")})
+	case it.fact.Implicit: // that Flux starts there is a guess, which the source's ignore rules contradict
+		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownPath, Why: "the folder is not in what the source holds", Origin: it.fact.Origin})
 	default:
 		it.fact.PathState = fleet.Missing
 	}
