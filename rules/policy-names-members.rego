@@ -17,6 +17,9 @@
 #     - ClusterPropagationPolicy.policy.karmada.io
 #     - OverridePolicy.policy.karmada.io
 #     - ClusterOverridePolicy.policy.karmada.io
+#     - ClusterTaintPolicy.policy.karmada.io
+#     - FederatedResourceQuota.policy.karmada.io
+#     - MultiClusterService.networking.karmada.io
 #   fix: Correct the name, or register the cluster with Karmada.
 #   source:
 #     - karmada-io/karmada v1.18.2 pkg/util/selector.go:97

@@ -46,12 +46,12 @@ violation contains {
 
 # In the affinity, without a weight.
 violation contains {
-	"field": array.concat(term.field, [i]),
+	"field": array.concat(term.field, ["clusterNames", i]),
 	"message": sprintf("%q has no weight, so it gets no replica while a cluster with a weight is healthy; give it one", [name]),
 	"severity": _severity,
 } if {
 	_judged
-	some term in _terms
+	some term in placement.terms
 	term.plain
 	some other in term.names
 	_weight[other] > 0
@@ -78,63 +78,31 @@ _judged if {
 	not objects.suspended
 	every entry in placement.static_weights {
 		is_number(entry.weight)
-		_by_name(entry.targetCluster)
+		placement.by_name(entry.targetCluster)
 	}
 	every name in placement.names {
 		not contains(name, "${")
 	}
 }
 
-default _by_name(_) := false
-
-_by_name(affinity) if {
-	count(object.get(affinity, "clusterNames", [])) > 0
-	object.get(affinity, "labelSelector", null) == null
-	object.get(affinity, "fieldSelector", null) == null
-}
-
 # Of several weights for one cluster the highest counts.
 _weight[name] := max({entry.weight |
 	some entry in placement.static_weights
-	name in _included(entry.targetCluster)
+	name in placement.included(entry.targetCluster)
 }) if {
 	some listed in placement.static_weights
-	some name in _included(listed.targetCluster)
-}
-
-_included(affinity) := {name |
-	some name in affinity.clusterNames
-	not name in object.get(affinity, "exclude", [])
-}
-
-# The scheduler takes the clusters of one term at a time.
-_terms contains {
-	"field": ["spec", "placement", "clusterAffinity", "clusterNames"],
-	"listed": object.get(affinity, "clusterNames", []),
-	"names": _included(affinity),
-	"plain": _by_name(affinity),
-} if {
-	affinity := input.object.spec.placement.clusterAffinity
-}
-
-_terms contains {
-	"field": ["spec", "placement", "clusterAffinities", i, "clusterNames"],
-	"listed": object.get(affinity, "clusterNames", []),
-	"names": _included(affinity),
-	"plain": _by_name(affinity),
-} if {
-	some i, affinity in input.object.spec.placement.clusterAffinities
+	some name in placement.included(listed.targetCluster)
 }
 
 _closed if {
-	count(_terms) > 0
-	every term in _terms {
+	count(placement.terms) > 0
+	every term in placement.terms {
 		term.plain
 	}
 }
 
 _candidates contains name if {
-	some term in _terms
+	some term in placement.terms
 	some name in term.names
 }
 
@@ -238,7 +206,7 @@ _slashes(list) := concat("/", [sprintf("%d", [n]) | some n in list])
 # The weights for all clusters of the policy, those that have none yet last.
 _advice := sprintf("%s for %s", [_slashes(weights.smallest(count(all), _replicas)), concat(", ", [sprintf("%q", [name]) | some name in all])]) if {
 	unweighted := [name |
-		some term in _terms
+		some term in placement.terms
 		some name in term.listed
 		name in term.names
 		not _weight[name]

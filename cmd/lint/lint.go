@@ -191,7 +191,9 @@ func (t *tree) load(ctx context.Context) (*fleet.Fleet, error) {
 		return nil, fmt.Errorf("read %s: %w", t.given, err)
 	}
 	read.Root = t.given
-	return fleet.Build(read, t.config.Declared()), nil
+	declared := t.config.Declared()
+	declared.Date = t.date
+	return fleet.Build(read, declared), nil
 }
 
 // concerns is true for a finding in a named path, or with a related place in one. What is in no file, or in the

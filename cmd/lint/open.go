@@ -8,7 +8,9 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rollcall-dev/rollcall/internal/cache"
 	"github.com/rollcall-dev/rollcall/internal/config"
@@ -31,6 +33,8 @@ type tree struct {
 	// paths are what the user named, as given; named are the same, relative to the root, with slashes; "." is the whole tree.
 	paths, named []string
 
+	// date is the day on which the fleet is judged, as fleet.Declared has it.
+	date   string
 	config config.Config
 	// configFile is the configuration's path, relative to the root; empty where it lies outside. configShown is the path
 	// as the working directory sees it.
@@ -51,7 +55,7 @@ func (a *app) open(paths []string, buffer []byte) (*tree, error) {
 	if cwd, err = physical(cwd); err != nil {
 		return nil, fmt.Errorf("find the working directory: %w", cause(err))
 	}
-	t := &tree{cwd: cwd, paths: paths}
+	t := &tree{cwd: cwd, paths: paths, date: a.today()}
 	first, lone := "", true
 	for _, name := range paths {
 		info, err := os.Stat(name)
@@ -270,4 +274,13 @@ func subfolder(fsys fs.FS, name string) (fs.FS, error) {
 		return nil, errors.New("not a folder")
 	}
 	return fs.Sub(fsys, name)
+}
+
+// today is the present day in UTC, or that of SOURCE_DATE_EPOCH, with which a report of another day can be made again.
+func (a *app) today() string {
+	now := time.Now()
+	if seconds, err := strconv.ParseInt(a.getenv("SOURCE_DATE_EPOCH"), 10, 64); err == nil {
+		now = time.Unix(seconds, 0)
+	}
+	return now.UTC().Format(time.DateOnly)
 }

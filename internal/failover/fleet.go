@@ -35,7 +35,7 @@ func Of(f *fleet.Fleet, policy fleet.Object) (Application, error) {
 	if err != nil {
 		return Application{}, err
 	}
-	a := Application{Policy: p, Members: members(f, &p.Placement), Replicas: replicas(f, policy, p.ResourceSelectors), Order: f.FailoverOrder}
+	a := Application{Policy: p, Members: members(f, &p.Placement), Replicas: replicas(f, policy), Order: f.FailoverOrder}
 	if len(a.Order) == 0 {
 		a.Order = preference(&p.Placement)
 	}
@@ -145,56 +145,20 @@ var workloads = map[string]string{"Deployment.apps": "replicas", "StatefulSet.ap
 const assumed = 2
 
 // replicas is how many the largest workload asks for that the policy selects.
-func replicas(f *fleet.Fleet, policy fleet.Object, selectors []Selector) int {
+func replicas(f *fleet.Fleet, policy fleet.Object) int {
 	most := 0
-	for _, s := range selectors {
-		group, _, _ := strings.Cut(s.APIVersion, "/")
-		if !strings.Contains(s.APIVersion, "/") {
-			group = ""
+	for _, selection := range f.Policies[fleet.PolicyID(policy)].Selections {
+		field, ok := workloads[selection.Kind]
+		if ok && len(selection.Objects) == 0 {
+			most = max(most, assumed)
 		}
-		kind := fleet.GroupKind(group, s.Kind)
-		field, ok := workloads[kind]
-		if !ok {
-			continue
-		}
-		found := false
-		for namespace, objects := range f.Objects[policy.APIServer][kind] {
-			for name, o := range objects {
-				if !s.selects(policy, namespace, name, o.Content) {
-					continue
-				}
-				found = true
-				spec, _ := o.Content["spec"].(map[string]any)
+		for _, o := range selection.Objects {
+			if spec, _ := f.Objects[policy.APIServer][o.Kind][o.Namespace][o.Name].Content["spec"].(map[string]any); ok {
 				most = max(most, count(spec[field]))
 			}
 		}
-		if !found {
-			most = max(most, assumed)
-		}
 	}
 	return cmp.Or(most, assumed)
-}
-
-// selects tells whether the selector of a policy selects the object. A policy's own namespace is the default.
-func (s *Selector) selects(policy fleet.Object, namespace, name string, object map[string]any) bool {
-	want := s.Namespace
-	if want == "" && policy.Kind == "PropagationPolicy" {
-		want = cmp.Or(policy.Namespace, "default")
-	}
-	if want != "" && want != cmp.Or(namespace, "default") || s.Name != "" && s.Name != name {
-		return false
-	}
-	if s.Name != "" || s.LabelSelector == nil {
-		return true
-	}
-	meta, _ := object["metadata"].(map[string]any)
-	labels, _ := meta["labels"].(map[string]any)
-	for key, value := range s.LabelSelector.MatchLabels {
-		if labels[key] != value {
-			return false
-		}
-	}
-	return len(s.LabelSelector.MatchExpressions) == 0
 }
 
 // count is a number of replicas; one where nothing is said.

@@ -23,17 +23,7 @@ type Policy struct {
 		Application *struct{} `json:"application"`
 		Cluster     *struct{} `json:"cluster"`
 	} `json:"failover"`
-	ResourceSelectors []Selector `json:"resourceSelectors"`
-	SchedulerName     string     `json:"schedulerName"`
-}
-
-// Selector selects the objects that a policy is about.
-type Selector struct {
-	APIVersion    string         `json:"apiVersion"`
-	Kind          string         `json:"kind"`
-	Namespace     string         `json:"namespace"`
-	Name          string         `json:"name"`
-	LabelSelector *LabelSelector `json:"labelSelector"`
+	SchedulerName string `json:"schedulerName"`
 }
 
 // LabelSelector is Kubernetes' own.

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -89,22 +90,31 @@ func runsOn(object Object) string {
 // Source: karmada v1.18.2 charts/karmada/templates/karmada-agent.yaml.
 func chartAgent(r release, chartVersion string) Agent {
 	name, nameAt := r.text("agent", "clusterName")
+	endpoint, endpointAt := r.text("agent", "clusterEndpoint")
 	server, serverAt := r.text("agent", "kubeconfig", "server")
-	tag, _ := r.text("agent", "image", "tag")
+	tag, tagAt := r.text("agent", "image", "tag")
 	agent := Agent{
-		Kind:        "HelmRelease",
-		Cluster:     r.runsOn(),
-		Origin:      r.object.Origin,
-		Name:        name,
-		NameState:   nameAt.state,
-		NameField:   nameAt.shown,
-		Server:      server,
-		ServerState: serverAt.state,
-		ServerField: serverAt.shown,
-		Credentials: map[string]Credential{},
-		Version:     knownVersion(tag),
+		Kind:           "HelmRelease",
+		Namespace:      r.GetReleaseNamespace(),
+		Release:        r.GetReleaseName(),
+		LeaseNamespace: r.GetReleaseNamespace(),
+		Endpoint:       endpoint,
+		EndpointState:  endpointAt.state,
+		EndpointField:  endpointAt.shown,
+		Tag:            tag,
+		TagField:       tagAt.shown,
+		Cluster:        r.runsOn(),
+		Origin:         r.object.Origin,
+		Name:           name,
+		NameState:      nameAt.state,
+		NameField:      nameAt.shown,
+		Server:         server,
+		ServerState:    serverAt.state,
+		ServerField:    serverAt.shown,
+		Credentials:    map[string]Credential{},
+		Version:        knownVersion(tag),
 	}
-	if agent.Version == "" {
+	if tag == "" {
 		agent.Version = knownVersion(chartVersion)
 	}
 	for _, key := range []string{"caCrt", "crt", "key"} {
@@ -127,8 +137,11 @@ func credential(found value) Credential {
 		return c
 	}
 	class, length, ok := redaction(found.data)
-	if !ok {
+	if ok {
+		c.Certificate = redactedCertificate(found.data)
+	} else {
 		text, _ := scalar(found.data)
+		c.Certificate = ReadCertificate(text)
 		class, length = Plain, len(text)
 		switch trimmed := strings.TrimSpace(text); {
 		case trimmed == "":
@@ -138,7 +151,8 @@ func credential(found value) Credential {
 		case strings.Contains(trimmed, "XXXX"):
 			c.Placeholder = true
 		}
-	} else if isData := len(found.field) > 0 && found.field[0] == "data"; class == Encrypted && isData {
+	}
+	if isData := len(found.field) > 0 && found.field[0] == "data"; class == Encrypted && isData {
 		length = length / 4 * 3 // a Secret's data is base64
 	}
 	c.Class, c.Length = class, length
@@ -150,7 +164,8 @@ func credential(found value) Credential {
 
 // deploymentAgent reads a Deployment that runs the agent as karmadactl register writes it; false for any other.
 //
-// Source: karmada v1.18.2 pkg/karmadactl/register/register.go:1004-1098.
+// Source: karmada v1.18.2 pkg/karmadactl/register/register.go:1004-1098; cmd/agent/app/options/options.go:155 for the
+// lease's namespace.
 func deploymentAgent(object Object) (Agent, bool) {
 	for i, container := range listAt(object.Content, "spec", "template", "spec", "containers") {
 		image := textAt(container, "image")
@@ -161,18 +176,33 @@ func deploymentAgent(object Object) (Agent, bool) {
 			continue
 		}
 		agent := Agent{
-			Kind:        "Deployment",
-			Cluster:     runsOn(object),
-			Origin:      object.Origin,
-			NameState:   Missing,
-			NameField:   field,
-			ServerState: Unknown, // it stands in a kubeconfig Secret
-			ServerField: field,
-			Credentials: map[string]Credential{},
-			Version:     imageVersion(image),
+			Kind:           "Deployment",
+			Cluster:        runsOn(object),
+			Namespace:      cmp.Or(object.Namespace, defaultNamespace),
+			LeaseNamespace: "karmada-system",
+			EndpointState:  Missing,
+			EndpointField:  field,
+			Tag:            imageTag(image),
+			TagField:       join(field, "image"),
+			Origin:         object.Origin,
+			NameState:      Missing,
+			NameField:      field,
+			ServerState:    Unknown, // it stands in a kubeconfig Secret
+			ServerField:    field,
+			Credentials:    map[string]Credential{},
+			Version:        imageVersion(image),
 		}
 		if !complete {
-			agent.NameState = Unknown
+			agent.NameState, agent.EndpointState, agent.LeaseNamespace = Unknown, Unknown, ""
+		}
+		if namespace, ok := flag(words, "--leader-elect-resource-namespace"); ok {
+			agent.LeaseNamespace = namespace.text
+		}
+		if endpoint, ok := flag(words, "--cluster-api-endpoint"); ok {
+			agent.Endpoint, agent.EndpointState, agent.EndpointField = endpoint.text, Found, endpoint.field
+			if hasVariable(endpoint.text) || strings.Contains(endpoint.text, "$(") {
+				agent.Endpoint, agent.EndpointState = "", Unknown
+			}
 		}
 		if name, ok := flag(words, "--cluster-name"); ok {
 			agent.Name, agent.NameState, agent.NameField = name.text, Found, name.field

@@ -31,7 +31,7 @@ metadata: {name: settings, namespace: karmada-system}
 data:
   values.yaml: |
     installMode: host
-    agent: {clusterName: "ottawa"}
+    agent: {clusterName: "ottawa", clusterEndpoint: 10.0.0.1:6443, image: {tag: v1.15.2}}
 ---
 apiVersion: v1
 kind: Secret
@@ -49,7 +49,9 @@ func TestChartAgent(t *testing.T) {
 	release, secret := Origin{File: file}, Origin{File: file, Document: 2}
 	equal(t, "agents", Build(&x.Tree, Declared{}).Agents, map[string]Agent{"talos-ottawa/karmada-system/karmada-agent": {
 		ID: "talos-ottawa/karmada-system/karmada-agent", Kind: "HelmRelease", Cluster: "talos-ottawa",
-		Origin: release, Reached: true, Version: "1.15",
+		Origin: release, Reached: true, Version: "1.15.2", Tag: "v1.15.2", TagField: []any{"spec", "valuesFrom", 0},
+		Namespace: "karmada-system", Release: "karmada-agent", LeaseNamespace: "karmada-system",
+		Endpoint: "10.0.0.1:6443", EndpointState: Found, EndpointField: []any{"spec", "valuesFrom", 0},
 		Name: "ottawa", NameState: Found, NameField: []any{"spec", "valuesFrom", 0},
 		ServerState: Unknown, ServerField: []any{"spec", "valuesFrom", 4},
 		Credentials: map[string]Credential{
@@ -141,20 +143,25 @@ spec:
           env: [{name: MEMBER, value: ottawa}]
           `
 	field := []any{"spec", "template", "spec", "containers", 1}
+	none := Agent{EndpointState: Missing, EndpointField: field}
 	for name, c := range map[string]struct {
 		container string
 		member    string
 		state     State
 		field     []any
+		lease     string
+		endpoint  Agent // its address, state and field
 	}{
-		"equals sign": {"command: [/bin/karmada-agent, --cluster-name=ottawa]", "ottawa", Found, join(field, "command", 1)},
-		"two words":   {"args: [--v=4, --cluster-name, ottawa]", "ottawa", Found, join(field, "args", 2)},
-		"env":         {"args: [--cluster-name=$(MEMBER)]", "ottawa", Found, join(field, "args", 0)},
-		"shell":       {`command: [sh, -c, "exec /bin/karmada-agent --cluster-name=ottawa"]`, "ottawa", Found, join(field, "command", 2)},
-		"other env":   {"args: [--cluster-name=$(OTHER)]", "", Unknown, join(field, "args", 0)},
-		"variable":    {`args: ["--cluster-name=${LOCATION}"]`, "", Unknown, join(field, "args", 0)},
-		"none":        {"args: [--v=4]", "", Missing, field},
-		"redacted":    {"args: [{$class: token, $len: 9}]", "", Unknown, field},
+		"equals sign": {"command: [/bin/karmada-agent, --cluster-name=ottawa]", "ottawa", Found, join(field, "command", 1), "karmada-system", none},
+		"two words":   {"args: [--v=4, --cluster-name, ottawa]", "ottawa", Found, join(field, "args", 2), "karmada-system", none},
+		"env":         {"args: [--cluster-name=$(MEMBER)]", "ottawa", Found, join(field, "args", 0), "karmada-system", none},
+		"shell":       {`command: [sh, -c, "exec /bin/karmada-agent --cluster-name=ottawa"]`, "ottawa", Found, join(field, "command", 2), "karmada-system", none},
+		"other env":   {"args: [--cluster-name=$(OTHER)]", "", Unknown, join(field, "args", 0), "karmada-system", none},
+		"variable":    {`args: ["--cluster-name=${LOCATION}"]`, "", Unknown, join(field, "args", 0), "karmada-system", none},
+		"none":        {"args: [--v=4]", "", Missing, field, "karmada-system", none},
+		"redacted":    {"args: [{$class: token, $len: 9}]", "", Unknown, field, "", Agent{EndpointState: Unknown, EndpointField: field}},
+		"more flags": {"args: [--cluster-name=ottawa, --leader-elect-resource-namespace=agents, --cluster-api-endpoint=https://a]", "ottawa", Found,
+			join(field, "args", 0), "agents", Agent{Endpoint: "https://a", EndpointState: Found, EndpointField: join(field, "args", 2)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := fixture{}
@@ -162,7 +169,9 @@ spec:
 			x.apply(t, "a", "a", deployment+c.container)
 			equal(t, "agents", Build(&x.Tree, Declared{}).Agents, map[string]Agent{"a/karmada-system/karmada-agent": {
 				ID: "a/karmada-system/karmada-agent", Kind: "Deployment", Cluster: "a", Reached: true,
-				Origin: Origin{File: "clusters/a/apps.yaml"}, Version: "1.18.2",
+				Origin: Origin{File: "clusters/a/apps.yaml"}, Version: "1.18.2", Tag: "v1.18.2", TagField: join(field, "image"),
+				Namespace: "karmada-system", LeaseNamespace: c.lease,
+				Endpoint: c.endpoint.Endpoint, EndpointState: c.endpoint.EndpointState, EndpointField: c.endpoint.EndpointField,
 				Name: c.member, NameState: c.state, NameField: c.field,
 				ServerState: Unknown, ServerField: field, Credentials: map[string]Credential{},
 			}})

@@ -19,6 +19,26 @@ func (f *Fleet) readAPIServers() {
 	for _, id := range sorted(f.APIServers) {
 		f.linkAPIServer(id)
 	}
+	f.findComplete()
+}
+
+// findComplete marks the API servers of which Git shows all that Flux brings there.
+func (f *Fleet) findComplete() {
+	charts := map[string]bool{} // API servers that a HelmRelease installs a chart at
+	for _, server := range sorted(f.Objects) {
+		for release := range f.ofKind(server, helmReleaseKind) {
+			target := server
+			if name := textAt(release.Content, "spec", "kubeConfig", "secretRef", "name"); name != "" {
+				target = server + "/" + release.Namespace + "/" + name
+			}
+			charts[target] = true
+		}
+	}
+	for id, server := range f.APIServers {
+		cluster := f.Clusters[server.Cluster]
+		server.Complete = cluster.Declared && len(cluster.Incomplete) == 0 && !charts[id]
+		f.APIServers[id] = server
+	}
 }
 
 func (f *Fleet) addAPIServer(id, cluster string) {

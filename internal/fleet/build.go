@@ -30,6 +30,9 @@ func Build(tree *Tree, declared Declared) *Fleet {
 		Kustomizations: map[string]Kustomization{},
 		Files:          map[string]File{},
 		Objects:        map[string]map[string]map[string]map[string]Object{},
+		Policies:       map[string]Policy{},
+		Claims:         map[string]map[string]map[string]map[string][]Claim{},
+		Date:           declared.Date,
 		tree:           tree,
 	}
 	for _, cluster := range tree.Clusters {
@@ -48,6 +51,7 @@ func Build(tree *Tree, declared Declared) *Fleet {
 	f.readStrayAgents()
 	f.readAPIServers()
 	f.finishControlPlanes()
+	f.readPolicies()
 	f.callTheRoll(declared.Members)
 	return f
 }

@@ -3,6 +3,7 @@ package fleet
 import (
 	"cmp"
 	"encoding/json"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,6 +18,8 @@ const (
 	evictionSwitch = "eviction" // its flag below
 	taintSwitch    = "taint"    // a ClusterTaintPolicy with effect NoExecute
 	webhookSwitch  = "webhook"  // the webhook's flag below, without which that policy is refused
+
+	systemNamespace = "karmada-system"
 
 	evictionFlag = "enable-no-execute-taint-eviction"
 	webhookFlag  = "allow-no-execute-taint-policy"
@@ -43,14 +46,24 @@ func chartControlPlane(r release, chartVersion string) ControlPlane {
 		Namespace:  r.GetReleaseNamespace(),
 		Name:       r.GetReleaseName(),
 		Origin:     r.object.Origin,
-		Version:    cmp.Or(knownVersion(tag), knownVersion(chartVersion)),
+		Version:    knownVersion(cmp.Or(tag, chartVersion)),
 		APIServers: []string{},
+		Schedulers: []string{},
 	}
+	c.SystemNamespace, _ = r.text("systemNamespace")
+	c.SystemNamespace = cmp.Or(c.SystemNamespace, systemNamespace)
 	c.CertificateHosts, c.HostsState, c.HostsField = r.certificateHosts(c, cmp.Or(domain, "cluster.local"))
 
 	gates, gatesState := r.fields("controllerManager", "featureGates")
 	args, argsState := r.fields("controllerManager", "extraCommandArgs")
-	c.FeatureGates = featureGates(gates, args)
+	c.FeatureGates, c.GatesState = featureGates(gates, args), Found
+	if gatesState == Unknown || argsState == Unknown {
+		c.GatesState = Unknown
+	}
+	if _, set := c.FeatureGates["PropagateDeps"]; !set && c.GatesState == Found {
+		c.FeatureGates["PropagateDeps"] = false // the chart's own value
+	}
+	c.SkippedNamespaces = skippedNamespaces(args, argsState)
 	c.FailoverArmed = map[string]State{
 		gateSwitch:     gateState(c.FeatureGates, "Failover", gatesState),
 		evictionSwitch: flagState(args, evictionFlag, argsState),
@@ -133,8 +146,10 @@ func operatorControlPlane(object Object) ControlPlane {
 		APIServers: []string{},
 		CertificateHosts: []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc",
 			"*.karmada-system.svc.cluster.local", "*.karmada-system.svc", "127.0.0.1"},
-		HostsState: Found,
-		HostsField: []any{"spec", "components", "karmadaAPIServer", "certSANs"},
+		HostsState:      Found,
+		Schedulers:      []string{},
+		SystemNamespace: systemNamespace,
+		HostsField:      []any{"spec", "components", "karmadaAPIServer", "certSANs"},
 	}
 	if c.Namespace != "karmada-system" {
 		c.CertificateHosts = append(c.CertificateHosts, "*."+c.Namespace+".svc.cluster.local", "*."+c.Namespace+".svc")
@@ -153,7 +168,11 @@ func operatorControlPlane(object Object) ControlPlane {
 
 	manager := mapAt(components, "karmadaControllerManager")
 	args := mapAt(manager, "extraArgs")
-	c.FeatureGates = featureGates(mapAt(manager, "featureGates"), args)
+	c.FeatureGates, c.GatesState = featureGates(mapAt(manager, "featureGates"), args), Found
+	c.SkippedNamespaces = skippedNamespaces(args, Found)
+	if name := textAt(components, "karmadaScheduler", "extraArgs", "scheduler-name"); name != "" {
+		c.Schedulers = append(c.Schedulers, name)
+	}
 	c.FailoverArmed = map[string]State{
 		gateSwitch:     gateState(c.FeatureGates, "Failover", Found),
 		evictionSwitch: flagState(args, evictionFlag, Found),
@@ -232,12 +251,19 @@ func flagState(args map[string]any, name string, values State) State {
 // finishControlPlanes adds what only the rest of the fleet tells: what stands in front of the API server, and whether a
 // policy taints lost clusters.
 func (f *Fleet) finishControlPlanes() {
+	schedulers := f.schedulers()
 	for _, id := range sorted(f.ControlPlanes) {
 		c := f.ControlPlanes[id]
 		if c.Cluster != "" {
 			c.Exposures = append(c.Exposures, f.exposures(c)...)
 		}
 		c.Exposures = distinct(c.Exposures)
+		c.Schedulers = append(c.Schedulers, schedulers...)
+		if len(c.Schedulers) == len(schedulers) { // its own has not got another name
+			c.Schedulers = append(c.Schedulers, defaultScheduler)
+		}
+		slices.Sort(c.Schedulers)
+		c.Schedulers = slices.Compact(c.Schedulers)
 		c.FailoverArmed[taintSwitch] = f.taintState(c)
 		// Before v1.14 the controller tainted and evicted on its own: these switches then say nothing.
 		if olderThan(c.Version, 1, 14) {
@@ -247,6 +273,46 @@ func (f *Fleet) finishControlPlanes() {
 		}
 		f.ControlPlanes[id] = c
 	}
+}
+
+const defaultScheduler = "default-scheduler"
+
+// schedulers are the names of Karmada's schedulers that Deployments in Git run.
+//
+// Source: karmada v1.18.2 cmd/scheduler/app/options/options.go, --scheduler-name.
+func (f *Fleet) schedulers() []string {
+	names := []string{}
+	for _, server := range sorted(f.Objects) {
+		for object := range f.ofKind(server, deploymentKind) {
+			for _, container := range listAt(object.Content, "spec", "template", "spec", "containers") {
+				words, _ := commandLine(container, nil)
+				name, named := flag(words, "--scheduler-name")
+				if named && slices.ContainsFunc(words, func(w word) bool { return path.Base(w.text) == "karmada-scheduler" }) {
+					names = append(names, name.text)
+				}
+			}
+		}
+	}
+	return names
+}
+
+// skippedNamespaces are the regular expressions of namespaces whose objects Karmada leaves alone.
+//
+// Source: karmada v1.18.2 cmd/controller-manager/app/options/options.go:194, --skipped-propagating-namespaces.
+func skippedNamespaces(args map[string]any, values State) []string {
+	const name = "skipped-propagating-namespaces"
+	entry, set := args[name]
+	if !set {
+		entry, set = args["--"+name]
+	}
+	text, ok := scalar(entry)
+	switch {
+	case !set && values != Unknown:
+		return []string{"kube-.*"}
+	case !ok || hasVariable(text):
+		return []string{}
+	}
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // taintState is unknown where nothing in Git goes to the control plane's API server.

@@ -46,7 +46,8 @@ spec: {taints: [{key: lost, effect: NoExecute}]}`)
 				{"karmada-apiserver.karmada-system.svc.home.arpa", false, []int{5443}, release},
 			},
 			FailoverArmed: map[string]State{"gate": Found, "eviction": Found, "taint": Found, "webhook": Found},
-			FeatureGates:  map[string]bool{"PropagateDeps": true, "Failover": true, "GracefulEviction": false},
+			FeatureGates:  map[string]bool{"PropagateDeps": true, "Failover": true, "GracefulEviction": false}, GatesState: Found,
+			SystemNamespace: "karmada-system", SkippedNamespaces: []string{"kube-.*"}, Schedulers: []string{"default-scheduler"},
 		},
 	})
 }
@@ -77,7 +78,8 @@ spec:
 				{"main-karmada-apiserver.infra.svc.cluster.local", false, []int{5443}, origin},
 			},
 			FailoverArmed: map[string]State{"gate": Found, "eviction": Missing, "taint": Unknown, "webhook": Found},
-			FeatureGates:  map[string]bool{"Failover": true},
+			FeatureGates:  map[string]bool{"Failover": true}, GatesState: Found,
+			SystemNamespace: "karmada-system", SkippedNamespaces: []string{"kube-.*"}, Schedulers: []string{"default-scheduler"},
 		},
 	})
 }
@@ -191,13 +193,13 @@ func TestAPIServers(t *testing.T) {
 	f := Build(&x.Tree, Declared{})
 	equal(t, "API servers", f.APIServers, map[string]APIServer{
 		"a": {ID: "a", Kind: "cluster", Cluster: "a"},
-		"b": {ID: "b", Kind: "cluster", Cluster: "b"},
+		"b": {ID: "b", Kind: "cluster", Cluster: "b", Complete: true},
 		"c": {ID: "c", Kind: "cluster", Cluster: "c"},
 		"a/flux-system/karmada-kubeconfig": {ID: "a/flux-system/karmada-kubeconfig", Kind: "karmada", Cluster: "a",
-			KubeConfig: "flux-system/karmada-kubeconfig", ControlPlane: "a/karmada-system/karmada"},
-		"b/flux-system/far": {ID: "b/flux-system/far", Kind: "unknown", Cluster: "b", KubeConfig: "flux-system/far"},
+			KubeConfig: "flux-system/karmada-kubeconfig", ControlPlane: "a/karmada-system/karmada", Complete: true},
+		"b/flux-system/far": {ID: "b/flux-system/far", Kind: "unknown", Cluster: "b", KubeConfig: "flux-system/far", Complete: true},
 		"b/infra/hub": {ID: "b/infra/hub", Kind: "karmada", Cluster: "b", KubeConfig: "infra/hub",
-			ControlPlane: "a/karmada-system/karmada"},
+			ControlPlane: "a/karmada-system/karmada", Complete: true},
 	})
 	equal(t, "served", f.ControlPlanes["a/karmada-system/karmada"].APIServers,
 		[]string{"a/flux-system/karmada-kubeconfig", "b/infra/hub"})

@@ -16,6 +16,8 @@ type Declared struct {
 	FailoverOrder []string
 	// KarmadaVersion is the control plane's version, "1.18.2" or "v1.18"; empty: read from the tree.
 	KarmadaVersion string
+	// Date is the day on which the fleet is judged, "2026-11-24"; empty where expiry is not judged.
+	Date string
 }
 
 // DeclaredMember is one entry of the configuration's list of members.
@@ -29,6 +31,8 @@ type Fleet struct {
 	Schema string `json:"schema"`
 	// FailoverOrder is the declared order, the preferred member first; empty where none is declared.
 	FailoverOrder []string `json:"failoverOrder"`
+	// Date is the day on which the fleet is judged, "2026-11-24", UTC; empty where it does not matter.
+	Date string `json:"date"`
 	// Membership says how the members were found out.
 	Membership Membership `json:"membership"`
 
@@ -43,6 +47,10 @@ type Fleet struct {
 	// Objects are looked up by API server, kind ("Deployment.apps"; the core group has no suffix: "Secret"), namespace
 	// ("" for cluster scope) and name. Where several Kustomizations apply one object, the first by ID stands here.
 	Objects map[string]map[string]map[string]map[string]Object `json:"objects"`
+
+	Policies map[string]Policy `json:"policies"` // by ID
+	// Claims are the policies that place each object, looked up like Objects. Absent where no policy selects an object.
+	Claims map[string]map[string]map[string]map[string][]Claim `json:"claims"`
 
 	tree *Tree
 }
@@ -113,14 +121,28 @@ type Agent struct {
 	NameState State  `json:"nameState"`
 	// NameField leads to the name in the agent's object.
 	NameField []any `json:"nameField"`
+	// Namespace is where it runs; Release the name of the chart's release, by which the chart calls its Secret
+	// <release>-kubeconfig, and empty for a Deployment.
+	Namespace string `json:"namespace"`
+	Release   string `json:"release"`
+	// LeaseNamespace is the namespace on the Karmada API server in which the agents' leader is elected; empty where it
+	// cannot be read.
+	LeaseNamespace string `json:"leaseNamespace"`
+	// Endpoint is the address of the member's own API server that it registers, if any.
+	Endpoint      string `json:"endpoint"`
+	EndpointState State  `json:"endpointState"`
+	EndpointField []any  `json:"endpointField"`
 	// Server is the address of the Karmada API server.
 	Server      string `json:"server"`
 	ServerState State  `json:"serverState"`
 	ServerField []any  `json:"serverField"`
 	// Credentials are agent.kubeconfig.caCrt, crt and key of the chart; empty for a Deployment.
 	Credentials map[string]Credential `json:"credentials"`
-	// Version is the chart's version or the image's tag, empty where unknown.
-	Version string `json:"version"`
+	// Version is the chart's version or the image's tag, empty where unknown. Tag is the image's tag as it is written, empty where
+	// none is; TagField leads to it.
+	Version  string `json:"version"`
+	Tag      string `json:"tag"`
+	TagField []any  `json:"tagField"`
 }
 
 // Credential is one of the three PEM texts that the chart's agent needs.
@@ -137,6 +159,8 @@ type Credential struct {
 	Placeholder bool   `json:"placeholder"`
 	Origin      Origin `json:"origin"`
 	Field       []any  `json:"field"`
+	// Certificate is what a certificate in the clear says; absent where the value is none or is encrypted.
+	Certificate *Certificate `json:"certificate,omitempty"`
 }
 
 // ControlPlane is a Karmada control plane in Git: a HelmRelease of the karmada chart in host mode, or a Karmada object
@@ -166,8 +190,15 @@ type ControlPlane struct {
 	// FailoverArmed are the switches of cluster failover that Git can show, each found, missing or unknown: "gate", "eviction",
 	// "taint", "webhook".
 	FailoverArmed map[string]State `json:"failoverArmed"`
-	// FeatureGates are the controller manager's, as the values give them.
+	// FeatureGates are the controller manager's, as the values give them; GatesState is unknown where there may be more.
 	FeatureGates map[string]bool `json:"featureGates"`
+	GatesState   State           `json:"gatesState"`
+	// SystemNamespace is Karmada's own on its API server, "karmada-system" unless the chart says otherwise.
+	SystemNamespace string `json:"systemNamespace"`
+	// SkippedNamespaces are the regular expressions of --skipped-propagating-namespaces; empty where they cannot be read.
+	SkippedNamespaces []string `json:"skippedNamespaces"`
+	// Schedulers are the names of its schedulers in Git, sorted.
+	Schedulers []string `json:"schedulers"`
 }
 
 // Exposure is a Service, Ingress or route in front of a Karmada API server.
@@ -191,6 +222,9 @@ type APIServer struct {
 	KubeConfig string `json:"kubeConfig"`
 	// ControlPlane is the ID of the Karmada control plane in Git that serves it, empty where none does.
 	ControlPlane string `json:"controlPlane"`
+	// Complete: Git shows all that Flux brings there. Otherwise something unknown, or a chart, may bring further objects; and
+	// without an entry point nobody knows what Flux brings.
+	Complete bool `json:"complete"`
 }
 
 // Subject is one thing that a rule judges; Input is what the rule sees as input.
@@ -220,8 +254,10 @@ type Input struct {
 	Agent         *Agent         `json:"agent,omitempty"`
 	ControlPlane  *ControlPlane  `json:"controlPlane,omitempty"`
 	FluxCluster   *Cluster       `json:"fluxCluster,omitempty"`
-	File          *File          `json:"file,omitempty"`
-	Exception     *UsedException `json:"exception,omitempty"`
+	// Policy is what a policy of Karmada with resourceSelectors selects.
+	Policy    *Policy        `json:"policy,omitempty"`
+	File      *File          `json:"file,omitempty"`
+	Exception *UsedException `json:"exception,omitempty"`
 }
 
 // UsedException is an exception and what became of it.

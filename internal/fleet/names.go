@@ -95,8 +95,8 @@ func only(set map[string]bool) string {
 
 // Customs other than the name of a variable. Of equally common ones the whole name comes first, the ending last.
 const (
-	byName   = ""
-	byEnding = "~"
+	asName   = ""
+	asEnding = "~"
 )
 
 // learn counts how the agents' names follow from their clusters: by a variable, the whole name or its ending.
@@ -108,7 +108,7 @@ func (n *names) learn() {
 				continue
 			}
 			if agent.Name == cluster {
-				votes[byName]++
+				votes[asName]++
 			}
 			for key, text := range n.clusters[cluster].Variables {
 				if namesCluster(key) && text == agent.Name {
@@ -116,7 +116,7 @@ func (n *names) learn() {
 				}
 			}
 			if front, ok := strings.CutSuffix(cluster, "-"+agent.Name); ok {
-				votes[byEnding]++
+				votes[asEnding]++
 				n.shortened = append(n.shortened, front+"-")
 			}
 		}
@@ -133,9 +133,9 @@ func (n names) conventional(cluster Cluster) string {
 	}
 	for _, custom := range n.customs {
 		switch custom {
-		case byName:
+		case asName:
 			return cluster.Name
-		case byEnding:
+		case asEnding:
 			for _, front := range n.shortened {
 				if ending, ok := strings.CutPrefix(cluster.Name, front); ok && ending != "" {
 					return ending

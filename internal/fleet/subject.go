@@ -48,6 +48,9 @@ func (f *Fleet) objectSubject(object Object) Subject {
 		s.Input.ControlPlane = entityOf(f.ControlPlanes, id, object.Kind, func(c *ControlPlane) string { return c.Kind })
 	case karmadaKind:
 		s.Input.ControlPlane = entityOf(f.ControlPlanes, id, object.Kind, func(c *ControlPlane) string { return c.Kind })
+	case "PropagationPolicy.policy.karmada.io", "ClusterPropagationPolicy.policy.karmada.io",
+		"OverridePolicy.policy.karmada.io", "ClusterOverridePolicy.policy.karmada.io":
+		s.Input.Policy = lookUp(f.Policies, PolicyID(object))
 	case memberKind:
 		s.Input.Member = lookUp(f.Members, object.Name)
 	}

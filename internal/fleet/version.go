@@ -23,10 +23,12 @@ func knownVersion(text string) string {
 }
 
 // imageVersion is the version that an image's tag tells.
-func imageVersion(image string) string {
+func imageVersion(image string) string { return knownVersion(imageTag(image)) }
+
+func imageTag(image string) string {
 	image, _, _ = strings.Cut(image, "@")
 	_, tag, _ := strings.Cut(image[strings.LastIndex(image, "/")+1:], ":")
-	return knownVersion(tag)
+	return tag
 }
 
 // olderThan compares a version from knownVersion with a minor release; false where the version is not known.

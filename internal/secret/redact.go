@@ -121,15 +121,27 @@ func redactLeaves(key string, value any, isBase64 bool) any {
 		}
 		return out
 	case string:
-		if isBase64 {
-			return redaction(ClassifyData(key, value))
-		}
-		return redaction(Classify(key, value))
+		return redactLeaf(key, value, isBase64)
 	case nil:
 		return redaction(fleet.Empty, 0)
 	default: // a number or a boolean, which Kubernetes refuses
 		return redaction(Classify(key, fmt.Sprint(value)))
 	}
+}
+
+// redactLeaf redacts one entry of a Secret. What a certificate in the clear says of itself stays, under "$certificate".
+func redactLeaf(key, value string, isBase64 bool) map[string]any {
+	redacted, text := redaction(Classify(key, value)), value
+	if isBase64 {
+		redacted = redaction(ClassifyData(key, value))
+		if decoded, ok := decodeBase64(value); ok {
+			text = decoded
+		}
+	}
+	if c := fleet.ReadCertificate(text); c != nil {
+		redacted["$certificate"] = c.Redacted()
+	}
+	return redacted
 }
 
 // redactMetadata takes out the annotation in which kubectl repeats a Secret.

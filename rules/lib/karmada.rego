@@ -33,3 +33,27 @@ _switches := {
 	"taint": "a ClusterTaintPolicy with NoExecute",
 	"webhook": "--allow-no-execute-taint-policy",
 }
+
+# gate is the state of a feature gate of karmada-controller-manager: "found" (on), "missing" (off) or "unknown".
+gate(name) := "found" if {
+	control_plane.featureGates[name]
+} else := "missing" if {
+	control_plane.featureGates[name] == false
+} else := "unknown" if {
+	control_plane.gatesState != "found"
+} else := "missing" if {
+	name in _off
+} else := "unknown"
+
+# Gates that are off by default in every version.
+#
+# Source: karmada-io/karmada v1.18.2 pkg/features/features.go:163.
+_off := {"PropagationPolicyPreemption", "StatefulFailoverInjection"}
+
+# taints are the NoExecute taints that the control plane's ClusterTaintPolicies put on clusters.
+taints contains taint if {
+	some server in control_plane.apiServers
+	some policy in data.fleet.objects[server]["ClusterTaintPolicy.policy.karmada.io"][""]
+	some taint in policy.object.spec.taints
+	taint.effect == "NoExecute"
+}

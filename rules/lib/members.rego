@@ -1,6 +1,8 @@
 # The members of the fleet, by name.
 package lib.members
 
+import data.lib.labels
+
 # state is "found", "missing" or "unknown". Nothing is known of a name with a variable in it, of a fleet without
 # members, and of the cluster that hosts the control plane without an agent: it need not be a member.
 state(name) := "unknown" if {
@@ -18,6 +20,38 @@ _only_host(member) if {
 	not member.declared
 	not member.registered
 	count(member.agents) == 0
+}
+
+# matching are the members that a cluster affinity chooses; undefined where a member may match that Git does not show.
+#
+# Source: karmada-io/karmada v1.18.2 pkg/util/selector.go:97 (ClusterMatches).
+matching(affinity) := {name |
+	some name, member in data.fleet.members
+	_named(affinity, name)
+	labels.match(member.labels, object.get(affinity, "labelSelector", {}))
+} if {
+	data.fleet.membership.certain
+	object.get(affinity, "fieldSelector", null) == null
+	_labels_known(affinity)
+}
+
+_labels_known(affinity) if object.get(affinity, "labelSelector", null) == null
+
+# An agent registers a cluster without labels, and somebody may add them.
+_labels_known(_) if {
+	every member in data.fleet.members {
+		member.registered
+	}
+}
+
+_named(affinity, name) if {
+	not name in object.get(affinity, "exclude", [])
+	name in object.get(affinity, "clusterNames", [name])
+}
+
+_named(affinity, name) if {
+	not name in object.get(affinity, "exclude", [])
+	count(affinity.clusterNames) == 0
 }
 
 # severity of what rests on a name that is no member's: a member may have been joined by hand where Git leaves a doubt.

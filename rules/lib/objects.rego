@@ -12,3 +12,9 @@ suspended if {
 group_kind(api_version, kind) := sprintf("%s.%s", [kind, split(api_version, "/")[0]]) if {
 	contains(api_version, "/")
 } else := kind
+
+# selector_field leads to what tells most about the i-th resourceSelector: its name, its labels or its kind.
+selector_field(i) := ["spec", "resourceSelectors", i, key] if {
+	selector := input.object.spec.resourceSelectors[i]
+	key := [key | some key in ["name", "labelSelector", "kind"]; not object.get(selector, key, "") in {"", null}][0]
+}

@@ -14,12 +14,91 @@ names[field] := name if {
 }
 
 _roots contains root if {
-	some root in [["spec", "placement"], ["spec", "suspension"], ["spec", "targetCluster"]]
+	some root in [["spec", "placement"], ["spec", "suspension"], ["spec", "targetCluster"], ["spec", "targetClusters"]]
 }
 
 _roots contains ["spec", "overrideRules", i, "targetCluster"] if some i, _ in input.object.spec.overrideRules
 
+# Of a FederatedResourceQuota and a MultiClusterService.
+names[["spec", "staticAssignments", i, "clusterName"]] := name if {
+	name := input.object.spec.staticAssignments[i].clusterName
+	is_string(name)
+}
+
+names[["spec", key, i, "name"]] := name if {
+	some key in ["providerClusters", "consumerClusters"]
+	name := input.object.spec[key][i].name
+	is_string(name)
+}
+
 _placement := input.object.spec.placement
+
+# terms are the groups of clusters that the scheduler tries one after another: the one clusterAffinity, or each of
+# clusterAffinities. {"field", "affinity", "listed", "names", "plain"}: field leads to the affinity; listed are its
+# clusterNames, and names are those that exclude leaves; plain: nothing but names chooses.
+terms := terms_of(input.object)
+
+# terms_of are the terms of any policy.
+terms_of(policy) := [_term(["spec", "placement", "clusterAffinity"], policy.spec.placement.clusterAffinity)] if {
+	is_object(policy.spec.placement.clusterAffinity)
+} else := [_term(["spec", "placement", "clusterAffinities", i], affinity) |
+	some i, affinity in policy.spec.placement.clusterAffinities
+]
+
+_term(field, affinity) := {
+	"field": field,
+	"affinity": affinity,
+	"listed": object.get(affinity, "clusterNames", []),
+	"names": included(affinity),
+	"plain": by_name(affinity),
+}
+
+# included are the clusters that an affinity names and does not exclude.
+included(affinity) := {name |
+	some name in object.get(affinity, "clusterNames", [])
+	not name in object.get(affinity, "exclude", [])
+}
+
+# by_name: an affinity chooses clusters by their names alone.
+default by_name(_) := false
+
+by_name(affinity) if {
+	count(object.get(affinity, "clusterNames", [])) > 0
+	not selects_by_property(affinity)
+}
+
+# selects_by_property: an affinity chooses clusters by labels, or by provider, region or zone.
+selects_by_property(affinity) if object.get(affinity, "labelSelector", null) != null
+
+selects_by_property(affinity) if object.get(affinity, "fieldSelector", null) != null
+
+# candidates are the clusters that a policy may ever use, where its terms name them all; undefined otherwise.
+candidates := candidates_of(input.object)
+
+# candidates_of are those of any policy.
+candidates_of(policy) := {name | some term in of; some name in term.names} if {
+	of := terms_of(policy)
+	count(of) > 0
+	every term in of {
+		term.plain
+		every name in term.listed {
+			not contains(name, "${")
+		}
+	}
+}
+
+# few is the number of clusters that a spread constraint allows, where that is less than the candidates of one term.
+#
+# Source: karmada-io/karmada v1.18.2 pkg/scheduler/core/spreadconstraint/select_clusters_by_cluster.go:32.
+few := most if {
+	not ignores_spread
+	some constraint in _placement.spreadConstraints
+	spreads_by(constraint) == "cluster"
+	most := constraint.maxGroups
+	some term in terms
+	count(term.names) > most
+	most > 0
+}
 
 # divides_by_weight: replicas are divided by weight. Divided is the default of a replicaScheduling that is there,
 # Weighted the default of a division.

@@ -1,0 +1,234 @@
+package fleet
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+const defaultNamespace = "default"
+
+// policyKinds are the kinds with resourceSelectors; true where they place what they select, false where they override it.
+var policyKinds = map[string]bool{
+	"PropagationPolicy.policy.karmada.io":        true,
+	"ClusterPropagationPolicy.policy.karmada.io": true,
+	"OverridePolicy.policy.karmada.io":           false,
+	"ClusterOverridePolicy.policy.karmada.io":    false,
+}
+
+// Policy is a policy of Karmada, and what it selects of what Git sends to the same API server.
+type Policy struct {
+	// ID is the API server's ID, Kind/namespace/name; without a namespace for a cluster-wide policy.
+	ID string `json:"id"`
+	// Selections are in the order of spec.resourceSelectors.
+	Selections []Selection `json:"selections"`
+}
+
+// Selection is what one resourceSelector selects.
+type Selection struct {
+	// State is found where Git has such an object; missing where nothing can be such an object; unknown where the selector
+	// has a variable, or something unknown may bring objects to the API server.
+	State State `json:"state"`
+	// Kind is "Deployment.apps"; the core group has no suffix.
+	Kind string `json:"kind"`
+	// By is "name", "labels" or "kind": a name precedes labels, and labels precede the kind alone.
+	By string `json:"by"`
+	// Objects are sorted by namespace and name.
+	Objects []Selected `json:"objects"`
+	// Elsewhere are the apiVersions under which Git has objects of that kind and name where nothing is found.
+	Elsewhere []string `json:"elsewhere"`
+}
+
+// Selected is an object that a policy selects; a key of Fleet.Objects.
+type Selected struct {
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	Origin    Origin `json:"origin"`
+}
+
+// Claim is a policy that places an object, as one of those that select it.
+type Claim struct {
+	// Policy is the ID of a PropagationPolicy or ClusterPropagationPolicy; Kind, Namespace and Name are its own.
+	Policy    string `json:"policy"`
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	// Priority is spec.priority; By as of the selection, the most telling one.
+	Priority int    `json:"priority"`
+	By       string `json:"by"`
+}
+
+// What a selector goes by, what precedes first.
+//
+// Source: karmada v1.18.2 pkg/util/selector.go:60 (ResourceSelectorPriority).
+const (
+	byName   = "name"
+	byLabels = "labels"
+	byKind   = "kind"
+)
+
+// selector is one of spec.resourceSelectors.
+type selector struct {
+	kind            string // "Deployment.apps"
+	namespace, name string // empty: any
+	labels          labels.Selector
+	by              string // as Selection.By
+	unknown         bool   // a variable stands in it, or it cannot be read
+}
+
+// readPolicies finds what each policy selects.
+//
+// Source: karmada v1.18.2 pkg/util/selector.go:48 (ResourceMatches); pkg/webhook/propagationpolicy/mutating.go:60 (a
+// selector's namespace is the policy's own by default).
+func (f *Fleet) readPolicies() {
+	for _, server := range sorted(f.Objects) {
+		for _, kind := range sorted(policyKinds) {
+			for object := range f.ofKind(server, kind) {
+				f.readPolicy(object, policyKinds[kind])
+			}
+		}
+	}
+}
+
+func (f *Fleet) readPolicy(object Object, places bool) {
+	p := Policy{ID: PolicyID(object), Selections: []Selection{}}
+	for _, entry := range listAt(object.Content, "spec", "resourceSelectors") {
+		s := readSelector(entry, object)
+		selection := f.selection(s, object.APIServer)
+		p.Selections = append(p.Selections, selection)
+		if !places {
+			continue
+		}
+		for _, selected := range selection.Objects {
+			f.claim(object, p.ID, selected, selection.By)
+		}
+	}
+	f.Policies[p.ID] = p
+}
+
+// PolicyID is the ID of a policy: the API server's, the kind, the namespace if any, and the name.
+func PolicyID(object Object) string {
+	parts := []string{object.APIServer, object.Kind, object.Namespace, object.Name}
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "/")
+}
+
+func readSelector(entry any, policy Object) selector {
+	version, kind := textAt(entry, "apiVersion"), textAt(entry, "kind")
+	group, _, grouped := strings.Cut(version, "/")
+	if !grouped {
+		group = ""
+	}
+	s := selector{
+		kind:      GroupKind(group, kind),
+		namespace: textAt(entry, "namespace"),
+		name:      textAt(entry, "name"),
+		labels:    labels.Everything(),
+		by:        byKind,
+	}
+	if s.namespace == "" && !strings.HasPrefix(policy.Kind, "Cluster") {
+		s.namespace = cmp.Or(policy.Namespace, defaultNamespace)
+	}
+	for _, text := range []string{version, kind, s.namespace, s.name} {
+		s.unknown = s.unknown || hasVariable(text)
+	}
+	if s.name != "" {
+		s.by = byName
+	} else if fields := mapAt(entry, "labelSelector"); fields != nil {
+		chosen, err := labelSelector(fields)
+		s.labels, s.by, s.unknown = chosen, byLabels, s.unknown || err != nil
+	}
+	return s
+}
+
+// labelSelector reads a label selector; an error where Kubernetes would refuse it, or a variable stands in it.
+func labelSelector(fields map[string]any) (labels.Selector, error) {
+	var read metav1.LabelSelector
+	decodeFields(fields, &read)
+	chosen, err := metav1.LabelSelectorAsSelector(&read)
+	if err != nil {
+		return labels.Nothing(), err
+	}
+	return chosen, nil
+}
+
+func (f *Fleet) selection(s selector, server string) Selection {
+	result := Selection{State: Unknown, Kind: s.kind, By: s.by, Objects: []Selected{}, Elsewhere: []string{}}
+	if s.unknown {
+		return result
+	}
+	namespaces := f.Objects[server][s.kind]
+	guess := false // an object with a variable in its name or labels may be the one
+	for _, namespace := range sorted(namespaces) {
+		if s.namespace != "" && cmp.Or(namespace, defaultNamespace) != s.namespace { // none is the default one at an API server
+			continue
+		}
+		candidates := sorted(namespaces[namespace])
+		if s.name != "" && namespaces[namespace][s.name].Name != "" {
+			candidates = []string{s.name}
+		}
+		for _, name := range candidates {
+			object := namespaces[namespace][name]
+			guess = guess || hasVariable(name)
+			if s.name != "" && s.name != name || !s.labels.Matches(labelsOf(object)) {
+				continue
+			}
+			result.Objects = append(result.Objects, Selected{Kind: s.kind, Namespace: namespace, Name: name, Origin: object.Origin})
+		}
+	}
+	switch {
+	case len(result.Objects) > 0:
+		result.State = Found
+	case !guess && f.APIServers[server].Complete:
+		result.State = Missing
+		result.Elsewhere = f.elsewhere(s, server)
+	}
+	return result
+}
+
+// elsewhere are the apiVersions of objects that are like the selected ones but for their group.
+func (f *Fleet) elsewhere(s selector, server string) []string {
+	kind, _, _ := strings.Cut(s.kind, ".")
+	versions := []string{}
+	for _, other := range sorted(f.Objects[server]) {
+		if name, _, _ := strings.Cut(other, "."); name != kind || other == s.kind {
+			continue
+		}
+		for object := range f.ofKind(server, other) {
+			if version := textAt(object.Content, "apiVersion"); s.name == "" || s.name == object.Name {
+				versions = append(versions, version)
+			}
+		}
+	}
+	slices.Sort(versions)
+	return slices.Compact(versions)
+}
+
+// labelsOf are an object's labels.
+func labelsOf(object Object) labels.Set {
+	set := labels.Set{}
+	for key, value := range mapAt(object.Content, "metadata", "labels") {
+		if text, ok := value.(string); ok {
+			set[key] = text
+		}
+	}
+	return set
+}
+
+// claim notes that a policy places an object. One that selects it twice counts by its most telling selector.
+func (f *Fleet) claim(policy Object, id string, selected Selected, by string) {
+	names := within(within(within(f.Claims, policy.APIServer), selected.Kind), selected.Namespace)
+	claims := names[selected.Name]
+	if i := slices.IndexFunc(claims, func(c Claim) bool { return c.Policy == id }); i >= 0 {
+		telling := []string{byName, byLabels, byKind}
+		if slices.Index(telling, by) < slices.Index(telling, claims[i].By) {
+			claims[i].By = by
+		}
+		return
+	}
+	priority, _ := number(at(policy.Content, "spec", "priority"))
+	names[selected.Name] = append(claims, Claim{Policy: id, Kind: policy.Kind, Namespace: policy.Namespace, Name: policy.Name, Priority: priority, By: by})
+}

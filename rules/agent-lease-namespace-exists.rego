@@ -1,0 +1,49 @@
+# METADATA
+# title: The namespace of an agent's leader election exists in Karmada
+# description: |
+#   The agents of a member elect their leader by a Lease on the Karmada API server, in the namespace of the agent's own
+#   release. Karmada makes karmada-system and karmada-cluster there, and no other: an agent in another namespace never
+#   leads, and does nothing.
+# related_resources:
+#   - ref: https://github.com/karmada-io/karmada/issues/1994
+#     description: No namespace for the leader election
+#   - ref: https://github.com/karmada-io/karmada/issues/3264
+#     description: The same
+# custom:
+#   severity: error
+#   subjects:
+#     - Agent
+#   fix: Install the agent in karmada-system, or apply a Namespace of that name to the Karmada API server.
+#   source:
+#     - karmada-io/karmada v1.18.2 cmd/agent/app/agent.go:207
+#     - karmada-io/karmada v1.18.2 charts/karmada/templates/karmada-agent.yaml:107
+#     - karmada-io/karmada v1.18.2 charts/karmada/templates/_karmada_system_namespace.tpl
+package rules["agent-lease-namespace-exists"]
+
+violation contains {
+	"field": ["metadata"],
+	"message": sprintf("the agent elects its leader in namespace %q of the Karmada API server, where none is made; it would be %q", [namespace, _own[0]]),
+	"severity": _severity,
+} if {
+	input.agent.reached
+	not input.agent.suspended
+	namespace := input.agent.leaseNamespace
+	namespace != ""
+	not contains(namespace, "$")
+	count(data.fleet.controlPlanes) > 0
+	not namespace in _own
+	not namespace in {"karmada-cluster", "default", "kube-system", "kube-public", "kube-node-lease"}
+	every server in _servers {
+		server.complete
+		not data.fleet.objects[server.id].Namespace[""][namespace]
+	}
+}
+
+_own := [plane.systemNamespace | some plane in data.fleet.controlPlanes]
+
+_servers := [data.fleet.apiServers[id] | some plane in data.fleet.controlPlanes; some id in plane.apiServers]
+
+# Where Git brings nothing to Karmada the namespace may have been made by hand.
+_severity := "error" if {
+	count(_servers) > 0
+} else := "warning"

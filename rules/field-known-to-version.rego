@@ -1,0 +1,50 @@
+# METADATA
+# title: A policy uses no field that is newer than its Karmada
+# description: |
+#   A field that the API server's schema does not have is refused when Flux applies the policy, and cut off when kubectl
+#   does. failover.cluster came with Karmada 1.15, workloadAffinity with 1.17, overflowAffinities with 1.18, and the kind
+#   ClusterTaintPolicy with 1.14.
+# related_resources:
+#   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
+#     description: Propagation policy
+# custom:
+#   severity: error
+#   subjects:
+#     - PropagationPolicy.policy.karmada.io
+#     - ClusterPropagationPolicy.policy.karmada.io
+#     - ClusterTaintPolicy.policy.karmada.io
+#   fix: Leave the field out, or upgrade Karmada.
+#   source:
+#     - karmada-io/karmada v1.18.2 pkg/apis/policy/v1alpha1/propagation_types.go:528
+#     - karmada-io/karmada v1.18.2 pkg/apis/policy/v1alpha1/propagation_types.go:614
+#     - karmada-io/karmada v1.18.2 pkg/apis/policy/v1alpha1/clustertaint_types.go
+#     - karmada-io/karmada v1.15.0 pkg/apis/policy/v1alpha1/propagation_types.go (FailoverBehavior.Cluster)
+package rules["field-known-to-version"]
+
+import data.lib.karmada
+import data.lib.objects
+
+violation contains {
+	"field": field,
+	"message": sprintf("%s is known from Karmada 1.%d on, and the control plane %q runs 1.%d", [_name(field), minor, karmada.control_plane.name, karmada.minor]),
+	"related": [{"message": "the control plane", "origin": karmada.control_plane.origin}],
+} if {
+	not objects.suspended
+	some field, minor in _since
+	karmada.minor < minor
+}
+
+_since[["spec", "failover", "cluster"]] := 15 if input.object.spec.failover.cluster
+
+_since[["spec", "placement", "workloadAffinity"]] := 17 if input.object.spec.placement.workloadAffinity
+
+_since[["spec", "placement", "clusterAffinities", i, "overflowAffinities"]] := 18 if {
+	some i, affinity in input.object.spec.placement.clusterAffinities
+	affinity.overflowAffinities
+}
+
+_since[["kind"]] := 14 if input.object.kind == "ClusterTaintPolicy"
+
+_name(["kind"]) := "the kind ClusterTaintPolicy"
+
+_name(field) := field[count(field) - 1] if field != ["kind"]

@@ -1,0 +1,50 @@
+# METADATA
+# title: A policy selects objects in namespaces that Karmada propagates
+# description: |
+#   Karmada leaves alone what lies in karmada-system, karmada-cluster and karmada-es-*, and in the namespaces of
+#   --skipped-propagating-namespaces, by default kube-*. A policy for objects there is accepted and never does anything.
+# related_resources:
+#   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
+#     description: Propagation policy
+# custom:
+#   severity: error
+#   subjects:
+#     - PropagationPolicy.policy.karmada.io
+#     - ClusterPropagationPolicy.policy.karmada.io
+#   fix: Keep the objects in a namespace of their own.
+#   source:
+#     - karmada-io/karmada v1.18.2 pkg/detector/detector.go:255
+#     - karmada-io/karmada v1.18.2 pkg/util/names/names.go:189
+#     - karmada-io/karmada v1.18.2 cmd/controller-manager/app/options/options.go:194
+package rules["namespace-propagates"]
+
+import data.lib.karmada
+import data.lib.objects
+
+violation contains {
+	"field": ["metadata", "namespace"],
+	"message": sprintf("Karmada propagates nothing from namespace %q; the policy and its objects would be in another", [namespace]),
+} if {
+	not objects.suspended
+	namespace := input.object.metadata.namespace
+	_skipped(namespace)
+}
+
+violation contains {
+	"field": ["spec", "resourceSelectors", i, "namespace"],
+	"message": sprintf("Karmada propagates nothing from namespace %q; the objects would be in another", [selector.namespace]),
+} if {
+	not objects.suspended
+	not _skipped(object.get(input.object.metadata, "namespace", "default"))
+	some i, selector in input.object.spec.resourceSelectors
+	_skipped(selector.namespace)
+}
+
+_skipped(namespace) if namespace in {"karmada-system", "karmada-cluster"}
+
+_skipped(namespace) if startswith(namespace, "karmada-es-")
+
+_skipped(namespace) if {
+	some pattern in karmada.control_plane.skippedNamespaces
+	regex.match(sprintf("^%s$", [pattern]), namespace)
+}

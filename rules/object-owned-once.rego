@@ -1,0 +1,63 @@
+# METADATA
+# title: An object that Karmada places on a member is not applied there by Flux too
+# description: |
+#   Two owners of one object on one cluster: with conflictResolution Abort, the default, Karmada reports a conflict and
+#   never places its copy; with Overwrite the two write over each other for ever. Namespaces are a warning, since Karmada
+#   makes them on every member anyhow, unless they carry the label namespace.karmada.io/skip-auto-propagation.
+# related_resources:
+#   - ref: https://github.com/karmada-io/karmada/issues/6362
+#     description: A conflict with an object that is there already
+#   - ref: https://github.com/karmada-io/karmada/issues/4999
+#     description: conflictResolution
+# custom:
+#   severity: error
+#   subjects:
+#     - PropagationPolicy.policy.karmada.io
+#     - ClusterPropagationPolicy.policy.karmada.io
+#   fix: Remove the object from the member's part of the repository, or from the policy.
+#   source:
+#     - karmada-io/karmada v1.18.2 pkg/apis/policy/v1alpha1/propagation_types.go:149
+package rules["object-owned-once"]
+
+import data.lib.objects
+import data.lib.placement
+
+violation contains {
+	"field": objects.selector_field(i),
+	"message": sprintf("%s %q is applied on %q by its own Flux as well, and %s", [split(first.kind, ".")[0], first.name, first.member, _outcome]),
+	"severity": _severity(first.kind),
+	"related": [{"message": "the other owner", "origin": first.origin}],
+} if {
+	not objects.suspended
+	data.fleet.apiServers[input.apiServer].kind == "karmada"
+	some i, selection in input.policy.selections
+	first := min([{"kind": selected.kind, "name": selected.name, "member": member, "origin": other.origin} |
+		some selected in selection.objects
+		some member in placement.candidates
+		other := _applied(selected, member)
+	])
+}
+
+# The object as the member's own Flux applies it.
+_applied(selected, member) := object.get(_there(selected, member), ["", selected.name], null) if {
+	object.get(_there(selected, member), ["", selected.name], null) != null
+} else := _there(selected, member)[_namespace(selected)][selected.name]
+
+_there(selected, member) := data.fleet.objects[cluster][selected.kind] if {
+	cluster := data.fleet.members[member].fluxCluster
+	cluster != input.apiServer
+	data.fleet.clusters[cluster].declared
+}
+
+# Where an object without a namespace is put: Git need not say it of both.
+_namespace(selected) := "default" if {
+	selected.namespace == ""
+} else := selected.namespace
+
+_outcome := "each writes over the other" if {
+	input.object.spec.conflictResolution == "Overwrite"
+} else := "Karmada never places it there"
+
+_severity("Namespace") := "warning"
+
+_severity(kind) := "error" if kind != "Namespace"

@@ -1,0 +1,67 @@
+# METADATA
+# title: An override is for clusters that its objects are placed on
+# description: |
+#   An override applies to the copies on its target clusters. Where no policy places the selected objects on any of them,
+#   it never applies, without an error.
+# related_resources:
+#   - ref: https://karmada.io/docs/userguide/scheduling/override-policy
+#     description: Override policy
+# custom:
+#   severity: warning
+#   subjects:
+#     - OverridePolicy.policy.karmada.io
+#     - ClusterOverridePolicy.policy.karmada.io
+#   fix: Let the override name clusters that the objects are placed on, or place them there.
+#   source:
+#     - karmada-io/karmada v1.18.2 pkg/util/overridemanager/overridemanager.go:204
+#     - karmada-io/karmada v1.18.2 pkg/util/selector.go:97
+package rules["override-meets-placement"]
+
+import data.lib.objects
+import data.lib.placement
+
+violation contains {
+	"field": array.concat(field, ["clusterNames"]),
+	"message": sprintf("the objects go to %s, and this is for %s; it never applies", [_quoted(_placed), _quoted(placement.included(target))]),
+} if {
+	not objects.suspended
+	some field, target in _targets
+	placement.by_name(target)
+	every name in target.clusterNames {
+		not contains(name, "$")
+	}
+	count(_placed & placement.included(target)) == 0
+}
+
+_targets[["spec", "targetCluster"]] := input.object.spec.targetCluster
+
+_targets[["spec", "overrideRules", i, "targetCluster"]] := input.object.spec.overrideRules[i].targetCluster
+
+_selected := [selected |
+	some selection in input.policy.selections
+	some selected in selection.objects
+]
+
+# All clusters that the selected objects go to, where every policy that places them names its clusters.
+_placed := union({clusters | some policy in _policies; clusters := placement.candidates_of(policy)}) if {
+	every selection in input.policy.selections {
+		selection.state == "found"
+	}
+	count(_policies) > 0
+	every policy in _policies {
+		placement.candidates_of(policy)
+	}
+	every selected in _selected {
+		count(_claims(selected)) > 0
+	}
+}
+
+_policies contains policy if {
+	some selected in _selected
+	some claim in _claims(selected)
+	policy := data.fleet.objects[input.apiServer][sprintf("%s.policy.karmada.io", [claim.kind])][claim.namespace][claim.name].object
+}
+
+_claims(selected) := object.get(data.fleet.claims, [input.apiServer, selected.kind, selected.namespace, selected.name], [])
+
+_quoted(names) := concat(", ", [sprintf("%q", [name]) | some name in sort(names)])

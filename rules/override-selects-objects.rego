@@ -1,0 +1,33 @@
+# METADATA
+# title: An override policy says what it overrides
+# description: |
+#   Without resourceSelectors an OverridePolicy applies to every object of its namespace, and a ClusterOverridePolicy to
+#   every object of the fleet. One change that does not fit a kind fails all of the work of that object.
+# related_resources:
+#   - ref: https://karmada.io/docs/userguide/scheduling/override-policy
+#     description: Override policy
+#   - ref: https://github.com/karmada-io/karmada/issues/2695
+#     description: An override policy without selectors
+# custom:
+#   severity: warning
+#   subjects:
+#     - OverridePolicy.policy.karmada.io
+#     - ClusterOverridePolicy.policy.karmada.io
+#   fix: Select the objects that are meant with resourceSelectors.
+#   source:
+#     - karmada-io/karmada v1.18.2 pkg/util/overridemanager/overridemanager.go:206
+package rules["override-selects-objects"]
+
+import data.lib.objects
+
+violation contains {
+	"field": ["spec"],
+	"message": sprintf("without resourceSelectors this is for every object%s; they would select those that are meant", [_scope]),
+} if {
+	not objects.suspended
+	count(object.get(input.object.spec, "resourceSelectors", [])) == 0
+}
+
+_scope := " of every namespace" if {
+	input.subject == "ClusterOverridePolicy.policy.karmada.io"
+} else := " of the namespace"

@@ -1,0 +1,64 @@
+# METADATA
+# title: A policy selects objects that exist
+# description: |
+#   A policy that selects nothing does nothing, without an error: a misspelt name, the API version of another group,
+#   labels that no object has, or objects in another namespace. Only what Flux brings to the policy's own API server
+#   counts, and only where Git shows all of that. Objects may come from elsewhere all the same, by hand or from another
+#   repository, so it is a warning.
+# related_resources:
+#   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
+#     description: Propagation policy
+#   - ref: https://github.com/karmada-io/karmada/issues/4650
+#     description: A wrong API version in a policy
+#   - ref: https://github.com/karmada-io/karmada/issues/3359
+#     description: A policy in another namespace
+# custom:
+#   severity: warning
+#   admission: never
+#   subjects:
+#     - PropagationPolicy.policy.karmada.io
+#     - ClusterPropagationPolicy.policy.karmada.io
+#     - OverridePolicy.policy.karmada.io
+#     - ClusterOverridePolicy.policy.karmada.io
+#   fix: Correct the selector, or apply the objects to the same API server.
+#   source:
+#     - karmada-io/karmada v1.18.2 pkg/util/selector.go:48
+package rules["policy-selects-objects"]
+
+import data.lib.objects
+
+violation contains {
+	"field": _at(i, selection),
+	"message": sprintf("%s; %s", [_none(selection, input.object.spec.resourceSelectors[i]), _instead(selection)]),
+} if {
+	not objects.suspended
+	data.fleet.apiServers[input.apiServer].kind == "karmada"
+	some i, selection in input.policy.selections
+	selection.state == "missing"
+}
+
+_at(i, selection) := ["spec", "resourceSelectors", i, "apiVersion"] if {
+	count(selection.elsewhere) > 0
+} else := objects.selector_field(i)
+
+_none(selection, selector) := sprintf("no %s %q comes to this API server%s", [split(selection.kind, ".")[0], selector.name, _where(selector)]) if {
+	selection.by == "name"
+}
+
+_none(selection, selector) := sprintf("no %s with these labels comes to this API server%s", [split(selection.kind, ".")[0], _where(selector)]) if {
+	selection.by == "labels"
+}
+
+_none(selection, selector) := sprintf("no %s comes to this API server%s", [split(selection.kind, ".")[0], _where(selector)]) if {
+	selection.by == "kind"
+}
+
+_where(selector) := sprintf(" in namespace %q", [selector.namespace]) if {
+	object.get(selector, "namespace", "") != ""
+} else := sprintf(" in namespace %q", [object.get(input.object.metadata, "namespace", "default")]) if {
+	not startswith(input.object.kind, "Cluster")
+} else := ""
+
+_instead(selection) := sprintf("there is one with apiVersion %s", [concat(" or ", selection.elsewhere)]) if {
+	count(selection.elsewhere) > 0
+} else := "the policy does nothing about it"

@@ -1,0 +1,32 @@
+# METADATA
+# title: The scheduler that a policy asks for runs
+# description: |
+#   A policy with another schedulerName waits for a scheduler of that name, and where none runs nothing is ever scheduled
+#   and no event says so. A scheduler has the name of its flag --scheduler-name, by default "default-scheduler".
+# related_resources:
+#   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
+#     description: Propagation policy
+# custom:
+#   severity: warning
+#   subjects:
+#     - PropagationPolicy.policy.karmada.io
+#     - ClusterPropagationPolicy.policy.karmada.io
+#   fix: Leave schedulerName out, or run a scheduler of that name.
+#   source:
+#     - karmada-io/karmada v1.18.2 pkg/scheduler/event_handler.go:380
+package rules["scheduler-exists"]
+
+import data.lib.karmada
+import data.lib.objects
+
+violation contains {
+	"field": ["spec", "schedulerName"],
+	"message": sprintf("no scheduler in Git is called %q, so nothing is scheduled; the control plane %q has %s", [name, karmada.control_plane.name, concat(", ", [sprintf("%q", [s]) | some s in karmada.control_plane.schedulers])]),
+	"related": [{"message": "the control plane", "origin": karmada.control_plane.origin}],
+} if {
+	not objects.suspended
+	name := input.object.spec.schedulerName
+	not contains(name, "$")
+	not name in karmada.control_plane.schedulers
+	name != ""
+}

@@ -1,0 +1,73 @@
+# METADATA
+# title: A Service is where its workload fails over to
+# description: |
+#   Application failover moves the workload and its ConfigMaps and Secrets. A Service is no dependency: it stays on the
+#   clusters that its own policy gave it, and the moved pods have none. It is safe where the Service is on every cluster
+#   that the workload may move to, as with static weights, or where another policy places it there.
+# related_resources:
+#   - ref: https://karmada.io/docs/userguide/failover/application-failover
+#     description: Application-level failover
+#   - ref: https://github.com/karmada-io/karmada/issues/4285
+#     description: The Service stays behind
+# custom:
+#   severity: warning
+#   subjects:
+#     - PropagationPolicy.policy.karmada.io
+#     - ClusterPropagationPolicy.policy.karmada.io
+#   fix: Place the Service on all clusters that the workload may move to, by a policy of its own.
+#   source:
+#     - karmada-io/karmada v1.18.2 pkg/dependenciesdistributor/dependencies_distributor.go
+#     - karmada-io/karmada v1.18.2 pkg/scheduler/core/spreadconstraint/select_clusters.go:57
+package rules["service-follows-failover"]
+
+import data.lib.objects
+import data.lib.placement
+import data.lib.workloads
+
+violation contains {
+	"field": ["spec", "failover", "application"],
+	"message": sprintf("Service %q does not move with its pods, and %s; it would be on every cluster that they may move to", [service.name, why]),
+	"related": [{"message": "the Service", "origin": service.origin}],
+} if {
+	not objects.suspended
+	is_object(input.object.spec.failover.application)
+	some service in _services
+	why := _elsewhere(service)
+}
+
+# The Services whose selector chooses the pods of a selected workload.
+_services contains service if {
+	some selection in input.policy.selections
+	workloads.divisible(selection.kind)
+	some selected in selection.objects
+	pods := object.get(workloads.manifest(selected), ["spec", "template", "metadata", "labels"], {})
+	some service in data.fleet.objects[input.apiServer].Service[selected.namespace]
+	count(service.object.spec.selector) > 0
+	every key, value in service.object.spec.selector {
+		pods[key] == value
+	}
+}
+
+_claims(service) := object.get(data.fleet.claims, [input.apiServer, "Service", service.namespace, service.name], [])
+
+_elsewhere(service) := "no policy places it" if {
+	count(_claims(service)) == 0
+	data.fleet.apiServers[input.apiServer].complete
+	not data.fleet.objects[input.apiServer]["MultiClusterService.networking.karmada.io"][service.namespace][service.name]
+} else := "this policy places it on some of the clusters only" if {
+	some claim in _claims(service)
+	claim.policy == input.policy.id
+	count(_claims(service)) == 1
+	_narrow
+} else := sprintf("%q places it on other clusters", [claim.name]) if {
+	some claim in _claims(service)
+	count(_claims(service)) == 1
+	claim.policy != input.policy.id
+	other := data.fleet.objects[input.apiServer][sprintf("%s.policy.karmada.io", [claim.kind])][claim.namespace][claim.name].object
+	count(placement.candidates - placement.candidates_of(other)) > 0
+}
+
+# One entry of clusterAffinities at a time, or fewer clusters than there are candidates.
+_narrow if placement.few
+
+_narrow if count(input.object.spec.placement.clusterAffinities) > 1

@@ -1,0 +1,40 @@
+# METADATA
+# title: A webhook that may refuse everything does not fail closed
+# description: |
+#   With failurePolicy Fail, the default, and rules for all groups or resources, a webhook that does not answer stops
+#   every write to the Karmada API server: policies, Works, the agents' status, and the objects that would mend it. Name
+#   the groups and resources that it judges, or let it fail open.
+# related_resources:
+#   - ref: https://karmada.io/docs/userguide/security-governance/working-with-gatekeeper
+#     description: Working with Gatekeeper
+#   - ref: https://kubernetes.io/docs/concepts/cluster-administration/admission-webhooks-good-practices/
+#     description: Good practices for admission webhooks
+# custom:
+#   severity: warning
+#   subjects:
+#     - ValidatingWebhookConfiguration.admissionregistration.k8s.io
+#     - MutatingWebhookConfiguration.admissionregistration.k8s.io
+#   fix: Name the groups and resources in rules, or set failurePolicy to Ignore.
+#   source:
+#     - karmada-io/karmada v1.18.2 artifacts/deploy/webhook-configuration.yaml
+package rules["webhook-fails-narrowly"]
+
+import data.lib.objects
+
+violation contains {
+	"field": ["webhooks", i, "rules", j],
+	"message": sprintf("the webhook fails closed for all %s, so the whole control plane stops when it does; it would name those that it judges", [concat(" and ", _wide(rule))]),
+} if {
+	not objects.suspended
+	data.fleet.apiServers[input.apiServer].kind == "karmada"
+	some i, webhook in input.object.webhooks
+	object.get(webhook, "failurePolicy", "Fail") == "Fail"
+	some j, rule in webhook.rules
+	count(_wide(rule)) > 0
+}
+
+_wide(rule) := [name |
+	some key, name in {"apiGroups": "groups", "resources": "resources"}
+	some entry in rule[key]
+	entry in {"*", "*/*"}
+]

@@ -1,0 +1,40 @@
+# METADATA
+# title: The Karmada API server reaches a webhook's Service
+# description: |
+#   The Karmada API server looks clientConfig.service up among the Services that it stores itself, and none of those has
+#   pods or an address that leads anywhere: only one of type ExternalName does. The usual way is clientConfig.url with a
+#   name that the API server's pod can resolve in its host cluster.
+# related_resources:
+#   - ref: https://karmada.io/docs/userguide/security-governance/working-with-gatekeeper
+#     description: Working with Gatekeeper
+# custom:
+#   severity: error
+#   subjects:
+#     - ValidatingWebhookConfiguration.admissionregistration.k8s.io
+#     - MutatingWebhookConfiguration.admissionregistration.k8s.io
+#   fix: Use clientConfig.url, or apply a Service of type ExternalName to the Karmada API server.
+#   source:
+#     - karmada-io/karmada v1.18.2 artifacts/deploy/webhook-configuration.yaml
+#     - kubernetes/kubernetes v1.35.4 staging/src/k8s.io/apiserver/pkg/util/proxy/proxy.go (ResolveCluster)
+package rules["webhook-service-reachable"]
+
+import data.lib.objects
+
+violation contains {
+	"field": ["webhooks", i, "clientConfig", "service"],
+	"message": sprintf("the Karmada API server %s %s/%s, so it cannot call the webhook; clientConfig.url would lead there", [problem, service.namespace, service.name]),
+} if {
+	not objects.suspended
+	data.fleet.apiServers[input.apiServer].kind == "karmada"
+	some i, webhook in input.object.webhooks
+	service := webhook.clientConfig.service
+	problem := _problem(service)
+}
+
+_problem(service) := "routes nothing to the Service" if {
+	found := data.fleet.objects[input.apiServer].Service[service.namespace][service.name]
+	object.get(found.object.spec, "type", "ClusterIP") != "ExternalName"
+} else := "has no Service" if {
+	data.fleet.apiServers[input.apiServer].complete
+	not data.fleet.objects[input.apiServer].Service[service.namespace][service.name]
+}
