@@ -12,6 +12,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/metrics"
+	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
@@ -27,26 +28,44 @@ func (e *Engine) Check(ctx context.Context, f *fleet.Fleet) ([]fleet.Finding, er
 
 func (e *Engine) check(ctx context.Context, f *fleet.Fleet, subjects []fleet.Subject) ([]fleet.Finding, error) {
 	facts := newFacts(f)
-	found, err := e.judge(ctx, facts, subjects)
+	found, err := e.judge(ctx, e.onFiles, facts, subjects)
 	if err != nil {
 		return nil, err
 	}
-	kept, exceptions := e.except(merge(found), f)
-	about, err := e.judge(ctx, facts, exceptions)
+	exceptions := e.exceptions(f)
+	kept := exceptions.except(merge(found))
+	about, err := e.judge(ctx, e.onFiles, facts, exceptions.subjects())
 	if err != nil {
 		return nil, err
 	}
 	return merge(append(kept, about...)), nil
 }
 
-// judge evaluates the rules about each subject, on all processors.
-func (e *Engine) judge(ctx context.Context, facts *facts, subjects []fleet.Subject) ([]fleet.Finding, error) {
-	var judged []*fleet.Subject
-	for i := range subjects {
-		if len(e.kinds[subjects[i].Kind].rules) > 0 {
-			judged = append(judged, &subjects[i])
-		}
+// judge evaluates the rules about each subject.
+func (e *Engine) judge(ctx context.Context, rules kinds, facts *facts, subjects []fleet.Subject) ([]fleet.Finding, error) {
+	judged := slices.DeleteFunc(slices.Clone(subjects), func(s fleet.Subject) bool { return len(rules[s.Kind].rules) == 0 })
+	found := make([][]fleet.Finding, len(judged))
+	err := e.each(ctx, len(judged), func(evaluate *evaluation, i int) (err error) {
+		evaluate.store = facts
+		found[i], err = e.judgeOne(evaluate, rules[judged[i].Kind], &judged[i])
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
+	return slices.Concat(found...), nil
+}
+
+// evaluation is what one goroutine evaluates queries with.
+type evaluation struct {
+	ctx    context.Context
+	cancel topdown.Cancel
+	enc    *encoder // of inputs
+	store  storage.Store
+}
+
+// each does something n times, on all processors, and gives the error of the first that fails.
+func (e *Engine) each(ctx context.Context, n int, do func(*evaluation, int) error) error {
 	cancel := topdown.NewCancel()
 	defer context.AfterFunc(ctx, cancel.Cancel)()
 
@@ -54,48 +73,51 @@ func (e *Engine) judge(ctx context.Context, facts *facts, subjects []fleet.Subje
 		next    atomic.Int64
 		failed  atomic.Bool
 		workers sync.WaitGroup
-		found   = make([][]fleet.Finding, len(judged))
-		errs    = make([]error, len(judged))
+		errs    = make([]error, n)
 	)
-	for range min(runtime.GOMAXPROCS(0), len(judged)) {
-		workers.Go(func() {
-			enc := newEncoder()
-			// Subjects are taken in order, so that the first that fails is always among those that were tried.
-			for i := int(next.Add(1)) - 1; i < len(judged) && !failed.Load(); i = int(next.Add(1)) - 1 {
-				if found[i], errs[i] = e.judgeOne(ctx, cancel, facts, enc, judged[i]); errs[i] != nil {
-					failed.Store(true)
-				}
+	work := func() {
+		evaluate := &evaluation{ctx: ctx, cancel: cancel, enc: newEncoder()}
+		// They are taken in order, so that the first that fails is always among those that were tried.
+		for i := int(next.Add(1)) - 1; i < n && !failed.Load(); i = int(next.Add(1)) - 1 {
+			if errs[i] = do(evaluate, i); errs[i] != nil {
+				failed.Store(true)
 			}
-		})
-	}
-	workers.Wait()
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("check the rules: %w", err)
-	}
-	for i, err := range errs {
-		if err != nil {
-			return nil, fmt.Errorf("judge %s: %w", describe(judged[i]), err)
 		}
 	}
-	return slices.Concat(found...), nil
+	for range min(runtime.GOMAXPROCS(0), n) - 1 {
+		workers.Go(work)
+	}
+	work()
+	workers.Wait()
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("check the rules: %w", err)
+	}
+	return cmp.Or(errs...)
 }
 
-func (e *Engine) judgeOne(ctx context.Context, cancel topdown.Cancel, facts *facts, enc *encoder, s *fleet.Subject) ([]fleet.Finding, error) {
-	input, err := enc.encode(&s.Input)
+func (e *Engine) judgeOne(evaluate *evaluation, k kind, s *fleet.Subject) ([]fleet.Finding, error) {
+	found, err := e.violations(evaluate, k, s)
+	if err != nil {
+		return nil, fmt.Errorf("judge %s: %w", describe(s), err)
+	}
+	return found, nil
+}
+
+func (e *Engine) violations(evaluate *evaluation, k kind, s *fleet.Subject) ([]fleet.Finding, error) {
+	input, err := evaluate.enc.encode(&s.Input)
 	if err != nil {
 		return nil, err
 	}
-	clear(enc.seen) // else every input would be kept to the end
-	k := e.kinds[s.Kind]
+	clear(evaluate.enc.seen) // else every input would be kept to the end
 	results, err := topdown.NewQuery(k.query).
 		WithCompiler(e.compiler).
-		WithStore(facts).
+		WithStore(evaluate.store).
 		WithTransaction(transaction{}).
 		WithInput(input).
 		WithStrictBuiltinErrors(true).
-		WithCancel(cancel).
+		WithCancel(evaluate.cancel).
 		WithMetrics(metrics.NoOp()).
-		Run(ctx)
+		Run(evaluate.ctx)
 	if err != nil {
 		return nil, err
 	}

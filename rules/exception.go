@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -13,44 +14,67 @@ const commentDocument = -1
 // notJudged is UsedException.Used of an exception from a rule that is off: whether it is needed cannot be told.
 const notJudged = -1
 
-// except leaves out the findings that an exception in the same place allows, and gives the exceptions as subjects. A
-// finding's place is where the rule points, which need not be the object that it judged.
-func (e *Engine) except(found []fleet.Finding, f *fleet.Fleet) ([]fleet.Finding, []fleet.Subject) {
-	type key struct {
-		rule, file string
-		document   int
-	}
-	var subjects []fleet.Subject
-	excepted := map[key][]*fleet.UsedException{}
-	for _, path := range slices.Sorted(maps.Keys(f.Files)) {
-		for _, x := range f.Files[path].Exceptions {
-			origin := fleet.Origin{File: path, Document: x.Document}
-			used := &fleet.UsedException{Exception: x, Origin: origin, Known: e.known(x.Rule)}
+// exceptions are what the files of a fleet except, by rule and place.
+type exceptions map[exceptionKey][]*fleet.UsedException
+
+type exceptionKey struct {
+	rule, file string
+	document   int
+}
+
+func (e *Engine) exceptions(f *fleet.Fleet) exceptions {
+	all := exceptions{}
+	for path, file := range f.Files {
+		for _, x := range file.Exceptions {
+			used := &fleet.UsedException{Exception: x, Origin: fleet.Origin{File: path, Document: x.Document}, Known: e.known(x.Rule)}
 			if e.isOff(x.Rule) {
 				used.Used = notJudged
 			}
-			excepted[key{x.Rule, path, x.Document}] = append(excepted[key{x.Rule, path, x.Document}], used)
-			subjects = append(subjects, fleet.Subject{
-				Kind:   "Exception",
-				Object: fleet.ObjectRef{Kind: "Exception", Name: x.Rule},
-				Origin: origin,
-				Input:  fleet.Input{Subject: "Exception", Origin: origin, Exception: used},
-			})
+			at := exceptionKey{x.Rule, path, x.Document}
+			all[at] = append(all[at], used)
 		}
 	}
-	kept := slices.DeleteFunc(found, func(finding fleet.Finding) bool {
-		at := key{finding.Rule, finding.Place.File, finding.Place.Document}
-		allowed := excepted[at]
-		at.document = commentDocument
-		if finding.Place.Document != commentDocument {
-			allowed = slices.Concat(allowed, excepted[at])
-		}
+	return all
+}
+
+// of are the exceptions that allow a finding. Its place is where the rule points, which need not be the object that it judged.
+func (all exceptions) of(finding fleet.Finding) []*fleet.UsedException {
+	at := exceptionKey{finding.Rule, finding.Place.File, finding.Place.Document}
+	allowed := all[at]
+	at.document = commentDocument
+	if finding.Place.Document != commentDocument {
+		allowed = slices.Concat(allowed, all[at])
+	}
+	return allowed
+}
+
+// except leaves out the findings that an exception in the same place allows, and counts them there.
+func (all exceptions) except(found []fleet.Finding) []fleet.Finding {
+	return slices.DeleteFunc(found, func(finding fleet.Finding) bool {
+		allowed := all.of(finding)
 		for _, x := range allowed {
 			x.Used++
 		}
 		return len(allowed) > 0
 	})
-	return kept, subjects
+}
+
+// subjects are the exceptions as rules judge them, in the order of their places.
+func (all exceptions) subjects() []fleet.Subject {
+	used := slices.Concat(slices.Collect(maps.Values(all))...)
+	slices.SortFunc(used, func(a, b *fleet.UsedException) int {
+		return cmp.Or(cmp.Compare(a.Origin.File, b.Origin.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Rule, b.Rule))
+	})
+	subjects := make([]fleet.Subject, len(used))
+	for i, x := range used {
+		subjects[i] = fleet.Subject{
+			Kind:   "Exception",
+			Object: fleet.ObjectRef{Kind: "Exception", Name: x.Rule},
+			Origin: x.Origin,
+			Input:  fleet.Input{Subject: "Exception", Origin: x.Origin, Exception: x},
+		}
+	}
+	return subjects
 }
 
 func (e *Engine) isOff(id string) bool {

@@ -30,6 +30,19 @@ func newFacts(f *fleet.Fleet) *facts {
 	return &facts{fleet: reflect.ValueOf(f), enc: newEncoder()}
 }
 
+// overlaid are the facts of another fleet that shares most of its content with this one: what is shared and was converted
+// here is not converted again. The other may be forgotten, this one may not.
+func (f *facts) overlaid(other *fleet.Fleet) *facts {
+	enc := newEncoder()
+	enc.structFields = f.enc.structFields
+	enc.converted = func(at address) *ast.Term {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return f.enc.seen[at]
+	}
+	return &facts{fleet: reflect.ValueOf(other), enc: enc}
+}
+
 // Read gives the term at a path; what is not there is storage.NotFoundErr.
 func (f *facts) Read(_ context.Context, _ storage.Transaction, path storage.Path) (any, error) {
 	f.mu.Lock()

@@ -24,8 +24,9 @@ type Rule struct {
 	// Fix says what to do, in one sentence; a violation may say it better.
 	Fix      string
 	Severity fleet.Severity
-	// Admission is what a violation means to the webhook where another object's change brings it about: "deny", "warn",
-	// "never" (the rule makes sense on files only), or empty for the default.
+	// Admission is what an error means to the webhook: "deny" refuses the change also where it is about another object than
+	// the one that changes, "warn" never refuses, "never" is a rule that makes sense on files only and "only" one that makes
+	// none there. Empty: an error refuses the change of its own object, and warns of others.
 	Admission string
 	// Subjects are the kinds that the rule judges, as fleet.Subject names them.
 	Subjects []string
@@ -34,6 +35,14 @@ type Rule struct {
 	// Refs are the addresses of further reading.
 	Refs []string
 }
+
+// What METADATA's custom.admission may say.
+const (
+	AdmissionDeny    = "deny"
+	AdmissionWarn    = "warn"
+	neverAtAdmission = "never"
+	onlyAtAdmission  = "only"
+)
 
 var (
 	idForm      = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
@@ -103,7 +112,7 @@ func (r *Rule) readCustom(custom map[string]any) error {
 		case "severity":
 			err = text((*string)(&r.Severity), value, "error", "warning", "info")
 		case "admission":
-			err = text(&r.Admission, value, "never", "deny", "warn")
+			err = text(&r.Admission, value, AdmissionDeny, AdmissionWarn, neverAtAdmission, onlyAtAdmission)
 		case "fix":
 			err = text(&r.Fix, value)
 		case "subjects":

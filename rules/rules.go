@@ -50,8 +50,11 @@ type Engine struct {
 	rules    []Rule // by ID
 	severity map[string]fleet.Severity
 	compiler *ast.Compiler
-	kinds    map[string]kind
+	onFiles  kinds // the rules that judge what is in Git
 }
+
+// kinds are what judges subjects, by their kind.
+type kinds map[string]kind
 
 // kind is what judges the subjects of one kind: a query that gives an array of the violations of each of the rules.
 type kind struct {
@@ -95,7 +98,8 @@ func newEngine(ctx context.Context, sources []source, severities map[string]flee
 	if err := e.checkSeverities(); err != nil {
 		return nil, err
 	}
-	return e, e.prepare()
+	e.onFiles, err = e.queries(onlyAtAdmission)
+	return e, err
 }
 
 // Rules are all rules by ID, with the severity that the options give them; those that are off included.
@@ -103,20 +107,20 @@ func (e *Engine) Rules() []Rule {
 	return slices.Clone(e.rules)
 }
 
-// prepare makes the query of each kind of subject that a rule is about.
-func (e *Engine) prepare() error {
-	e.kinds = map[string]kind{}
+// queries are those of the rules that are on, but for those whose METADATA has the given admission.
+func (e *Engine) queries(except string) (kinds, error) {
+	all := kinds{}
 	for _, r := range e.rules {
-		if r.Severity == fleet.Off {
+		if r.Severity == fleet.Off || r.Admission == except {
 			continue
 		}
 		for _, name := range r.Subjects {
-			k := e.kinds[name]
+			k := all[name]
 			k.rules = append(k.rules, r)
-			e.kinds[name] = k
+			all[name] = k
 		}
 	}
-	for name, k := range e.kinds {
+	for name, k := range all {
 		refs := make([]string, len(k.rules))
 		for i, r := range k.rules {
 			refs[i] = fmt.Sprintf("data.rules[%q].violation", r.ID)
@@ -124,14 +128,14 @@ func (e *Engine) prepare() error {
 		body, err := ast.ParseBodyWithOpts(fmt.Sprintf("%s = [%s]", violations, strings.Join(refs, ", ")),
 			ast.ParserOptions{RegoVersion: ast.RegoV1})
 		if err != nil {
-			return fmt.Errorf("query the rules for %s: %w", name, err)
+			return nil, fmt.Errorf("query the rules for %s: %w", name, err)
 		}
 		if k.query, err = e.compiler.QueryCompiler().Compile(body); err != nil {
-			return fmt.Errorf("query the rules for %s: %w", name, err)
+			return nil, fmt.Errorf("query the rules for %s: %w", name, err)
 		}
-		e.kinds[name] = k
+		all[name] = k
 	}
-	return nil
+	return all, nil
 }
 
 // violations is the variable of each query that holds the result.

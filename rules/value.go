@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -28,10 +29,12 @@ func Facts(f *fleet.Fleet) (any, error) {
 type encoder struct {
 	// texts are the terms of short texts and structFields the plans of struct types; both recur endlessly.
 	texts        map[string]*ast.Term
-	structFields map[reflect.Type][]structField
+	structFields *sync.Map // reflect.Type to []structField
 	// seen are the terms of maps and of slices of structs by their address. They are converted once, because a fleet never
 	// changes, and clusters share their objects.
 	seen map[address]*ast.Term
+	// converted are further such terms, nil for none.
+	converted func(address) *ast.Term
 }
 
 // address is that of a map's or slice's content.
@@ -52,7 +55,7 @@ type structField struct {
 func newEncoder() *encoder {
 	return &encoder{
 		texts:        map[string]*ast.Term{},
-		structFields: map[reflect.Type][]structField{},
+		structFields: &sync.Map{},
 		seen:         map[address]*ast.Term{},
 	}
 }
@@ -114,6 +117,11 @@ func (e *encoder) once(at address, encode func() (*ast.Term, error)) (*ast.Term,
 	if term, ok := e.seen[at]; ok {
 		return term, nil
 	}
+	if e.converted != nil {
+		if term := e.converted(at); term != nil {
+			return term, nil
+		}
+	}
 	term, err := encode()
 	if err == nil {
 		e.seen[at] = term
@@ -140,8 +148,8 @@ func (e *encoder) structure(v reflect.Value) (*ast.Term, error) {
 
 // fields are the fields that encoding/json writes, those of embedded structs included.
 func (e *encoder) fields(t reflect.Type) []structField {
-	if fields, ok := e.structFields[t]; ok {
-		return fields
+	if fields, ok := e.structFields.Load(t); ok {
+		return fields.([]structField)
 	}
 	var fields []structField
 	for _, f := range reflect.VisibleFields(t) {
@@ -154,7 +162,7 @@ func (e *encoder) fields(t reflect.Type) []structField {
 		}
 		fields = append(fields, structField{e.text(name), f.Index, strings.Contains(options, "omitempty")})
 	}
-	e.structFields[t] = fields
+	e.structFields.Store(t, fields)
 	return fields
 }
 

@@ -16,7 +16,6 @@ const (
 // readAgentsAndControlPlanes finds what the Karmada chart, the operator's Karmada objects and plain Deployments of
 // the agent install. A declared version wins over what they say.
 func (f *Fleet) readAgentsAndControlPlanes(version string) {
-	reconciled := f.reconciled(helmReleaseKind, deploymentKind)
 	for _, server := range sorted(f.Objects) {
 		find := f.finderAt(server)
 		for object := range f.ofKind(server, helmReleaseKind) {
@@ -28,7 +27,7 @@ func (f *Fleet) readAgentsAndControlPlanes(version string) {
 			switch r.installMode() {
 			case "agent":
 				agent := chartAgent(r, chartVersion)
-				agent.Suspended = !reconciled[object.ID] || r.Spec.Suspend
+				agent.Suspended = !f.reconciled[object.ID] || r.Spec.Suspend
 				f.addAgent(agent, object)
 			case "host":
 				f.addControlPlane(chartControlPlane(r, chartVersion), version)
@@ -36,7 +35,7 @@ func (f *Fleet) readAgentsAndControlPlanes(version string) {
 		}
 		for object := range f.ofKind(server, deploymentKind) {
 			if agent, ok := deploymentAgent(object); ok {
-				agent.Suspended = !reconciled[object.ID] || hasNoReplicas(object)
+				agent.Suspended = !f.reconciled[object.ID] || hasNoReplicas(object)
 				f.addAgent(agent, object)
 			}
 		}

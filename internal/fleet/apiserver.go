@@ -13,7 +13,7 @@ func (f *Fleet) readAPIServers() {
 	for _, kustomization := range f.Kustomizations {
 		f.addAPIServer(kustomization.APIServer, kustomization.Cluster)
 	}
-	for _, object := range f.tree.Objects {
+	for object := range f.kept {
 		f.addAPIServer(object.APIServer, object.Cluster)
 	}
 	for _, id := range sorted(f.APIServers) {
@@ -24,21 +24,25 @@ func (f *Fleet) readAPIServers() {
 
 // findComplete marks the API servers of which Git shows all that Flux brings there.
 func (f *Fleet) findComplete() {
-	charts := map[string]bool{} // API servers that a HelmRelease installs a chart at
+	f.charts = map[string]int{}
 	for _, server := range sorted(f.Objects) {
 		for release := range f.ofKind(server, helmReleaseKind) {
-			target := server
-			if name := textAt(release.Content, "spec", "kubeConfig", "secretRef", "name"); name != "" {
-				target = server + "/" + release.Namespace + "/" + name
-			}
-			charts[target] = true
+			f.charts[chartTarget(release)]++
 		}
 	}
 	for id, server := range f.APIServers {
 		cluster := f.Clusters[server.Cluster]
-		server.Complete = cluster.Declared && len(cluster.Incomplete) == 0 && !charts[id]
+		server.Complete = cluster.Declared && len(cluster.Incomplete) == 0 && f.charts[id] == 0
 		f.APIServers[id] = server
 	}
+}
+
+// chartTarget is the API server that a HelmRelease installs its chart at.
+func chartTarget(release Object) string {
+	if name := textAt(release.Content, "spec", "kubeConfig", "secretRef", "name"); name != "" {
+		return release.APIServer + "/" + release.Namespace + "/" + name
+	}
+	return release.APIServer
 }
 
 func (f *Fleet) addAPIServer(id, cluster string) {

@@ -22,18 +22,14 @@ func Build(tree *Tree, declared Declared) *Fleet {
 	f := &Fleet{
 		Schema:         SchemaVersion,
 		FailoverOrder:  orEmpty(slices.Clone(declared.FailoverOrder)),
-		Members:        map[string]Member{},
-		Agents:         map[string]Agent{},
-		ControlPlanes:  map[string]ControlPlane{},
 		Clusters:       map[string]Cluster{},
-		APIServers:     map[string]APIServer{},
 		Kustomizations: map[string]Kustomization{},
 		Files:          map[string]File{},
 		Objects:        map[string]map[string]map[string]map[string]Object{},
-		Policies:       map[string]Policy{},
-		Claims:         map[string]map[string]map[string]map[string][]Claim{},
 		Date:           declared.Date,
 		tree:           tree,
+		declared:       declared,
+		reconciled:     map[string]bool{},
 	}
 	for _, cluster := range tree.Clusters {
 		f.Clusters[cluster.Name] = cluster.complete()
@@ -47,13 +43,32 @@ func Build(tree *Tree, declared Declared) *Fleet {
 	for _, object := range tree.Objects {
 		f.index(object)
 	}
-	f.readAgentsAndControlPlanes(strings.TrimPrefix(declared.KarmadaVersion, "v"))
+	f.join()
+	return f
+}
+
+// join makes what follows from the objects: API servers, control planes, agents, members, and what policies select.
+func (f *Fleet) join() {
+	f.Members = map[string]Member{}
+	f.Agents = map[string]Agent{}
+	f.ControlPlanes = map[string]ControlPlane{}
+	f.APIServers = map[string]APIServer{}
+	f.Policies = map[string]Policy{}
+	f.Claims = map[string]map[string]map[string]map[string][]Claim{}
+	f.consulted = map[key]bool{}
+	f.readAgentsAndControlPlanes(strings.TrimPrefix(f.declared.KarmadaVersion, "v"))
 	f.readStrayAgents()
 	f.readAPIServers()
 	f.finishControlPlanes()
 	f.readPolicies()
-	f.callTheRoll(declared.Members)
-	return f
+	f.callTheRoll(f.declared.Members)
+}
+
+// key is the place of an object in Fleet.Objects.
+type key struct{ server, kind, namespace, name string }
+
+func keyOf(object Object) key {
+	return key{object.APIServer, kindOf(object), object.Namespace, object.Name}
 }
 
 // index files an object under its API server, kind, namespace and name; of several, the one whose Kustomization comes
@@ -63,6 +78,9 @@ func (f *Fleet) index(object Object) {
 	names := within(within(kinds, kindOf(object)), object.Namespace)
 	if other, ok := names[object.Name]; !ok || object.Kustomization < other.Kustomization {
 		names[object.Name] = object
+	}
+	if !object.Suspended {
+		f.reconciled[object.ID] = true
 	}
 }
 
@@ -105,23 +123,17 @@ func (f *Fleet) ofKind(server, kind string) func(yield func(Object) bool) {
 	}
 }
 
-// finderAt looks objects up at one API server.
+// finderAt looks objects up at one API server, and notes that what was found hangs on them.
 func (f *Fleet) finderAt(server string) finder {
 	return func(kind, namespace, name string) (Object, bool) {
-		object, ok := f.Objects[server][kind][namespace][name]
-		return object, ok
+		f.consulted[key{server, kind, namespace, name}] = true
+		return f.object(key{server, kind, namespace, name})
 	}
 }
 
-// reconciled are the IDs of the objects of some kinds that at least one Kustomization applies that is not suspended.
-func (f *Fleet) reconciled(kinds ...string) map[string]bool {
-	ids := map[string]bool{}
-	for _, object := range f.tree.Objects {
-		if !object.Suspended && slices.Contains(kinds, kindOf(object)) {
-			ids[object.ID] = true
-		}
-	}
-	return ids
+func (f *Fleet) object(at key) (Object, bool) {
+	object, ok := f.Objects[at.server][at.kind][at.namespace][at.name]
+	return object, ok
 }
 
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -278,19 +278,26 @@ func (f *Fleet) finishControlPlanes() {
 const defaultScheduler = "default-scheduler"
 
 // schedulers are the names of Karmada's schedulers that Deployments in Git run.
-//
-// Source: karmada v1.18.2 cmd/scheduler/app/options/options.go, --scheduler-name.
 func (f *Fleet) schedulers() []string {
 	names := []string{}
 	for _, server := range sorted(f.Objects) {
 		for object := range f.ofKind(server, deploymentKind) {
-			for _, container := range listAt(object.Content, "spec", "template", "spec", "containers") {
-				words, _ := commandLine(container, nil)
-				name, named := flag(words, "--scheduler-name")
-				if named && slices.ContainsFunc(words, func(w word) bool { return path.Base(w.text) == "karmada-scheduler" }) {
-					names = append(names, name.text)
-				}
-			}
+			names = append(names, schedulersOf(object)...)
+		}
+	}
+	return names
+}
+
+// schedulersOf are the names of the schedulers that a Deployment runs.
+//
+// Source: karmada v1.18.2 cmd/scheduler/app/options/options.go, --scheduler-name.
+func schedulersOf(deployment Object) []string {
+	var names []string
+	for _, container := range listAt(deployment.Content, "spec", "template", "spec", "containers") {
+		words, _ := commandLine(container, nil)
+		name, named := flag(words, "--scheduler-name")
+		if named && slices.ContainsFunc(words, func(w word) bool { return path.Base(w.text) == "karmada-scheduler" }) {
+			names = append(names, name.text)
 		}
 	}
 	return names

@@ -33,21 +33,31 @@ func (c ControlPlane) rendered(kind, class string, annotations map[string]any, n
 	return serviceExposures(service, domain)
 }
 
+// What may stand in front of an API server.
+const (
+	serviceKind   = "Service"
+	ingressKind   = "Ingress.networking.k8s.io"
+	gatewayKind   = "Gateway.gateway.networking.k8s.io"
+	tlsRouteKind  = "TLSRoute.gateway.networking.k8s.io"
+	tcpRouteKind  = "TCPRoute.gateway.networking.k8s.io"
+	httpRouteKind = "HTTPRoute.gateway.networking.k8s.io"
+)
+
 // exposures are the addresses that Services, Ingresses and routes of the control plane's cluster give its API server.
 func (f *Fleet) exposures(c ControlPlane) []Exposure {
 	exposures := []Exposure{}
 	fronts := map[string]bool{c.Namespace + "/" + c.serviceName(): true}
-	for service := range f.ofKind(c.Cluster, "Service") {
+	for service := range f.ofKind(c.Cluster, serviceKind) {
 		if c.isBehind(service) {
 			fronts[service.Namespace+"/"+service.Name] = true
 			exposures = append(exposures, serviceExposures(service, "cluster.local")...)
 		}
 	}
-	for ingress := range f.ofKind(c.Cluster, "Ingress.networking.k8s.io") {
+	for ingress := range f.ofKind(c.Cluster, ingressKind) {
 		exposures = append(exposures, ingressExposures(ingress, fronts)...)
 	}
-	for _, kind := range []string{"TLSRoute", "TCPRoute", "HTTPRoute"} {
-		for route := range f.ofKind(c.Cluster, kind+".gateway.networking.k8s.io") {
+	for _, kind := range []string{tlsRouteKind, tcpRouteKind, httpRouteKind} {
+		for route := range f.ofKind(c.Cluster, kind) {
 			exposures = append(exposures, f.routeExposures(route, fronts)...)
 		}
 	}
@@ -212,7 +222,7 @@ func (f *Fleet) gatewayPorts(route Object, parent any) []int {
 		return []int{port}
 	}
 	namespace := cmp.Or(textAt(parent, "namespace"), route.Namespace)
-	gateway := f.Objects[route.APIServer]["Gateway.gateway.networking.k8s.io"][namespace][textAt(parent, "name")]
+	gateway := f.Objects[route.APIServer][gatewayKind][namespace][textAt(parent, "name")]
 	section := textAt(parent, "sectionName")
 	ports := []int{}
 	for _, listener := range listAt(gateway.Content, "spec", "listeners") {

@@ -52,7 +52,14 @@ type Fleet struct {
 	// Claims are the policies that place each object, looked up like Objects. Absent where no policy selects an object.
 	Claims map[string]map[string]map[string]map[string][]Claim `json:"claims"`
 
-	tree *Tree
+	tree     *Tree
+	declared Declared
+	// reconciled are the IDs of the objects that a Kustomization applies that is not suspended.
+	reconciled map[string]bool
+	// consulted are the places that HelmReleases' charts and values were looked up at, whether something is there or not.
+	consulted map[key]bool
+	// charts counts the HelmReleases that install a chart at an API server, by its ID.
+	charts map[string]int
 }
 
 // Membership says how the members of the fleet were found out, and so how sure a rule may be that a name is none.

@@ -88,26 +88,31 @@ func (f *Fleet) readPolicies() {
 	for _, server := range sorted(f.Objects) {
 		for _, kind := range sorted(policyKinds) {
 			for object := range f.ofKind(server, kind) {
-				f.readPolicy(object, policyKinds[kind])
+				f.readPolicy(object)
 			}
 		}
 	}
 }
 
-func (f *Fleet) readPolicy(object Object, places bool) {
+func (f *Fleet) readPolicy(object Object) {
+	p := f.policy(object)
+	f.Policies[p.ID] = p
+	if !policyKinds[kindOf(object)] {
+		return
+	}
+	for at, claim := range p.claims(object) {
+		names := within(within(within(f.Claims, at.server), at.kind), at.namespace)
+		names[at.name] = insert(names[at.name], claim)
+	}
+}
+
+// policy is what an object that is a policy selects.
+func (f *Fleet) policy(object Object) Policy {
 	p := Policy{ID: PolicyID(object), Selections: []Selection{}}
 	for _, entry := range listAt(object.Content, "spec", "resourceSelectors") {
-		s := readSelector(entry, object)
-		selection := f.selection(s, object.APIServer)
-		p.Selections = append(p.Selections, selection)
-		if !places {
-			continue
-		}
-		for _, selected := range selection.Objects {
-			f.claim(object, p.ID, selected, selection.By)
-		}
+		p.Selections = append(p.Selections, f.selection(readSelector(entry, object), object.APIServer))
 	}
-	f.Policies[p.ID] = p
+	return p
 }
 
 // PolicyID is the ID of a policy: the API server's, the kind, the namespace if any, and the name.
@@ -218,17 +223,28 @@ func labelsOf(object Object) labels.Set {
 	return set
 }
 
-// claim notes that a policy places an object. One that selects it twice counts by its most telling selector.
-func (f *Fleet) claim(policy Object, id string, selected Selected, by string) {
-	names := within(within(within(f.Claims, policy.APIServer), selected.Kind), selected.Namespace)
-	claims := names[selected.Name]
-	if i := slices.IndexFunc(claims, func(c Claim) bool { return c.Policy == id }); i >= 0 {
-		telling := []string{byName, byLabels, byKind}
-		if slices.Index(telling, by) < slices.Index(telling, claims[i].By) {
-			claims[i].By = by
-		}
-		return
-	}
+// claims are those of a policy that places what it selects. What it selects twice counts by its most telling selector.
+func (p Policy) claims(policy Object) map[key]Claim {
+	telling := []string{byName, byLabels, byKind}
 	priority, _ := number(at(policy.Content, "spec", "priority"))
-	names[selected.Name] = append(claims, Claim{Policy: id, Kind: policy.Kind, Namespace: policy.Namespace, Name: policy.Name, Priority: priority, By: by})
+	claims := map[key]Claim{}
+	for _, selection := range p.Selections {
+		for _, selected := range selection.Objects {
+			place := key{policy.APIServer, selected.Kind, selected.Namespace, selected.Name}
+			if other, ok := claims[place]; ok && slices.Index(telling, other.By) <= slices.Index(telling, selection.By) {
+				continue
+			}
+			claims[place] = Claim{Policy: p.ID, Kind: policy.Kind, Namespace: policy.Namespace, Name: policy.Name,
+				Priority: priority, By: selection.By}
+		}
+	}
+	return claims
+}
+
+// insert adds a claim where it belongs, by kind, namespace and name.
+func insert(claims []Claim, claim Claim) []Claim {
+	i, _ := slices.BinarySearchFunc(claims, claim, func(a, b Claim) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	return slices.Insert(claims, i, claim)
 }

@@ -1,5 +1,7 @@
 package fleet
 
+import "strings"
+
 // Subjects are all things that rules judge, by kind and then in a fixed order: every object once, and the entities of
 // the fleet. They share their contents with the fleet and must not be changed.
 func (f *Fleet) Subjects() []Subject {
@@ -18,7 +20,7 @@ func (f *Fleet) Subjects() []Subject {
 	}
 	for _, id := range sorted(f.Kustomizations) {
 		k := f.Kustomizations[id]
-		if !defined[id] && (k.Origin.File != "" || len(k.Problems) > 0) {
+		if !defined[id] && k.isSubject() {
 			add(kustomizationSubject(k))
 		}
 	}
@@ -67,38 +69,125 @@ func kustomizationSubject(k Kustomization) Subject {
 	return s
 }
 
+// isSubject is true for a Kustomization without an object in Git that there is something to say of.
+func (k Kustomization) isSubject() bool { return k.Origin.File != "" || len(k.Problems) > 0 }
+
 // addEntities adds the clusters, members, agents, control planes and files.
-func (f *Fleet) addEntities(addSubject func(Subject)) {
-	add := func(origin Origin, ref ObjectRef, fill func(*Input)) {
-		s := newSubject(ref.Kind, origin, ref)
-		fill(&s.Input)
-		addSubject(s)
-	}
+func (f *Fleet) addEntities(add func(Subject)) {
 	for _, name := range sorted(f.Clusters) {
-		c := f.Clusters[name]
-		ref := ObjectRef{Kind: "Cluster", Cluster: name, APIServer: name, Name: name}
-		add(c.Origin, ref, func(in *Input) { in.FluxCluster = &c })
+		add(clusterSubject(f.Clusters[name]))
 	}
 	for _, name := range sorted(f.Members) {
-		m := f.Members[name]
-		ref := ObjectRef{Kind: "Member", Cluster: m.FluxCluster, Name: name}
-		add(m.Origin, ref, func(in *Input) { in.Member = &m })
+		add(memberSubject(f.Members[name]))
 	}
 	for _, id := range sorted(f.Agents) {
-		a := f.Agents[id]
-		ref := ObjectRef{Kind: "Agent", Cluster: a.Cluster, Name: id}
-		add(a.Origin, ref, func(in *Input) { in.Agent = &a })
+		add(agentSubject(f.Agents[id]))
 	}
 	for _, id := range sorted(f.ControlPlanes) {
-		c := f.ControlPlanes[id]
-		ref := ObjectRef{Kind: "ControlPlane", Cluster: c.Cluster, Namespace: c.Namespace, Name: c.Name}
-		add(c.Origin, ref, func(in *Input) { in.ControlPlane = &c })
+		add(controlPlaneSubject(f.ControlPlanes[id]))
 	}
 	for _, name := range sorted(f.Files) {
-		file := f.Files[name]
-		ref := ObjectRef{Kind: "File", Name: name}
-		add(Origin{File: name}, ref, func(in *Input) { in.File = &file })
+		add(fileSubject(f.Files[name]))
 	}
+}
+
+func clusterSubject(c Cluster) Subject {
+	s := newSubject("Cluster", c.Origin, ObjectRef{Kind: "Cluster", Cluster: c.Name, APIServer: c.Name, Name: c.Name})
+	s.Input.FluxCluster = &c
+	return s
+}
+
+func memberSubject(m Member) Subject {
+	s := newSubject("Member", m.Origin, ObjectRef{Kind: "Member", Cluster: m.FluxCluster, Name: m.Name})
+	s.Input.Member = &m
+	return s
+}
+
+func agentSubject(a Agent) Subject {
+	s := newSubject("Agent", a.Origin, ObjectRef{Kind: "Agent", Cluster: a.Cluster, Name: a.ID})
+	s.Input.Agent = &a
+	return s
+}
+
+func controlPlaneSubject(c ControlPlane) Subject {
+	s := newSubject("ControlPlane", c.Origin, ObjectRef{Kind: "ControlPlane", Cluster: c.Cluster, Namespace: c.Namespace, Name: c.Name})
+	s.Input.ControlPlane = &c
+	return s
+}
+
+func fileSubject(file File) Subject {
+	s := newSubject("File", Origin{File: file.Path}, ObjectRef{Kind: "File", Name: file.Path})
+	s.Input.File = &file
+	return s
+}
+
+// Facts are the paths of the facts that stand, or may come to stand, in the subject's own input. The first leads to the
+// subject itself; see SubjectAt.
+func (s Subject) Facts() []Path {
+	o := s.Object
+	id := strings.Join([]string{o.APIServer, o.Namespace, o.Name}, "/")
+	switch s.Kind {
+	case "Cluster":
+		return []Path{{"clusters", o.Name}}
+	case "Member":
+		return []Path{{"members", o.Name}}
+	case "Agent":
+		return []Path{{"agents", o.Name}}
+	case "ControlPlane":
+		return []Path{{"controlPlanes", s.Input.ControlPlane.ID}}
+	case "File":
+		return []Path{{"files", o.Name}}
+	}
+	paths := []Path{{"objects", o.APIServer, s.Kind, o.Namespace, o.Name}}
+	switch s.Kind {
+	case kustomizationKind:
+		if s.Input.Object == nil {
+			return []Path{{"kustomizations", id}}
+		}
+		paths = append(paths, Path{"kustomizations", id})
+	case helmReleaseKind, deploymentKind, karmadaKind:
+		paths = append(paths, Path{"agents", id}, Path{"agents", id + "/" + o.Kind},
+			Path{"controlPlanes", id}, Path{"controlPlanes", id + "/" + o.Kind})
+	case memberKind:
+		paths = append(paths, Path{"members", o.Name})
+	}
+	if _, ok := policyKinds[s.Kind]; ok {
+		paths = append(paths, Path{"policies", PolicyID(Object{APIServer: o.APIServer, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name})})
+	}
+	return paths
+}
+
+// SubjectAt is the subject that the first of its Facts leads to; false where there is none.
+func (f *Fleet) SubjectAt(path Path) (Subject, bool) {
+	switch {
+	case len(path) == 5 && path[0] == "objects":
+		object, ok := f.object(key{path[1], path[2], path[3], path[4]})
+		return f.objectSubject(object), ok
+	case len(path) != 2:
+		return Subject{}, false
+	}
+	switch id := path[1]; path[0] {
+	case "clusters":
+		c, ok := f.Clusters[id]
+		return clusterSubject(c), ok
+	case "members":
+		m, ok := f.Members[id]
+		return memberSubject(m), ok
+	case "agents":
+		a, ok := f.Agents[id]
+		return agentSubject(a), ok
+	case "controlPlanes":
+		c, ok := f.ControlPlanes[id]
+		return controlPlaneSubject(c), ok
+	case "kustomizations":
+		k, ok := f.Kustomizations[id]
+		_, defined := f.object(key{k.Cluster, kustomizationKind, k.Namespace, k.Name})
+		return kustomizationSubject(k), ok && !defined && k.isSubject()
+	case "files":
+		file, ok := f.Files[id]
+		return fileSubject(file), ok
+	}
+	return Subject{}, false
 }
 
 func newSubject(kind string, origin Origin, ref ObjectRef) Subject {

@@ -265,9 +265,7 @@ func text(n *yaml.Node, keys ...string) string {
 	return ""
 }
 
-// IgnoreAnnotation excepts an object from rules: lines of "rule-id: reason". On an item of a List it excepts the List.
-const IgnoreAnnotation = "rollcall.dev/ignore"
-
+// annotationExceptions are those of a document. An annotation on an item of a List excepts the List.
 func annotationExceptions(index int, root *yaml.Node) []fleet.Exception {
 	all := objectExceptions(index, root)
 	if items := lookup(root, "items"); items != nil && items.Kind == yaml.SequenceNode && strings.HasSuffix(text(root, "kind"), "List") {
@@ -279,18 +277,13 @@ func annotationExceptions(index int, root *yaml.Node) []fleet.Exception {
 }
 
 func objectExceptions(index int, object *yaml.Node) []fleet.Exception {
-	n := lookup(object, "metadata", "annotations", IgnoreAnnotation)
+	n := lookup(object, "metadata", "annotations", fleet.IgnoreAnnotation)
 	if n == nil || n.Kind != yaml.ScalarNode {
 		return nil
 	}
-	var all []fleet.Exception
-	for line := range strings.Lines(n.Value) {
-		if line = strings.TrimSpace(line); line == "" {
-			continue
-		}
-		rule, reason, _ := strings.Cut(line, ":")
-		all = append(all, fleet.Exception{Rule: strings.TrimSpace(rule), Reason: strings.TrimSpace(reason),
-			Document: index, Line: n.Line, Column: n.Column})
+	all := fleet.ParseExceptions(n.Value)
+	for i := range all {
+		all[i].Document, all[i].Line, all[i].Column = index, n.Line, n.Column
 	}
 	return all
 }

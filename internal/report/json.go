@@ -62,7 +62,7 @@ func (r *Report) JSON(w io.Writer) error {
 			Object:      f.Object,
 			Field:       f.Field,
 			Related:     []jsonRelated{},
-			Fingerprint: r.fingerprint(f),
+			Fingerprint: r.fleet.Identity(f),
 		}
 		if finding.Field == nil {
 			finding.Field = []any{}

@@ -12,6 +12,7 @@ import (
 
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
 
+	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
@@ -261,7 +262,7 @@ func (x index) child(n *yaml.Node, step any) *yaml.Node {
 		}
 		return values["<<"]
 	}
-	if i, ok := position(step); ok && n.Kind == yaml.SequenceNode && i >= 0 && i < len(n.Content) {
+	if i, ok := fleet.Index(step); ok && n.Kind == yaml.SequenceNode && i >= 0 && i < len(n.Content) {
 		return n.Content[i]
 	}
 	return nil

@@ -1,4 +1,4 @@
-package report
+package fleet
 
 import (
 	"crypto/sha256"
@@ -7,35 +7,25 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// fingerprint is a finding's identity, which survives that lines move and that messages are worded anew: a hash of its
+// Identity is a finding's identity, which survives that lines move and that messages are worded anew: a hash of its
 // rule, object and field; of its file where it is about no object. An entry of a list is named by its key, as far as
-// the fleet has the object, else by its index.
-func (r *Report) fingerprint(f fleet.Finding) string {
-	o := f.Object
-	parts := []any{f.Rule, o.APIServer, o.Group, o.Kind, o.Namespace, o.Name}
+// the fleet has the object, else by its index. Secret values are not in an object's content, so that none is in an
+// identity, where a short one could be guessed.
+func (f *Fleet) Identity(finding Finding) string {
+	o := finding.Object
+	parts := []any{finding.Rule, o.APIServer, o.Group, o.Kind, o.Namespace, o.Name}
 	if o.Name == "" {
-		parts = append(parts, f.Place.File)
+		parts = append(parts, finding.Place.File)
 	}
-	data, err := json.Marshal(append(parts, keyed(f.Field, r.content(o))...))
+	object, _ := f.object(key{o.APIServer, GroupKind(o.Group, o.Kind), o.Namespace, o.Name})
+	data, err := json.Marshal(append(parts, keyed(finding.Field, any(object.Content))...))
 	if err != nil { // a field holds texts and numbers only
 		data = fmt.Append(nil, parts)
 	}
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:16])
-}
-
-// content is the object as its API server receives it, nil where the fleet does not have it. Secret values are not in
-// it, so that none is in a fingerprint, where a short one could be guessed.
-func (r *Report) content(o fleet.ObjectRef) any {
-	kind := o.Kind
-	if o.Group != "" {
-		kind += "." + o.Group
-	}
-	return any(r.fleet.Objects[o.APIServer][kind][o.Namespace][o.Name].Content)
 }
 
 // keyed is the field with each index replaced by the entry's key.
@@ -48,7 +38,7 @@ func keyed(field []any, content any) []any {
 			content = m[key]
 			continue
 		}
-		n, ok := position(step)
+		n, ok := Index(step)
 		list, _ := content.([]any)
 		if !ok || n < 0 || n >= len(list) {
 			content = nil
@@ -69,8 +59,8 @@ func keyed(field []any, content any) []any {
 	return out
 }
 
-// position is a step of a field that counts the entries of a list.
-func position(step any) (int, bool) {
+// Index is a step of a field that counts the entries of a list.
+func Index(step any) (int, bool) {
 	switch n := step.(type) {
 	case int:
 		return n, true

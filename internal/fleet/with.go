@@ -1,0 +1,243 @@
+package fleet
+
+import (
+	"cmp"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Path leads to a fact in data.fleet: ["members", "ottawa"].
+type Path []string
+
+// With is the fleet in which one object is as content has it, nil where it is not there, and the facts in which that fleet
+// differs from f. The object keeps its origin where f has it, and has none otherwise. f is not changed; the two share
+// everything else. Content must be without secrets, like Object.Content, and must not be changed later.
+//
+// What the loader found out by following Flux stays as it was, for it is about files; but what it says of a Flux Kustomization
+// that is not the one in Git is dropped, and so unknown.
+func (f *Fleet) With(ref ObjectRef, content map[string]any) (*Fleet, []Path) {
+	at := f.keyOf(ref)
+	before, was := f.object(at)
+	if !was && content == nil {
+		return f, nil
+	}
+	object := before
+	if !was {
+		object = Object{
+			ID:        strings.Join([]string{at.server, at.kind, at.namespace, at.name}, "/"),
+			Cluster:   cmp.Or(ref.Cluster, f.APIServers[at.server].Cluster),
+			APIServer: at.server, Group: ref.Group, Kind: ref.Kind, Namespace: at.namespace, Name: at.name,
+		}
+	}
+	object.Content = content
+
+	with := *f
+	with.Objects = replace(f.Objects, at, object, content != nil)
+	changed := []Path{{"objects", at.server, at.kind, at.namespace, at.name}}
+	if !was {
+		with.reconciled = maps.Clone(f.reconciled)
+		with.reconciled[object.ID] = true
+	}
+	if at.kind == kustomizationKind {
+		changed = append(changed, with.forget(before, content)...)
+	}
+	if at.kind == helmReleaseKind {
+		with.charts = recount(f.charts, before, object)
+	}
+	if f.joinedBy(at) || with.joinedBy(at) || f.receivesKarmada(at.server) != with.receivesKarmada(at.server) {
+		with.join()
+		return &with, append(changed, f.differences(&with)...)
+	}
+	return &with, append(changed, with.reread(at)...)
+}
+
+// keyOf is the place of an object. One in the namespace default may be without a namespace in Git.
+func (f *Fleet) keyOf(ref ObjectRef) key {
+	at := key{ref.APIServer, GroupKind(ref.Group, ref.Kind), ref.Namespace, ref.Name}
+	if at.namespace == defaultNamespace {
+		if _, ok := f.object(at); !ok {
+			bare := at
+			bare.namespace = ""
+			if _, ok := f.object(bare); ok {
+				return bare
+			}
+		}
+	}
+	return at
+}
+
+// forget drops what the loader says of a Kustomization that is no more the one that it followed.
+func (f *Fleet) forget(before Object, content map[string]any) []Path {
+	id := before.APIServer + "/" + before.Namespace + "/" + before.Name
+	_, known := f.Kustomizations[id]
+	if !known || reflect.DeepEqual(before.Content["spec"], content["spec"]) {
+		return nil
+	}
+	f.Kustomizations = maps.Clone(f.Kustomizations)
+	delete(f.Kustomizations, id)
+	return []Path{{"kustomizations", id}}
+}
+
+// recount counts the charts at each API server after a HelmRelease has changed; an object without content is none.
+func recount(charts map[string]int, before, after Object) map[string]int {
+	charts = maps.Clone(charts)
+	if before.Content != nil {
+		charts[chartTarget(before)]--
+	}
+	if after.Content != nil {
+		charts[chartTarget(after)]++
+	}
+	maps.DeleteFunc(charts, func(_ string, count int) bool { return count == 0 })
+	return charts
+}
+
+// joinedBy is true where more of the fleet than policies may hang on what is, or is not, at a place.
+func (f *Fleet) joinedBy(at key) bool {
+	if f.consulted[at] {
+		return true
+	}
+	object, ok := f.object(at)
+	if !ok {
+		return false
+	}
+	if _, known := f.APIServers[at.server]; !known {
+		return true
+	}
+	switch at.kind {
+	case memberKind, karmadaKind, taintKind, ociKind, helmChartKind:
+		return true
+	case helmReleaseKind:
+		chart, _ := chartName(object, f.finderAt(at.server))
+		return chart == karmadaChart || f.charts[chartTarget(object)] == 1
+	case deploymentKind:
+		_, isAgent := deploymentAgent(object)
+		return isAgent || len(schedulersOf(object)) > 0
+	case serviceKind, ingressKind, gatewayKind, tlsRouteKind, tcpRouteKind, httpRouteKind:
+		for _, c := range f.ControlPlanes {
+			if c.Cluster == at.server {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// reread reads the policies again that may select what is at a place, and the one that is there or was.
+func (f *Fleet) reread(at key) []Path {
+	var changed []Path
+	for _, kind := range sorted(policyKinds) {
+		for policy := range f.ofKind(at.server, kind) {
+			if keyOf(policy) != at && maySelect(policy, at) {
+				changed = append(changed, f.rereadPolicy(policy)...)
+			}
+		}
+	}
+	if _, ok := policyKinds[at.kind]; !ok {
+		return changed
+	}
+	policy, ok := f.object(at)
+	if !ok { // it selects nothing any more
+		kind, group, _ := strings.Cut(at.kind, ".")
+		policy = Object{APIServer: at.server, Group: group, Kind: kind, Namespace: at.namespace, Name: at.name}
+	}
+	return append(changed, f.rereadPolicy(policy)...)
+}
+
+// maySelect is false where none of a policy's selectors can be about an object, whatever it is like.
+func maySelect(policy Object, at key) bool {
+	bare, _, _ := strings.Cut(at.kind, ".")
+	return slices.ContainsFunc(listAt(policy.Content, "spec", "resourceSelectors"), func(entry any) bool {
+		name := textAt(entry, "name")
+		return textAt(entry, "kind") == bare && (name == "" || name == at.name)
+	})
+}
+
+// rereadPolicy brings what follows from one policy up to date, and tells what that changes. One without content is gone.
+func (f *Fleet) rereadPolicy(object Object) []Path {
+	id := PolicyID(object)
+	old, known := f.Policies[id]
+	policy := f.policy(object)
+	var changed []Path
+	if !reflect.DeepEqual(old, policy) || known != (object.Content != nil) {
+		changed = append(changed, Path{"policies", id})
+		f.Policies = maps.Clone(f.Policies)
+		f.Policies[id] = policy
+		if object.Content == nil {
+			delete(f.Policies, id)
+		}
+	}
+	if !policyKinds[kindOf(object)] {
+		return changed
+	}
+	claims := policy.claims(object)
+	for at := range old.claims(object) {
+		if _, still := claims[at]; !still {
+			claims[at] = Claim{}
+		}
+	}
+	for at, claim := range claims {
+		before := f.Claims[at.server][at.kind][at.namespace][at.name]
+		after := slices.DeleteFunc(slices.Clone(before), func(c Claim) bool { return c.Policy == id })
+		if claim.Policy != "" {
+			after = insert(after, claim)
+		}
+		if !slices.Equal(before, after) {
+			changed = append(changed, Path{"claims", at.server, at.kind, at.namespace, at.name})
+			f.Claims = replace(f.Claims, at, after, len(after) > 0)
+		}
+	}
+	return changed
+}
+
+// replace is an index with another value at a place, or none. What leads to the place is copied, the rest shared.
+func replace[V any](index map[string]map[string]map[string]map[string]V, at key, value V, present bool) map[string]map[string]map[string]map[string]V {
+	kinds := index[at.server]
+	namespaces := kinds[at.kind]
+	names := put(namespaces[at.namespace], at.name, value, present)
+	namespaces = put(namespaces, at.namespace, names, len(names) > 0)
+	kinds = put(kinds, at.kind, namespaces, len(namespaces) > 0)
+	return put(index, at.server, kinds, len(kinds) > 0)
+}
+
+// put is a copy of a map with another value for a key, or none.
+func put[V any](m map[string]V, name string, value V, present bool) map[string]V {
+	m = maps.Clone(m)
+	if m == nil {
+		m = map[string]V{}
+	}
+	if m[name] = value; !present {
+		delete(m, name)
+	}
+	return m
+}
+
+// differences are the facts in which another fleet differs, but for its objects, files, clusters and Kustomizations.
+func (f *Fleet) differences(other *Fleet) []Path {
+	var changed []Path
+	if !reflect.DeepEqual(f.Membership, other.Membership) {
+		changed = append(changed, Path{"membership"})
+	}
+	changed = append(changed, different("members", f.Members, other.Members)...)
+	changed = append(changed, different("agents", f.Agents, other.Agents)...)
+	changed = append(changed, different("controlPlanes", f.ControlPlanes, other.ControlPlanes)...)
+	changed = append(changed, different("apiServers", f.APIServers, other.APIServers)...)
+	changed = append(changed, different("policies", f.Policies, other.Policies)...)
+	return append(changed, different("claims", f.Claims, other.Claims)...)
+}
+
+func different[V any](name string, a, b map[string]V) []Path {
+	var changed []Path
+	for id, value := range a {
+		if other, ok := b[id]; !ok || !reflect.DeepEqual(value, other) {
+			changed = append(changed, Path{name, id})
+		}
+	}
+	for id := range b {
+		if _, ok := a[id]; !ok {
+			changed = append(changed, Path{name, id})
+		}
+	}
+	return changed
+}
