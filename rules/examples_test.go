@@ -39,7 +39,7 @@ func TestExamples(t *testing.T) {
 				if tree.Broken() && !slices.ContainsFunc(tree.Wants, func(w example.Want) bool { return w.Rule == rule.ID }) {
 					t.Errorf("nothing wants a finding of %s", rule.ID)
 				}
-				found, err := example.Check(t.Context(), e, tree)
+				found, err := example.Check(t.Context(), e, rule, tree)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -71,7 +71,7 @@ func TestGuessedReplicasAreAWarning(t *testing.T) {
 		if want[tree.Name] == "" {
 			continue
 		}
-		found, err := example.Check(t.Context(), e, tree)
+		found, err := example.Lint(t.Context(), e, tree)
 		if err != nil {
 			t.Fatal(err)
 		}

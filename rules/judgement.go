@@ -26,7 +26,7 @@ type Judgement struct {
 
 // Judge judges a fleet for admission: by the rules that make sense there.
 func (e *Engine) Judge(ctx context.Context, f *fleet.Fleet) (*Judgement, error) {
-	rules, err := e.queries(neverAtAdmission)
+	rules, err := e.queries(AdmissionNever)
 	if err != nil {
 		return nil, err
 	}

@@ -34,14 +34,16 @@ type Rule struct {
 	Sources []string
 	// Refs are the addresses of further reading.
 	Refs []string
+	// Doc is the address of the rule's documentation; empty for a rule of the user's own.
+	Doc string
 }
 
 // What METADATA's custom.admission may say.
 const (
-	AdmissionDeny    = "deny"
-	AdmissionWarn    = "warn"
-	neverAtAdmission = "never"
-	onlyAtAdmission  = "only"
+	AdmissionDeny  = "deny"
+	AdmissionWarn  = "warn"
+	AdmissionNever = "never"
+	AdmissionOnly  = "only"
 )
 
 var (
@@ -112,7 +114,7 @@ func (r *Rule) readCustom(custom map[string]any) error {
 		case "severity":
 			err = text((*string)(&r.Severity), value, "error", "warning", "info")
 		case "admission":
-			err = text(&r.Admission, value, AdmissionDeny, AdmissionWarn, neverAtAdmission, onlyAtAdmission)
+			err = text(&r.Admission, value, AdmissionDeny, AdmissionWarn, AdmissionNever, AdmissionOnly)
 		case "fix":
 			err = text(&r.Fix, value)
 		case "subjects":

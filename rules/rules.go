@@ -37,6 +37,9 @@ import (
 //go:embed *.rego lib/*.rego
 var files embed.FS
 
+// Docs is where the program's own rules are documented, but for the rule's ID.
+const Docs = "https://github.com/rollcall-dev/rollcall/blob/main/docs/rules.md#"
+
 // Options are the user's part in the rules.
 type Options struct {
 	// Dirs hold further rules, laid out like this folder.
@@ -92,13 +95,16 @@ func newEngine(ctx context.Context, sources []source, severities map[string]flee
 		if s, ok := severities[rule.ID]; ok {
 			rule.Severity = s
 		}
+		if _, err := fs.Stat(files, rule.ID+".rego"); err == nil {
+			rule.Doc = Docs + rule.ID
+		}
 		e.rules = append(e.rules, rule)
 	}
 	slices.SortFunc(e.rules, func(a, b Rule) int { return cmp.Compare(a.ID, b.ID) })
 	if err := e.checkSeverities(); err != nil {
 		return nil, err
 	}
-	e.onFiles, err = e.queries(onlyAtAdmission)
+	e.onFiles, err = e.queries(AdmissionOnly)
 	return e, err
 }
 

@@ -6,6 +6,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -42,14 +43,53 @@ type Config struct {
 	// KarmadaVersion is the version of the control plane, "1.18" or "v1.18.2". Left out, the tree tells.
 	KarmadaVersion string `json:"karmadaVersion,omitempty" jsonschema:"pattern=^v?[0-9]+\\.[0-9]+(\\.[0-9]+)?([+-][0-9A-Za-z.+-]+)?$"`
 
+	// Admission is how the webhook answers.
+	Admission Admission `json:"admission,omitzero"`
+
 	name  string              // of the file, for Declared
 	rules map[string]position // of the keys of Rules
+	modes map[string]position // of the keys of Admission.Rules
 }
 
 // Failover is what is to happen when a member is lost.
 type Failover struct {
 	// Order lists members: workloads run on the first one that is healthy.
 	Order []string `json:"order,omitempty" jsonschema:"uniqueItems=true"`
+}
+
+// Admission is how the webhook answers. All of it can only soften what the rules say.
+type Admission struct {
+	// Mode is that of the rules that Rules does not name; enforce by default.
+	Mode Mode `json:"mode,omitempty" jsonschema:"enum=enforce,enum=warn,enum=audit"`
+	// Rules gives rules another mode, by rule id.
+	Rules map[string]Mode `json:"rules,omitempty"`
+	// Exempt are requests that are not judged at all.
+	Exempt Exempt `json:"exempt,omitzero"`
+}
+
+// Exempt are requests that are not judged at all, by exact names.
+type Exempt struct {
+	// Namespaces are those of the objects.
+	Namespaces []string `json:"namespaces,omitempty" jsonschema:"uniqueItems=true"`
+	// Users are user names as the API server knows them: "system:serviceaccount:kube-system:generic-garbage-collector".
+	Users []string `json:"users,omitempty" jsonschema:"uniqueItems=true"`
+	// Groups are those that users are in.
+	Groups []string `json:"groups,omitempty" jsonschema:"uniqueItems=true"`
+}
+
+// Mode is what a finding of a rule may come to at admission.
+type Mode string
+
+// Modes.
+const (
+	Enforce Mode = "enforce" // an error refuses the change
+	Warn    Mode = "warn"    // the change is admitted, with a warning
+	Audit   Mode = "audit"   // the change is admitted, and the finding stands in the API server's audit log alone
+)
+
+// ModeOf is the mode of a rule.
+func (a Admission) ModeOf(rule string) Mode {
+	return cmp.Or(a.Rules[rule], a.Mode, Enforce)
 }
 
 // Error is one thing that is wrong with a configuration. Line and Column count from 1, columns in Unicode code points.

@@ -30,6 +30,15 @@ rules:
 rulePaths: [policy/rules, ./more]
 exclude: ["archive/**", "**/*.tmpl.yaml"]
 karmadaVersion: v1.18.2
+admission:
+  mode: warn
+  rules:
+    weights-encode-order: enforce
+    purge-mode-valid: audit
+  exempt:
+    namespaces: [kube-system]
+    users: ["system:serviceaccount:kube-system:generic-garbage-collector"]
+    groups: ["system:masters"]
 `)
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +51,17 @@ karmadaVersion: v1.18.2
 		Exclude:        []string{"archive/**", "**/*.tmpl.yaml"},
 		KarmadaVersion: "v1.18.2",
 		name:           Name,
-		rules:          map[string]position{"weights-encode-order": {7, 3}, "purge-mode-valid": {8, 3}},
+		Admission: Admission{
+			Mode:  Warn,
+			Rules: map[string]Mode{"weights-encode-order": Enforce, "purge-mode-valid": Audit},
+			Exempt: Exempt{
+				Namespaces: []string{"kube-system"},
+				Users:      []string{"system:serviceaccount:kube-system:generic-garbage-collector"},
+				Groups:     []string{"system:masters"},
+			},
+		},
+		rules: map[string]position{"weights-encode-order": {7, 3}, "purge-mode-valid": {8, 3}},
+		modes: map[string]position{"weights-encode-order": {15, 5}, "purge-mode-valid": {16, 5}},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -87,9 +106,9 @@ func TestFaults(t *testing.T) {
 		{"a list", "- ottawa\n", `1:1: the configuration must be a mapping, not a list`},
 		{"text", "members\n", `1:1: the configuration must be a mapping, not text`},
 		{"a misspelt key", "member: [a]\n", `1:1: unknown key "member"; did you mean "members"?`},
-		{"an unknown key", "x: 1\n", `1:1: unknown key "x"; the configuration has exclude, failover, karmadaVersion, members, rulePaths, rules`},
+		{"an unknown key", "x: 1\n", `1:1: unknown key "x"; the configuration has admission, exclude, failover, karmadaVersion, members, rulePaths, rules`},
 		{"an unknown key inside", "failover: {first: a}\n", `1:12: unknown key "first"; failover has order`},
-		{"a merge key", "failover: &a {}\n<<: *a\n", `2:1: unknown key "<<"; the configuration has exclude, failover, karmadaVersion, members, rulePaths, rules`},
+		{"a merge key", "failover: &a {}\n<<: *a\n", `2:1: unknown key "<<"; the configuration has admission, exclude, failover, karmadaVersion, members, rulePaths, rules`},
 		{"a key twice", "members: [a]\nmembers: [b]\n", `2:1: key "members" is there twice`},
 		{"a mapping as key", "? {a: b}\n: c\n", `1:3: a key of the configuration must be text, not a mapping`},
 		{"everything at once", `members: [ottawa, 7, ottawa, "", Ottawa, {a: b}, ~]

@@ -29,7 +29,7 @@ func (d *decoder) fail(n *yaml.Node, format string, args ...any) {
 }
 
 func (d *decoder) config(n *yaml.Node) Config {
-	c := Config{rules: map[string]position{}}
+	c := Config{rules: map[string]position{}, modes: map[string]position{}}
 	var members, order []*yaml.Node
 	d.mapping(n, "the configuration", map[string]func(*yaml.Node){
 		"members": func(n *yaml.Node) { c.Members, members = d.names(n, "members", d.member) },
@@ -38,10 +38,11 @@ func (d *decoder) config(n *yaml.Node) Config {
 				"order": func(n *yaml.Node) { c.Failover.Order, order = d.names(n, "failover.order", d.member) },
 			})
 		},
-		"rules":          func(n *yaml.Node) { c.Rules = d.severities(n, c.rules) },
+		"rules":          func(n *yaml.Node) { c.Rules = byRule(d, n, "rules", "severity", severities, c.rules) },
 		"rulePaths":      func(n *yaml.Node) { c.RulePaths, _ = d.names(n, "rulePaths", d.folder) },
 		"exclude":        func(n *yaml.Node) { c.Exclude, _ = d.names(n, "exclude", d.glob) },
 		"karmadaVersion": func(n *yaml.Node) { c.KarmadaVersion = d.version(n) },
+		"admission":      func(n *yaml.Node) { c.Admission = d.admission(n, c.modes) },
 	})
 	if members != nil {
 		for _, entry := range order {
@@ -157,21 +158,65 @@ func (d *decoder) glob(n *yaml.Node, what string) {
 	}
 }
 
-func (d *decoder) severities(n *yaml.Node, at map[string]position) map[string]fleet.Severity {
-	all := map[string]fleet.Severity{}
-	d.entries(n, "rules", func(key, value *yaml.Node) {
+func (d *decoder) admission(n *yaml.Node, at map[string]position) (a Admission) {
+	named := func(into *[]string, what string) func(*yaml.Node) {
+		return func(n *yaml.Node) { *into, _ = d.names(n, what, func(*yaml.Node, string) {}) }
+	}
+	d.mapping(n, "admission", map[string]func(*yaml.Node){
+		"mode":  func(n *yaml.Node) { a.Mode = oneOf(d, n, "admission.mode", modes) },
+		"rules": func(n *yaml.Node) { a.Rules = byRule(d, n, "admission.rules", "mode", modes, at) },
+		"exempt": func(n *yaml.Node) {
+			d.mapping(n, "admission.exempt", map[string]func(*yaml.Node){
+				"namespaces": named(&a.Exempt.Namespaces, "admission.exempt.namespaces"),
+				"users":      named(&a.Exempt.Users, "admission.exempt.users"),
+				"groups":     named(&a.Exempt.Groups, "admission.exempt.groups"),
+			})
+		},
+	})
+	return a
+}
+
+var (
+	severities = []fleet.Severity{fleet.Error, fleet.Warning, fleet.Info, fleet.Off}
+	modes      = []Mode{Enforce, Warn, Audit}
+)
+
+// byRule reads what a mapping says of rules, each one of several words, and notes where.
+func byRule[T ~string](d *decoder, n *yaml.Node, what, noun string, words []T, at map[string]position) map[string]T {
+	all := map[string]T{}
+	d.entries(n, what, func(key, value *yaml.Node) {
 		value = resolve(value)
-		switch s := fleet.Severity(value.Value); {
-		case value.Kind == yaml.ScalarNode && slices.Contains([]fleet.Severity{fleet.Error, fleet.Warning, fleet.Info, fleet.Off}, s):
-			all[key.Value] = s
-			at[key.Value] = position{key.Line, key.Column}
-		case value.Kind == yaml.ScalarNode && value.Value != "":
-			d.fail(value, "rules: %q is none of error, warning, info, off", value.Value)
-		default:
-			d.fail(value, "rules: the severity of %q must be one of error, warning, info, off, not %s", key.Value, kindOf(value))
+		if value.Kind == yaml.ScalarNode && value.Value != "" {
+			if word := oneOf(d, value, what, words); word != "" {
+				all[key.Value] = word
+				at[key.Value] = position{key.Line, key.Column}
+			}
+			return
 		}
+		d.fail(value, "%s: the %s of %q must be one of %s, not %s", what, noun, key.Value, list(words), kindOf(value))
 	})
 	return all
+}
+
+// oneOf reads one of several words; empty where it is none.
+func oneOf[T ~string](d *decoder, n *yaml.Node, what string, words []T) T {
+	if word := T(n.Value); n.Kind == yaml.ScalarNode && slices.Contains(words, word) {
+		return word
+	}
+	if n.Kind == yaml.ScalarNode {
+		d.fail(n, "%s: %q is none of %s", what, n.Value, list(words))
+	} else {
+		d.fail(n, "%s must be one of %s, not %s", what, list(words), kindOf(n))
+	}
+	return ""
+}
+
+func list[T ~string](words []T) string {
+	var texts []string
+	for _, word := range words {
+		texts = append(texts, string(word))
+	}
+	return strings.Join(texts, ", ")
 }
 
 var versionForm = regexp.MustCompile(`^v?\d+\.\d+(\.\d+)?([+-][0-9A-Za-z.+-]+)?$`)
@@ -189,10 +234,11 @@ func (d *decoder) version(n *yaml.Node) string {
 // CheckRules says where the configuration speaks of rules that are none of the known ones.
 func (c Config) CheckRules(known []string) error {
 	d := decoder{file: c.name}
-	for _, id := range slices.Sorted(maps.Keys(c.Rules)) {
-		if !slices.Contains(known, id) {
-			at := c.rules[id]
-			d.fail(&yaml.Node{Line: at.line, Column: at.column}, "no rule is called %q%s", id, spelling.DidYouMean(id, known))
+	for _, places := range []map[string]position{c.rules, c.modes} {
+		for id, at := range places {
+			if !slices.Contains(known, id) {
+				d.fail(&yaml.Node{Line: at.line, Column: at.column}, "no rule is called %q%s", id, spelling.DidYouMean(id, known))
+			}
 		}
 	}
 	return d.err()

@@ -114,29 +114,66 @@ func cutWants(name string, data []byte) ([]byte, []Want, error) {
 // today is the day on which examples are judged.
 const today = "2026-01-01"
 
-// Check lints a tree as the command does, with the engine unless the tree's configuration gives rules other severities.
-func Check(ctx context.Context, engine *rules.Engine, tree Tree) ([]fleet.Finding, error) {
-	c, err := config.Read(tree.Files, config.Name)
+// Check judges the example of a rule: it lints the tree as the command does, or, where the rule makes sense at admission
+// alone, admits each object onto the rest. The tree's configuration may give rules other severities than the engine.
+func Check(ctx context.Context, engine *rules.Engine, rule rules.Rule, tree Tree) ([]fleet.Finding, error) {
+	if rule.Admission != rules.AdmissionOnly {
+		return Lint(ctx, engine, tree)
+	}
+	engine, f, err := build(ctx, engine, tree)
 	if err != nil {
 		return nil, err
 	}
-	if len(c.Rules) > 0 {
-		if engine, err = rules.New(ctx, rules.Options{Severities: c.Rules}); err != nil {
+	judgement, err := engine.Judge(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	var all []fleet.Finding
+	for _, s := range f.Subjects() {
+		if s.Input.Object == nil {
+			continue
+		}
+		found, err := judgement.Introduced(ctx, rules.Change{Object: s.Object, After: s.Input.Object})
+		if err != nil {
 			return nil, err
 		}
+		all = append(all, slices.DeleteFunc(found, func(finding fleet.Finding) bool { return finding.Rule != rule.ID })...)
 	}
-	read, err := loader.Load(ctx, tree.Files, loader.Options{Exclude: c.Exclude})
+	loader.Locate(tree.Files, all)
+	return all, nil
+}
+
+// Lint lints a tree as the command does, with the engine unless the tree's configuration gives rules other severities.
+func Lint(ctx context.Context, engine *rules.Engine, tree Tree) ([]fleet.Finding, error) {
+	engine, f, err := build(ctx, engine, tree)
 	if err != nil {
 		return nil, err
 	}
-	declared := c.Declared()
-	declared.Date = today
-	found, err := engine.Check(ctx, fleet.Build(read, declared))
+	found, err := engine.Check(ctx, f)
 	if err != nil {
 		return nil, err
 	}
 	loader.Locate(tree.Files, found)
 	return found, nil
+}
+
+func build(ctx context.Context, engine *rules.Engine, tree Tree) (*rules.Engine, *fleet.Fleet, error) {
+	c, err := config.Read(tree.Files, config.Name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(c.Rules) > 0 {
+		if engine, err = rules.New(ctx, rules.Options{Severities: c.Rules}); err != nil {
+			return nil, nil, err
+		}
+	}
+	read, err := loader.Load(ctx, tree.Files, loader.Options{Exclude: c.Exclude})
+	if err != nil {
+		return nil, nil, err
+	}
+	declared := c.Declared()
+	declared.Date = today
+	return engine, fleet.Build(read, declared), nil
 }
 
 // Compare says which wants are not found and which findings are not wanted.

@@ -38,7 +38,7 @@ func TestTraps(t *testing.T) {
 					trap.Files[name] = file
 				}
 			}
-			found, err := example.Check(t.Context(), engine, trap)
+			found, err := example.Lint(t.Context(), engine, trap)
 			if err != nil {
 				t.Fatal(err)
 			}

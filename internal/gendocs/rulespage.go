@@ -41,12 +41,22 @@ func writeRule(ctx context.Context, page *bytes.Buffer, engine *rules.Engine, r 
 	if r.Fix != "" {
 		fmt.Fprintf(page, "\nTo fix it: %s\n", r.Fix)
 	}
-	if err := writeExample(ctx, page, engine, r.ID); err != nil {
+	if text := atAdmission[r.Admission]; text != "" {
+		fmt.Fprintf(page, "\nAt admission: %s\n", text)
+	}
+	if err := writeExample(ctx, page, engine, r); err != nil {
 		return err
 	}
 	writeList(page, "Read from the source", r.Sources, func(s string) string { return s })
 	writeList(page, "Further reading", r.Refs, func(s string) string { return "<" + s + ">" })
 	return nil
+}
+
+var atAdmission = map[string]string{
+	rules.AdmissionDeny:  "an error refuses also the change of another object that brings it about.",
+	rules.AdmissionWarn:  "it warns and never refuses.",
+	rules.AdmissionNever: "it is not judged; it makes sense on files only.",
+	rules.AdmissionOnly:  "it is judged there alone; in Git there is nothing wrong with it.",
 }
 
 func looksAt(subjects []string) string {
@@ -71,8 +81,8 @@ func writeList(page *bytes.Buffer, title string, items []string, form func(strin
 const maxFiles = 3
 
 // writeExample shows the first broken tree: the files with findings of the rule, and what the rule says of them.
-func writeExample(ctx context.Context, page *bytes.Buffer, engine *rules.Engine, id string) error {
-	archive, err := os.ReadFile("testdata/rules/" + id + ".txtar")
+func writeExample(ctx context.Context, page *bytes.Buffer, engine *rules.Engine, rule rules.Rule) error {
+	archive, err := os.ReadFile("testdata/rules/" + rule.ID + ".txtar")
 	if err != nil {
 		return err
 	}
@@ -84,11 +94,11 @@ func writeExample(ctx context.Context, page *bytes.Buffer, engine *rules.Engine,
 	if i < 0 {
 		return fmt.Errorf("the example has no broken tree")
 	}
-	found, err := example.Check(ctx, engine, trees[i])
+	found, err := example.Check(ctx, engine, rule, trees[i])
 	if err != nil {
 		return err
 	}
-	found = slices.DeleteFunc(found, func(f fleet.Finding) bool { return f.Rule != id })
+	found = slices.DeleteFunc(found, func(f fleet.Finding) bool { return f.Rule != rule.ID })
 
 	page.WriteString("\nFor example:\n")
 	lines := map[string][]int{}

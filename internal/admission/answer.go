@@ -1,0 +1,204 @@
+package admission
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/rollcall-dev/rollcall/internal/config"
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/rules"
+)
+
+// What an API server, and its client, take of warnings: https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#response.
+const (
+	maxWarnings = 10
+	maxWarning  = 256 // in characters
+)
+
+// maxAudit bounds an audit annotation, in bytes.
+const maxAudit = 4096
+
+// answer makes the response of what a change introduces.
+func (r *Reviewer) answer(s *Snapshot, req *admissionv1.AdmissionRequest, change rules.Change, found []fleet.Finding) *Verdict {
+	slices.SortStableFunc(found, func(a, b fleet.Finding) int {
+		return cmp.Or(cmp.Compare(a.Rule, b.Rule), slices.Compare(names(a), names(b)), cmp.Compare(path(a.Field), path(b.Field)), cmp.Compare(a.Message, b.Message))
+	})
+	v := r.allow(s, req)
+	var denied []fleet.Finding
+	var warnings, audited []string
+	for _, finding := range found {
+		own := isOf(finding, change)
+		switch r.decide(finding, own) {
+		case Deny:
+			denied = append(denied, finding)
+			v.Rules = append(v.Rules, finding.Rule)
+		case Warn:
+			warnings = append(warnings, r.warning(finding, own))
+			v.Rules = append(v.Rules, finding.Rule)
+		}
+		audited = append(audited, finding.Rule+" "+string(finding.Severity)+" "+place(finding, own))
+	}
+	slices.Sort(v.Rules)
+	v.Rules = slices.Compact(v.Rules)
+	if len(audited) > 0 {
+		v.Response.AuditAnnotations["findings"] = cut(strings.Join(audited, "; "), maxAudit)
+	}
+	if len(warnings) > 0 {
+		v.Decision, v.Response.Warnings = Warn, atMost(warnings)
+	}
+	if len(denied) > 0 {
+		v.Decision, v.Response.Allowed, v.Response.Result = Deny, false, r.refusal(req, change, denied)
+	}
+	v.Response.AuditAnnotations["decision"] = string(v.Decision)
+	return v
+}
+
+// allow is a response without findings. Which fleet was judged by stands in each.
+func (r *Reviewer) allow(s *Snapshot, req *admissionv1.AdmissionRequest) *Verdict {
+	return &Verdict{Decision: Allow, Response: &admissionv1.AdmissionResponse{
+		UID:     req.UID,
+		Allowed: true,
+		AuditAnnotations: map[string]string{
+			"revision": cmp.Or(s.Revision, s.Loaded.UTC().Format(time.RFC3339)),
+			"digest":   s.Digest,
+			"decision": string(Allow),
+		},
+	}}
+}
+
+func (r *Reviewer) skip(s *Snapshot, req *admissionv1.AdmissionRequest, why string) *Verdict {
+	v := r.allow(s, req)
+	v.Decision = Skip
+	v.Response.AuditAnnotations["decision"] = string(Skip)
+	v.Response.AuditAnnotations["skipped"] = why
+	return v
+}
+
+// decide is what a finding comes to. An error refuses the change of its own object. Elsewhere it warns, for Flux applies in its own
+// order, and a refusal stops a whole Kustomization; a rule's METADATA may say otherwise. A mode only ever softens.
+func (r *Reviewer) decide(finding fleet.Finding, own bool) Decision {
+	rule := r.rules[finding.Rule]
+	decision := Allow
+	switch {
+	case finding.Severity == fleet.Error && rule.Admission != rules.AdmissionWarn && (own || rule.Admission == rules.AdmissionDeny):
+		decision = Deny
+	case finding.Severity != fleet.Info:
+		decision = Warn
+	}
+	switch r.config.ModeOf(finding.Rule) {
+	case config.Audit:
+		return Allow
+	case config.Warn:
+		if decision == Deny {
+			return Warn
+		}
+	}
+	return decision
+}
+
+// isOf is true where a finding is about the object that changes, or about the agent or control plane that it is.
+func isOf(finding fleet.Finding, change rules.Change) bool {
+	o := change.Object
+	id := strings.Join([]string{o.APIServer, o.Namespace, o.Name}, "/")
+	switch finding.Object.Kind {
+	case "Agent":
+		return finding.Object.Group == "" && (finding.Object.Name == id || finding.Object.Name == id+"/"+o.Kind)
+	case "ControlPlane":
+		return finding.Object.Group == "" && finding.Object.Cluster == o.APIServer && finding.Object.Namespace == o.Namespace && finding.Object.Name == o.Name
+	}
+	return finding.Object.Group == o.Group && finding.Object.Kind == o.Kind && finding.Object.Name == o.Name &&
+		finding.Object.APIServer == o.APIServer && cmp.Or(finding.Object.Namespace, "default") == cmp.Or(o.Namespace, "default")
+}
+
+// refusal says what is wrong, finding by finding, for people and, in the causes, for programs.
+func (r *Reviewer) refusal(req *admissionv1.AdmissionRequest, change rules.Change, denied []fleet.Finding) *metav1.Status {
+	status := &metav1.Status{
+		Status: metav1.StatusFailure, Reason: metav1.StatusReasonForbidden, Code: http.StatusForbidden,
+		Details: &metav1.StatusDetails{Name: change.Object.Name, Group: req.Kind.Group, Kind: req.Kind.Kind},
+	}
+	var lines []string
+	for _, finding := range denied {
+		own := isOf(finding, change)
+		line := fmt.Sprintf("%s: %s [%s]", place(finding, own), finding.Message, finding.Rule)
+		if finding.Fix != "" {
+			line += "; fix: " + strings.TrimSuffix(finding.Fix, ".")
+		}
+		if link := r.rules[finding.Rule].Doc; link != "" {
+			line += "; see " + link
+		}
+		lines = append(lines, line)
+		cause := metav1.StatusCause{Type: metav1.CauseTypeFieldValueInvalid, Message: finding.Message + " [" + finding.Rule + "]"}
+		if own {
+			cause.Field = path(finding.Field)
+		}
+		status.Details.Causes = append(status.Details.Causes, cause)
+	}
+	status.Message = strings.Join(lines, "\n")
+	return status
+}
+
+// warning is one line: API servers and clients cut it off.
+func (r *Reviewer) warning(finding fleet.Finding, own bool) string {
+	return cut(fmt.Sprintf("[%s] %s: %s", finding.Rule, place(finding, own), finding.Message), maxWarning)
+}
+
+// place names the field of the object that changes, or the other object.
+func place(finding fleet.Finding, own bool) string {
+	if own {
+		return cmp.Or(path(finding.Field), "the object")
+	}
+	return strings.Join(names(finding), " ")
+}
+
+func names(finding fleet.Finding) []string {
+	name := finding.Object.Name
+	if finding.Object.Namespace != "" {
+		name = finding.Object.Namespace + "/" + name
+	}
+	return []string{finding.Object.Kind, name}
+}
+
+// path is a field in the form that Kubernetes gives one: spec.placement.clusterAffinity.clusterNames[2].
+func path(field []any) string {
+	var b strings.Builder
+	for _, step := range field {
+		if n, ok := fleet.Index(step); ok {
+			fmt.Fprintf(&b, "[%d]", n)
+			continue
+		}
+		name := fmt.Sprint(step)
+		switch {
+		case strings.ContainsAny(name, "./[] "):
+			fmt.Fprintf(&b, "[%s]", name)
+		case b.Len() > 0:
+			b.WriteString("." + name)
+		default:
+			b.WriteString(name)
+		}
+	}
+	return b.String()
+}
+
+// atMost are so many warnings as clients show, the last of which counts the others.
+func atMost(warnings []string) []string {
+	if len(warnings) <= maxWarnings {
+		return warnings
+	}
+	return append(warnings[:maxWarnings-1:maxWarnings-1], fmt.Sprintf("%d more findings: rollcall lists them", len(warnings)-maxWarnings+1))
+}
+
+// cut shortens a text to so many characters.
+func cut(text string, most int) string {
+	runes := []rune(text)
+	if len(runes) <= most {
+		return text
+	}
+	return string(runes[:most-1]) + "…"
+}

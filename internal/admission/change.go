@@ -1,0 +1,73 @@
+package admission
+
+import (
+	"cmp"
+	"errors"
+	"maps"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	kjson "sigs.k8s.io/json"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
+	"github.com/rollcall-dev/rollcall/rules"
+)
+
+// read is the change that a request asks for, or why it is none to judge. An error never shows what the object holds.
+func read(server string, req *admissionv1.AdmissionRequest) (change rules.Change, why string, err error) {
+	if change.After, err = content(req.Object); err != nil {
+		return change, "", errors.New("read the object: it is no JSON object")
+	}
+	if change.Before, err = content(req.OldObject); err != nil {
+		return change, "", errors.New("read the old object: it is no JSON object")
+	}
+	if req.Operation == admissionv1.Delete {
+		change.After = nil
+	}
+	any := change.After
+	switch {
+	case change.After == nil && change.Before == nil:
+		return change, "nothing", nil // a deletion whose object the API server does not tell
+	case change.After == nil:
+		any = change.Before
+	case metadata(change.After)["deletionTimestamp"] != nil: // its finalizers must come off
+		return change, "deletion", nil
+	}
+	// The namespace of a Namespace is none; the name of what is deleted by the collection, or made by generateName, is not the request's.
+	change.Object = fleet.ObjectRef{
+		APIServer: server, Group: req.Kind.Group, Kind: req.Kind.Kind,
+		Namespace: text(metadata(any)["namespace"]),
+		Name:      cmp.Or(req.Name, text(metadata(any)["name"]), text(metadata(any)["generateName"])),
+	}
+	return change, "", nil
+}
+
+// content is an object as rules see it: without what the API server keeps for itself, and without secrets. Nil where
+// there is none.
+func content(raw runtime.RawExtension) (map[string]any, error) {
+	if len(raw.Raw) == 0 || string(raw.Raw) == "null" {
+		return nil, nil
+	}
+	var object map[string]any
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(raw.Raw, &object); err != nil || object == nil {
+		return nil, errors.New("no object")
+	}
+	delete(object, "status")
+	if fields := metadata(object); fields != nil {
+		fields = maps.Clone(fields)
+		delete(fields, "managedFields")
+		object["metadata"] = fields
+	}
+	return secret.Redact(object), nil
+}
+
+func metadata(object map[string]any) map[string]any {
+	fields, _ := object["metadata"].(map[string]any)
+	return fields
+}
+
+func text(value any) string {
+	s, _ := value.(string)
+	return s
+}
