@@ -15,14 +15,15 @@ const module = "github.com/rollcall-dev/rollcall/"
 
 // mayImport gives each package the other packages of the module that it may import; its tests may import any.
 var mayImport = map[string][]string{
-	"cmd/lint":           {"internal/cache", "internal/config", "internal/failover", "internal/fleet", "internal/loader", "internal/report", "internal/spelling", "rules"},
-	"rules":              {"internal/fleet", "internal/schema", "internal/spelling"},
+	"cmd/lint":           {"internal/cache", "internal/config", "internal/edit", "internal/failover", "internal/fleet", "internal/loader", "internal/report", "internal/spelling", "rules"},
 	"internal/admission": {"internal/config", "internal/fleet", "internal/secret", "internal/spelling", "rules"},
 	"internal/bench":     {},
 	"internal/cache":     {},
 	"internal/config":    {"internal/fleet", "internal/spelling"},
+	"internal/edit":      {"internal/fleet", "internal/secret"},
 	"internal/example":   {"internal/config", "internal/fleet", "internal/loader", "rules"},
 	"internal/failover":  {"internal/fleet"},
+	"rules":              {"internal/fleet", "internal/schema", "internal/spelling"},
 
 	"internal/failover/chance": {"internal/failover", "internal/fleet"},
 	"internal/fixture":         {},

@@ -1,5 +1,7 @@
 package fleet
 
+import "slices"
+
 // Severity says what a finding means for the exit code.
 type Severity string
 
@@ -18,6 +20,8 @@ type Finding struct {
 	Message string
 	// Fix is one sentence: what to do about it.
 	Fix string
+	// Edits do it, all of them together, where there is one right answer; else there are none.
+	Edits []Edit
 	// Object is the object or the entity of the fleet that was judged.
 	Object ObjectRef
 	// Field leads from the object to what is wrong: ["spec", "placement", "clusterAffinity", "clusterNames", 2].
@@ -26,6 +30,20 @@ type Finding struct {
 	Place   Place
 	Related []Related
 }
+
+// Edit is one change to a file in Git: a field and the value that it would have. Nothing else in the file changes.
+type Edit struct {
+	// Origin is the document, or the object in it.
+	Origin Origin
+	// Field leads from the origin to the value. Mappings on the way that are not there are made; "-" at its end stands for a
+	// further entry after the last one of a list.
+	Field []any
+	// Value is a string, a bool or an int64.
+	Value any
+}
+
+// Path leads from the document's root to the value.
+func (e Edit) Path() []any { return slices.Concat(e.Origin.Field, e.Field) }
 
 // ObjectRef names what a finding is about.
 type ObjectRef struct {
