@@ -155,6 +155,13 @@ func (e *Engine) complete(v violation, rule Rule, s *fleet.Subject) fleet.Findin
 	for _, r := range v.related {
 		found.Related = append(found.Related, fleet.Related{Message: r.message, Field: r.field, Place: place(r.origin, s)})
 	}
+	for _, e := range v.edits {
+		origin := found.Place.Origin
+		if e.origin != nil {
+			origin = *e.origin
+		}
+		found.Edits = append(found.Edits, fleet.Edit{Origin: origin, Field: e.field, Value: e.value})
+	}
 	return found
 }
 

@@ -34,6 +34,7 @@ func TestCheckCompletes(t *testing.T) {
 	"severity": "error",
 	"origin": {"file": "other.yaml", "document": 3, "field": ["items", 1]},
 	"related": [{"message": "here"}, {"message": "there", "field": ["x"], "origin": {"file": "there.yaml", "document": 0}}],
+	"edits": [{"field": ["x", "-"], "value": 3}, {"field": ["y"], "value": true, "origin": {"file": "a.yaml", "document": 1}}],
 } if input.object.name == "a"`),
 		"bare.rego":   regoFile("bare", "Secret", `violation contains {"message": sprintf("secret %q", [input.object.name])}`),
 		"silent.rego": regoFile("silent", "Member", `violation contains {"message": "never"} if input.member`),
@@ -55,6 +56,10 @@ func TestCheckCompletes(t *testing.T) {
 			Related: []fleet.Related{
 				{Message: "here", Place: fleet.Place{Origin: fleet.Origin{File: "a.yaml"}}},
 				{Message: "there", Field: []any{"x"}, Place: fleet.Place{Origin: fleet.Origin{File: "there.yaml"}}},
+			},
+			Edits: []fleet.Edit{
+				{Origin: fleet.Origin{File: "other.yaml", Document: 3, Field: []any{"items", 1}}, Field: []any{"x", "-"}, Value: int64(3)},
+				{Origin: fleet.Origin{File: "a.yaml", Document: 1}, Field: []any{"y"}, Value: true},
 			},
 		},
 	}
@@ -132,6 +137,25 @@ _severity := "error" if input.cluster == "b" else := "info"`),
 	}
 }
 
+// Where the clusters that share a file would have it mended in different ways, there is no one right answer.
+func TestCheckMergesEdits(t *testing.T) {
+	e := mustEngine(t, nil, map[string]string{
+		"same.rego":  regoFile("same", "Secret", `violation contains {"message": "m", "edits": [{"field": ["x"], "value": 1}]} if input.object`),
+		"other.rego": regoFile("other", "Secret", `violation contains {"message": "m", "edits": [{"field": ["x"], "value": input.cluster}]} if input.object`),
+	})
+	found, err := e.check(t.Context(), &fleet.Fleet{}, []fleet.Subject{secret("a", "s", "common.yaml"), secret("b", "s", "common.yaml")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]int{}
+	for _, f := range found {
+		got[f.Rule] += len(f.Edits)
+	}
+	if want := map[string]int{"same": 1, "other": 0}; !reflect.DeepEqual(got, want) || len(found) != 2 {
+		t.Errorf("edits of %d findings: %v, want %v", len(found), got, want)
+	}
+}
+
 func TestFactsAreRead(t *testing.T) {
 	e := mustEngine(t, nil, map[string]string{
 		"r.rego": regoFile("r", "Secret", `
@@ -175,6 +199,14 @@ func TestCheckErrors(t *testing.T) {
 		"related": {
 			`violation contains {"message": "m", "related": [{"field": ["x"]}]} if input.object`,
 			`rule "r": violation: related violation: message is missing`,
+		},
+		"edit without a value": {
+			`violation contains {"message": "m", "edits": [{"field": ["x"]}]} if input.object`,
+			`rule "r": violation: edits must have a field and a value`,
+		},
+		"edit with a list": {
+			`violation contains {"message": "m", "edits": [{"field": ["x"], "value": [1]}]} if input.object`,
+			`rule "r": violation: edits value must be text, true, false or a whole number`,
 		},
 		"built-in": {`violation contains {"message": "m"} if to_number(input.object.name) > 1`, `rules/r.rego:13: eval_builtin_error: to_number`},
 	} {

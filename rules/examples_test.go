@@ -4,10 +4,13 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
+	"github.com/rollcall-dev/rollcall/internal/edit"
 	"github.com/rollcall-dev/rollcall/internal/example"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/rules"
@@ -46,8 +49,90 @@ func TestExamples(t *testing.T) {
 				for _, difference := range example.Compare(tree.Wants, found) {
 					t.Error(difference)
 				}
+				for _, f := range found {
+					if f.Rule == rule.ID && len(f.Edits) > 0 {
+						checkEdits(t, e, tree, f)
+					}
+				}
 			})
 		}
+	}
+}
+
+// checkEdits makes the edits of a finding in its tree: the finding is gone, and none of the rule comes in its place.
+func checkEdits(t *testing.T, e *rules.Engine, tree example.Tree, f fleet.Finding) {
+	t.Helper()
+	fixed := tree
+	fixed.Files = maps.Clone(tree.Files)
+	for _, change := range f.Edits {
+		name := change.Origin.File
+		data, err := edit.Apply(fixed.Files[name].Data, []fleet.Edit{change})
+		if err != nil {
+			t.Fatalf("%s: %v", f.Message, err)
+		}
+		fixed.Files[name] = &fstest.MapFile{Data: data}
+	}
+	before, err := example.Lint(t.Context(), e, tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := example.Lint(t.Context(), e, fixed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ofRule := func(found []fleet.Finding) (messages []string) {
+		for _, other := range found {
+			if other.Rule == f.Rule {
+				messages = append(messages, other.Message)
+			}
+		}
+		return messages
+	}
+	if now := ofRule(after); slices.Contains(now, f.Message) || len(now) >= len(ofRule(before)) {
+		t.Errorf("its edits do not mend %q; the rule says of the result: %q", f.Message, now)
+	}
+}
+
+// The rules that give edits, each with one broken tree at least that has them: what --fix can do is no accident.
+func TestFixable(t *testing.T) {
+	e, err := rules.New(t.Context(), rules.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	archives, err := filepath.Glob("../testdata/rules/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string][]string{}
+	for _, name := range archives {
+		archive, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		trees, err := example.Parse(archive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := strings.TrimSuffix(filepath.Base(name), ".txtar")
+		for _, tree := range trees {
+			found, err := example.Lint(t.Context(), e, tree)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if slices.ContainsFunc(found, func(f fleet.Finding) bool { return f.Rule == id && len(f.Edits) > 0 }) {
+				got[id] = append(got[id], tree.Name)
+			}
+		}
+	}
+	want := map[string][]string{
+		"failover-propagates-deps": {"broken", "broken-cluster-wide"},
+		"member-has-agent":         {"broken"},
+		"policy-names-members":     {"broken-declared"},
+		"purge-mode-valid":         {"broken-1.16"},
+		"weights-encode-order":     {"broken-order"},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("the trees with edits are %v, not %v", got, want)
 	}
 }
 

@@ -22,6 +22,7 @@ import data.lib.objects
 violation contains {
 	"field": ["spec", "failover", "application"],
 	"message": "application failover is refused by Karmada unless dependencies move along; spec.propagateDeps would be true",
+	"edits": [{"field": ["spec", "propagateDeps"], "value": true}],
 } if {
 	not objects.suspended
 	is_object(input.object.spec.failover.application)

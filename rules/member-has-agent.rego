@@ -80,6 +80,7 @@ _place := {"origin": _agent.origin, "field": ["spec", "replicas"]} if {
 	"origin": {"file": _agent.listIn, "document": 0},
 	"field": ["resources"],
 	"related": [{"message": "the agent", "origin": _agent.origin}],
+	"edits": [{"field": ["resources", "-"], "value": _agent.listAs} | _agent.listAs != ""; count(_member.stray) == 1],
 } if {
 	_lists
 } else := {"origin": _agent.origin} if {

@@ -3,20 +3,29 @@ package rules
 import (
 	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
 // merge sorts findings and leaves one of those that say the same of the same place: a folder that several clusters
-// share is wrong once. The gravest stays, and among equals the first cluster's.
+// share is wrong once. The gravest stays, and among equals the first cluster's. Where they would be mended in different
+// ways there is no one right answer, and no edit is left.
 func merge(found []fleet.Finding) []fleet.Finding {
 	slices.SortStableFunc(found, func(a, b fleet.Finding) int {
 		return cmp.Or(compare(a, b), cmp.Compare(rank(a.Severity), rank(b.Severity)), compareObjects(a.Object, b.Object))
 	})
-	return slices.CompactFunc(found, func(a, b fleet.Finding) bool {
-		return compare(a, b) == 0 && (a.Place.File != "" || a.Object == b.Object)
-	})
+	var merged []fleet.Finding
+	for _, f := range found {
+		last := len(merged) - 1
+		if last < 0 || compare(merged[last], f) != 0 || f.Place.File == "" && merged[last].Object != f.Object {
+			merged = append(merged, f)
+		} else if !reflect.DeepEqual(merged[last].Edits, f.Edits) {
+			merged[last].Edits = nil
+		}
+	}
+	return merged
 }
 
 func compare(a, b fleet.Finding) int {

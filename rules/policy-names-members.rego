@@ -33,11 +33,29 @@ violation contains {
 	"field": field,
 	"message": sprintf("no member cluster is called %q; %s", [name, _right(name)]),
 	"severity": members.severity,
+	"edits": [{"field": field, "value": right} | some right in _meant(field, name)],
 } if {
 	not objects.suspended
 	some field, name in placement.names
 	members.state(name) == "missing"
 }
+
+# The name that was certainly meant, if there is one: what a slip of the pen makes of it, and not named beside it already.
+default _meant(_, _) := set()
+
+_meant(field, name) := {right} if {
+	data.fleet.membership.certain
+	right := members.misspelt(name)
+	not right in _beside(field)
+}
+
+# The names in the list that a field leads into, and in lists like it.
+_beside(field) := {name |
+	some other, name in placement.names
+	_keys(other) == _keys(field)
+}
+
+_keys(field) := [step | some step in field; is_string(step)]
 
 _right(name) := sprintf("%q is one", [members.near(name)]) if {
 	members.near(name)

@@ -39,6 +39,7 @@ violation contains {
 	"field": ["spec", "failover", kind, "purgeMode"],
 	"message": sprintf("purge mode %q is deprecated and gone in Karmada 1.19; it is called %q now", [mode, name]),
 	"severity": "warning",
+	"edits": [{"field": ["spec", "failover", kind, "purgeMode"], "value": name}],
 } if {
 	karmada.minor
 	some kind, mode in _modes

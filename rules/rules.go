@@ -11,6 +11,8 @@
 //	origin    {file, document, field}: where to look; the subject's origin by default
 //	line      with column, for what no field leads to: a file that does not parse; both count from 1
 //	related   an array of {message, origin, field}: other places that the message speaks of
+//	edits     an array of {field, value, origin}: what to write where, if there is one right answer, for --fix; the
+//	          origin is the violation's by default, and "-" at the end of field adds an entry to a list
 //
 // input is the subject that the rule judges, data.fleet everything else that is known; docs/input.schema.json and
 // docs/facts.schema.json describe them. Helpers that rules share are in rules/lib/<name>.rego, package lib.<name>.

@@ -20,6 +20,14 @@ type violation struct {
 	// line and column count from 1; 0 where the field tells the place.
 	line, column int
 	related      []violation // message, field and origin only
+	edits        []edit
+}
+
+// edit is a change that mends what is wrong; its origin is the violation's by default.
+type edit struct {
+	origin *fleet.Origin
+	field  []any
+	value  any
 }
 
 func readViolation(t *ast.Term) (violation, error) {
@@ -42,6 +50,8 @@ func readViolation(t *ast.Term) (violation, error) {
 			v.column, err = readNumber(value)
 		case "related":
 			v.related, err = readRelated(value)
+		case "edits":
+			v.edits, err = readEdits(value)
 		default:
 			err = errors.New("is unknown")
 		}
@@ -67,12 +77,57 @@ func readRelated(t *ast.Term) ([]violation, error) {
 		if err != nil {
 			return nil, err
 		}
-		if v.fix != "" || v.severity != "" || v.line != 0 || v.column != 0 || v.related != nil {
+		if v.fix != "" || v.severity != "" || v.line != 0 || v.column != 0 || v.related != nil || v.edits != nil {
 			return nil, errors.New("may have message, field and origin only")
 		}
 		related[i] = v
 	}
 	return related, nil
+}
+
+func readEdits(t *ast.Term) ([]edit, error) {
+	list, ok := t.Value.(*ast.Array)
+	if !ok {
+		return nil, errors.New("must be an array")
+	}
+	edits := make([]edit, list.Len())
+	for i := range edits {
+		e := &edits[i]
+		err := eachField(list.Elem(i), func(key string, value *ast.Term) (err error) {
+			switch key {
+			case "origin":
+				e.origin, err = readOrigin(value)
+			case "field":
+				e.field, err = readField(value)
+			case "value":
+				e.value, err = readScalar(value)
+			default:
+				err = errors.New("is unknown")
+			}
+			return err
+		})
+		if err == nil && (e.field == nil || e.value == nil) {
+			err = errors.New("must have a field and a value")
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return edits, nil
+}
+
+func readScalar(t *ast.Term) (any, error) {
+	switch v := t.Value.(type) {
+	case ast.String:
+		return string(v), nil
+	case ast.Boolean:
+		return bool(v), nil
+	case ast.Number:
+		if n, ok := v.Int64(); ok {
+			return n, nil
+		}
+	}
+	return nil, errors.New("must be text, true, false or a whole number")
 }
 
 func readOrigin(t *ast.Term) (*fleet.Origin, error) {

@@ -39,6 +39,7 @@ violation contains {
 	"message": sprintf("%s; %s keep %s on the first healthy one", [_wrong, _advice, _kept]),
 	"severity": _certainty,
 	"related": _related,
+	"edits": _edits,
 } if {
 	_judged
 	_ordered
@@ -204,19 +205,49 @@ _certainty := "error" if {
 _slashes(list) := concat("/", [sprintf("%d", [n]) | some n in list])
 
 # The weights for all clusters of the policy, those that have none yet last.
-_advice := sprintf("%s for %s", [_slashes(weights.smallest(count(all), _replicas)), concat(", ", [sprintf("%q", [name]) | some name in all])]) if {
+_advice := sprintf("%s for %s", [_slashes(_smallest), concat(", ", [sprintf("%q", [name]) | some name in _all])])
+
+_smallest := weights.smallest(count(_all), _replicas)
+
+_all := array.concat(_order, _sorted(unweighted)) if {
 	unweighted := [name |
 		some term in placement.terms
 		some name in term.listed
 		name in term.names
 		not _weight[name]
 	]
-	all := array.concat(_order, _sorted(unweighted))
 }
 
 _sorted(names) := array.concat(declared, [name | some name in names; not name in declared]) if {
 	declared := [name | some name in data.fleet.failoverOrder; name in names]
 }
+
+# The weights of the message are the only right ones where the configuration declares the order of all these clusters, each of
+# them has one weight of its own, and the number of replicas is no guess. Equal weights without failover may be meant so.
+default _edits := []
+
+_edits := [{"field": array.concat(placement.static_weights_field, [i, "weight"]), "value": weight} |
+	some i, entry in placement.static_weights
+	some rank, name in _order
+	name == entry.targetCluster.clusterNames[0]
+	weight := _smallest[rank]
+	weight != entry.weight
+] if {
+	workloads.largest.name
+	_ranked
+	_order == _declared
+	_all == _order
+	count(_order) == count(placement.static_weights)
+	every entry in placement.static_weights {
+		count(entry.targetCluster.clusterNames) == 1
+		count(placement.included(entry.targetCluster)) == 1
+	}
+	_smallest[0] < 1000000000000
+}
+
+_ranked if placement.means_failover
+
+_ranked if count({entry.weight | some entry in placement.static_weights}) > 1
 
 default _related := []
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -28,6 +29,7 @@ type lint struct {
 	outputs       []string
 	failOn        string
 	stdinFilename string
+	fix, diff     bool
 }
 
 func (a *app) lintCommand() *cobra.Command {
@@ -43,11 +45,16 @@ PATH is the repository, the clusters folder, one cluster's folder, or files; by 
 whole fleet is always read; findings are shown for what was named.
 
 Findings go to stdout, everything else to stderr. The exit code is 0 without findings, 1 with findings at or above
---fail-on, 2 where the run could not finish.`,
+--fail-on, 2 where the run could not finish.
+
+--fix writes what has one right answer into the files that were named, and reports what is left. A fix is refused that
+would change anything else, in the file or in what Flux applies, or that would bring a finding elsewhere. --diff shows what
+--fix would write and writes nothing; its exit code is 1 where there is something to fix.`,
 		Example: `  rollcall                                          # the repository around the working directory
   rollcall clusters/ottawa                          # what concerns one cluster
   rollcall -o text -o sarif=rollcall.sarif          # for people, and for code scanning
-  rollcall -o oneline --stdin-filename a.yaml <buf  # an editor's buffer`,
+  rollcall -o oneline --stdin-filename a.yaml <buf  # an editor's buffer
+  rollcall --diff                                   # what --fix would write`,
 		Args:                       cobra.ArbitraryArgs,
 		SuggestionsMinimumDistance: 2,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -58,7 +65,9 @@ Findings go to stdout, everything else to stderr. The exit code is 0 without fin
 	flags.StringArrayVarP(&l.outputs, "output", "o", nil,
 		"`FORMAT` or FORMAT=FILE, one of "+strings.Join(formats(), ", ")+"; may be repeated (default text)")
 	flags.StringVar(&l.failOn, "fail-on", "error", "the least `severity` that makes the exit code 1: error, warning, info or never")
-	flags.StringVar(&l.stdinFilename, "stdin-filename", "", "read stdin in place of the `file`, and show what concerns it")
+	flags.StringVar(&l.stdinFilename, "stdin-filename", "", "read stdin in place of the `file`, and show what concerns it; with --fix, write it to stdout as it would be")
+	flags.BoolVar(&l.fix, "fix", false, "write what has one right answer into the files, and report what is left")
+	flags.BoolVar(&l.diff, "diff", false, "show what --fix would write, and write nothing")
 	complete(cmd, "output", formats()...)
 	complete(cmd, "fail-on", "error", "warning", "info", "never")
 	return cmd
@@ -86,6 +95,9 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 	if err != nil {
 		return err
 	}
+	if len(l.outputs) > 0 && (l.diff || l.fix && l.stdinFilename != "") {
+		return errors.New("stdout takes what is fixed, and nothing is reported: leave out -o")
+	}
 	failOn, err := parseFailOn(l.failOn)
 	if err != nil {
 		return err
@@ -97,15 +109,40 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 	defer t.close()
 	p := l.startProgress()
 	defer p.stop()
-	r, err := l.check(ctx, t, p)
+	c, err := l.check(ctx, t, p)
 	if err != nil {
 		return err
 	}
+	var m *mending
+	if l.fix || l.diff {
+		p.say("trying the fixes")
+		if m, err = mend(ctx, t, c); err != nil {
+			return err
+		}
+	}
 	p.stop()
+	switch {
+	case l.diff:
+		return l.writeDiff(m)
+	case l.fix && l.stdinFilename != "":
+		return l.writeBuffer(m)
+	case l.fix:
+		if err := m.write(); err != nil {
+			return err
+		}
+		c = &checked{m.after, c.engine, c.rules}
+	}
+	r := c.report(t)
 	if err := l.write(r, t, outputs); err != nil {
 		return err
 	}
 	if wantsSummary(outputs) {
+		if m != nil {
+			if err := r.WriteFixes(l.stderr, m.fixes(), "fixed"); err != nil {
+				return err
+			}
+			r.Summary.Fixable = 0
+		}
 		if err := r.WriteSummary(l.stderr, time.Since(start)); err != nil {
 			return err
 		}
@@ -138,39 +175,56 @@ func (l *lint) openInput(paths []string) (*tree, error) {
 	return l.open([]string{l.stdinFilename}, buffer)
 }
 
-// check reads the fleet, judges it, and reports what concerns the named paths.
-func (l *lint) check(ctx context.Context, t *tree, p *progress) (*report.Report, error) {
+// judged is a tree as it was read, what is known of it, and all that the rules found.
+type judged struct {
+	loaded *fleet.Tree
+	fleet  *fleet.Fleet
+	found  []fleet.Finding
+}
+
+// checked is a tree that the rules have judged.
+type checked struct {
+	judged
+	engine *rules.Engine
+	rules  []report.Rule
+}
+
+// check reads the fleet and judges it.
+func (l *lint) check(ctx context.Context, t *tree, p *progress) (*checked, error) {
 	p.say("reading " + t.dir)
-	var engine *rules.Engine
-	var described []report.Rule
-	var f *fleet.Fleet
+	c := &checked{}
 	g, both := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		engine, described, err = l.ruleSet(both, t)
+		c.engine, c.rules, err = l.ruleSet(both, t)
 		return err
 	})
 	g.Go(func() (err error) {
-		f, err = t.load(both)
+		c.loaded, err = t.read(both, t.fsys)
 		return err
 	})
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	if len(f.Files) == 0 {
+	c.fleet = t.build(c.loaded)
+	if len(c.fleet.Files) == 0 {
 		return nil, fmt.Errorf("%s: nothing to lint: there is no YAML file", strings.Join(t.paths, ", "))
 	}
 	p.say("checking the rules")
-	found, err := engine.Check(ctx, f)
-	if err != nil {
+	var err error
+	if c.found, err = c.engine.Check(ctx, c.fleet); err != nil {
 		return nil, err
 	}
-	loader.Locate(t.fsys, found)
-	all := len(found)
-	found = slices.DeleteFunc(found, func(finding fleet.Finding) bool { return !t.concerns(finding, f) })
-	r := report.New(f, found, described)
+	loader.Locate(t.fsys, c.found)
+	return c, nil
+}
+
+// report is about what concerns the named paths.
+func (c *checked) report(t *tree) *report.Report {
+	found := slices.DeleteFunc(slices.Clone(c.found), func(f fleet.Finding) bool { return !t.concerns(f, c.fleet) })
+	r := report.New(c.fleet, found, c.rules)
 	r.Root, r.RootDir, r.WorkDir, r.Version = t.given, t.root, t.cwd, version()
-	r.Summary.Elsewhere = all - len(found)
-	return r, nil
+	r.Summary.Elsewhere = len(c.found) - len(found)
+	return r
 }
 
 // close waits for what is being kept for the next run.
@@ -182,18 +236,32 @@ func (t *tree) close() {
 
 // load reads the whole fleet.
 func (t *tree) load(ctx context.Context) (*fleet.Fleet, error) {
+	read, err := t.read(ctx, t.fsys)
+	if err != nil {
+		return nil, err
+	}
+	return t.build(read), nil
+}
+
+// read reads the tree with the files of fsys, its own or some of them as they would be.
+func (t *tree) read(ctx context.Context, fsys fs.FS) (*fleet.Tree, error) {
 	opts := loader.Options{Exclude: t.config.Exclude}
 	if t.cache != nil {
 		opts.Cache = t.cache
 	}
-	read, err := loader.Load(ctx, t.fsys, opts)
+	read, err := loader.Load(ctx, fsys, opts)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", t.given, err)
 	}
 	read.Root = t.given
+	return read, nil
+}
+
+// build makes the fleet of what was read and of what the configuration declares.
+func (t *tree) build(read *fleet.Tree) *fleet.Fleet {
 	declared := t.config.Declared()
 	declared.Date = t.date
-	return fleet.Build(read, declared), nil
+	return fleet.Build(read, declared)
 }
 
 // concerns is true for a finding in a named path, or with a related place in one. What is in no file, or in the

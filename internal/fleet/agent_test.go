@@ -227,6 +227,26 @@ func TestStrayAgent(t *testing.T) {
 		t.Errorf("reached %t, name %s", got.Reached, got.NameState)
 	}
 
+	listAs := func() string { return Build(&x.Tree, Declared{}).Agents[id].ListAs }
+	equal(t, "the folder that has a list of its own", listAs(), "karmada-agent/app")
+	leading := func(file string) Object {
+		return parse(t, file, "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: a}\n"+
+			"spec: {path: ./"+folder+"karmada-agent/app}\n")[0]
+	}
+	alone := x.Unreached
+	x.Unreached = append(alone, leading(folder+"karmada-agent/ks.yaml"))
+	equal(t, "the Flux Kustomization", listAs(), "karmada-agent/ks.yaml")
+	x.Unreached = append(x.Unreached, leading(folder+"other/ks.yaml"))
+	equal(t, "two of them", listAs(), "")
+	x.Unreached = append(alone, leading("elsewhere/ks.yaml"))
+	equal(t, "one that another file would list", listAs(), "")
+	x.Unreached = alone
+	x.Files[3].Path = folder + "kustomization.yml"
+	equal(t, "the file", listAs(), "karmada-agent/app/helmrelease.yaml")
+	x.Files[3].Path = folder + "karmada-agent/app/kustomization.yaml"
+	x.Files[1].ReachedBy = []string{"talos-ottawa", "talos-robbinsdale"}
+	equal(t, "two clusters", listAs(), "")
+
 	x.Files[1].ReachedBy = nil
 	equal(t, "nearest of unread files", Build(&x.Tree, Declared{}).Agents[id].ListIn,
 		folder+"karmada-agent/app/kustomization.yaml")

@@ -123,6 +123,10 @@ type Agent struct {
 	// ListIn is, for an unreached agent, the file that should list it: the nearest kustomization.yaml that Flux
 	// reads, or the nearest one at or above the agent's folder. Empty where there is none.
 	ListIn string `json:"listIn"`
+	// ListAs is the entry that ListIn's resources lack, where one cluster alone reads that file and one entry is right: the
+	// agent's file, the file with the only Flux Kustomization that leads to the agent's folder, or a folder around it that
+	// has a kustomization.yaml of its own. Else empty.
+	ListAs string `json:"listAs"`
 	// Name is the member's name that it registers; NameState is unknown where it comes from something unreadable.
 	Name      string `json:"name"`
 	NameState State  `json:"nameState"`

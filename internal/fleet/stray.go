@@ -14,6 +14,7 @@ import (
 func (f *Fleet) readStrayAgents() {
 	folders := f.unreachedFolders()
 	files := f.kustomizeFiles()
+	leading := f.unreachedKustomizations()
 	places := f.clusterFolders()
 	for _, object := range f.tree.Unreached {
 		file := object.Origin.File
@@ -25,6 +26,9 @@ func (f *Fleet) readStrayAgents() {
 		agent.ID = file + "/" + object.Name
 		agent.Cluster = cluster
 		agent.ListIn = files.above(path.Dir(file))
+		if slices.Equal(f.Files[agent.ListIn].ReachedBy, []string{cluster}) {
+			agent.ListAs = files.entry(agent.ListIn, file, leading)
+		}
 		if _, taken := f.Agents[agent.ID]; !taken {
 			f.Agents[agent.ID] = agent
 		}
@@ -131,6 +135,41 @@ func (k kustomizeFiles) above(folder string) string {
 		}
 		folder = path.Dir(folder)
 	}
+}
+
+// entry is what a kustomization file would list for a file at or below its folder to be applied: the file, or the file with
+// the only Flux Kustomization that leads to its folder; in place of either, the outermost folder around it that has a list of
+// its own. Empty where several Flux Kustomizations lead there.
+func (k kustomizeFiles) entry(listIn, file string, leading map[string][]string) string {
+	home := path.Dir(listIn)
+	entry := file
+	if flux := leading[path.Dir(file)]; path.Dir(file) != home && len(flux) > 0 {
+		if len(flux) > 1 || k.above(path.Dir(flux[0])) != listIn {
+			return ""
+		}
+		entry = flux[0]
+	}
+	for folder := path.Dir(entry); folder != home; folder = path.Dir(folder) {
+		if k.all[folder] != "" {
+			entry = folder
+		}
+	}
+	if home != "." {
+		entry = strings.TrimPrefix(entry, home+"/")
+	}
+	return entry
+}
+
+// unreachedKustomizations are the files with Flux Kustomizations that nothing reconciles, by the folder that they lead to.
+func (f *Fleet) unreachedKustomizations() map[string][]string {
+	leading := map[string][]string{}
+	for _, object := range f.tree.Unreached {
+		if kindOf(object) == kustomizationKind {
+			to := path.Join(".", textAt(object.Content, "spec", "path"))
+			leading[to] = append(leading[to], object.Origin.File)
+		}
+	}
+	return leading
 }
 
 // clusterFolders tell below which cluster's folder a file lies.

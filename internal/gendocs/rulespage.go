@@ -120,7 +120,28 @@ func writeExample(ctx context.Context, page *bytes.Buffer, engine *rules.Engine,
 		}
 	}
 	page.WriteString("```\n")
-	return nil
+	fixable, err := hasEdits(ctx, engine, rule, trees)
+	if fixable {
+		page.WriteString("\nWhere there is one right answer, `rollcall --fix` writes it.\n")
+	}
+	return err
+}
+
+// hasEdits is true where a finding of the rule says what to write.
+func hasEdits(ctx context.Context, engine *rules.Engine, rule rules.Rule, trees []example.Tree) (bool, error) {
+	for _, tree := range trees {
+		if !tree.Broken() {
+			continue
+		}
+		found, err := example.Check(ctx, engine, rule, tree)
+		if err != nil {
+			return false, err
+		}
+		if slices.ContainsFunc(found, func(f fleet.Finding) bool { return f.Rule == rule.ID && len(f.Edits) > 0 }) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 func position(p fleet.Place) string {

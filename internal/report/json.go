@@ -24,6 +24,7 @@ type jsonFinding struct {
 	Severity    fleet.Severity  `json:"severity"`
 	Message     string          `json:"message"`
 	Fix         string          `json:"fix,omitempty"`
+	Edits       []jsonEdit      `json:"edits,omitempty"`
 	Doc         string          `json:"doc,omitempty"`
 	File        string          `json:"file"`
 	Line        int             `json:"line"`
@@ -41,6 +42,14 @@ type jsonRelated struct {
 	Line    int    `json:"line"`
 	Column  int    `json:"column"`
 	Message string `json:"message"`
+}
+
+// jsonEdit is a part of the fix: field leads from the root of the file's document to the value.
+type jsonEdit struct {
+	File     string `json:"file"`
+	Document int    `json:"document"`
+	Field    []any  `json:"field"`
+	Value    any    `json:"value"`
 }
 
 // JSON writes the report as one JSON document. Files are relative to the root, with slashes; lines and columns count
@@ -66,6 +75,9 @@ func (r *Report) JSON(w io.Writer) error {
 		}
 		if finding.Field == nil {
 			finding.Field = []any{}
+		}
+		for _, e := range f.Edits {
+			finding.Edits = append(finding.Edits, jsonEdit{e.Origin.File, e.Origin.Document, e.Path(), e.Value})
 		}
 		for _, other := range f.Related {
 			finding.Related = append(finding.Related, jsonRelated{other.Place.File, other.Place.Line, other.Place.Column, other.Message})

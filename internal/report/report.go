@@ -41,6 +41,8 @@ type Summary struct {
 	Files          int `json:"files"`
 	// Unknown counts the places whose content this repository does not show, by kind.
 	Unknown map[fleet.UnknownKind]int `json:"unknown"`
+	// Fixable counts those that --fix may mend.
+	Fixable int `json:"-"`
 	// Elsewhere counts the findings that were not asked for.
 	Elsewhere int `json:"-"`
 }
@@ -76,6 +78,9 @@ func New(f *fleet.Fleet, findings []fleet.Finding, rules []Rule) *Report {
 		r.Summary.Unknown[inc.Kind]++
 	}
 	for _, finding := range findings {
+		if len(finding.Edits) > 0 {
+			r.Summary.Fixable++
+		}
 		switch finding.Severity {
 		case fleet.Error:
 			r.Summary.Errors++

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"io"
 	"os"
@@ -149,12 +150,44 @@ func TestSummary(t *testing.T) {
 read 1 cluster, 2 members, 1 Kustomization and 1 object in 1 file, in 1.23s
 2 places could not be followed in this repository and counted as unknown (remote-base 1, source 1); "rollcall facts --unknown" lists them
 `)
+	r.Summary.Fixable = 1
+	if summary := written(t, func(w io.Writer) error { return r.WriteSummary(w, 0) }); !strings.HasPrefix(summary,
+		"1 error, 1 warning, 1 info, 1 of them with a fix that --diff shows\n") {
+		t.Errorf("summary with a fix:\n%s", summary)
+	}
 	r = New(&fleet.Fleet{}, nil, nil)
 	r.Summary.Elsewhere = 2
 	equal(t, written(t, func(w io.Writer) error { return r.WriteSummary(w, 0) }),
 		`no findings, and 2 elsewhere in the fleet
 read 0 clusters, 0 members, 0 Kustomizations and 0 objects in 0 files, in 0.00s
 `)
+}
+
+func TestWriteFixes(t *testing.T) {
+	r := sample()
+	fixes := Fixes{Gone: 2, Files: 1, Uncovered: r.Findings[:1],
+		Refused: []Refusal{{r.Findings[2], errors.New("an alias\nstands there")}, {r.Findings[1], errors.New("a variable stands there")}}}
+	equal(t, written(t, func(w io.Writer) error { return r.WriteFixes(w, fixes, "fixed") }),
+		`fleet/clusters/talos-ottawa/apps/policy.yaml:10:11: not fixed: a variable stands there [policy-names-members]
+fleet/clusters/talos-ottawa/apps/secret.yaml:5:13: not fixed: an alias stands there [secret-encrypted]
+fleet: uncovered: nothing registers "st�[31mpetersburg" [member-has-agent]
+2 findings fixed in 1 file
+`)
+	equal(t, written(t, func(w io.Writer) error { return r.WriteFixes(w, Fixes{}, "fixed") }), "nothing to fix\n")
+}
+
+func TestDiff(t *testing.T) {
+	r := sample()
+	old := "a: 1 \u202e\r\n---\r\nkind: Secret\r\nstringData: {a: hunter2}"
+	diff := func(from, to string, color bool) string {
+		return written(t, func(w io.Writer) error { return r.Diff(w, "a.yaml", []byte(from), []byte(to), color) })
+	}
+	equal(t, diff(old, "a: 2"+old[len("a: 1"):], false), "--- a/fleet/a.yaml\n+++ b/fleet/a.yaml\n@@ -1,4 +1,4 @@\n"+
+		"-a: 1 �\r\n+a: 2 �\r\n ---\r\n kind: Secret\r\n stringData: {a: ••••••\n\\ No newline at end of file\n")
+	equal(t, diff("a: 1\n", "a: 2\n", true), "\x1b[1m--- a/fleet/a.yaml\x1b[0m\n\x1b[1m+++ b/fleet/a.yaml\x1b[0m\n"+
+		"\x1b[36m@@ -1,1 +1,1 @@\x1b[0m\n\x1b[31m-a: 1\x1b[0m\n\x1b[32m+a: 2\x1b[0m\n")
+	// Where YAML counts other lines than everybody else, the mask could be one line off.
+	equal(t, diff("a: \u2028\nb: 1\n", "a: \u2028\nb: 2\n", false), "--- a/fleet/a.yaml\n+++ b/fleet/a.yaml\nits lines cannot be shown\n")
 }
 
 func TestFails(t *testing.T) {

@@ -71,6 +71,9 @@ func (r *Report) WriteSummary(w io.Writer, took time.Duration) error {
 	}
 	var b strings.Builder
 	b.WriteString(strings.Join(found, ", "))
+	if s.Fixable > 0 {
+		fmt.Fprintf(&b, ", %d of them with a fix that --diff shows", s.Fixable)
+	}
 	if s.Elsewhere > 0 {
 		fmt.Fprintf(&b, ", and %d elsewhere in the fleet", s.Elsewhere)
 	}

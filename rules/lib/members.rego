@@ -60,7 +60,51 @@ severity := "error" if {
 } else := "warning"
 
 # near is a member's name that may have been meant; undefined where none is like it.
-near(name) := min({m | some m in data.fleet.membership.names; _alike(lower(name), m)})
+near(name) := min(_near(name))
+
+_near(name) := {m | some m in data.fleet.membership.names; _alike(lower(name), m)}
+
+# misspelt is the member's name that was certainly meant; undefined where that is not certain. No other is like it, and only
+# the separators differ, or a slip of the pen in one word that is long enough to tell: "site-a" and "site-b" are two
+# clusters, and so are "member1" and "member2".
+misspelt(name) := meant if {
+	count(_near(name)) == 1
+	some meant in _near(name)
+	_digits(name) == _digits(meant)
+	_slip(lower(name), meant)
+}
+
+_slip(a, b) if _plain(a) == _plain(b)
+
+_slip(a, b) if {
+	words := split(b, "-")
+	differing := [[word, words[i]] | some i, word in split(a, "-"); word != words[i]]
+	count(words) == count(split(a, "-"))
+	count(differing) == 1
+	some [wrong, right] in differing
+	min({count(wrong), count(right)}) > 4
+	_one_slip(wrong, right)
+}
+
+_one_slip(a, b) if _drops_to(a, b)
+
+_one_slip(a, b) if _drops_to(b, a)
+
+# One letter is another one, or two have changed places.
+_one_slip(a, b) if count(_differing(a, b)) == 1
+
+_one_slip(a, b) if {
+	differing := _differing(a, b)
+	differing == [differing[0], differing[0] + 1]
+	sort(split(a, "")) == sort(split(b, ""))
+}
+
+_differing(a, b) := [i | some i, letter in split(a, ""); letter != letters[i]] if {
+	count(a) == count(b)
+	letters := split(b, "")
+}
+
+_digits(s) := regex.replace(s, `\D`, "")
 
 # One holds the other: "talos-ottawa" and "ottawa".
 _alike(a, b) if {
@@ -75,11 +119,9 @@ _alike(a, b) if {
 
 # Two letters that differ, among them two that changed places.
 _alike(a, b) if {
-	count(a) == count(b)
-	letters := split(b, "")
-	differing := [i | some i, letter in split(a, ""); letter != letters[i]]
-	count(differing) <= 2
-	count(differing) * 3 <= count(a)
+	differing := count(_differing(a, b))
+	differing <= 2
+	differing * 3 <= count(a)
 }
 
 # One letter too many or too few, and separators: "st-petersburg" and "stpetersburg".

@@ -51,3 +51,31 @@ test_near if {
 		"hubs": "hub",
 	}
 }
+
+test_misspelt if {
+	misspelt := {name: member |
+		some name in [
+			"otawa", "ottawwa", "otatwa", "ottowa", "Ottawa", "robinsdale", "st-petersburg",
+			"talos-ottawa", "ottaxb", "winnipeg", "hubs", "eu-west", "site-b-north", "member2", "site-a-nroth",
+		]
+		member := members.misspelt(name) with data.fleet as object.union(
+			_fleet,
+			{"membership": {"names": ["eu-east", "hub", "member1", "ottawa", "robbinsdale", "site-a-north", "stpetersburg"]}},
+		)
+	}
+	misspelt == {
+		"otawa": "ottawa",
+		"ottawwa": "ottawa",
+		"otatwa": "ottawa",
+		"ottowa": "ottawa",
+		"Ottawa": "ottawa",
+		"robinsdale": "robbinsdale",
+		"st-petersburg": "stpetersburg",
+		"site-a-nroth": "site-a-north",
+	}
+}
+
+# Of two that are like it neither was certainly meant.
+test_misspelt_of_several if {
+	not members.misspelt("otawa") with data.fleet as {"membership": {"names": ["ottawa", "otava"]}}
+}
