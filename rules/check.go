@@ -109,17 +109,25 @@ func (e *Engine) violations(evaluate *evaluation, k kind, s *fleet.Subject) ([]f
 		return nil, err
 	}
 	clear(evaluate.enc.seen) // else every input would be kept to the end
+	var failures []topdown.Error
 	results, err := topdown.NewQuery(k.query).
 		WithCompiler(e.compiler).
 		WithStore(evaluate.store).
 		WithTransaction(transaction{}).
 		WithInput(input).
-		WithStrictBuiltinErrors(true).
+		WithBuiltinErrorList(&failures).
 		WithCancel(evaluate.cancel).
 		WithMetrics(metrics.NoOp()).
 		Run(evaluate.ctx)
 	if err != nil {
 		return nil, err
+	}
+	// Objects hold what their authors wrote: null or a text where Karmada has a list makes an expression undefined, as a
+	// field that is not there does. Any other failure is the rule's.
+	for i := range failures {
+		if failures[i].Code != topdown.TypeErr {
+			return nil, &failures[i]
+		}
 	}
 	if len(results) != 1 { // a partial set is never undefined
 		return nil, errors.New("the rules have no result")

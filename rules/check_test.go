@@ -220,6 +220,20 @@ func TestCheckErrors(t *testing.T) {
 	}
 }
 
+// What an author wrote in the place of something else is undefined, and no failure of the rule.
+func TestCheckWrongTypes(t *testing.T) {
+	e := mustEngine(t, nil, map[string]string{
+		"r.rego": regoFile("r", "Secret", `violation contains {"message": "m"} if {
+	object.get(input.object.name, "key", 0) == 0
+	count(input.object.missing) == 0
+}`),
+	})
+	found, err := e.check(t.Context(), &fleet.Fleet{}, []fleet.Subject{secret("c", "a", "a.yaml")})
+	if err != nil || len(found) > 0 {
+		t.Errorf("found %v, %v", found, err)
+	}
+}
+
 func TestCheckStopsWithContext(t *testing.T) {
 	e := mustEngine(t, nil, map[string]string{
 		"slow.rego": regoFile("slow", "Secret", `violation contains {"message": "m"} if {

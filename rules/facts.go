@@ -87,7 +87,11 @@ func (e *encoder) child(v reflect.Value, step string) reflect.Value {
 			}
 		}
 	case reflect.Map:
-		return v.MapIndex(reflect.ValueOf(step).Convert(v.Type().Key()))
+		value := v.MapIndex(reflect.ValueOf(step).Convert(v.Type().Key()))
+		if value.IsValid() && value.Kind() == reflect.Interface && value.IsNil() {
+			return reflect.Value{}
+		}
+		return value
 	case reflect.Slice:
 		if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < v.Len() && !strings.HasPrefix(step, "+") {
 			return v.Index(i)

@@ -15,7 +15,8 @@ import (
 )
 
 // Facts returns data.fleet as rules see it: maps, slices, strings, numbers and booleans. It differs from encoding/json's
-// form of the fleet in one thing: no list and no map is ever null.
+// form of the fleet in this: no list and no map is ever null, and what is null in an object is not there, as an API server
+// has it.
 func Facts(f *fleet.Fleet) (any, error) {
 	term, err := newEncoder().encode(f)
 	if err != nil {
@@ -25,7 +26,7 @@ func Facts(f *fleet.Fleet) (any, error) {
 }
 
 // encoder turns Go values into Rego values, by the rules of encoding/json but without its text in between, and with
-// empty lists and maps where it writes null. One encoder serves one goroutine.
+// empty lists and maps where it writes null, and without the null fields of objects. One encoder serves one goroutine.
 type encoder struct {
 	// texts are the terms of short texts and structFields the plans of struct types; both recur endlessly.
 	texts        map[string]*ast.Term
@@ -243,6 +244,9 @@ func (e *encoder) freeMap(m map[string]any) (*ast.Term, error) {
 	}
 	items := make([][2]*ast.Term, 0, len(m))
 	for k, v := range m {
+		if v == nil { // to an API server, a field that is not there
+			continue
+		}
 		value, err := e.free(v)
 		if err != nil {
 			return nil, err

@@ -15,10 +15,10 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// The encoder gives what encoding/json gives, but for lists and maps that are nil.
+// The encoder gives what encoding/json gives, but for lists and maps that are nil and for null fields of objects.
 func TestEncodeLikeJSON(t *testing.T) {
 	object := map[string]any{
-		"text": "x", "yes": true, "nothing": nil, "int": 3, "int64": int64(-1 << 53), "uint64": uint64(math.MaxUint64),
+		"text": "x", "yes": true, "int": 3, "int64": int64(-1 << 53), "uint64": uint64(math.MaxUint64),
 		"float": 0.25, "whole": 1e9, "number": json.Number("12345678901234567890"),
 		"list": []any{"a", 1, map[string]any{"b": []any{}}}, "strings": []string{"a"}, "map": map[string]string{"k": "v"},
 	}
@@ -74,6 +74,14 @@ func TestEncodeNil(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("Facts =\n%v, want\n%v", got, want)
+	}
+}
+
+// A field that is null is not there, to an API server and to a rule.
+func TestEncodeNullFields(t *testing.T) {
+	term, err := newEncoder().encode(map[string]any{"a": nil, "b": map[string]any{"c": nil}, "d": []any{nil}})
+	if want := ast.MustParseTerm(`{"b": {}, "d": [null]}`); err != nil || !term.Equal(want) {
+		t.Errorf("encoded %v, %v, want %v", term, err, want)
 	}
 }
 
