@@ -30,7 +30,10 @@ violation contains {
 	namespace := input.agent.leaseNamespace
 	namespace != ""
 	not contains(namespace, "$")
-	count(data.fleet.controlPlanes) > 0
+	count(_own) > 0
+	every own in _own {
+		own != ""
+	}
 	not namespace in _own
 	not namespace in {"karmada-cluster", "default", "kube-system", "kube-public", "kube-node-lease"}
 	every server in _servers {

@@ -22,7 +22,7 @@
 #     - ClusterOverridePolicy.policy.karmada.io
 #   fix: Correct the selector, or apply the objects to the same API server.
 #   source:
-#     - karmada-io/karmada v1.18.2 pkg/util/selector.go:48
+#     - karmada-io/karmada v1.18.2 pkg/util/selector.go:50
 package rules["policy-selects-objects"]
 
 import data.lib.objects

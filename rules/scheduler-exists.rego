@@ -21,7 +21,7 @@ import data.lib.objects
 
 violation contains {
 	"field": ["spec", "schedulerName"],
-	"message": sprintf("no scheduler in Git is called %q, so nothing is scheduled; the control plane %q has %s", [name, karmada.control_plane.name, concat(", ", [sprintf("%q", [s]) | some s in karmada.control_plane.schedulers])]),
+	"message": sprintf("no scheduler in Git is called %q, so nothing is scheduled; it would be one that runs beside the control plane %q", [name, karmada.control_plane.name]),
 	"related": [{"message": "the control plane", "origin": karmada.control_plane.origin}],
 } if {
 	not objects.suspended
@@ -29,4 +29,5 @@ violation contains {
 	not contains(name, "$")
 	not name in karmada.control_plane.schedulers
 	name != ""
+	count(karmada.control_plane.schedulers) > 0
 }

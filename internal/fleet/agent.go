@@ -113,7 +113,7 @@ func chartAgent(r release, chartVersion string) Agent {
 		Credentials:    map[string]Credential{},
 		Version:        knownVersion(tag),
 	}
-	if tag == "" {
+	if tagAt.chartsOwn() {
 		agent.Version = knownVersion(chartVersion)
 	}
 	for _, key := range []string{"caCrt", "crt", "key"} {
@@ -197,6 +197,9 @@ func deploymentAgent(object Object) (Agent, bool) {
 		if namespace, ok := flag(words, "--leader-elect-resource-namespace"); ok {
 			agent.LeaseNamespace = namespace.text
 		}
+		if elects, ok := flag(words, "--leader-elect"); ok && elects.text == "false" {
+			agent.LeaseNamespace = ""
+		}
 		if endpoint, ok := flag(words, "--cluster-api-endpoint"); ok {
 			agent.Endpoint, agent.EndpointState, agent.EndpointField = endpoint.text, Found, endpoint.field
 			if hasVariable(endpoint.text) || strings.Contains(endpoint.text, "$(") {
@@ -238,6 +241,8 @@ func commandLine(container any, field []any) (words []word, complete bool) {
 	filled := strings.NewReplacer(env...)
 	complete = true
 	for _, key := range []string{"command", "args"} {
+		_, isList := at(container, key).([]any)
+		complete = complete && (isList || at(container, key) == nil)
 		for i, entry := range listAt(container, key) {
 			text, ok := scalar(entry)
 			complete = complete && ok

@@ -25,14 +25,17 @@ func (f *Fleet) readAPIServers() {
 // findComplete marks the API servers of which Git shows all that Flux brings there.
 func (f *Fleet) findComplete() {
 	f.charts = map[string]int{}
+	variable := map[string]bool{} // clusters where a chart's API server is not known
 	for _, server := range sorted(f.Objects) {
 		for release := range f.ofKind(server, helmReleaseKind) {
 			f.charts[chartTarget(release)]++
+			if isElsewhere(release) {
+				variable[f.APIServers[server].Cluster] = true
+			}
 		}
 	}
 	for id, server := range f.APIServers {
-		cluster := f.Clusters[server.Cluster]
-		server.Complete = cluster.Declared && len(cluster.Incomplete) == 0 && f.charts[id] == 0
+		server.Complete = f.Clusters[server.Cluster].Declared && f.charts[id] == 0 && !variable[server.Cluster] && !f.receivesMore(id)
 		f.APIServers[id] = server
 	}
 }
@@ -43,6 +46,25 @@ func chartTarget(release Object) string {
 		return release.APIServer + "/" + release.Namespace + "/" + name
 	}
 	return release.APIServer
+}
+
+// isElsewhere is true for a HelmRelease that installs its chart at an API server that is not known.
+func isElsewhere(release Object) bool {
+	return hasVariable(jsonOf(at(release.Content, "spec", "kubeConfig")))
+}
+
+// receivesMore is true where something unknown may bring an API server further objects: what makes its cluster incomplete,
+// or a single file on another server, which may hold objects and seldom a Kustomization.
+func (f *Fleet) receivesMore(server string) bool {
+	if len(f.Clusters[f.APIServers[server].Cluster].Incomplete) > 0 {
+		return true
+	}
+	for _, k := range f.Kustomizations {
+		if k.APIServer == server && slices.ContainsFunc(k.Incomplete, func(i Incomplete) bool { return i.Kind == UnknownRemoteFile }) {
+			return true
+		}
+	}
+	return false
 }
 
 func (f *Fleet) addAPIServer(id, cluster string) {

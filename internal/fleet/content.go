@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -95,6 +96,15 @@ func scalar(value any) (string, bool) {
 
 // hasVariable is true where a substitution variable stands whose value is not known here.
 func hasVariable(text string) bool { return strings.Contains(text, "${") }
+
+// jsonOf is the JSON form of a part of an object; empty where it has none.
+func jsonOf(value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
 
 // orEmpty keeps null out of the JSON form.
 func orEmpty[T any](list []T) []T {

@@ -2,8 +2,6 @@ package fleet
 
 import (
 	"cmp"
-	"encoding/json"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -37,7 +35,10 @@ func (f *Fleet) addControlPlane(c ControlPlane, version string) {
 //
 // Source: karmada v1.18.2 charts/karmada/values.yaml and templates/_helpers.tpl.
 func chartControlPlane(r release, chartVersion string) ControlPlane {
-	tag, _ := r.text("controllerManager", "image", "tag")
+	tag, tagAt := r.text("controllerManager", "image", "tag")
+	if tagAt.chartsOwn() {
+		tag = chartVersion
+	}
 	domain, _ := r.text("clusterDomain")
 	c := ControlPlane{
 		ID:         r.object.APIServer + "/" + r.object.Namespace + "/" + r.object.Name,
@@ -46,31 +47,37 @@ func chartControlPlane(r release, chartVersion string) ControlPlane {
 		Namespace:  r.GetReleaseNamespace(),
 		Name:       r.GetReleaseName(),
 		Origin:     r.object.Origin,
-		Version:    knownVersion(cmp.Or(tag, chartVersion)),
+		Version:    knownVersion(tag),
 		APIServers: []string{},
 		Schedulers: []string{},
 	}
-	c.SystemNamespace, _ = r.text("systemNamespace")
-	c.SystemNamespace = cmp.Or(c.SystemNamespace, systemNamespace)
+	namespace, namespaceAt := r.text("systemNamespace")
+	if c.SystemNamespace = namespace; namespaceAt.state == Missing {
+		c.SystemNamespace = systemNamespace
+	}
 	c.CertificateHosts, c.HostsState, c.HostsField = r.certificateHosts(c, cmp.Or(domain, "cluster.local"))
 
 	gates, gatesState := r.fields("controllerManager", "featureGates")
 	args, argsState := r.fields("controllerManager", "extraCommandArgs")
 	c.FeatureGates, c.GatesState = featureGates(gates, args), Found
-	if gatesState == Unknown || argsState == Unknown {
+	if gatesState == Unknown || argsState == Unknown || hasVariableGate(gates, args) {
 		c.GatesState = Unknown
 	}
-	if _, set := c.FeatureGates["PropagateDeps"]; !set && c.GatesState == Found {
-		c.FeatureGates["PropagateDeps"] = false // the chart's own value
+	_, given := gates["PropagateDeps"] // null takes the chart's own value away
+	if _, set := c.FeatureGates["PropagateDeps"]; !set && !given && c.GatesState == Found {
+		c.FeatureGates["PropagateDeps"] = false
 	}
 	c.SkippedNamespaces = skippedNamespaces(args, argsState)
 	c.FailoverArmed = map[string]State{
-		gateSwitch:     gateState(c.FeatureGates, "Failover", gatesState),
+		gateSwitch:     gateState(c.FeatureGates, "Failover", c.GatesState),
 		evictionSwitch: flagState(args, evictionFlag, argsState),
 		webhookSwitch:  Missing, // no value of the chart reaches the webhook's command line
 	}
-	if text, err := json.Marshal(r.Spec.PostRenderers); err == nil && strings.Contains(string(text), webhookFlag) {
+	switch text := jsonOf(at(r.object.Content, "spec", "postRenderers")); {
+	case strings.Contains(text, webhookFlag):
 		c.FailoverArmed[webhookSwitch] = Found
+	case hasVariable(text):
+		c.FailoverArmed[webhookSwitch] = Unknown
 	}
 
 	kind, _ := r.text("apiServer", "serviceType")
@@ -99,7 +106,10 @@ func (r release) certificateHosts(c ControlPlane, domain string) ([]string, Stat
 	if found.hidden {
 		state = Unknown
 	}
-	list, _ := found.data.([]any)
+	list, isList := found.data.([]any)
+	if !isList {
+		state = Unknown
+	}
 	for _, entry := range list {
 		host, _ := entry.(string)
 		host = fillTemplate(host, c, domain)
@@ -168,13 +178,17 @@ func operatorControlPlane(object Object) ControlPlane {
 
 	manager := mapAt(components, "karmadaControllerManager")
 	args := mapAt(manager, "extraArgs")
-	c.FeatureGates, c.GatesState = featureGates(mapAt(manager, "featureGates"), args), Found
+	gates := mapAt(manager, "featureGates")
+	c.FeatureGates, c.GatesState = featureGates(gates, args), Found
+	if hasVariableGate(gates, args) {
+		c.GatesState = Unknown
+	}
 	c.SkippedNamespaces = skippedNamespaces(args, Found)
 	if name := textAt(components, "karmadaScheduler", "extraArgs", "scheduler-name"); name != "" {
 		c.Schedulers = append(c.Schedulers, name)
 	}
 	c.FailoverArmed = map[string]State{
-		gateSwitch:     gateState(c.FeatureGates, "Failover", Found),
+		gateSwitch:     gateState(c.FeatureGates, "Failover", c.GatesState),
 		evictionSwitch: flagState(args, evictionFlag, Found),
 		webhookSwitch:  flagState(mapAt(components, "karmadaWebhook", "extraArgs"), webhookFlag, Found),
 	}
@@ -218,6 +232,16 @@ func featureGates(values, args map[string]any) map[string]bool {
 		set(name, text)
 	}
 	return gates
+}
+
+// hasVariableGate is true where a gate's state, or which gates there are, stands in a variable.
+func hasVariableGate(values, args map[string]any) bool {
+	for _, entry := range values {
+		if text, _ := scalar(entry); hasVariable(text) {
+			return true
+		}
+	}
+	return hasVariable(textAt(args, "feature-gates"))
 }
 
 // gateState is found where a gate is switched on; the default of Failover is off since v1.12.
@@ -264,6 +288,9 @@ func (f *Fleet) finishControlPlanes() {
 		}
 		slices.Sort(c.Schedulers)
 		c.Schedulers = slices.Compact(c.Schedulers)
+		if c.Cluster == "" || f.receivesMore(c.Cluster) || slices.ContainsFunc(c.Schedulers, hasVariable) {
+			c.Schedulers = []string{}
+		}
 		c.FailoverArmed[taintSwitch] = f.taintState(c)
 		// Before v1.14 the controller tainted and evicted on its own: these switches then say nothing.
 		if olderThan(c.Version, 1, 14) {
@@ -277,7 +304,7 @@ func (f *Fleet) finishControlPlanes() {
 
 const defaultScheduler = "default-scheduler"
 
-// schedulers are the names of Karmada's schedulers that Deployments in Git run.
+// schedulers are the names of Karmada's schedulers that Deployments in Git run; one that is a variable comes along.
 func (f *Fleet) schedulers() []string {
 	names := []string{}
 	for _, server := range sorted(f.Objects) {
@@ -295,8 +322,7 @@ func schedulersOf(deployment Object) []string {
 	var names []string
 	for _, container := range listAt(deployment.Content, "spec", "template", "spec", "containers") {
 		words, _ := commandLine(container, nil)
-		name, named := flag(words, "--scheduler-name")
-		if named && slices.ContainsFunc(words, func(w word) bool { return path.Base(w.text) == "karmada-scheduler" }) {
+		if name, named := flag(words, "--scheduler-name"); named {
 			names = append(names, name.text)
 		}
 	}
@@ -322,12 +348,20 @@ func skippedNamespaces(args map[string]any, values State) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// taintState is unknown where nothing in Git goes to the control plane's API server.
+// taintState is unknown where nothing in Git goes to the control plane's API server, or more than Git shows.
 func (f *Fleet) taintState(c ControlPlane) State {
 	state := Unknown
-	for _, server := range c.APIServers {
+	if len(c.APIServers) > 0 {
 		state = Missing
+	}
+	for _, server := range c.APIServers {
+		if f.receivesMore(server) {
+			state = Unknown
+		}
 		for policy := range f.ofKind(server, taintKind) {
+			if hasVariable(jsonOf(at(policy.Content, "spec", "taints"))) {
+				state = Unknown
+			}
 			for _, taint := range listAt(policy.Content, "spec", "taints") {
 				if textAt(taint, "effect") == "NoExecute" {
 					return Found

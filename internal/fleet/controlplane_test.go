@@ -119,6 +119,13 @@ func TestFailoverArmed(t *testing.T) {
 		"old":      {"1.13.0", "", map[string]State{"gate": Unknown, "eviction": Unknown, "taint": Unknown, "webhook": Unknown}},
 		"whole file": {"1.18.2", "valuesFrom: [{kind: Secret, name: x}]\n  values: {controllerManager: {featureGates: {Failover: true}}}",
 			map[string]State{"gate": Found, "eviction": Unknown, "taint": Unknown, "webhook": Missing}},
+		"variable": {"1.18.2", `values: {controllerManager: {featureGates: {Failover: "${FAILOVER}"}, extraCommandArgs: {enable-no-execute-taint-eviction: "${FAILOVER}"}}}`,
+			map[string]State{"gate": Unknown, "eviction": Unknown, "taint": Unknown, "webhook": Missing}},
+		"all in a variable": {"1.18.2", `postRenderers: "${RENDERERS}"
+  values: {controllerManager: "${MANAGER}"}`,
+			map[string]State{"gate": Unknown, "eviction": Unknown, "taint": Unknown, "webhook": Unknown}},
+		"gates in a variable": {"1.18.2", `values: {controllerManager: {extraCommandArgs: {feature-gates: "${GATES}"}}}`,
+			map[string]State{"gate": Unknown, "eviction": Missing, "taint": Unknown, "webhook": Missing}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := fixture{}
@@ -126,6 +133,51 @@ func TestFailoverArmed(t *testing.T) {
 			x.apply(t, "a", "a", strings.Replace(host, "1.18.2", c.version, 1)+"\n  "+c.spec)
 			equal(t, "armed", Build(&x.Tree, Declared{}).ControlPlanes["a/karmada-system/karmada"].FailoverArmed, c.want)
 		})
+	}
+}
+
+// A gate that the chart would switch off is on where its value is taken away, and unknown in a variable.
+func TestPropagateDepsGate(t *testing.T) {
+	for spec, want := range map[string]struct {
+		gates map[string]bool
+		state State
+	}{
+		"values: {controllerManager: {featureGates: {Failover: true}}}":                {map[string]bool{"Failover": true, "PropagateDeps": false}, Found},
+		"values: {controllerManager: {featureGates: {PropagateDeps: null}}}":           {map[string]bool{}, Found},
+		`values: {controllerManager: {featureGates: {PropagateDeps: "${DEPS}"}}}`:      {map[string]bool{}, Unknown},
+		"values: {controllerManager: {extraCommandArgs: {feature-gates: A=true}}}":     {map[string]bool{"A": true, "PropagateDeps": false}, Found},
+		`values: {controllerManager: {extraCommandArgs: {feature-gates: "${GATES}"}}}`: {map[string]bool{}, Unknown},
+	} {
+		x := fixture{}
+		x.cluster("a")
+		x.apply(t, "a", "a", host+"\n  "+spec)
+		c := Build(&x.Tree, Declared{}).ControlPlanes["a/karmada-system/karmada"]
+		equal(t, spec, c.FeatureGates, want.gates)
+		equal(t, spec, c.GatesState, want.state)
+	}
+}
+
+// A policy that taints may come from where Git does not show.
+func TestTaintsOfAnIncompleteServer(t *testing.T) {
+	source, file := []Incomplete{{Kind: UnknownSource, Why: "elsewhere"}}, []Incomplete{{Kind: UnknownRemoteFile, Why: "remote"}}
+	for name, c := range map[string]struct {
+		cluster, kustomization []Incomplete
+		taint                  State
+		complete               bool
+	}{
+		"complete":    {nil, nil, Missing, true},
+		"source":      {source, nil, Unknown, false},
+		"remote file": {nil, file, Unknown, false},
+	} {
+		x := fixture{}
+		x.cluster("a")
+		x.Clusters[0].Incomplete = c.cluster
+		const server = "a/flux-system/karmada-kubeconfig"
+		x.Kustomizations = []Kustomization{{ID: "a/flux-system/karmada", Cluster: "a", APIServer: server, Incomplete: c.kustomization}}
+		x.apply(t, "a", "a", host)
+		f := Build(&x.Tree, Declared{})
+		equal(t, name, f.ControlPlanes["a/karmada-system/karmada"].FailoverArmed["taint"], c.taint)
+		equal(t, name, f.APIServers[server].Complete, c.complete)
 	}
 }
 

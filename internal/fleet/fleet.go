@@ -137,7 +137,7 @@ type Agent struct {
 	Namespace string `json:"namespace"`
 	Release   string `json:"release"`
 	// LeaseNamespace is the namespace on the Karmada API server in which the agents' leader is elected; empty where it
-	// cannot be read.
+	// cannot be read or none is elected.
 	LeaseNamespace string `json:"leaseNamespace"`
 	// Endpoint is the address of the member's own API server that it registers, if any.
 	Endpoint      string `json:"endpoint"`
@@ -204,11 +204,12 @@ type ControlPlane struct {
 	// FeatureGates are the controller manager's, as the values give them; GatesState is unknown where there may be more.
 	FeatureGates map[string]bool `json:"featureGates"`
 	GatesState   State           `json:"gatesState"`
-	// SystemNamespace is Karmada's own on its API server, "karmada-system" unless the chart says otherwise.
+	// SystemNamespace is Karmada's own on its API server, "karmada-system" unless the chart says otherwise; empty where it
+	// cannot be read.
 	SystemNamespace string `json:"systemNamespace"`
 	// SkippedNamespaces are the regular expressions of --skipped-propagating-namespaces; empty where they cannot be read.
 	SkippedNamespaces []string `json:"skippedNamespaces"`
-	// Schedulers are the names of its schedulers in Git, sorted.
+	// Schedulers are the names of its schedulers in Git, sorted; empty where more may run than Git shows.
 	Schedulers []string `json:"schedulers"`
 }
 
@@ -256,7 +257,8 @@ type Input struct {
 	Cluster   string `json:"cluster"`
 	APIServer string `json:"apiServer"`
 	Origin    Origin `json:"origin"`
-	// Object is the object as the API server receives it, secret values replaced by {"$class", "$len"}.
+	// Object is the object as the API server receives it, secret values replaced by {"$class", "$len"} and null fields
+	// left out.
 	Object map[string]any `json:"object,omitempty"`
 
 	// Kustomization is the loader's account of a Flux Kustomization.

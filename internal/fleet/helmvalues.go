@@ -70,7 +70,11 @@ func newRelease(object Object, find finder) release {
 		r.Spec.Chart = &helmv2.HelmChartTemplate{}
 		decodeFields(chart, &r.Spec.Chart.Spec)
 	}
-	r.layers = r.readValues(mapAt(spec, "values"))
+	r.layers = r.readValues(at(spec, "values"))
+	if text, _ := at(spec, "valuesFrom").(string); hasVariable(text) {
+		by := []any{"spec", "valuesFrom"}
+		r.layers = slices.Insert(r.layers, 0, layer{from: "valuesFrom", origin: object.Origin, field: by, by: by})
+	}
 	return r
 }
 
@@ -91,7 +95,7 @@ func decodeFields(fields map[string]any, into any, except ...string) {
 // over everything.
 //
 // Source: fluxcd/pkg chartutil/values.go, ChartValuesFromReferences.
-func (r release) readValues(inline map[string]any) []layer {
+func (r release) readValues(inline any) []layer {
 	var files, single []layer
 	for i, ref := range r.Spec.ValuesFrom {
 		from, ok := r.readReference(ref, i)
@@ -104,9 +108,12 @@ func (r release) readValues(inline map[string]any) []layer {
 		}
 	}
 	own := []any{"spec", "values"}
-	values := layer{values: inline, from: "values", origin: r.object.Origin, field: own, by: own, inline: true}
-	if inline == nil {
-		values.values = map[string]any{}
+	values := layer{values: map[string]any{}, from: "values", origin: r.object.Origin, field: own, by: own, inline: true}
+	switch inline := inline.(type) {
+	case map[string]any:
+		values.values = inline
+	case string: // a variable
+		values.values = nil
 	}
 	return slices.Concat(files, []layer{values}, single)
 }
@@ -119,6 +126,12 @@ func (r release) readReference(ref helmv2.ValuesReference, index int) (layer, bo
 	if object, ok := r.find(ref.Kind, r.object.Namespace, ref.Name); ok && ref.Name != "" {
 		result.origin = object.Origin
 		leaf, result.field = entry(object, ref.GetValuesKey())
+	}
+	switch {
+	case hasVariable(ref.TargetPath): // it may be any of the values
+		return result, true
+	case hasVariable(ref.ValuesKey):
+		leaf = unreadable{}
 	}
 	if ref.TargetPath != "" {
 		result.values = nested(ref.TargetPath, leaf)
@@ -189,7 +202,7 @@ func (r release) value(keys ...string) value {
 	}
 	if hidden.from != "" {
 		found := hidden.place(keys)
-		found.state = Unknown
+		found.state, found.hidden = Unknown, true
 		return found
 	}
 	own := join([]any{"spec", "values"}, anys(keys)...)
@@ -216,9 +229,13 @@ func (l layer) leaf(keys []string) (any, bool) {
 
 // replaced is what is left of a path when something that is no map stands in its way.
 func replaced(leaf any) any {
-	switch leaf.(type) {
+	switch leaf := leaf.(type) {
 	case unreadable, lacking:
 		return leaf
+	case string:
+		if hasVariable(leaf) {
+			return unreadable{}
+		}
 	}
 	return nil
 }
@@ -246,6 +263,9 @@ func (r release) text(keys ...string) (string, value) {
 	return strings.TrimSpace(text), found
 }
 
+// chartsOwn is true where nothing that can be read gives a value, so that the chart's own is taken to count.
+func (v value) chartsOwn() bool { return v.state == Missing || v.hidden && v.data == nil }
+
 // fields merges a map of the values over all sources; unknown where one of them cannot be read.
 func (r release) fields(keys ...string) (map[string]any, State) {
 	merged, state := map[string]any{}, Missing
@@ -259,6 +279,9 @@ func (r release) fields(keys ...string) (map[string]any, State) {
 			continue
 		}
 		fields, isMap := leaf.(map[string]any)
+		if text, _ := leaf.(string); hasVariable(text) {
+			leaf = unreadable{}
+		}
 		switch {
 		case leaf == unreadable{} || isRedacted(leaf):
 			state = Unknown

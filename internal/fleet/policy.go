@@ -64,7 +64,7 @@ type Claim struct {
 
 // What a selector goes by, what precedes first.
 //
-// Source: karmada v1.18.2 pkg/util/selector.go:60 (ResourceSelectorPriority).
+// Source: karmada v1.18.2 pkg/util/selector.go:55 (ResourceSelectorPriority).
 const (
 	byName   = "name"
 	byLabels = "labels"
@@ -82,7 +82,7 @@ type selector struct {
 
 // readPolicies finds what each policy selects.
 //
-// Source: karmada v1.18.2 pkg/util/selector.go:48 (ResourceMatches); pkg/webhook/propagationpolicy/mutating.go:60 (a
+// Source: karmada v1.18.2 pkg/util/selector.go:50 (ResourceMatches); pkg/webhook/propagationpolicy/mutating.go:60 (a
 // selector's namespace is the policy's own by default).
 func (f *Fleet) readPolicies() {
 	for _, server := range sorted(f.Objects) {
@@ -187,11 +187,36 @@ func (f *Fleet) selection(s selector, server string) Selection {
 	switch {
 	case len(result.Objects) > 0:
 		result.State = Found
-	case !guess && f.APIServers[server].Complete:
+	case !guess && !s.own() && f.APIServers[server].Complete:
 		result.State = Missing
 		result.Elsewhere = f.elsewhere(s, server)
 	}
 	return result
+}
+
+// ownKinds are the kinds of which Karmada's API server has objects of its own.
+var ownKinds = []string{"Namespace", crdKind, "APIService.apiregistration.k8s.io", "PriorityClass.scheduling.k8s.io",
+	"ClusterRole.rbac.authorization.k8s.io", "ClusterRoleBinding.rbac.authorization.k8s.io",
+	"MutatingWebhookConfiguration.admissionregistration.k8s.io", "ValidatingWebhookConfiguration.admissionregistration.k8s.io"}
+
+const crdKind = "CustomResourceDefinition.apiextensions.k8s.io"
+
+// own is true for a selector of what may be there without Git: the CRDs of Karmada and of multi-cluster Services, namespaces
+// and roles that every API server has, or anything at all of such a kind.
+//
+// Source: karmada v1.18.2 charts/karmada/_crds/bases.
+func (s selector) own() bool {
+	switch {
+	case !slices.Contains(ownKinds, s.kind):
+		return false
+	case s.kind == crdKind && s.name != "":
+		return strings.HasSuffix(s.name, ".karmada.io") || strings.HasSuffix(s.name, ".multicluster.x-k8s.io")
+	case slices.Contains([]string{"", defaultNamespace, "cluster-admin", "admin", "edit", "view"}, s.name):
+		return true
+	}
+	return slices.ContainsFunc([]string{"kube-", "karmada-", "system:", "system-"}, func(prefix string) bool {
+		return strings.HasPrefix(s.name, prefix)
+	})
 }
 
 // elsewhere are the apiVersions of objects that are like the selected ones but for their group.

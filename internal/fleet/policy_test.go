@@ -56,6 +56,11 @@ func TestSelections(t *testing.T) {
 		"none is default":         {"PropagationPolicy", "", "{apiVersion: v1, kind: Service, name: web}", Selection{State: Found, By: "name", Objects: []Selected{service}}},
 		"missing":                 {"PropagationPolicy", "shop", "{apiVersion: apps/v1, kind: Deployment, name: wep}", Selection{State: Missing, By: "name"}},
 		"another group":           {"PropagationPolicy", "shop", "{apiVersion: v1, kind: Deployment, name: web}", Selection{State: Missing, By: "name", Elsewhere: []string{"apps/v1"}}},
+		"a CRD of Karmada":        {"ClusterPropagationPolicy", "", "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, name: serviceexports.multicluster.x-k8s.io}", Selection{State: Unknown, By: "name"}},
+		"another CRD":             {"ClusterPropagationPolicy", "", "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, name: things.example.test}", Selection{State: Missing, By: "name"}},
+		"a role of Kubernetes":    {"ClusterPropagationPolicy", "", "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, name: view}", Selection{State: Unknown, By: "name"}},
+		"another role":            {"ClusterPropagationPolicy", "", "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, name: viewer}", Selection{State: Missing, By: "name"}},
+		"any namespace":           {"ClusterPropagationPolicy", "", "{apiVersion: v1, kind: Namespace, labelSelector: {matchLabels: {a: b}}}", Selection{State: Unknown, By: "labels"}},
 		"variable":                {"PropagationPolicy", "shop", `{apiVersion: apps/v1, kind: Deployment, name: "${APP}"}`, Selection{State: Unknown, By: "name"}},
 		"selector that is no one": {"PropagationPolicy", "shop", "{apiVersion: apps/v1, kind: Deployment, labelSelector: {matchExpressions: [{key: a, operator: Like}]}}", Selection{State: Unknown, By: "labels"}},
 	} {

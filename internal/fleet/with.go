@@ -40,13 +40,15 @@ func (f *Fleet) With(ref ObjectRef, content map[string]any) (*Fleet, []Path) {
 		with.reconciled = maps.Clone(f.reconciled)
 		with.reconciled[object.ID] = true
 	}
+	var forgotten []Path
 	if at.kind == kustomizationKind {
-		changed = append(changed, with.forget(before, content)...)
+		forgotten = with.forget(before, content)
+		changed = append(changed, forgotten...)
 	}
 	if at.kind == helmReleaseKind {
 		with.charts = recount(f.charts, before, object)
 	}
-	if f.joinedBy(at) || with.joinedBy(at) || f.receivesKarmada(at.server) != with.receivesKarmada(at.server) {
+	if len(forgotten) > 0 || f.joinedBy(at) || with.joinedBy(at) || f.receivesKarmada(at.server) != with.receivesKarmada(at.server) {
 		with.join()
 		return &with, append(changed, f.differences(&with)...)
 	}
@@ -110,7 +112,7 @@ func (f *Fleet) joinedBy(at key) bool {
 		return true
 	case helmReleaseKind:
 		chart, _ := chartName(object, f.finderAt(at.server))
-		return chart == karmadaChart || f.charts[chartTarget(object)] == 1
+		return chart == karmadaChart || f.charts[chartTarget(object)] == 1 || isElsewhere(object)
 	case deploymentKind:
 		_, isAgent := deploymentAgent(object)
 		return isAgent || len(schedulersOf(object)) > 0
