@@ -15,7 +15,7 @@
 #   fix: Set controllerManager.featureGates.PropagateDeps to true in the values of the karmada chart.
 #   source:
 #     - karmada-io/karmada v1.18.2 charts/karmada/values.yaml:376
-#     - karmada-io/karmada v1.18.2 pkg/features/features.go:163
+#     - karmada-io/karmada v1.18.2 pkg/features/features.go:169
 package rules["dependencies-propagate"]
 
 import data.lib.karmada

@@ -14,8 +14,8 @@
 #     - ClusterPropagationPolicy.policy.karmada.io
 #   fix: Switch PropagationPolicyPreemption on in the control plane, or leave preemption out.
 #   source:
-#     - karmada-io/karmada v1.18.2 pkg/detector/preemption.go:48
-#     - karmada-io/karmada v1.18.2 pkg/features/features.go:163
+#     - karmada-io/karmada v1.18.2 pkg/detector/preemption.go:50
+#     - karmada-io/karmada v1.18.2 pkg/features/features.go:171
 package rules["preemption-enabled"]
 
 import data.lib.karmada

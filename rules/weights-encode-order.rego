@@ -22,9 +22,9 @@
 #     - ClusterPropagationPolicy.policy.karmada.io
 #   fix: 'Set the weights that the message gives, or annotate the policy with rollcall.dev/active-active: "reason".'
 #   source:
-#     - karmada-io/karmada v1.18.2 pkg/util/helper/webstermethod.go:70
-#     - karmada-io/karmada v1.18.2 pkg/scheduler/core/division_algorithm.go:36
-#     - karmada-io/karmada v1.15.0 pkg/util/helper/binding.go:90
+#     - karmada-io/karmada v1.18.2 pkg/util/helper/webstermethod.go:57
+#     - karmada-io/karmada v1.18.2 pkg/scheduler/core/division_algorithm.go:38
+#     - karmada-io/karmada v1.15.0 pkg/util/helper/binding.go:112
 package rules["weights-encode-order"]
 
 import data.lib.karmada

@@ -4,8 +4,8 @@
 # weights. From 1.16 on every replica goes to the cluster with the highest w/(2s+1), s being what it has already; of
 # equals, the one that has fewer.
 #
-# Source: karmada-io/karmada v1.15.0 pkg/util/helper/binding.go:90 (TakeByWeight); v1.18.2 pkg/util/helper/binding.go:94
-# and pkg/util/helper/webstermethod.go:70; the bounds were also seen on a running 1.18.2.
+# Source: karmada-io/karmada v1.15.0 pkg/util/helper/binding.go:112 (TakeByWeight); v1.18.2 pkg/util/helper/binding.go:94
+# and pkg/util/helper/webstermethod.go:57; the bounds were also seen on a running 1.18.2.
 package lib.weights
 
 # webster divides n replicas as Karmada 1.16 and later do; as many numbers as there are weights.
