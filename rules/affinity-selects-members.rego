@@ -28,13 +28,14 @@ violation contains {
 	"message": "exclude takes away every cluster that clusterNames lists, so nothing is selected; one of them would stay",
 } if {
 	some term in _judged
+	is_array(term.listed)
 	count(term.listed) > 0
-	count(term.names) == 0
+	count(placement.included(term.affinity)) == 0
 }
 
 violation contains {
 	"field": array.concat(term.field, ["labelSelector"]),
-	"message": sprintf("no member has these labels, so nothing is selected; the members are %s", [concat(", ", [sprintf("%q", [name]) | some name in data.fleet.membership.names])]),
+	"message": "no member has these labels, so nothing is selected; a member's Cluster object would have them",
 	"severity": members.severity,
 } if {
 	some term in _judged

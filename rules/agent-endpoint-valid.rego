@@ -2,8 +2,8 @@
 # title: The address of its cluster that an agent registers is a URL
 # description: |
 #   agent.clusterEndpoint of the chart, --cluster-api-endpoint of the agent, becomes spec.apiEndpoint of the Cluster
-#   object. Karmada refuses one without scheme and host, like 10.0.0.1:6443, and the agent ends in a crash loop. It may
-#   be left out.
+#   object. Karmada refuses one without scheme and host, like 10.0.0.1:6443, and one with a user, a query or a fragment, and
+#   the agent ends in a crash loop. It may be left out.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/clustermanager/cluster-registration
 #     description: Cluster registration
@@ -18,12 +18,17 @@ package rules["agent-endpoint-valid"]
 
 violation contains {
 	"field": input.agent.endpointField,
-	"message": sprintf("endpoint %q is no URL with a scheme and a host, so Karmada refuses the cluster; it would be https://<host>:<port>", [endpoint]),
+	"message": sprintf("%s, so Karmada refuses the cluster; it would be https://<host>:<port>", [_wrong(endpoint)]),
 } if {
 	input.agent.reached
 	not input.agent.suspended
 	input.agent.endpointState == "found"
 	endpoint := input.agent.endpoint
 	endpoint != ""
-	not regex.match(`^[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]+`, endpoint)
+	not regex.match(`^([A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#@\s]+(/[^?#]*)?[?]?#?$`, endpoint)
 }
+
+# A user may bring a password along.
+_wrong(endpoint) := "the endpoint names a user" if {
+	contains(endpoint, "@")
+} else := sprintf("endpoint %q is no URL of scheme, host and path", [endpoint])

@@ -26,6 +26,7 @@ package rules["failover-order-decided"]
 
 import data.lib.objects
 import data.lib.placement
+import data.lib.variables
 
 violation contains {
 	"field": array.concat(placement.spread_field, [i, "maxGroups"]),
@@ -35,6 +36,7 @@ violation contains {
 	not placement.ignores_spread
 	count(_term.names) > 1
 	_meant
+	_by_capacity
 	some i, constraint in input.object.spec.placement.spreadConstraints
 	placement.spreads_by(constraint) == "cluster"
 	constraint.maxGroups == 1
@@ -44,6 +46,13 @@ _term := placement.terms[0] if {
 	count(placement.terms) == 1
 	is_object(input.object.spec.placement.clusterAffinity)
 	placement.terms[0].plain
+}
+
+# What has no replicas goes to the first cluster by name.
+_by_capacity if {
+	some selection in input.policy.selections
+	not selection.kind in {"", "ConfigMap", "Secret", "Service", "ServiceAccount"}
+	not variables.stand_in(selection.kind)
 }
 
 _listed := concat(", ", [sprintf("%q", [name]) | some name in _term.listed; name in _term.names])

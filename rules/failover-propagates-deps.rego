@@ -18,6 +18,7 @@
 package rules["failover-propagates-deps"]
 
 import data.lib.objects
+import data.lib.variables
 
 violation contains {
 	"field": ["spec", "failover", "application"],
@@ -30,8 +31,15 @@ violation contains {
 	not _selects_service_import
 }
 
+# A variable may stand for the kind.
+_selects_service_import if {
+	some selector in input.object.spec.resourceSelectors
+	variables.stand_in(selector.kind)
+}
+
 # karmada-webhook turns propagateDeps on for these before it looks.
 _selects_service_import if {
 	some selector in input.object.spec.resourceSelectors
 	selector.kind == "ServiceImport"
+	selector.apiVersion == "multicluster.x-k8s.io/v1alpha1"
 }

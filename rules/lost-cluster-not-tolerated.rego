@@ -2,8 +2,9 @@
 # title: A policy that means failover does not tolerate a lost cluster for ever
 # description: |
 #   A toleration without tolerationSeconds for the taint of a lost cluster keeps the workload there for ever: cluster
-#   failover then never moves it. The rule judges policies with spec.failover.cluster, by the taints that the fleet's
-#   ClusterTaintPolicies add.
+#   failover then never moves it. The first toleration that fits a taint counts, and a taint that none fits moves the
+#   workload at once. The rule judges policies with spec.failover.cluster, by the taints that each of the fleet's
+#   ClusterTaintPolicies adds.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/failover/cluster-failover
 #     description: Cluster failover
@@ -15,21 +16,35 @@
 #   fix: Set tolerationSeconds, or remove the toleration.
 #   source:
 #     - karmada-io/karmada v1.18.2 pkg/controllers/cluster/taint_manager.go:181
+#     - karmada-io/karmada v1.18.2 pkg/util/helper/taint.go:181
 package rules["lost-cluster-not-tolerated"]
 
 import data.lib.karmada
 import data.lib.objects
+import data.lib.variables
 
 violation contains {
 	"field": ["spec", "placement", "clusterTolerations", i, _telling(toleration)],
-	"message": sprintf("the taint %q of a lost cluster is tolerated for ever, so nothing moves; tolerationSeconds would say how long", [min(tolerated)]),
+	"message": sprintf("the taint %q of a lost cluster is tolerated for ever, so nothing moves; tolerationSeconds would say how long", [min(keys)]),
 } if {
 	not objects.suspended
 	is_object(input.object.spec.failover.cluster)
+	not variables.stand_in(input.object.spec.placement.clusterTolerations)
 	some i, toleration in input.object.spec.placement.clusterTolerations
-	object.get(toleration, "tolerationSeconds", null) == null
-	tolerated := {taint.key | some taint in karmada.taints; _tolerates(toleration, taint)}
+	keys := {taint.key | some taints in karmada.taints; _kept(taints); some taint in taints; _first(taint) == i}
+	count(keys) > 0
 }
+
+# All taints of one ClusterTaintPolicy are tolerated, and none for a time only.
+_kept(taints) if {
+	not variables.stand_in(taints)
+	every taint in taints {
+		object.get(input.object.spec.placement.clusterTolerations[_first(taint)], "tolerationSeconds", null) == null
+	}
+}
+
+# The toleration that Karmada takes for a taint.
+_first(taint) := min([i | some i, toleration in input.object.spec.placement.clusterTolerations; _tolerates(toleration, taint)])
 
 _telling(toleration) := "key" if {
 	object.get(toleration, "key", "") != ""

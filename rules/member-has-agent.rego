@@ -19,6 +19,8 @@
 #     - karmada-io/karmada v1.18.2 pkg/controllers/cluster/cluster_controller.go:514
 package rules["member-has-agent"]
 
+import data.lib.variables
+
 violation contains object.union(_place, {"message": message, "severity": _severity}) if {
 	_expected
 	message := sprintf("member %q has no running karmada-agent: %s", [_member.name, _why])
@@ -28,6 +30,7 @@ _member := input.member
 
 _expected if {
 	_member.mode != "Push"
+	not variables.stand_in(_member.mode)
 	not _mere_host
 	count(_member.agents) == 0
 	count(_member.unnamed) == 0

@@ -13,7 +13,7 @@
 #     - ClusterPropagationPolicy.policy.karmada.io
 #   fix: Keep the objects in a namespace of their own.
 #   source:
-#     - karmada-io/karmada v1.18.2 pkg/detector/detector.go:255
+#     - karmada-io/karmada v1.18.2 pkg/detector/detector.go:276
 #     - karmada-io/karmada v1.18.2 pkg/util/names/names.go:189
 #     - karmada-io/karmada v1.18.2 cmd/controller-manager/app/options/options.go:194
 package rules["namespace-propagates"]
@@ -46,5 +46,6 @@ _skipped(namespace) if startswith(namespace, "karmada-es-")
 
 _skipped(namespace) if {
 	some pattern in karmada.control_plane.skippedNamespaces
+	regex.is_valid(pattern)
 	regex.match(sprintf("^%s$", [pattern]), namespace)
 }

@@ -17,6 +17,7 @@
 #   fix: Remove the object from the member's part of the repository, or from the policy.
 #   source:
 #     - karmada-io/karmada v1.18.2 pkg/apis/policy/v1alpha1/propagation_types.go:149
+#     - karmada-io/karmada v1.18.2 pkg/controllers/binding/common.go:323
 package rules["object-owned-once"]
 
 import data.lib.objects
@@ -24,14 +25,14 @@ import data.lib.placement
 
 violation contains {
 	"field": objects.selector_field(i),
-	"message": sprintf("%s %q is applied on %q by its own Flux as well, and %s", [split(first.kind, ".")[0], first.name, first.member, _outcome]),
+	"message": sprintf("%s %q is applied on %q by its own Flux as well, and %s", [split(first.kind, ".")[0], first.name, first.member, _outcome(first.resolution)]),
 	"severity": _severity(first.kind),
 	"related": [{"message": "the other owner", "origin": first.origin}],
 } if {
 	not objects.suspended
 	data.fleet.apiServers[input.apiServer].kind == "karmada"
 	some i, selection in input.policy.selections
-	first := min([{"kind": selected.kind, "name": selected.name, "member": member, "origin": other.origin} |
+	first := min([{"kind": selected.kind, "name": selected.name, "member": member, "origin": other.origin, "resolution": _resolution(selected)} |
 		some selected in selection.objects
 		some member in placement.candidates
 		other := _applied(selected, member)
@@ -54,8 +55,15 @@ _namespace(selected) := "default" if {
 	selected.namespace == ""
 } else := selected.namespace
 
-_outcome := "each writes over the other" if {
-	input.object.spec.conflictResolution == "Overwrite"
+# What the object itself says precedes what its policy says.
+_resolution(selected) := lower(own) if {
+	annotations := data.fleet.objects[input.apiServer][selected.kind][selected.namespace][selected.name].object.metadata.annotations
+	own := annotations["work.karmada.io/conflict-resolution"]
+	own in {"abort", "overwrite"}
+} else := lower(object.get(input.object.spec, "conflictResolution", "Abort"))
+
+_outcome(resolution) := "each writes over the other" if {
+	resolution == "overwrite"
 } else := "Karmada never places it there"
 
 _severity("Namespace") := "warning"

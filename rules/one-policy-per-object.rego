@@ -17,8 +17,8 @@
 #     - ClusterPropagationPolicy.policy.karmada.io
 #   fix: Let one policy select the object, or give them different priorities.
 #   source:
-#     - karmada-io/karmada v1.18.2 pkg/detector/compare.go:36
-#     - karmada-io/karmada v1.18.2 pkg/util/selector.go:60
+#     - karmada-io/karmada v1.18.2 pkg/detector/compare.go:30
+#     - karmada-io/karmada v1.18.2 pkg/util/selector.go:55
 package rules["one-policy-per-object"]
 
 import data.lib.objects
@@ -29,13 +29,17 @@ violation contains {
 	"related": [{"message": "the policy that is taken", "origin": data.fleet.objects[input.apiServer][input.subject][first[1].namespace][first[1].name].origin}],
 } if {
 	not objects.suspended
+	_ranked(input.object)
 	some i, selection in input.policy.selections
 	first := min([[selected, claim] |
 		some selected in selection.objects
 		some claim in _claims(selected)
 		_precedes(claim, _own(selected))
+		_ranked(data.fleet.objects[input.apiServer][input.subject][claim.namespace][claim.name].object)
 	])
 }
+
+_ranked(policy) if is_number(object.get(policy.spec, "priority", 0))
 
 _claims(selected) := data.fleet.claims[input.apiServer][selected.kind][selected.namespace][selected.name]
 

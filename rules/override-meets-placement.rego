@@ -22,14 +22,12 @@ import data.lib.placement
 
 violation contains {
 	"field": array.concat(field, ["clusterNames"]),
-	"message": sprintf("the objects go to %s, and this is for %s; it never applies", [_quoted(_placed), _quoted(placement.included(target))]),
+	"message": sprintf("no policy places the selected objects on %s, so this never applies", [_quoted(placement.included(target))]),
 } if {
 	not objects.suspended
 	some field, target in _targets
 	placement.by_name(target)
-	every name in target.clusterNames {
-		not contains(name, "$")
-	}
+	count(placement.included(target)) > 0
 	count(_placed & placement.included(target)) == 0
 }
 
@@ -53,8 +51,20 @@ _placed := union({clusters | some policy in _policies; clusters := placement.can
 	}
 	every selected in _selected {
 		count(_claims(selected)) > 0
+		not _dependency(selected.kind)
 	}
 }
+
+# A dependency is also where the workloads are that use it, and a Service where a MultiClusterService takes it.
+_dependency(kind) if {
+	kind in {"ConfigMap", "Secret", "PersistentVolumeClaim", "ServiceAccount"}
+	some policies in ["PropagationPolicy.policy.karmada.io", "ClusterPropagationPolicy.policy.karmada.io"]
+	some by_name in data.fleet.objects[input.apiServer][policies]
+	some policy in by_name
+	object.get(policy.object.spec, "propagateDeps", false) != false
+}
+
+_dependency("Service") if data.fleet.objects[input.apiServer]["MultiClusterService.networking.karmada.io"]
 
 _policies contains policy if {
 	some selected in _selected

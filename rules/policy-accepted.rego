@@ -2,8 +2,8 @@
 # title: A policy is one that Karmada accepts
 # description: |
 #   karmada-webhook refuses these when the policy is applied, and Flux stops at it; a file says so before the merge: an
-#   affinity in two forms, overflow tiers where nothing divides by capacity, names of affinities that are equal, spread
-#   constraints that contradict themselves or spread by a field without one for clusters, times that are out of range,
+#   affinity in two forms, overflow tiers where nothing divides by capacity or before any cluster, names of affinities that
+#   are equal, spread constraints that contradict themselves or spread by a field without one for clusters, times that are out of range,
 #   and preemption of what has no name.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
@@ -20,12 +20,14 @@
 #     - karmada-io/karmada v1.18.2 pkg/util/validation/validation.go:87
 #     - karmada-io/karmada v1.18.2 pkg/util/validation/validation.go:102
 #     - karmada-io/karmada v1.18.2 pkg/util/validation/validation.go:186
+#     - karmada-io/karmada v1.18.2 pkg/util/validation/validation.go:212
 #     - karmada-io/karmada v1.18.2 pkg/util/validation/validation.go:266
 #     - karmada-io/karmada v1.18.2 pkg/util/validation/validation.go:329
 package rules["policy-accepted"]
 
 import data.lib.objects
 import data.lib.placement
+import data.lib.variables
 
 violation contains {"field": field, "message": sprintf("%s; Karmada refuses the policy", [message])} if {
 	not objects.suspended
@@ -43,11 +45,32 @@ _faults contains [["spec", "placement", "clusterAffinities", i, "overflowAffinit
 	some i, affinity in _placement.clusterAffinities
 	count(affinity.overflowAffinities) > 0
 	not _by_capacity
+	not variables.stand_in(_placement.replicaScheduling)
 }
 
-_by_capacity if _placement.replicaScheduling.replicaDivisionPreference == "Aggregated"
+_by_capacity if {
+	object.get(_placement.replicaScheduling, "replicaSchedulingType", "Divided") == "Divided"
+	_placement.replicaScheduling.replicaDivisionPreference == "Aggregated"
+}
 
-_by_capacity if _placement.replicaScheduling.weightPreference.dynamicWeight
+_by_capacity if {
+	placement.divides_by_weight
+	_placement.replicaScheduling.weightPreference.dynamicWeight
+}
+
+_faults contains [["spec", "placement", "clusterAffinities", i, "overflowAffinities"], "an affinity that overflows chooses clusters of its own first"] if {
+	some i, affinity in _placement.clusterAffinities
+	count(affinity.overflowAffinities) > 0
+	count(object.get(affinity, "clusterNames", [])) == 0
+	count(object.get(affinity, "exclude", [])) == 0
+	not placement.selects_by_property(affinity)
+}
+
+_faults contains [["spec", "placement", "clusterAffinities", i, "overflowAffinities", j, "affinityName"], sprintf("affinityName %q is there twice", [tier.affinityName])] if {
+	some i, affinity in _placement.clusterAffinities
+	some j, tier in affinity.overflowAffinities
+	tier.affinityName in ({affinity.affinityName} | {other.affinityName | some k, other in affinity.overflowAffinities; k < j})
+}
 
 _faults contains [["spec", "placement", "clusterAffinities", j, "affinityName"], sprintf("affinityName %q is there twice", [name])] if {
 	some i, j
@@ -71,6 +94,7 @@ _faults contains [array.concat(placement.spread_field, [i, key]), sprintf("%s is
 
 _faults contains [array.concat(placement.spread_field, [i, "maxGroups"]), sprintf("maxGroups %d is less than minGroups %d", [constraint.maxGroups, constraint.minGroups])] if {
 	some i, constraint in _placement.spreadConstraints
+	is_number(constraint.minGroups)
 	constraint.maxGroups > 0
 	constraint.maxGroups < constraint.minGroups
 }
@@ -80,6 +104,7 @@ _faults contains [array.concat(placement.spread_field, [j]), sprintf("two constr
 	field := placement.spreads_by(_placement.spreadConstraints[i])
 	field == placement.spreads_by(_placement.spreadConstraints[j])
 	field != ""
+	not variables.stand_in(field)
 	i < j
 }
 
@@ -87,6 +112,7 @@ _faults contains [placement.spread_field, "a spread by a field takes one by clus
 	fields := {placement.spreads_by(constraint) | some constraint in _placement.spreadConstraints} - {""}
 	count(fields) > 0
 	not "cluster" in fields
+	not variables.stand_in(fields)
 }
 
 _faults contains [["spec", "failover", "application", "decisionConditions", "tolerationSeconds"], sprintf("tolerationSeconds is %d, and the least is 0", [n])] if {
@@ -98,7 +124,7 @@ _faults contains [["spec", "failover", "application", "gracePeriodSeconds"], spr
 	_ := input.object.spec.failover.application.gracePeriodSeconds
 	mode := object.get(input.object.spec.failover.application, "purgeMode", "Gracefully")
 	not mode in {"Gracefully", "Graciously"}
-	not contains(mode, "$")
+	not variables.stand_in(mode)
 }
 
 _faults contains [["spec", "failover", "application", "gracePeriodSeconds"], sprintf("gracePeriodSeconds is %d, and the least is 1", [n])] if {

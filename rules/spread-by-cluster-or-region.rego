@@ -38,7 +38,6 @@ violation contains {
 } if {
 	_judged
 	count(_known) > 0
-	not "region" in _known
 	some i, constraint in input.object.spec.placement.spreadConstraints
 	field := placement.spreads_by(constraint)
 	field in {"zone", "provider"}

@@ -29,6 +29,7 @@ violation contains {
 	most := max([n | some n in _feasible])
 	count(_feasible) == max([1, count(placement.terms)])
 	most < least
+	most > 0 # what selects nothing at all is of other rules
 }
 
 violation contains {
@@ -47,20 +48,19 @@ _wanted[i] := constraint.minGroups if {
 	not placement.ignores_spread
 	some i, constraint in input.object.spec.placement.spreadConstraints
 	placement.spreads_by(constraint) == "cluster"
+	is_number(constraint.minGroups)
 }
 
 # How many clusters each term can have at most, where that is known.
 _feasible[j] := count([name | some name in term.names; not _no_member(name)]) if {
 	some j, term in placement.terms
 	term.plain
-	every name in term.listed {
-		not contains(name, "$")
-	}
 }
 
 _feasible[j] := count(members.matching(term.affinity)) if {
 	some j, term in placement.terms
 	not term.plain
+	count(object.get(term.affinity, "overflowAffinities", [])) == 0
 }
 
 _feasible[0] := count(data.fleet.members) if {

@@ -1,9 +1,9 @@
 # METADATA
 # title: A webhook that may refuse everything does not fail closed
 # description: |
-#   With failurePolicy Fail, the default, and rules for all groups or resources, a webhook that does not answer stops
+#   With failurePolicy Fail, the default, and a rule for all resources of all groups, a webhook that does not answer stops
 #   every write to the Karmada API server: policies, Works, the agents' status, and the objects that would mend it. Name
-#   the groups and resources that it judges, or let it fail open.
+#   the groups and resources that it judges, or let it fail open. One that a selector or a condition narrows is not judged.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/security-governance/working-with-gatekeeper
 #     description: Working with Gatekeeper
@@ -23,18 +23,19 @@ import data.lib.objects
 
 violation contains {
 	"field": ["webhooks", i, "rules", j],
-	"message": sprintf("the webhook fails closed for all %s, so the whole control plane stops when it does; it would name those that it judges", [concat(" and ", _wide(rule))]),
+	"message": "the webhook fails closed for all resources, so the whole control plane stops when it does; it would name those that it judges",
 } if {
 	not objects.suspended
 	data.fleet.apiServers[input.apiServer].kind == "karmada"
 	some i, webhook in input.object.webhooks
 	object.get(webhook, "failurePolicy", "Fail") == "Fail"
+	every key in ["namespaceSelector", "objectSelector", "matchConditions"] {
+		count(object.get(webhook, key, [])) == 0
+	}
 	some j, rule in webhook.rules
-	count(_wide(rule)) > 0
+	"*" in rule.apiGroups
+	some resource in rule.resources
+	resource in {"*", "*/*"}
+	some operation in rule.operations
+	operation in {"*", "CREATE", "UPDATE"}
 }
-
-_wide(rule) := [name |
-	some key, name in {"apiGroups": "groups", "resources": "resources"}
-	some entry in rule[key]
-	entry in {"*", "*/*"}
-]

@@ -19,21 +19,25 @@
 package rules["webhook-service-reachable"]
 
 import data.lib.objects
+import data.lib.variables
 
 violation contains {
 	"field": ["webhooks", i, "clientConfig", "service"],
-	"message": sprintf("the Karmada API server %s %s/%s, so it cannot call the webhook; clientConfig.url would lead there", [problem, service.namespace, service.name]),
+	"message": sprintf("the Karmada API server %s \"%s/%s\", so it cannot call the webhook; clientConfig.url would lead there", [problem, service.namespace, service.name]),
 } if {
 	not objects.suspended
 	data.fleet.apiServers[input.apiServer].kind == "karmada"
 	some i, webhook in input.object.webhooks
 	service := webhook.clientConfig.service
+	not variables.stand_in(service)
 	problem := _problem(service)
 }
 
 _problem(service) := "routes nothing to the Service" if {
 	found := data.fleet.objects[input.apiServer].Service[service.namespace][service.name]
-	object.get(found.object.spec, "type", "ClusterIP") != "ExternalName"
+	type := object.get(found.object.spec, "type", "ClusterIP")
+	type != "ExternalName"
+	not variables.stand_in(type)
 } else := "has no Service" if {
 	data.fleet.apiServers[input.apiServer].complete
 	not data.fleet.objects[input.apiServer].Service[service.namespace][service.name]

@@ -47,13 +47,13 @@ gate(name) := "found" if {
 
 # Gates that are off by default in every version.
 #
-# Source: karmada-io/karmada v1.18.2 pkg/features/features.go:163.
+# Source: karmada-io/karmada v1.18.2 pkg/features/features.go:171.
 _off := {"PropagationPolicyPreemption", "StatefulFailoverInjection"}
 
-# taints are the NoExecute taints that the control plane's ClusterTaintPolicies put on clusters.
-taints contains taint if {
+# taints are the NoExecute taints that each of the control plane's ClusterTaintPolicies puts on clusters.
+taints contains added if {
 	some server in control_plane.apiServers
 	some policy in data.fleet.objects[server]["ClusterTaintPolicy.policy.karmada.io"][""]
-	some taint in policy.object.spec.taints
-	taint.effect == "NoExecute"
+	added := {taint | some taint in policy.object.spec.taints; taint.effect == "NoExecute"}
+	count(added) > 0
 }

@@ -2,6 +2,7 @@
 package lib.members
 
 import data.lib.labels
+import data.lib.variables
 
 # state is "found", "missing" or "unknown". Nothing is known of a name with a variable in it, of a fleet without
 # members, and of the cluster that hosts the control plane without an agent: it need not be a member.
@@ -32,15 +33,18 @@ matching(affinity) := {name |
 } if {
 	data.fleet.membership.certain
 	object.get(affinity, "fieldSelector", null) == null
+	not variables.stand_in(affinity)
 	_labels_known(affinity)
 }
 
 _labels_known(affinity) if object.get(affinity, "labelSelector", null) == null
 
 # An agent registers a cluster without labels, and somebody may add them.
-_labels_known(_) if {
+_labels_known(affinity) if {
+	is_object(affinity.labelSelector)
 	every member in data.fleet.members {
 		member.registered
+		not variables.stand_in(member.labels)
 	}
 }
 

@@ -1,6 +1,8 @@
 # What a placement asks of Karmada's scheduler.
 package lib.placement
 
+import data.lib.variables
+
 # names is every cluster name in a policy, by its field. Values of overriders and of selectors are none.
 names[field] := name if {
 	some root in _roots
@@ -35,7 +37,7 @@ _placement := input.object.spec.placement
 
 # terms are the groups of clusters that the scheduler tries one after another: the one clusterAffinity, or each of
 # clusterAffinities. {"field", "affinity", "listed", "names", "plain"}: field leads to the affinity; listed are its
-# clusterNames, and names are those that exclude leaves; plain: nothing but names chooses.
+# clusterNames; names are all that it chooses by name, its overflow tiers among them; plain: nothing but names chooses.
 terms := terms_of(input.object)
 
 # terms_of are the terms of any policy.
@@ -49,9 +51,16 @@ _term(field, affinity) := {
 	"field": field,
 	"affinity": affinity,
 	"listed": object.get(affinity, "clusterNames", []),
-	"names": included(affinity),
-	"plain": by_name(affinity),
+	"names": union({included(tier) | some tier in _tiers(affinity)}),
+	"plain": count([tier | some tier in _tiers(affinity); not by_name(tier)]) == 0,
 }
+
+# The affinity and those that take what does not fit into it; the last is open where they are a variable.
+#
+# Source: karmada-io/karmada v1.18.2 pkg/scheduler/framework/plugins/clusteraffinity/cluster_affinity.go:73.
+_tiers(affinity) := array.concat([affinity], object.get(affinity, "overflowAffinities", [])) if {
+	is_array(object.get(affinity, "overflowAffinities", []))
+} else := [affinity, {}]
 
 # included are the clusters that an affinity names and does not exclude.
 included(affinity) := {name |
@@ -59,12 +68,13 @@ included(affinity) := {name |
 	not name in object.get(affinity, "exclude", [])
 }
 
-# by_name: an affinity chooses clusters by their names alone.
+# by_name: an affinity chooses clusters by their names alone, and all of them are known.
 default by_name(_) := false
 
 by_name(affinity) if {
 	count(object.get(affinity, "clusterNames", [])) > 0
 	not selects_by_property(affinity)
+	not variables.stand_in([affinity.clusterNames, object.get(affinity, "exclude", [])])
 }
 
 # selects_by_property: an affinity chooses clusters by labels, or by provider, region or zone.
@@ -81,9 +91,6 @@ candidates_of(policy) := {name | some term in of; some name in term.names} if {
 	count(of) > 0
 	every term in of {
 		term.plain
-		every name in term.listed {
-			not contains(name, "${")
-		}
 	}
 }
 
@@ -96,6 +103,7 @@ few := most if {
 	spreads_by(constraint) == "cluster"
 	most := constraint.maxGroups
 	some term in terms
+	term.plain
 	count(term.names) > most
 	most > 0
 }
@@ -156,4 +164,6 @@ spreads_by(constraint) := "" if {
 } else := field if {
 	field := object.get(constraint, "spreadByField", "")
 	field != ""
-} else := "cluster"
+} else := "cluster" if {
+	is_object(constraint)
+}

@@ -1,0 +1,9 @@
+# Variables of Flux whose values Git does not show.
+package lib.variables
+
+# stand_in: somewhere in a value stands a variable.
+stand_in(value) if {
+	walk(value, [_, leaf])
+	is_string(leaf)
+	contains(leaf, "${")
+}

@@ -1,0 +1,127 @@
+package rules_test
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rollcall-dev/rollcall/internal/example"
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/loader"
+	"github.com/rollcall-dev/rollcall/rules"
+)
+
+// An example that is right has no finding either where a variable stands for any of its fields: what Git does not show is
+// unknown, and unknown is never wrong.
+func TestVariablesAreUnknown(t *testing.T) {
+	e, err := rules.New(t.Context(), rules.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	archives, err := filepath.Glob(filepath.Join("..", "testdata", "rules", "*.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range archives {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			archive, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			trees, err := example.Parse(archive)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen := map[string]bool{}
+			for _, tree := range trees {
+				if !tree.Broken() {
+					testVariables(t, e, tree, seen)
+				}
+			}
+		})
+	}
+}
+
+// testVariables puts a variable in the place of each field of a tree's objects that is not like one that was seen.
+func testVariables(t *testing.T, e *rules.Engine, tree example.Tree, seen map[string]bool) {
+	read, err := loader.Load(t.Context(), tree.Files, loader.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, object := range read.Objects {
+		for _, path := range fields(object.Content, nil) {
+			kind := object.Kind + like(path)
+			if path[0] != "spec" && path[0] != "webhooks" || len(path) == 1 || object.Kind == "Deployment" || seen[kind] {
+				continue
+			}
+			seen[kind] = true
+			changed := *read
+			changed.Objects = slices.Clone(read.Objects)
+			changed.Objects[i].Content = with(object.Content, path, "${UNKNOWN}").(map[string]any)
+			found, err := e.Check(t.Context(), fleet.Build(&changed, fleet.Declared{}))
+			if err != nil {
+				t.Fatalf("%s: %s %v: %v", tree.Name, object.ID, path, err)
+			}
+			for _, f := range found {
+				// An exception has nothing to except then, and who stands still is taken to run.
+				if f.Rule != "exception-justified" && path[1] != "suspend" {
+					t.Errorf("%s: %s %v: %s: %s", tree.Name, object.ID, path, f.Rule, f.Message)
+				}
+			}
+		}
+	}
+}
+
+// like is a path without the numbers in it.
+func like(path []any) string {
+	var text strings.Builder
+	for _, step := range path {
+		if _, isIndex := step.(int); isIndex {
+			step = "*"
+		}
+		fmt.Fprintf(&text, "/%v", step)
+	}
+	return text.String()
+}
+
+// fields are the paths to all that lies in a value.
+func fields(value any, path []any) (all [][]any) {
+	add := func(step, inner any) {
+		next := append(slices.Clone(path), step)
+		all = append(append(all, next), fields(inner, next)...)
+	}
+	switch value := value.(type) {
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(value)) {
+			add(key, value[key])
+		}
+	case []any:
+		for i, inner := range value {
+			add(i, inner)
+		}
+	}
+	return all
+}
+
+// with is a value with another one at a path.
+func with(value any, path []any, other any) any {
+	if len(path) == 0 {
+		return other
+	}
+	switch value := value.(type) {
+	case map[string]any:
+		changed, key := maps.Clone(value), path[0].(string)
+		changed[key] = with(value[key], path[1:], other)
+		return changed
+	case []any:
+		changed, i := slices.Clone(value), path[0].(int)
+		changed[i] = with(value[i], path[1:], other)
+		return changed
+	}
+	return other
+}
