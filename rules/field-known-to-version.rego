@@ -26,8 +26,8 @@ import data.lib.objects
 
 violation contains {
 	"field": field,
-	"message": sprintf("%s is known from Karmada 1.%d on, and the control plane %q runs 1.%d", [_name(field), minor, karmada.control_plane.name, karmada.minor]),
-	"related": [{"message": "the control plane", "origin": karmada.control_plane.origin}],
+	"message": sprintf("%s is known from Karmada 1.%d on, and this is 1.%d; it would not be used", [_name(field), minor, karmada.minor]),
+	"related": [{"message": "the control plane", "origin": origin} | origin := karmada.control_plane.origin],
 } if {
 	not objects.suspended
 	some field, minor in _since
@@ -45,6 +45,8 @@ _since[["spec", "placement", "clusterAffinities", i, "overflowAffinities"]] := 1
 
 _since[["kind"]] := 14 if input.object.kind == "ClusterTaintPolicy"
 
-_name(["kind"]) := "the kind ClusterTaintPolicy"
+_name(["kind"]) := "the kind \"ClusterTaintPolicy\""
 
-_name(field) := field[count(field) - 1] if field != ["kind"]
+_name(["spec", "placement", "clusterAffinities", _, name]) := sprintf("%q", [name])
+
+_name(["spec", parent, name]) := sprintf("\"%s.%s\"", [parent, name])

@@ -4,7 +4,7 @@
 #   The names changed in Karmada 1.15: "Immediately" became "Directly" and "Graciously" became "Gracefully". Up to 1.18
 #   the old names are still taken, from 1.19 on they are refused, and up to 1.14 the new ones are: then the policy cannot
 #   be created and Flux stops at it. Where the version is not known, only a name that every version from 1.15 on refuses
-#   is reported.
+#   is reported; karmadaVersion in the configuration declares it.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/failover/application-failover
 #     description: Application-level failover

@@ -15,7 +15,7 @@ const (
 
 // readAgentsAndControlPlanes finds what the Karmada chart, the operator's Karmada objects and plain Deployments of
 // the agent install. A declared version wins over what they say.
-func (f *Fleet) readAgentsAndControlPlanes(version string) {
+func (f *Fleet) readAgentsAndControlPlanes() {
 	for _, server := range sorted(f.Objects) {
 		find := f.finderAt(server)
 		for object := range f.ofKind(server, helmReleaseKind) {
@@ -30,7 +30,7 @@ func (f *Fleet) readAgentsAndControlPlanes(version string) {
 				agent.Suspended = !f.reconciled[object.ID] || r.Spec.Suspend
 				f.addAgent(agent, object)
 			case "host":
-				f.addControlPlane(chartControlPlane(r, chartVersion), version)
+				f.addControlPlane(chartControlPlane(r, chartVersion))
 			}
 		}
 		for object := range f.ofKind(server, deploymentKind) {
@@ -40,7 +40,7 @@ func (f *Fleet) readAgentsAndControlPlanes(version string) {
 			}
 		}
 		for object := range f.ofKind(server, karmadaKind) {
-			f.addControlPlane(operatorControlPlane(object), version)
+			f.addControlPlane(operatorControlPlane(object))
 		}
 	}
 }

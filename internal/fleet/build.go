@@ -27,6 +27,7 @@ func Build(tree *Tree, declared Declared) *Fleet {
 		Files:          map[string]File{},
 		Objects:        map[string]map[string]map[string]map[string]Object{},
 		Date:           declared.Date,
+		KarmadaVersion: strings.TrimPrefix(declared.KarmadaVersion, "v"),
 		tree:           tree,
 		declared:       declared,
 		reconciled:     map[string]bool{},
@@ -56,7 +57,7 @@ func (f *Fleet) join() {
 	f.Policies = map[string]Policy{}
 	f.Claims = map[string]map[string]map[string]map[string][]Claim{}
 	f.consulted = map[key]bool{}
-	f.readAgentsAndControlPlanes(strings.TrimPrefix(f.declared.KarmadaVersion, "v"))
+	f.readAgentsAndControlPlanes()
 	f.readStrayAgents()
 	f.readAPIServers()
 	f.finishControlPlanes()

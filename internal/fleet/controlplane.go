@@ -23,8 +23,8 @@ const (
 	webhookFlag  = "allow-no-execute-taint-policy"
 )
 
-func (f *Fleet) addControlPlane(c ControlPlane, version string) {
-	c.Version = cmp.Or(version, c.Version)
+func (f *Fleet) addControlPlane(c ControlPlane) {
+	c.Version = cmp.Or(f.KarmadaVersion, c.Version)
 	if _, taken := f.ControlPlanes[c.ID]; taken { // a HelmRelease and a Karmada object of one name
 		c.ID += "/" + c.Kind
 	}

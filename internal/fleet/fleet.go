@@ -33,6 +33,8 @@ type Fleet struct {
 	FailoverOrder []string `json:"failoverOrder"`
 	// Date is the day on which the fleet is judged, "2026-11-24", UTC; empty where it does not matter.
 	Date string `json:"date"`
+	// KarmadaVersion is the declared version of Karmada without a leading v, "1.18"; empty where none is declared.
+	KarmadaVersion string `json:"karmadaVersion"`
 	// Membership says how the members were found out.
 	Membership Membership `json:"membership"`
 

@@ -13,9 +13,13 @@ _id := data.fleet.apiServers[input.apiServer].controlPlane if {
 
 # minor is y of Karmada's version 1.y; undefined where it is unknown.
 minor := to_number(found[0][1]) if {
-	found := regex.find_all_string_submatch_n(`^v?1\.(\d+)`, control_plane.version, 1)
+	found := regex.find_all_string_submatch_n(`^v?1\.(\d+)`, _version, 1)
 	count(found) == 1
 }
+
+_version := data.fleet.karmadaVersion if {
+	data.fleet.karmadaVersion != ""
+} else := control_plane.version
 
 # unarmed are the switches of cluster failover that the control plane in Git certainly lacks. All of them are off by
 # default, and cluster failover needs every one.
