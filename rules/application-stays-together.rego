@@ -27,7 +27,6 @@ violation contains {
 	"message": sprintf("%s may be placed on another cluster than the workload, since each is scheduled by itself; maxGroups is %d of %d clusters", [_called(i), placement.few, _most]),
 } if {
 	not objects.suspended
-	_most > placement.few
 	some selection in input.policy.selections
 	workloads.divisible(selection.kind)
 	some i, other in input.policy.selections

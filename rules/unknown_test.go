@@ -77,6 +77,62 @@ func testVariables(t *testing.T, e *rules.Engine, tree example.Tree, seen map[st
 	}
 }
 
+// Nothing is said of a policy, a webhook or an agent that Flux holds back, nor of an agent that it does not reach.
+func TestWhatFluxDoesNotApplyIsNotJudged(t *testing.T) {
+	e, err := rules.New(t.Context(), rules.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rule := range e.Rules() {
+		judged := func(kind string) bool {
+			return kind == "Agent" || strings.HasSuffix(kind, ".policy.karmada.io") || strings.Contains(kind, "WebhookConfiguration")
+		}
+		if !slices.ContainsFunc(rule.Subjects, judged) {
+			continue
+		}
+		t.Run(rule.ID, func(t *testing.T) {
+			t.Parallel()
+			archive, err := os.ReadFile(filepath.Join("..", "testdata", "rules", rule.ID+".txtar"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			trees, err := example.Parse(archive)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, tree := range trees {
+				if tree.Broken() {
+					testHeldBack(t, e, rule.ID, tree)
+				}
+			}
+		})
+	}
+}
+
+func testHeldBack(t *testing.T, e *rules.Engine, id string, tree example.Tree) {
+	read, err := loader.Load(t.Context(), tree.Files, loader.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	suspended, unreached := *read, *read
+	suspended.Objects = slices.Clone(read.Objects)
+	for i := range suspended.Objects {
+		suspended.Objects[i].Suspended = true
+	}
+	unreached.Objects, unreached.Unreached = nil, read.Objects
+	for state, changed := range map[string]*fleet.Tree{"suspended": &suspended, "unreached": &unreached} {
+		found, err := e.Check(t.Context(), fleet.Build(changed, fleet.Declared{Date: "2026-01-01"}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range found {
+			if f.Rule == id {
+				t.Errorf("%s, %s: %s", tree.Name, state, f.Message)
+			}
+		}
+	}
+}
+
 // like is a path without the numbers in it.
 func like(path []any) string {
 	var text strings.Builder
