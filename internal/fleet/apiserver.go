@@ -10,7 +10,7 @@ func (f *Fleet) readAPIServers() {
 	for name := range f.Clusters {
 		f.APIServers[name] = APIServer{ID: name, Kind: "cluster", Cluster: name}
 	}
-	for _, kustomization := range f.Kustomizations {
+	for _, kustomization := range f.tree.Kustomizations {
 		f.addAPIServer(kustomization.APIServer, kustomization.Cluster)
 	}
 	for object := range f.kept {
@@ -59,7 +59,7 @@ func (f *Fleet) receivesMore(server string) bool {
 	if len(f.Clusters[f.APIServers[server].Cluster].Incomplete) > 0 {
 		return true
 	}
-	for _, k := range f.Kustomizations {
+	for _, k := range f.tree.Kustomizations {
 		if k.APIServer == server && slices.ContainsFunc(k.Incomplete, func(i Incomplete) bool { return i.Kind == UnknownRemoteFile }) {
 			return true
 		}

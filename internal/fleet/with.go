@@ -40,15 +40,13 @@ func (f *Fleet) With(ref ObjectRef, content map[string]any) (*Fleet, []Path) {
 		with.reconciled = maps.Clone(f.reconciled)
 		with.reconciled[object.ID] = true
 	}
-	var forgotten []Path
 	if at.kind == kustomizationKind {
-		forgotten = with.forget(before, content)
-		changed = append(changed, forgotten...)
+		changed = append(changed, with.forget(before, content)...)
 	}
 	if at.kind == helmReleaseKind {
 		with.charts = recount(f.charts, before, object)
 	}
-	if len(forgotten) > 0 || f.joinedBy(at) || with.joinedBy(at) || f.receivesKarmada(at.server) != with.receivesKarmada(at.server) {
+	if f.joinedBy(at) || with.joinedBy(at) || f.receivesKarmada(at.server) != with.receivesKarmada(at.server) {
 		with.join()
 		return &with, append(changed, f.differences(&with)...)
 	}
