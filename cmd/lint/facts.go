@@ -32,7 +32,7 @@ unknown. docs/facts.schema.json describes it. A secret's value is never in it, o
 			p := a.startProgress()
 			defer p.stop()
 			p.say("reading " + t.dir)
-			f, err := t.load(cmd.Context())
+			f, err := t.Fleet(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -67,7 +67,7 @@ func (a *app) writeUnknown(t *tree, f *fleet.Fleet) error {
 		found = append(found, fleet.Finding{Rule: string(inc.Kind), Severity: "unknown", Message: inc.Why,
 			Field: inc.Origin.Field, Place: fleet.Place{Origin: origin}})
 	}
-	loader.Locate(t.fsys, found)
+	loader.Locate(t.FS, found)
 	r := report.New(f, found, nil)
 	r.RootDir, r.WorkDir = t.root, t.cwd
 	return r.Oneline(a.stdout)

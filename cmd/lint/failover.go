@@ -82,7 +82,7 @@ func (a *app) readFleet(cmd *cobra.Command) (*fleet.Fleet, error) {
 	p := a.startProgress()
 	defer p.stop()
 	p.say("reading " + t.dir)
-	return t.load(cmd.Context())
+	return t.Fleet(cmd.Context())
 }
 
 func parseCapacity(flags []string) (map[string]int, error) {

@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/rollcall-dev/rollcall/internal/checkout"
 	"github.com/rollcall-dev/rollcall/internal/edit"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/loader"
@@ -85,17 +86,17 @@ func (m *mending) try(ctx context.Context, findings []fleet.Finding) (next *mend
 			}
 		}
 	}
-	fsys := n.fsys
+	fsys := n.FS
 	for _, name := range slices.Sorted(maps.Keys(n.files)) {
 		fsys = loader.Overlay(fsys, name, n.files[name].new)
 	}
-	if n.after.loaded, err = n.read(ctx, fsys); err != nil {
+	if n.after.loaded, err = n.Read(ctx, fsys); err != nil {
 		return nil, nil, err
 	}
 	if why := edit.Verify(n.loaded, n.after.loaded, n.edits); why != nil {
 		return nil, why, nil
 	}
-	n.after.fleet = n.build(n.after.loaded)
+	n.after.fleet = n.Build(n.after.loaded)
 	if n.after.found, err = n.engine.Check(ctx, n.after.fleet); err != nil {
 		return nil, nil, err
 	}
@@ -110,8 +111,8 @@ func (m *mending) make(e fleet.Edit) (why, err error) {
 	}
 	file, begun := m.files[e.Origin.File]
 	if !begun {
-		if file.old, err = fs.ReadFile(m.fsys, e.Origin.File); err != nil {
-			return nil, fmt.Errorf("read %s: %w", e.Origin.File, cause(err))
+		if file.old, err = fs.ReadFile(m.FS, e.Origin.File); err != nil {
+			return nil, fmt.Errorf("read %s: %w", e.Origin.File, checkout.Cause(err))
 		}
 		file.new = file.old
 	}
@@ -208,7 +209,7 @@ func (l *lint) writeDiff(m *mending) error {
 	r := m.report(m.tree)
 	for _, name := range slices.Sorted(maps.Keys(m.files)) {
 		if err := r.Diff(l.stdout, name, m.files[name].old, m.files[name].new, l.colors()); err != nil {
-			return fmt.Errorf("write to stdout: %w", cause(err))
+			return fmt.Errorf("write to stdout: %w", checkout.Cause(err))
 		}
 	}
 	if err := r.WriteFixes(l.stderr, m.fixes(), "would be fixed"); err != nil {
@@ -223,15 +224,15 @@ func (l *lint) writeDiff(m *mending) error {
 // writeBuffer writes the editor's buffer as it would be, as a formatter does.
 func (l *lint) writeBuffer(m *mending) error {
 	name := m.named[0]
-	buffer, err := fs.ReadFile(m.fsys, name)
+	buffer, err := fs.ReadFile(m.FS, name)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", name, cause(err))
+		return fmt.Errorf("read %s: %w", name, checkout.Cause(err))
 	}
 	if file, changed := m.files[name]; changed {
 		buffer = file.new
 	}
 	if _, err := l.stdout.Write(buffer); err != nil {
-		return fmt.Errorf("write to stdout: %w", cause(err))
+		return fmt.Errorf("write to stdout: %w", checkout.Cause(err))
 	}
 	return nil
 }
@@ -249,12 +250,12 @@ func (m *mending) write() error {
 	}
 	root, err := os.OpenRoot(m.root)
 	if err != nil {
-		return fmt.Errorf("open %s: %w", m.given, cause(err))
+		return fmt.Errorf("open %s: %w", m.Name, checkout.Cause(err))
 	}
 	defer root.Close()
 	for _, name := range slices.Sorted(maps.Keys(m.files)) {
 		if err := replace(root, filepath.FromSlash(name), m.files[name]); err != nil {
-			return fmt.Errorf("write %s: %w", m.seen(filepath.Join(m.root, name)), cause(err))
+			return fmt.Errorf("write %s: %w", m.seen(filepath.Join(m.root, name)), checkout.Cause(err))
 		}
 	}
 	return nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -199,13 +198,13 @@ func (l *lint) check(ctx context.Context, t *tree, p *progress) (*checked, error
 		return err
 	})
 	g.Go(func() (err error) {
-		c.loaded, err = t.read(both, t.fsys)
+		c.loaded, err = t.Read(both, t.FS)
 		return err
 	})
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	c.fleet = t.build(c.loaded)
+	c.fleet = t.Build(c.loaded)
 	if len(c.fleet.Files) == 0 {
 		return nil, fmt.Errorf("%s: nothing to lint: there is no YAML file", strings.Join(t.paths, ", "))
 	}
@@ -214,7 +213,7 @@ func (l *lint) check(ctx context.Context, t *tree, p *progress) (*checked, error
 	if c.found, err = c.engine.Check(ctx, c.fleet); err != nil {
 		return nil, err
 	}
-	loader.Locate(t.fsys, c.found)
+	loader.Locate(t.FS, c.found)
 	return c, nil
 }
 
@@ -222,7 +221,7 @@ func (l *lint) check(ctx context.Context, t *tree, p *progress) (*checked, error
 func (c *checked) report(t *tree) *report.Report {
 	found := slices.DeleteFunc(slices.Clone(c.found), func(f fleet.Finding) bool { return !t.concerns(f, c.fleet) })
 	r := report.New(c.fleet, found, c.rules)
-	r.Root, r.RootDir, r.WorkDir, r.Version = t.given, t.root, t.cwd, version()
+	r.Root, r.RootDir, r.WorkDir, r.Version = t.Name, t.root, t.cwd, version()
 	r.Summary.Elsewhere = len(c.found) - len(found)
 	return r
 }
@@ -232,36 +231,6 @@ func (t *tree) close() {
 	if t.cache != nil {
 		t.cache.Close()
 	}
-}
-
-// load reads the whole fleet.
-func (t *tree) load(ctx context.Context) (*fleet.Fleet, error) {
-	read, err := t.read(ctx, t.fsys)
-	if err != nil {
-		return nil, err
-	}
-	return t.build(read), nil
-}
-
-// read reads the tree with the files of fsys, its own or some of them as they would be.
-func (t *tree) read(ctx context.Context, fsys fs.FS) (*fleet.Tree, error) {
-	opts := loader.Options{Exclude: t.config.Exclude}
-	if t.cache != nil {
-		opts.Cache = t.cache
-	}
-	read, err := loader.Load(ctx, fsys, opts)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", t.given, err)
-	}
-	read.Root = t.given
-	return read, nil
-}
-
-// build makes the fleet of what was read and of what the configuration declares.
-func (t *tree) build(read *fleet.Tree) *fleet.Fleet {
-	declared := t.config.Declared()
-	declared.Date = t.date
-	return fleet.Build(read, declared)
 }
 
 // concerns is true for a finding in a named path, or with a related place in one. What is in no file, or in the

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/rollcall-dev/rollcall/internal/cache"
+	"github.com/rollcall-dev/rollcall/internal/checkout"
 	"github.com/rollcall-dev/rollcall/internal/config"
 	"github.com/rollcall-dev/rollcall/internal/loader"
 	"github.com/rollcall-dev/rollcall/internal/report"
@@ -23,22 +24,16 @@ import (
 type tree struct {
 	// root is the tree's root, cwd the working directory, both absolute.
 	root, cwd string
-	// given is the root as --root gives it, or as the working directory sees it; with slashes.
-	given string
 	// dir leads from the working directory to the root, with slashes.
-	dir  string
-	fsys fs.FS
-	// cache is what an earlier run has read of the tree; nil for none.
+	dir string
+	// Checkout calls the root as --root gives it, or as the working directory sees it, and so the configuration's file.
+	checkout.Checkout
+	// cache is the Checkout's, to be closed; nil for none.
 	cache *cache.Store
 	// paths are what the user named, as given; named are the same, relative to the root, with slashes; "." is the whole tree.
 	paths, named []string
-
-	// date is the day on which the fleet is judged, as fleet.Declared has it.
-	date   string
-	config config.Config
-	// configFile is the configuration's path, relative to the root; empty where it lies outside. configShown is the path
-	// as the working directory sees it.
-	configFile, configShown string
+	// configFile is the configuration's path, relative to the root; empty where it lies outside.
+	configFile string
 }
 
 // open finds and opens the tree that the paths belong to, and reads its configuration. A buffer that is not nil takes the
@@ -49,22 +44,23 @@ func (a *app) open(paths []string, buffer []byte) (*tree, error) {
 	}
 	cwd, err := os.Getwd()
 	if err != nil {
-		return nil, fmt.Errorf("find the working directory: %w", cause(err))
+		return nil, fmt.Errorf("find the working directory: %w", checkout.Cause(err))
 	}
 	// Relative paths start from the folder itself, whatever links $PWD goes through.
 	if cwd, err = physical(cwd); err != nil {
-		return nil, fmt.Errorf("find the working directory: %w", cause(err))
+		return nil, fmt.Errorf("find the working directory: %w", checkout.Cause(err))
 	}
-	t := &tree{cwd: cwd, paths: paths, date: a.today()}
+	t := &tree{cwd: cwd, paths: paths}
+	t.Date = a.today()
 	first, lone := "", true
 	for _, name := range paths {
 		info, err := os.Stat(name)
 		if err != nil && !(buffer != nil && errors.Is(err, fs.ErrNotExist)) {
-			return nil, fmt.Errorf("%s: %w", name, cause(err))
+			return nil, fmt.Errorf("%s: %w", name, checkout.Cause(err))
 		}
 		abs, err := physical(name)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, cause(err))
+			return nil, fmt.Errorf("%s: %w", name, checkout.Cause(err))
 		}
 		root, found, err := a.rootOf(abs)
 		if err != nil {
@@ -85,20 +81,20 @@ func (a *app) open(paths []string, buffer []byte) (*tree, error) {
 		t.named = append(t.named, inside)
 	}
 	t.dir = t.seen(t.root)
-	t.given = t.dir
+	t.Name = t.dir
 	if a.root != "" {
-		t.given = filepath.ToSlash(a.root)
+		t.Name = filepath.ToSlash(a.root)
 	}
-	if t.fsys, err = loader.Open(t.root); err != nil {
-		return nil, fmt.Errorf("open %s: %w", t.given, cause(err))
+	if t.FS, err = loader.Open(t.root); err != nil {
+		return nil, fmt.Errorf("open %s: %w", t.Name, checkout.Cause(err))
 	}
 	if lone { // a file of no fleet: what else lies in its folder, and below, has nothing to do with it
-		t.fsys = loader.Only(t.fsys, t.named)
-	} else {
-		t.cache = a.openCache(t.root)
+		t.FS = loader.Only(t.FS, t.named)
+	} else if t.cache = a.openCache(t.root); t.cache != nil {
+		t.Cache = t.cache
 	}
 	if buffer != nil {
-		t.fsys = loader.Overlay(t.fsys, t.named[0], buffer)
+		t.FS = loader.Overlay(t.FS, t.named[0], buffer)
 	}
 	return t, a.configure(t)
 }
@@ -111,7 +107,7 @@ func (a *app) rootOf(abs string) (root string, found bool, err error) {
 	}
 	info, err := os.Stat(a.root)
 	if err != nil {
-		return "", false, fmt.Errorf("--root %s: %w", a.root, cause(err))
+		return "", false, fmt.Errorf("--root %s: %w", a.root, checkout.Cause(err))
 	}
 	if !info.IsDir() {
 		return "", false, fmt.Errorf("--root %s: not a folder", a.root)
@@ -150,96 +146,50 @@ func (t *tree) seen(name string) string {
 
 // configure reads the configuration.
 func (a *app) configure(t *tree) error {
-	t.configFile, t.configShown = config.Name, path.Join(t.dir, config.Name)
-	fsys, name := t.fsys, config.Name
+	t.configFile, t.ConfigName = config.Name, path.Join(t.dir, config.Name)
+	fsys, name := t.FS, config.Name
 	if a.config != "" {
 		if _, err := os.Stat(a.config); err != nil {
-			return fmt.Errorf("--config %s: %w", a.config, cause(err))
+			return fmt.Errorf("--config %s: %w", a.config, checkout.Cause(err))
 		}
 		abs, err := physical(a.config)
 		if err != nil {
-			return fmt.Errorf("--config %s: %w", a.config, cause(err))
+			return fmt.Errorf("--config %s: %w", a.config, checkout.Cause(err))
 		}
 		rel, ok := below(t.root, abs)
-		t.configFile, t.configShown, name = rel, a.config, rel
+		t.configFile, t.ConfigName, name = rel, a.config, rel
 		if !ok {
 			t.configFile = ""
 			fsys, name = os.DirFS(filepath.Dir(abs)), filepath.Base(abs)
 		}
 	}
-	var err error
-	if t.config, err = config.Read(fsys, name); err != nil {
-		return placed(err, t.configShown)
+	if err := t.Configure(fsys, name); err != nil {
+		return err
 	}
 	if t.configFile == "" {
-		t.config = t.config.Detached()
+		t.Config = t.Config.Detached()
 	}
 	return nil
 }
 
-// placed says of each error in a configuration where the file is, as the working directory sees it.
-func placed(err error, file string) error {
-	if many, ok := err.(interface{ Unwrap() []error }); ok {
-		var all []error
-		for _, err := range many.Unwrap() {
-			all = append(all, placed(err, file))
-		}
-		return errors.Join(all...)
-	}
-	var e *config.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	return &config.Error{File: filepath.FromSlash(file), Line: e.Line, Column: e.Column, Message: e.Message}
-}
-
-// cause is what went wrong with a path, without the path and the system call.
-func cause(err error) error {
-	var e *fs.PathError
-	if !errors.As(err, &e) {
-		return err
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return errors.New("no such file or folder")
-	}
-	return e.Err
-}
-
 // ruleSet compiles the rules: those of the program, of the configuration and of --rules.
 func (a *app) ruleSet(ctx context.Context, t *tree) (*rules.Engine, []report.Rule, error) {
-	opts := rules.Options{Severities: t.config.Rules}
-	for _, name := range t.config.RulePaths {
-		dir, err := subfolder(t.fsys, name)
-		if err != nil {
-			return nil, nil, fmt.Errorf("rulePaths: %s: %w", path.Join(t.dir, name), cause(err))
-		}
-		opts.Dirs = append(opts.Dirs, dir)
+	dirs, err := t.RuleDirs()
+	if err != nil {
+		return nil, nil, err
 	}
 	for _, name := range a.ruleDirs {
 		dir, err := loader.Open(name)
 		if err != nil {
-			return nil, nil, fmt.Errorf("--rules %s: %w", name, cause(err))
+			return nil, nil, fmt.Errorf("--rules %s: %w", name, checkout.Cause(err))
 		}
-		opts.Dirs = append(opts.Dirs, dir)
+		dirs = append(dirs, dir)
 	}
-	engine, err := rules.New(ctx, opts)
+	engine, err := t.Rules(ctx, dirs)
 	if err != nil {
-		return nil, nil, misspelt(ctx, t, opts, err)
+		return nil, nil, err
 	}
-	return engine, described(engine.Rules(), opts.Dirs), nil
-}
-
-// misspelt tells where the configuration names rules that are none, if that is why the rules have an error.
-func misspelt(ctx context.Context, t *tree, opts rules.Options, err error) error {
-	opts.Severities = nil
-	engine, plain := rules.New(ctx, opts)
-	if plain != nil {
-		return err
-	}
-	if misspelt := t.config.CheckRules(ids(engine.Rules())); misspelt != nil {
-		return placed(misspelt, t.configShown)
-	}
-	return err
+	return engine, described(engine.Rules(), dirs), nil
 }
 
 // described are the rules as reports take them. Those of the user's own folders have no page in the documentation.
@@ -262,18 +212,6 @@ func described(all []rules.Rule, dirs []fs.FS) []report.Rule {
 		out = append(out, described)
 	}
 	return out
-}
-
-func subfolder(fsys fs.FS, name string) (fs.FS, error) {
-	name = path.Clean(name)
-	info, err := fs.Stat(fsys, name)
-	if err != nil {
-		return nil, err
-	}
-	if !info.IsDir() {
-		return nil, errors.New("not a folder")
-	}
-	return fs.Sub(fsys, name)
 }
 
 // today is the present day in UTC, or that of SOURCE_DATE_EPOCH, with which a report of another day can be made again.

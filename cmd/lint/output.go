@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/rollcall-dev/rollcall/internal/checkout"
 	"github.com/rollcall-dev/rollcall/internal/report"
 )
 
@@ -62,12 +63,12 @@ func (l *lint) write(r *report.Report, t *tree, outputs []output) error {
 		}
 		if o.file == "" {
 			if _, err := l.stdout.Write(b.Bytes()); err != nil {
-				return fmt.Errorf("write to stdout: %w", cause(err))
+				return fmt.Errorf("write to stdout: %w", checkout.Cause(err))
 			}
 			continue
 		}
 		if err := os.WriteFile(o.file, b.Bytes(), 0o644); err != nil {
-			return fmt.Errorf("write %s: %w", o.file, cause(err))
+			return fmt.Errorf("write %s: %w", o.file, checkout.Cause(err))
 		}
 	}
 	return nil
@@ -84,7 +85,7 @@ func writeAs(format string, r *report.Report, t *tree, w io.Writer, color bool) 
 	case "oneline":
 		return r.Oneline(w)
 	}
-	return r.Text(w, t.fsys, color)
+	return r.Text(w, t.FS, color)
 }
 
 // colors is true where stdout is a terminal that shows them, and nobody minds: https://no-color.org.
