@@ -4,9 +4,17 @@ COPY go.mod go.sum ./
 RUN go mod download
 # With .git, from which go build takes the version.
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /rollcall ./cmd/lint
+RUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /rollcall ./cmd/lint && \
+    CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /rollcall-webhook ./cmd/webhook
 
-# Static, no shell, not root. The tree to lint is mounted at /work, where a path may be relative to:
+# The admission webhook: docker build --target webhook -t rollcall-webhook .
+FROM gcr.io/distroless/static-debian12:nonroot AS webhook
+COPY --from=build /rollcall-webhook /rollcall-webhook
+USER nonroot:nonroot
+EXPOSE 9443 9444
+ENTRYPOINT ["/rollcall-webhook"]
+
+# The linter, which is built by default. Static, no shell, not root. The tree to lint is mounted at /work, where a path may be relative to:
 #   docker run --rm -v "$PWD:/work:ro" rollcall .
 FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=build /rollcall /rollcall

@@ -1,7 +1,8 @@
 .PHONY: build test difftest failovertest fuzz lint generate bench recall ci
 
-build: ## bin/rollcall, static
+build: ## bin/rollcall and bin/rollcall-webhook, static
 	CGO_ENABLED=0 go build -trimpath -o bin/rollcall ./cmd/lint
+	CGO_ENABLED=0 go build -trimpath -o bin/rollcall-webhook ./cmd/webhook
 
 test:
 	go test ./...

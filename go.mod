@@ -34,8 +34,6 @@ require (
 	sigs.k8s.io/yaml v1.6.0
 )
 
-require k8s.io/api v0.36.4
-
 require (
 	filippo.io/hpke v0.4.0 // indirect
 	github.com/agnivade/levenshtein v1.2.1 // indirect

@@ -16,6 +16,7 @@ const module = "github.com/rollcall-dev/rollcall/"
 // mayImport gives each package the other packages of the module that it may import; its tests may import any.
 var mayImport = map[string][]string{
 	"cmd/lint":           {"internal/cache", "internal/checkout", "internal/config", "internal/edit", "internal/failover", "internal/fleet", "internal/loader", "internal/report", "internal/spelling", "rules"},
+	"cmd/webhook":        {"internal/admission", "internal/checkout", "internal/config", "internal/fleet", "internal/loader", "rules"},
 	"internal/admission": {"internal/config", "internal/fleet", "internal/secret", "internal/spelling", "rules"},
 	"internal/bench":     {},
 	"internal/cache":     {},

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"time"
+
+	"github.com/rollcall-dev/rollcall/internal/checkout"
+	"github.com/rollcall-dev/rollcall/internal/config"
+	"github.com/rollcall-dev/rollcall/internal/loader"
+)
+
+// retryAfter is how long a folder that could not be loaded is left alone, unless something in it changes.
+const retryAfter = time.Minute
+
+// folder is a fleet in a folder, which is read again when a file in it changes, and when the day does, since certificates
+// expire. It is looked at every so often: that needs no watch on each of its folders, and works for what git-sync, ConfigMaps
+// and network file systems put there, where the folder itself is a link that is changed.
+type folder struct {
+	dir   string
+	every time.Duration
+	now   func() time.Time
+	court *court
+}
+
+// Start looks after the folder until ctx is done.
+func (f *folder) Start(ctx context.Context) error {
+	ticker := time.NewTicker(f.every)
+	defer ticker.Stop()
+	var tried, last string
+	var retry time.Time
+	for {
+		seen, err := f.look(ctx)
+		settled := last == "" || seen == last // else files are being written
+		switch {
+		case err != nil:
+			f.court.failed(ctx, err)
+		case settled && (seen != tried || !retry.IsZero() && f.now().After(retry)):
+			tried, retry = seen, time.Time{}
+			if !f.load(ctx) {
+				retry = f.now().Add(retryAfter)
+			}
+		}
+		last = seen
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// look is a mark of what is in the folder today: another one means that something has changed.
+func (f *folder) look(ctx context.Context) (string, error) {
+	dir, err := filepath.EvalSymlinks(f.dir)
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", f.dir, checkout.Cause(err))
+	}
+	sum := sha256.New()
+	fmt.Fprintln(sum, f.now().UTC().Format(time.DateOnly), dir)
+	err = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || ctx.Err() != nil {
+			return ctx.Err() // what cannot be read now may be gone
+		}
+		if d.IsDir() {
+			return skipGit(d)
+		}
+		if info, err := d.Info(); err == nil {
+			fmt.Fprintf(sum, "%q %d %d %s\n", name, info.Size(), info.ModTime().UnixNano(), info.Mode())
+		}
+		return nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", f.dir, err)
+	}
+	return mark(sum), nil
+}
+
+// load has the court judge by the folder.
+func (f *folder) load(ctx context.Context) bool {
+	from := content{}
+	var err error
+	if from.FS, err = loader.Open(f.dir); err != nil {
+		f.court.failed(ctx, fmt.Errorf("open %s: %w", f.dir, checkout.Cause(err)))
+		return false
+	}
+	if from.Digest, err = digestOf(ctx, from.FS); err != nil {
+		f.court.failed(ctx, fmt.Errorf("read %s: %w", f.dir, err))
+		return false
+	}
+	from.Name = filepath.ToSlash(f.dir)
+	from.ConfigName = path.Join(from.Name, config.Name)
+	return f.court.serve(ctx, from) == nil
+}
+
+// digestOf is a digest of the names and the content of all files.
+func digestOf(ctx context.Context, fsys fs.FS) (string, error) {
+	all := sha256.New()
+	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil || ctx.Err() != nil:
+			return cmp.Or(ctx.Err(), err)
+		case d.IsDir():
+			return skipGit(d)
+		case !d.Type().IsRegular():
+			return nil
+		}
+		file, err := fsys.Open(name)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		sum := sha256.New()
+		if _, err := io.Copy(sum, file); err != nil {
+			return err
+		}
+		fmt.Fprintf(all, "%x %q\n", sum.Sum(nil), name)
+		return nil
+	})
+	return "sha256:" + mark(all), err
+}
+
+func skipGit(d fs.DirEntry) error {
+	if d.Name() == ".git" {
+		return fs.SkipDir
+	}
+	return nil
+}
+
+func mark(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+
+	admissionv1 "k8s.io/api/admission/v1"
+)
+
+// logger logs to stderr, and has the libraries do so.
+func (a *app) logger(level string) (*slog.Logger, error) {
+	var least slog.Level
+	if err := least.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("--log-level %s: none of debug, info, warn, error", level)
+	}
+	options := &slog.HandlerOptions{Level: least}
+	var h slog.Handler
+	switch a.logFormat {
+	case "json":
+		h = slog.NewJSONHandler(a.stderr, options)
+	case "text":
+		h = slog.NewTextHandler(a.stderr, options)
+	default:
+		return nil, fmt.Errorf("--log-format %s: neither json nor text", a.logFormat)
+	}
+	if a.libraries != nil {
+		a.libraries(h)
+	}
+	return slog.New(h), nil
+}
+
+// logAnswer logs one answer: what was asked about by its names, and never what is in it. Who asked is in the API server's
+// own audit log, under the same UID.
+func (h *handler) logAnswer(ctx context.Context, a *answer, took time.Duration) {
+	level := slog.LevelInfo
+	switch a.outcome {
+	case "allow", "skip", busy:
+		level = slog.LevelDebug
+	case failed, panicked, timeout:
+		level = slog.LevelError
+	}
+	attrs := []slog.Attr{slog.String("verdict", a.outcome), slog.Int("code", a.code), slog.Duration("duration", took)}
+	if a.uid != "" {
+		attrs = append(attrs, slog.String("uid", string(a.uid)))
+	}
+	if a.request != nil {
+		attrs = append(attrs, names(a.request)...)
+	}
+	if len(a.rules) > 0 {
+		attrs = append(attrs, slog.Any("rules", a.rules))
+	}
+	if a.revision != "" {
+		attrs = append(attrs, slog.String("revision", a.revision))
+	}
+	if a.message != "" {
+		attrs = append(attrs, slog.String("message", a.message))
+	}
+	if a.err != nil { // a rule's error may quote the object
+		attrs = append(attrs, slog.String("error", fmt.Sprintf("%T", a.err)))
+		h.log.LogAttrs(ctx, slog.LevelDebug, "error in full", slog.String("uid", string(a.uid)), slog.Any("error", a.err))
+	}
+	if len(a.stack) > 0 {
+		attrs = append(attrs, slog.Any("stack", a.stack))
+	}
+	h.log.LogAttrs(ctx, level, "review", attrs...)
+}
+
+// names are what a request is about.
+func names(req *admissionv1.AdmissionRequest) []slog.Attr {
+	attrs := []slog.Attr{
+		slog.String("operation", string(req.Operation)), slog.String("group", clip(req.Kind.Group)),
+		slog.String("kind", clip(req.Kind.Kind)), slog.String("namespace", clip(req.Namespace)), slog.String("name", clip(req.Name)),
+	}
+	if req.SubResource != "" {
+		attrs = append(attrs, slog.String("subresource", clip(req.SubResource)))
+	}
+	return attrs
+}
+
+// clip bounds what a log line takes of a name; no valid one is longer.
+func clip(name string) string {
+	const most = 253
+	if len(name) > most {
+		return name[:most] + "…"
+	}
+	return name
+}
+
+// callers are the functions that led to a panic, without their arguments.
+func callers() []string {
+	pcs := make([]uintptr, 32)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
+	var all []string
+	for {
+		f, more := frames.Next()
+		all = append(all, fmt.Sprintf("%s:%d", f.Function, f.Line))
+		if !more {
+			return all
+		}
+	}
+}

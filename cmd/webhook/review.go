@@ -1,0 +1,283 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"mime"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	webhookmetrics "sigs.k8s.io/controller-runtime/pkg/webhook/admission/metrics"
+
+	"github.com/rollcall-dev/rollcall/internal/admission"
+)
+
+// reviewer judges reviews.
+type reviewer interface {
+	Current() *admission.Snapshot
+	Review(ctx context.Context, apiServer string, req *admissionv1.AdmissionRequest) (*admission.Verdict, error)
+}
+
+// What a review that has no verdict comes to.
+const (
+	malformed   = "malformed"   // no review that can be read
+	tooLarge    = "too-large"   // longer than --max-body
+	busy        = "busy"        // too many at once
+	unavailable = "unavailable" // no fleet yet
+	timeout     = "timeout"     // not judged in time
+	canceled    = "canceled"    // the client has gone
+	failed      = "error"       // a rule failed
+	panicked    = "panic"
+)
+
+// The least and the most time that a client may ask for, and what it gets if it does not say:
+// https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#timeouts.
+const (
+	defaultTimeout = 10 * time.Second
+	maxTimeout     = 30 * time.Second
+)
+
+// root is where reviews are sent; the ID of the API server that asks may follow.
+const root = "/validate"
+
+// handler answers reviews over HTTP. What it cannot judge it answers with an HTTP error and never with a verdict, so that
+// the webhook's failurePolicy decides.
+type handler struct {
+	log      *slog.Logger
+	metrics  *metrics
+	reviewer reviewer
+	// apiServer is the ID of the API server that asks where the path names none.
+	apiServer string
+	limits    limits
+	budget    budget
+	// slots has an entry for each review that is being judged.
+	slots chan struct{}
+	// draining: clients are to open no further review on the connections they have.
+	draining *atomic.Bool
+}
+
+// answer is what one request comes to.
+type answer struct {
+	code    int // of HTTP
+	outcome string
+	uid     types.UID
+	// response is the verdict; where there is none, reason and message say why, without anything of the body.
+	response *admissionv1.AdmissionResponse
+	reason   metav1.StatusReason
+	message  string
+
+	request  *admissionv1.AdmissionRequest
+	rules    []string
+	revision string
+	err      error
+	stack    []string
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	a := h.answer(r, start)
+	took := time.Since(start)
+	if h.draining.Load() {
+		w.Header().Set("Connection", "close")
+	}
+	a.write(w)
+	h.metrics.count(a, took)
+	h.logAnswer(r.Context(), a, took)
+}
+
+// answer judges what is asked. What panics is answered too: the API server must not wait for it.
+func (h *handler) answer(r *http.Request, start time.Time) (a *answer) {
+	a = &answer{}
+	defer func() {
+		if p := recover(); p != nil {
+			a.stack = callers()
+			webhookmetrics.WebhookPanics.WithLabelValues().Inc()
+			a.refuse(http.StatusInternalServerError, panicked, metav1.StatusReasonInternalError, "the webhook has failed: this is a bug of it")
+		}
+	}()
+	limit, ok := h.acceptable(a, r)
+	if !ok {
+		return a
+	}
+	body, err := h.budget.read(r.Body, h.limits.body)
+	defer body.release()
+	if err != nil {
+		a.unread(err)
+		return a
+	}
+	if !h.enter() {
+		a.refuseBusy()
+		return a
+	}
+	defer h.leave()
+	ctx, cancel := context.WithDeadline(r.Context(), start.Add(limit))
+	defer cancel()
+	h.judge(ctx, a, body.data, strings.Trim(strings.TrimPrefix(r.URL.Path, root), "/"))
+	return a
+}
+
+// acceptable says what is wrong with a request before its body is read, and else how long the review may take.
+func (h *handler) acceptable(a *answer, r *http.Request) (time.Duration, bool) {
+	limit, err := deadline(r.URL.Query().Get("timeout"))
+	switch {
+	case r.Method != http.MethodPost:
+		a.refuse(http.StatusMethodNotAllowed, malformed, metav1.StatusReasonMethodNotAllowed, "reviews are sent by POST")
+	case !isJSON(r.Header):
+		a.refuse(http.StatusUnsupportedMediaType, malformed, metav1.StatusReasonUnsupportedMediaType, "reviews are sent as application/json")
+	case err != nil:
+		a.refuse(http.StatusBadRequest, malformed, metav1.StatusReasonBadRequest, "the timeout is not a time that a review can take")
+	case r.ContentLength > h.limits.body:
+		a.unread(errTooLarge)
+	case h.reviewer.Current() == nil:
+		a.refuse(http.StatusServiceUnavailable, unavailable, metav1.StatusReasonServiceUnavailable, "no fleet is loaded yet")
+	case len(h.slots) == cap(h.slots): // enter decides; this spares reading what has no chance
+		a.refuseBusy()
+	default:
+		return limit, true
+	}
+	return 0, false
+}
+
+func isJSON(h http.Header) bool {
+	kind, params, err := mime.ParseMediaType(h.Get("Content-Type"))
+	charset, given := params["charset"]
+	encoding := h.Get("Content-Encoding")
+	return err == nil && kind == "application/json" && (!given || strings.EqualFold(charset, "utf-8")) &&
+		(encoding == "" || encoding == "identity") && len(h.Values("Content-Type")) == 1
+}
+
+// deadline is how long a review may take: as long as the API server waits, less the time that the answer takes. An API server
+// says how long that is, "3s":
+// https://github.com/kubernetes/apiserver/blob/v0.36.0/pkg/admission/plugin/webhook/validating/dispatcher.go, callHook.
+func deadline(timeout string) (time.Duration, error) {
+	limit := defaultTimeout
+	if timeout != "" {
+		var err error
+		if limit, err = time.ParseDuration(timeout); err != nil {
+			return 0, err
+		}
+		if limit <= 0 {
+			return 0, errors.New("no time")
+		}
+	}
+	limit = min(limit, maxTimeout)
+	return limit - min(limit/10, 500*time.Millisecond), nil
+}
+
+func (h *handler) enter() bool {
+	select {
+	case h.slots <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (h *handler) leave() { <-h.slots }
+
+// judge answers the review in the data.
+func (h *handler) judge(ctx context.Context, a *answer, data []byte, apiServer string) {
+	req, uid, err := decode(data)
+	if a.uid = uid; err != nil {
+		a.refuse(http.StatusBadRequest, malformed, metav1.StatusReasonBadRequest, err.Error())
+		return
+	}
+	a.request = req
+	snapshot := h.reviewer.Current()
+	a.revision = snapshot.Revision
+	if apiServer == "" {
+		apiServer = h.apiServer
+	}
+	if _, known := snapshot.Fleet.APIServers[apiServer]; !known && apiServer != "" {
+		a.refuse(http.StatusNotFound, malformed, metav1.StatusReasonNotFound, "the fleet has no API server with the ID that the path, or --api-server, names")
+		return
+	}
+	verdict, err := h.reviewer.Review(ctx, apiServer, req)
+	if err == nil && (verdict == nil || verdict.Response == nil) {
+		err = errors.New("no verdict")
+	}
+	if err != nil {
+		a.unjudged(ctx, err)
+		return
+	}
+	response := *verdict.Response
+	response.UID = uid
+	a.code, a.outcome, a.response, a.rules = http.StatusOK, string(verdict.Decision), &response, verdict.Rules
+}
+
+func (a *answer) refuse(code int, outcome string, reason metav1.StatusReason, message string) {
+	a.code, a.outcome, a.reason, a.message, a.response = code, outcome, reason, message, nil
+}
+
+func (a *answer) refuseBusy() {
+	a.refuse(http.StatusTooManyRequests, busy, metav1.StatusReasonTooManyRequests, "too many reviews at once")
+}
+
+// unread refuses what could not be read.
+func (a *answer) unread(err error) {
+	switch {
+	case errors.Is(err, errTooLarge):
+		a.refuse(http.StatusRequestEntityTooLarge, tooLarge, metav1.StatusReasonRequestEntityTooLarge, "the review is "+errTooLarge.Error())
+	case errors.Is(err, errBusy):
+		a.refuseBusy()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		a.refuse(http.StatusRequestTimeout, malformed, metav1.StatusReasonTimeout, "the review did not arrive in time")
+	default:
+		a.refuse(http.StatusBadRequest, malformed, metav1.StatusReasonBadRequest, "the review did not arrive whole")
+	}
+}
+
+// unjudged refuses what could not be judged.
+func (a *answer) unjudged(ctx context.Context, err error) {
+	a.err = err
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		a.refuse(http.StatusGatewayTimeout, timeout, metav1.StatusReasonTimeout, "the review could not be judged in time")
+	case ctx.Err() != nil:
+		a.refuse(http.StatusServiceUnavailable, canceled, metav1.StatusReasonServiceUnavailable, "the client has gone")
+	default:
+		a.refuse(http.StatusInternalServerError, failed, metav1.StatusReasonInternalError, "the review could not be judged")
+	}
+}
+
+// write writes a review with its response, or a Status, which API servers show in what they say of the failed call.
+func (a *answer) write(w http.ResponseWriter) {
+	var content any
+	if a.response != nil {
+		content = admissionv1.AdmissionReview{
+			TypeMeta: metav1.TypeMeta{APIVersion: "admission.k8s.io/v1", Kind: "AdmissionReview"},
+			Response: a.response,
+		}
+	} else {
+		content = metav1.Status{
+			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"},
+			Status:   metav1.StatusFailure, Code: int32(a.code), Reason: a.reason, Message: a.message,
+			Details: &metav1.StatusDetails{UID: a.uid},
+		}
+	}
+	text, err := json.Marshal(content)
+	if err != nil { // no type here can fail
+		a.code = http.StatusInternalServerError
+	}
+	// An API server asks again after this time, within its own, and else takes the call for failed:
+	// https://github.com/kubernetes/client-go/blob/v0.36.0/rest/with_retry.go, IsNextRetry.
+	if slices.Contains([]int{http.StatusTooManyRequests, http.StatusServiceUnavailable}, a.code) {
+		w.Header().Set("Retry-After", "1")
+	}
+	if a.code == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", http.MethodPost)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(a.code)
+	_, _ = w.Write(append(text, '\n'))
+}
