@@ -121,3 +121,13 @@ func (c *court) Review(ctx context.Context, apiServer string, req *admissionv1.A
 	}
 	return r.Review(ctx, apiServer, req)
 }
+
+// knows is true for the ID of an API server of the fleet.
+func (c *court) knows(apiServer string) bool {
+	s := c.Current()
+	if s == nil {
+		return false
+	}
+	_, known := s.Fleet.APIServers[apiServer]
+	return known
+}

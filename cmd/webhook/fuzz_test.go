@@ -19,8 +19,8 @@ func FuzzReview(f *testing.F) {
 	f.Add([]byte(review("u", `,"dryRun":1`)))
 	f.Add([]byte(`{"request":{"uid":"\u0075\ud800"}}`))
 	f.Add([]byte(`[[[[{"uid":1}]]]]`))
+	h := handlerOf(fake(allow))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		h := handlerOf(fake(allow))
 		req := httptest.NewRequest("POST", "/validate", bytes.NewReader(body))
 		req.Header.Set("Content-Type", "application/json")
 		got := httptest.NewRecorder()

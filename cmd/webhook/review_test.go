@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -119,9 +120,9 @@ func TestAnswer(t *testing.T) {
 			h := handlerOf(c.judge)
 			var logged bytes.Buffer
 			h.log = slog.New(slog.NewJSONHandler(&logged, nil))
-			req := httptest.NewRequest(or(c.method, "POST"), or(c.path, path), strings.NewReader(c.body))
+			req := httptest.NewRequest(cmp.Or(c.method, "POST"), cmp.Or(c.path, path), strings.NewReader(c.body))
 			req.ContentLength = -1 // what it says of its length is looked at elsewhere
-			req.Header.Set("Content-Type", or(c.contentType, "application/json"))
+			req.Header.Set("Content-Type", cmp.Or(c.contentType, "application/json"))
 			got := httptest.NewRecorder()
 			h.ServeHTTP(got, req)
 			if strings.Contains(got.Body.String()+logged.String(), "swordfish") {
@@ -154,13 +155,6 @@ func TestAnswer(t *testing.T) {
 			}
 		})
 	}
-}
-
-func or(given, otherwise string) string {
-	if given == "" {
-		return otherwise
-	}
-	return given
 }
 
 // requests counts the requests that came to a verdict.

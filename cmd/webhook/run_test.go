@@ -89,17 +89,6 @@ func (l *logs) find(t *testing.T, message string) map[string]any {
 	}
 }
 
-func (l *logs) count(message string) (n int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, line := range l.lines {
-		if line["msg"] == message {
-			n++
-		}
-	}
-	return n
-}
-
 // start runs the program until the test ends, and waits until it is ready.
 func start(t *testing.T, args ...string) *running {
 	t.Helper()

@@ -38,6 +38,7 @@ func (a *app) serve(ctx context.Context, log *slog.Logger) error {
 	ready := map[string]healthz.Checker{
 		"fleet":       holds(func() bool { return judges.Current() != nil }, "no fleet is loaded yet"),
 		"certificate": holds(cert.has, "there is no certificate yet"),
+		"api-server":  holds(func() bool { return a.apiServer == "" || judges.knows(a.apiServer) }, "the fleet has no API server with the ID of --api-server"),
 		"shutdown":    holds(func() bool { return !draining.Load() }, "shutting down"),
 	}
 	// What is being judged when ctx ends is judged to its end.
