@@ -23,8 +23,13 @@ import data.lib.variables
 
 violation contains object.union(_place, {"message": message, "severity": _severity}) if {
 	_expected
-	message := sprintf("member %q has no running karmada-agent: %s", [_member.name, _why])
+	message := sprintf("%s: %s", [_what, _why])
 }
+
+# Karmada knows it, so whatever registered it is not in Git.
+_what := sprintf("no agent in Git registers member %q, which Karmada has", [_member.name]) if {
+	_member.live
+} else := sprintf("member %q has no running karmada-agent", [_member.name])
 
 _member := input.member
 
@@ -97,7 +102,15 @@ _lists if {
 
 default _severity := "warning"
 
-_severity := "error" if _certain
+_severity := "error" if {
+	_certain
+	not _by_hand
+}
+
+_by_hand if {
+	_member.live
+	not _member.declared
+}
 
 _certain if _member.declared
 

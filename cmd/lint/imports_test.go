@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"go/parser"
+	"go/token"
 	"io"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,9 +18,13 @@ const module = "github.com/rollcall-dev/rollcall/"
 
 // mayImport gives each package the other packages of the module that it may import; its tests may import any.
 var mayImport = map[string][]string{
-	"cmd/lint":           {"internal/cache", "internal/checkout", "internal/config", "internal/edit", "internal/failover", "internal/fleet", "internal/loader", "internal/report", "internal/spelling", "rules"},
-	"cmd/webhook":        {"internal/admission", "internal/checkout", "internal/config", "internal/fleet", "internal/loader", "rules"},
+	"cmd/lint":           {"internal/apiserver", "internal/cache", "internal/checkout", "internal/config", "internal/edit", "internal/failover", "internal/fleet", "internal/loader", "internal/report", "internal/spelling", "internal/verify", "rules"},
+	"cmd/webhook":        {"internal/admission", "internal/artifact", "internal/checkout", "internal/config", "internal/fleet", "internal/live", "internal/loader", "internal/verify", "rules"},
+	"rules":              {"internal/fleet", "internal/schema", "internal/spelling"},
 	"internal/admission": {"internal/config", "internal/fleet", "internal/secret", "internal/spelling", "rules"},
+	"deploy":             {},
+	"internal/apiserver": {},
+	"internal/artifact":  {},
 	"internal/bench":     {},
 	"internal/cache":     {},
 	"internal/checkout":  {"internal/config", "internal/fleet", "internal/loader", "rules"},
@@ -25,22 +32,27 @@ var mayImport = map[string][]string{
 	"internal/edit":      {"internal/fleet", "internal/secret"},
 	"internal/example":   {"internal/config", "internal/fleet", "internal/loader", "rules"},
 	"internal/failover":  {"internal/fleet"},
-	"rules":              {"internal/fleet", "internal/schema", "internal/spelling"},
 
 	"internal/failover/chance": {"internal/failover", "internal/fleet"},
 	"internal/fixture":         {},
 	"internal/fleet":           {},
 	"internal/gendocs":         {"internal/config", "internal/example", "internal/fleet", "internal/schema", "rules"},
+	"internal/live":            {"internal/fleet"},
 	"internal/loader":          {"internal/fleet", "internal/secret"},
 	"internal/recall":          {"internal/config", "internal/fleet", "internal/loader", "rules"},
 	"internal/report":          {"internal/fleet", "internal/secret"},
 	"internal/schema":          {"internal/fleet"},
 	"internal/secret":          {"internal/fleet"},
 	"internal/spelling":        {},
+	"internal/verify":          {"internal/fleet", "internal/spelling"},
 }
 
-// mayAsk are the packages that may ask a cluster. No other one can: not even what it imports has a client.
-var mayAsk = []string{"cmd/webhook"}
+// mayAskClusters are the packages with a cluster's client in them; none of the linter's program.
+var mayAskClusters = []string{"cmd/webhook", "internal/live"}
+
+// mayConnect are the packages of the program that open connections. The linter's only one is apiserver, and of its files
+// verify.go alone imports that: no other command can ask anybody anything. Of net/http, admission takes the codes' names.
+var mayConnect = []string{"cmd/webhook", "internal/admission", "internal/apiserver", "internal/artifact", "internal/live"}
 
 // goPackage is a package as go list gives it.
 type goPackage struct {
@@ -65,16 +77,44 @@ func TestImports(t *testing.T) {
 				t.Errorf("%s imports %s; rules is to be the only one", name, path)
 			}
 		}
-		if slices.Contains(mayAsk, name) {
-			continue
+		for _, path := range p.Imports {
+			if (path == "net" || path == "net/http") && !slices.Contains(mayConnect, name) {
+				t.Errorf("%s imports %s", name, path)
+			}
 		}
 		// Flux's API types need one package of controller-runtime, which registers types and is no client.
 		for _, path := range p.Deps {
+			if slices.Contains(mayAskClusters, name) {
+				break
+			}
 			if strings.HasPrefix(path, "k8s.io/client-go/") ||
 				strings.HasPrefix(path, "sigs.k8s.io/controller-runtime/") && path != "sigs.k8s.io/controller-runtime/pkg/scheme" {
 				t.Errorf("%s depends on %s, a cluster's client", name, path)
 			}
 		}
+	}
+}
+
+// TestVerifyAloneConnects holds every command but one to never opening a connection.
+func TestVerifyAloneConnects(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	var importers []string
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, spec := range file.Imports {
+			if spec.Path.Value == `"`+module+`internal/apiserver"` {
+				importers = append(importers, name)
+			}
+		}
+	}
+	if !slices.Equal(importers, []string{"verify.go"}) {
+		t.Errorf("internal/apiserver is imported by %q", importers)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/checkout"
 	"github.com/rollcall-dev/rollcall/internal/config"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/verify"
 	"github.com/rollcall-dev/rollcall/rules"
 )
 
@@ -26,10 +27,22 @@ type court struct {
 	metrics *metrics
 	now     func() time.Time
 
-	sitting  sync.Mutex // one load at a time
+	sitting  sync.Mutex // one load at a time; it guards case and live
+	docket   *docket
+	live     *fleet.Live
 	reviewer atomic.Pointer[admission.Reviewer]
 
+	// compared is told how what is live differs from Git, whenever either changes; nil for nobody.
+	compared func([]fleet.Finding)
+
 	said atomic.Pointer[string] // the last failure that was logged, nil once all is well
+}
+
+// docket is what a revision is judged by again when what is live, or the day, has changed.
+type docket struct {
+	content
+	engine *rules.Engine
+	tree   *fleet.Tree
 }
 
 // content is a repository's content to judge by: the folder or the artifact that it is in.
@@ -41,22 +54,88 @@ type content struct {
 
 // serve judges by the content from now on. An error is reported, and leaves the last one serving.
 func (c *court) serve(ctx context.Context, from content) error {
+	err := c.load(ctx, from)
+	if err != nil {
+		c.failed(ctx, err)
+	}
+	return err
+}
+
+// load is serve, for a caller that reports the error.
+func (c *court) load(ctx context.Context, from content) error {
 	c.sitting.Lock()
 	defer c.sitting.Unlock()
 	start := c.now()
-	from.Date = start.UTC().Format(time.DateOnly)
-	reviewer, err := c.prepare(ctx, from)
+	next, err := read(ctx, from)
 	if err != nil {
-		c.failed(ctx, err)
 		return err
 	}
+	return c.sit(ctx, next, start)
+}
+
+// know judges from now on by what is live too.
+func (c *court) know(ctx context.Context, live fleet.Live) {
+	c.sitting.Lock()
+	defer c.sitting.Unlock()
+	c.live = &live
+	c.again(ctx)
+}
+
+// observe has compared called from now on.
+func (c *court) observe(compared func([]fleet.Finding)) {
+	c.sitting.Lock()
+	defer c.sitting.Unlock()
+	c.compared = compared
+}
+
+// turn judges by the same content again once the day has changed: certificates expire.
+func (c *court) turn(ctx context.Context) {
+	c.sitting.Lock()
+	defer c.sitting.Unlock()
+	if c.docket != nil && c.docket.Date != c.now().UTC().Format(time.DateOnly) {
+		c.again(ctx)
+	}
+}
+
+func (c *court) again(ctx context.Context) {
+	if c.docket == nil {
+		return
+	}
+	if err := c.sit(ctx, c.docket, c.now()); err != nil {
+		c.failed(ctx, err)
+	}
+}
+
+// sit judges a fleet once, and judges by it from then on.
+func (c *court) sit(ctx context.Context, next *docket, start time.Time) error {
+	next.Date = start.UTC().Format(time.DateOnly)
+	var differences []fleet.Finding
+	if next.Live = nil; c.live != nil {
+		differences = verify.Compare(next.Build(next.tree), *c.live).Findings()
+	}
+	next.Live = c.live
+	f := next.Build(next.tree)
+	reviewer, err := admission.NewReviewer(next.engine, next.Config)
+	if err != nil {
+		return err
+	}
+	err = reviewer.Serve(ctx, &admission.Snapshot{Fleet: f, Revision: next.Revision, Digest: next.Digest, Loaded: c.now()})
+	if err != nil {
+		return err
+	}
+	c.docket = next
 	c.reviewer.Store(reviewer)
 	c.said.Store(nil)
 	took := c.now().Sub(start)
 	c.metrics.loaded(took)
-	f := reviewer.Current().Fleet
-	c.log.InfoContext(ctx, "fleet loaded", "revision", from.Revision, "digest", from.Digest, "clusters", len(f.Clusters),
-		"members", len(f.Members), "files", len(f.Files), "duration", took)
+	c.log.InfoContext(ctx, "fleet loaded", "revision", next.Revision, "digest", next.Digest, "clusters", len(f.Clusters),
+		"members", len(f.Members), "files", len(f.Files), "live", c.live != nil, "duration", took)
+	if c.live != nil {
+		c.metrics.differ(differences)
+		if c.compared != nil {
+			c.compared(differences)
+		}
+	}
 	return nil
 }
 
@@ -73,36 +152,32 @@ func (c *court) failed(ctx context.Context, err error) {
 	}
 }
 
-func (c *court) prepare(ctx context.Context, from content) (*admission.Reviewer, error) {
+// read reads a revision: its configuration, its rules and its tree.
+func read(ctx context.Context, from content) (*docket, error) {
 	if err := from.Configure(from.FS, config.Name); err != nil {
 		return nil, err
 	}
-	var engine *rules.Engine
-	var f *fleet.Fleet
+	next := &docket{content: from}
 	g, both := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		dirs, err := from.RuleDirs()
 		if err != nil {
 			return err
 		}
-		engine, err = from.Rules(both, dirs)
+		next.engine, err = from.Rules(both, dirs)
 		return err
 	})
 	g.Go(func() (err error) {
-		f, err = from.Fleet(both)
+		next.tree, err = from.Read(both, from.FS)
 		return err
 	})
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	if len(f.Files) == 0 { // everything would be unknown, and so allowed
+	if len(next.tree.Files) == 0 { // everything would be unknown, and so allowed
 		return nil, fmt.Errorf("%s: there is no fleet: it has no YAML file", from.Name)
 	}
-	reviewer, err := admission.NewReviewer(engine, from.Config)
-	if err != nil {
-		return nil, err
-	}
-	return reviewer, reviewer.Serve(ctx, &admission.Snapshot{Fleet: f, Revision: from.Revision, Digest: from.Digest, Loaded: c.now()})
+	return next, nil
 }
 
 // Current is what is judged by, nil before the first load.

@@ -13,11 +13,12 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 
-	requests *prometheus.CounterVec
-	findings *prometheus.CounterVec
-	duration *prometheus.HistogramVec
-	loads    *prometheus.CounterVec
-	loading  prometheus.Gauge
+	requests    *prometheus.CounterVec
+	findings    *prometheus.CounterVec
+	duration    *prometheus.HistogramVec
+	loads       *prometheus.CounterVec
+	loading     prometheus.Gauge
+	differences *prometheus.GaugeVec
 }
 
 func newMetrics() *metrics {
@@ -45,10 +46,27 @@ func newMetrics() *metrics {
 			Help: "How long the last load took.",
 		}),
 	}
+	m.differences = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "rollcall_live_findings",
+		Help: "How the members and policies that Karmada has differ from Git, by severity: what rollcall verify lists.",
+	}, []string{"severity"})
 	m.loads.WithLabelValues("success")
 	m.loads.WithLabelValues("failure")
-	m.registry.MustRegister(m.requests, m.findings, m.duration, m.loads, m.loading)
+	m.registry.MustRegister(m.requests, m.findings, m.duration, m.loads, m.loading, m.differences)
 	return m
+}
+
+// differ counts how what is live differs from Git.
+func (m *metrics) differ(findings []fleet.Finding) {
+	for _, severity := range []fleet.Severity{fleet.Error, fleet.Warning, fleet.Info} {
+		n := 0
+		for _, finding := range findings {
+			if finding.Severity == severity {
+				n++
+			}
+		}
+		m.differences.WithLabelValues(string(severity)).Set(float64(n))
+	}
 }
 
 // count counts one answer. No label is of the client's choosing: an operation that was read is one of four.

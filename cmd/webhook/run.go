@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/rollcall-dev/rollcall/internal/live"
 )
 
 // app is one run of the program: its streams and its flags.
@@ -18,16 +20,19 @@ type app struct {
 	// libraries is told the handler that libraries are to log to; nil for none.
 	libraries func(slog.Handler)
 
-	fleet      string
-	interval   time.Duration
-	apiServer  string
-	listen     string
-	status     string
-	shutdown   time.Duration
-	certs      certificateFlags
-	limits     limits
-	logFormat  string
-	kubeconfig string
+	fleet    string
+	interval time.Duration
+	source   string
+	// sourceKubeconfig leads to the cluster that the source is in; empty for the one that the program runs in.
+	sourceKubeconfig string
+	apiServer        string
+	listen           string
+	status           string
+	shutdown         time.Duration
+	certs            certificateFlags
+	limits           limits
+	logFormat        string
+	kubeconfig       string
 }
 
 // run runs the program with its arguments, without its name, until ctx is done, and gives the exit code.
@@ -74,6 +79,8 @@ On SIGTERM it is no longer ready, goes on answering for --shutdown-delay, and en
 	flags.SortFlags = false
 	flags.StringVar(&a.fleet, "fleet", "", "the `folder` of the fleet's repository, read again when a file in it changes")
 	flags.DurationVar(&a.interval, "fleet-interval", 5*time.Second, "how often to look for changed files")
+	flags.StringVar(&a.source, "source", "", "the Flux `source` of the fleet, KIND/NAMESPACE/NAME: gitrepository/flux-system/flux-system")
+	flags.StringVar(&a.sourceKubeconfig, "source-kubeconfig", "", "the `file` that leads to the source's cluster; by default the one that this runs in")
 	flags.StringVar(&a.apiServer, "api-server", "", "the `ID` of the API server that asks at /validate; by default the webhook finds out")
 	flags.StringVar(&a.listen, "listen", ":9443", "the `address` of reviews, HTTPS")
 	flags.StringVar(&a.status, "status-listen", "127.0.0.1:9444",
@@ -81,7 +88,7 @@ On SIGTERM it is no longer ready, goes on answering for --shutdown-delay, and en
 	flags.DurationVar(&a.shutdown, "shutdown-delay", 5*time.Second,
 		"how long to answer after SIGTERM, until no new reviews are sent here")
 	a.certs.add(flags)
-	flags.StringVar(&a.kubeconfig, "kubeconfig", "", "the `file` that leads to the Karmada API server")
+	flags.StringVar(&a.kubeconfig, "kubeconfig", "", "the `file` that leads to the Karmada API server: its Clusters and policies are joined with Git, and watched")
 	a.limits.add(flags)
 	flags.StringVar(&level, "log-level", "info", "the least `level` that is logged: debug, info, warn or error")
 	flags.StringVar(&a.logFormat, "log-format", "json", "json or text")
@@ -90,8 +97,15 @@ On SIGTERM it is no longer ready, goes on answering for --shutdown-delay, and en
 
 // check says which flags do not go together.
 func (a *app) check() error {
-	if a.fleet == "" {
-		return errors.New("there is no fleet to judge by: name its folder with --fleet")
+	switch {
+	case a.fleet == "" && a.source == "":
+		return errors.New("there is no fleet to judge by: name its folder with --fleet, or its Flux source with --source")
+	case a.fleet != "" && a.source != "":
+		return errors.New("--fleet and --source: the fleet is in one place")
+	case a.source != "":
+		if _, err := live.ParseSource(a.source); err != nil {
+			return fmt.Errorf("--source %s: %w", a.source, err)
+		}
 	}
 	if a.interval < 100*time.Millisecond {
 		return fmt.Errorf("--fleet-interval %s: the least is 100ms", a.interval)

@@ -292,7 +292,7 @@ func TestServe(t *testing.T) {
 // TestFlags gives flags that do not go together.
 func TestFlags(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
-		{"", "there is no fleet to judge by: name its folder with --fleet"},
+		{"", "there is no fleet to judge by: name its folder with --fleet, or its Flux source with --source"},
 		{"--fleet .", "reviews come over TLS: give one of --self-signed, --tls-cert with --tls-key, --cert-secret"},
 		{"--fleet . --self-signed --cert-secret a/b", "reviews come over TLS: give one of --self-signed, --tls-cert with --tls-key, --cert-secret"},
 		{"--fleet . --tls-cert a", "--tls-cert and --tls-key go together"},

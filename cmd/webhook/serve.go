@@ -34,11 +34,12 @@ func (a *app) serve(ctx context.Context, log *slog.Logger) error {
 	m := newMetrics()
 	judges := &court{log: log, metrics: m, now: time.Now}
 	m.registry.MustRegister(newFleetMetrics(judges.Current), cert.expiry())
-	draining := &atomic.Bool{}
+	draining, known := &atomic.Bool{}, &atomic.Bool{}
 	ready := map[string]healthz.Checker{
 		"fleet":       holds(func() bool { return judges.Current() != nil }, "no fleet is loaded yet"),
 		"certificate": holds(cert.has, "there is no certificate yet"),
 		"api-server":  holds(func() bool { return a.apiServer == "" || judges.knows(a.apiServer) }, "the fleet has no API server with the ID of --api-server"),
+		"live":        holds(func() bool { return a.kubeconfig == "" || known.Load() }, "what is live in Karmada is not known yet"),
 		"shutdown":    holds(func() bool { return !draining.Load() }, "shutting down"),
 	}
 	// What is being judged when ctx ends is judged to its end.
@@ -60,8 +61,10 @@ func (a *app) serve(ctx context.Context, log *slog.Logger) error {
 	g.Go(reviews.serve)
 	g.Go(status.serve)
 	g.Go(func() error { return cert.keep(failed) })
-	watched := &folder{dir: a.fleet, every: a.interval, now: time.Now, court: judges}
-	g.Go(func() error { return watched.Start(failed) })
+	g.Go(func() error { return a.load(failed, judges) })
+	if a.kubeconfig != "" {
+		g.Go(func() error { return a.watch(failed, log, judges, known) })
+	}
 	log.InfoContext(ctx, "serving", "reviews", reviews.address(), "status", status.address())
 	g.Go(func() error {
 		defer stop()
@@ -80,6 +83,27 @@ func (a *app) serve(ctx context.Context, log *slog.Logger) error {
 		return errors.Join(reviews.Shutdown(drained), status.Shutdown(drained))
 	})
 	return g.Wait()
+}
+
+// load keeps the court at the fleet, wherever it is, until ctx is done.
+func (a *app) load(ctx context.Context, judges *court) error {
+	if a.source == "" {
+		watched := &folder{dir: a.fleet, every: a.interval, now: time.Now, court: judges}
+		return watched.Start(ctx)
+	}
+	go func() {
+		hourly := time.NewTicker(time.Hour)
+		defer hourly.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-hourly.C:
+				judges.turn(ctx)
+			}
+		}
+	}()
+	return a.follow(ctx, judges)
 }
 
 // server is an HTTP server with its listener, which is open from the start; without a listener it serves nothing.

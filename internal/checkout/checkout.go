@@ -28,6 +28,8 @@ type Checkout struct {
 	Date string
 	// Cache is what an earlier run has read of it; nil for none.
 	Cache loader.Cache
+	// Live is what a Karmada API server of the fleet has; nil where nobody has asked.
+	Live *fleet.Live
 }
 
 // Configure reads the configuration in a file system, which need not be the repository's own.
@@ -124,7 +126,7 @@ func (c *Checkout) Read(ctx context.Context, fsys fs.FS) (*fleet.Tree, error) {
 // Build makes the fleet of what was read and of what the configuration declares.
 func (c *Checkout) Build(read *fleet.Tree) *fleet.Fleet {
 	declared := c.Config.Declared()
-	declared.Date = c.Date
+	declared.Date, declared.Live = c.Date, c.Live
 	return fleet.Build(read, declared)
 }
 

@@ -45,6 +45,10 @@ func Build(tree *Tree, declared Declared) *Fleet {
 		f.index(object)
 	}
 	f.join()
+	if declared.Live != nil { // which API server that is, the join has told
+		f.indexLive(*declared.Live)
+		f.join()
+	}
 	return f
 }
 
@@ -60,6 +64,7 @@ func (f *Fleet) join() {
 	f.readAgentsAndControlPlanes()
 	f.readStrayAgents()
 	f.readAPIServers()
+	f.addLiveServer()
 	f.finishControlPlanes()
 	f.readPolicies()
 	f.callTheRoll(f.declared.Members)

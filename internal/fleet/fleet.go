@@ -18,6 +18,8 @@ type Declared struct {
 	KarmadaVersion string
 	// Date is the day on which the fleet is judged, "2026-11-24"; empty where expiry is not judged.
 	Date string
+	// Live is what the Karmada API server holds; nil where nobody asked it, as when a tree is linted.
+	Live *Live
 }
 
 // DeclaredMember is one entry of the configuration's list of members.
@@ -37,6 +39,8 @@ type Fleet struct {
 	KarmadaVersion string `json:"karmadaVersion"`
 	// Membership says how the members were found out.
 	Membership Membership `json:"membership"`
+	// Live is there where a Karmada API server was asked: its Clusters and policies are among the objects then.
+	Live *LiveServer `json:"live,omitempty"`
 
 	Members        map[string]Member        `json:"members"`        // by name
 	Agents         map[string]Agent         `json:"agents"`         // by ID
@@ -66,11 +70,11 @@ type Fleet struct {
 
 // Membership says how the members of the fleet were found out, and so how sure a rule may be that a name is none.
 type Membership struct {
-	// Basis is "declared" (the configuration lists them), "tree" (agents, Cluster objects and Flux clusters) or "none"
-	// (nothing tells: every name is unknown).
+	// Basis is "declared" (the configuration lists them), "live" (the Karmada API server does), "tree" (agents, Cluster
+	// objects and Flux clusters) or "none" (nothing tells: every name is unknown).
 	Basis string `json:"basis"`
-	// Certain is true where the list is declared, or where the tree leaves no doubt: a control plane and agents are in
-	// Git and every agent's name can be read. Otherwise a member may have been joined by hand.
+	// Certain is true where the list is declared or live, or where the tree leaves no doubt: a control plane and agents are
+	// in Git and every agent's name can be read. Otherwise a member may have been joined by hand.
 	Certain bool `json:"certain"`
 	// Names are the members' names, sorted.
 	Names []string `json:"names"`
@@ -79,7 +83,7 @@ type Membership struct {
 // Member is a Karmada member cluster.
 type Member struct {
 	Name string `json:"name"`
-	// Declared: the configuration lists it. Registered: a cluster.karmada.io Cluster object in Git names it.
+	// Declared: the configuration lists it. Registered: a cluster.karmada.io Cluster object names it, in Git or live.
 	Declared   bool `json:"declared"`
 	Registered bool `json:"registered"`
 	// Mode is the Cluster object's spec.syncMode, "Push" or "Pull"; "Pull" where an agent registers it; else empty.
@@ -104,8 +108,10 @@ type Member struct {
 	Provider string            `json:"provider"`
 	Region   string            `json:"region"`
 	Zones    []string          `json:"zones"`
+	// Live is what the Karmada API server says of it; absent where it was not asked, or knows no such Cluster.
+	Live *LiveMember `json:"live,omitempty"`
 	// Origin is what makes it a member: the configuration's entry, its Cluster object, its agent, or the entry point of
-	// its Flux cluster, the first there is.
+	// its Flux cluster, the first there is; empty where it is registered by hand.
 	Origin Origin `json:"origin"`
 }
 

@@ -41,6 +41,7 @@ func (f *Fleet) callTheRoll(declared []DeclaredMember) {
 	} else {
 		r.addFromTree()
 	}
+	r.addLive()
 	r.takeAgents()
 	f.Membership = r.membership(declared != nil)
 }
@@ -190,6 +191,8 @@ func (r *roll) membership(declared bool) Membership {
 	switch {
 	case declared:
 		m.Basis = "declared"
+	case r.Live != nil:
+		m.Basis, m.Certain = "live", true
 	case len(r.members) == 0:
 		m.Basis = "none"
 	default:

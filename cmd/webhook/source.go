@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/fluxcd/pkg/apis/meta"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/leaderelection"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"k8s.io/client-go/tools/record"
+
+	"github.com/rollcall-dev/rollcall/internal/artifact"
+	"github.com/rollcall-dev/rollcall/internal/checkout"
+	"github.com/rollcall-dev/rollcall/internal/config"
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/live"
+)
+
+const (
+	program = "rollcall-webhook"
+	// retrySource is the first pause after an artifact that could not be loaded.
+	retrySource = 5 * time.Second
+	// livePause is the least time between two judgements of what is live.
+	livePause = 10 * time.Second
+	// eventAgain: an API server keeps an Event for an hour.
+	eventAgain = 50 * time.Minute
+	// leaseNamespace is where Karmada keeps its own leases.
+	leaseNamespace = "karmada-system"
+)
+
+// follow keeps the court at the artifact of a Flux source in the cluster that the webhook runs in.
+func (a *app) follow(ctx context.Context, judges *court) error {
+	source, err := live.ParseSource(a.source)
+	if err != nil {
+		return fmt.Errorf("--source %s: %w", a.source, err)
+	}
+	host, err := a.host()
+	if err != nil {
+		return fmt.Errorf("--source %s: %w", a.source, err)
+	}
+	client, err := dynamic.NewForConfig(host)
+	if err != nil {
+		return fmt.Errorf("--source %s: %w", a.source, err)
+	}
+	web := artifact.NewClient()
+	follower := live.Follower{Client: client, Source: source, Retry: retrySource,
+		Load: func(ctx context.Context, a meta.Artifact) error {
+			fsys, err := artifact.Fetch(ctx, web, a, artifact.DefaultLimits())
+			if err != nil {
+				return err
+			}
+			return judges.load(ctx, content{Revision: a.Revision, Digest: a.Digest,
+				Checkout: checkout.Checkout{FS: fsys, Name: source.String(), ConfigName: source.String() + "/" + config.Name}})
+		},
+		Failed: func(err error) { judges.failed(ctx, err) },
+	}
+	return follower.Run(ctx)
+}
+
+// host is how to reach the cluster that the webhook runs in.
+func (a *app) host() (*rest.Config, error) {
+	if a.sourceKubeconfig != "" {
+		return clientcmd.BuildConfigFromFlags("", a.sourceKubeconfig)
+	}
+	return rest.InClusterConfig()
+}
+
+// watch keeps the court at what a Karmada API server has, and tells in Events there how its members differ from Git. Of
+// several replicas one does: the one that holds the lease.
+func (a *app) watch(ctx context.Context, log *slog.Logger, judges *court, known *atomic.Bool) error {
+	karmada, err := clientcmd.BuildConfigFromFlags("", a.kubeconfig)
+	if err != nil {
+		return fmt.Errorf("--kubeconfig %s: %w", a.kubeconfig, err)
+	}
+	client, err := dynamic.NewForConfig(karmada)
+	if err != nil {
+		return fmt.Errorf("--kubeconfig %s: %w", a.kubeconfig, err)
+	}
+	typed, err := kubernetes.NewForConfig(karmada)
+	if err != nil {
+		return fmt.Errorf("--kubeconfig %s: %w", a.kubeconfig, err)
+	}
+	stop := a.report(ctx, log, typed, judges)
+	defer stop()
+	return live.Watcher{Client: client, Pause: livePause,
+		Changed: func(l fleet.Live) {
+			l.APIServer = a.apiServer
+			judges.know(ctx, l)
+			known.Store(true)
+		},
+		Failed: func(err error) {
+			log.WarnContext(ctx, "what is live in Karmada cannot be watched", "error", err.Error())
+		},
+	}.Run(ctx)
+}
+
+// report writes Events while this replica leads. It must be called before the court knows of anything live.
+func (a *app) report(ctx context.Context, log *slog.Logger, client kubernetes.Interface, judges *court) (stop func()) {
+	broadcaster := record.NewBroadcaster(record.WithContext(ctx))
+	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: client.CoreV1().Events("")})
+	events := &live.Events{Again: eventAgain, Now: time.Now,
+		Recorder: broadcaster.NewRecorder(scheme.Scheme, corev1.EventSource{Component: program})}
+	findings := make(chan []fleet.Finding, 1)
+	judges.observe(func(found []fleet.Finding) {
+		select { // the newest replaces one that nobody has taken
+		case <-findings:
+		default:
+		}
+		findings <- found
+	})
+	tell := func(ctx context.Context) {
+		again := time.NewTicker(eventAgain)
+		defer again.Stop()
+		var last []fleet.Finding
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case last = <-findings:
+			case <-again.C:
+			}
+			events.Report(last)
+		}
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		name = program
+	}
+	go leaderelection.RunOrDie(ctx, leaderelection.LeaderElectionConfig{
+		Lock: &resourcelock.LeaseLock{LeaseMeta: metav1.ObjectMeta{Name: program, Namespace: leaseNamespace},
+			Client: client.CoordinationV1(), LockConfig: resourcelock.ResourceLockConfig{Identity: name}},
+		LeaseDuration: 30 * time.Second, RenewDeadline: 20 * time.Second, RetryPeriod: 5 * time.Second, ReleaseOnCancel: true,
+		Name: program,
+		Callbacks: leaderelection.LeaderCallbacks{
+			OnStartedLeading: tell,
+			OnStoppedLeading: func() { log.InfoContext(ctx, "no longer the replica that writes Events") },
+		},
+	})
+	return broadcaster.Shutdown
+}

@@ -1,0 +1,198 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fluxcd/pkg/apis/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/dynamic/dynamicinformer"
+	"k8s.io/client-go/tools/cache"
+)
+
+// Source is a Flux source whose artifact is the fleet.
+type Source struct{ Resource, Namespace, Name string }
+
+// sourceResources are the resources by the lower-case kinds that ParseSource takes.
+var sourceResources = map[string]string{
+	"gitrepository":    "gitrepositories",
+	"ocirepository":    "ocirepositories",
+	"bucket":           "buckets",
+	"externalartifact": "externalartifacts",
+}
+
+// ParseSource reads KIND/NAMESPACE/NAME, the kind in any case: gitrepository/flux-system/flux-system.
+func ParseSource(text string) (Source, error) {
+	parts := strings.Split(text, "/")
+	if len(parts) != 3 {
+		return Source{}, fmt.Errorf("%q is not of the form KIND/NAMESPACE/NAME", text)
+	}
+	resource, ok := sourceResources[strings.ToLower(parts[0])]
+	if !ok {
+		return Source{}, fmt.Errorf("%q: the kind is none of gitrepository, ocirepository, bucket, externalartifact", text)
+	}
+	for _, name := range parts[1:] {
+		if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
+			return Source{}, fmt.Errorf("%q: %q is no name of an object", text, name)
+		}
+	}
+	return Source{resource, parts[1], parts[2]}, nil
+}
+
+// String is the source as kubectl takes it: gitrepositories/flux-system/flux-system.
+func (s Source) String() string { return s.Resource + "/" + s.Namespace + "/" + s.Name }
+
+// Follower keeps a fleet at the artifact of a Flux source.
+type Follower struct {
+	Client dynamic.Interface
+	Source Source
+	// Load reads an artifact and puts it to use. While it fails, it is called again with the same one, each time after
+	// twice the Retry before, a hundred at most, until there is a newer one. Whatever was in use stays.
+	Load func(context.Context, meta.Artifact) error
+	// Retry is the first pause after a failure.
+	Retry time.Duration
+	// Failed is called with each failure: of Load, of watching, and where the source has no artifact. May be nil.
+	Failed func(error)
+}
+
+// Run follows the source until ctx is done. An error means that it could not begin.
+//
+// Source: fluxcd/pkg apis/meta Artifact; fluxcd/source-controller v1.9.1 docs/spec/v1/gitrepositories.md.
+func (f Follower) Run(ctx context.Context) error {
+	gvr := schema.GroupVersionResource{Group: "source.toolkit.fluxcd.io", Version: "v1", Resource: f.Source.Resource}
+	informer := dynamicinformer.NewFilteredDynamicInformer(f.Client, gvr, f.Source.Namespace, 0, nil, func(o *metav1.ListOptions) {
+		o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, f.Source.Name).String()
+	}).Informer()
+	newest := &newest{changed: make(chan struct{}, 1)}
+	take := func(item any) {
+		artifact, err := artifactOf(item)
+		if err != nil {
+			f.fail(err)
+			return
+		}
+		newest.set(artifact)
+	}
+	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    take,
+		UpdateFunc: func(_, after any) { take(after) },
+		DeleteFunc: func(any) { f.fail(errors.New("it is gone")) },
+	})
+	if err == nil {
+		err = informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) { f.fail(err) })
+	}
+	if err != nil {
+		return fmt.Errorf("watch %s: %w", f.Source, err)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go informer.RunWithContext(ctx)
+	go func() {
+		if cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) && len(informer.GetStore().List()) == 0 {
+			f.fail(errors.New("there is none of this name"))
+		}
+	}()
+	f.load(ctx, newest)
+	return nil
+}
+
+// load loads each artifact that is the newest when its turn comes.
+func (f Follower) load(ctx context.Context, newest *newest) {
+	var done meta.Artifact
+	var again <-chan time.Time
+	wait := f.Retry
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-newest.changed:
+			wait = f.Retry
+		case <-again:
+		}
+		artifact := newest.get()
+		if again = nil; artifact.Digest == done.Digest && artifact.Revision == done.Revision {
+			continue
+		}
+		if err := f.Load(ctx, artifact); err != nil {
+			f.fail(fmt.Errorf("load %s: %w", artifact.Revision, err))
+			done, again = meta.Artifact{}, time.After(wait)
+			wait = min(2*wait, 100*f.Retry)
+			continue
+		}
+		done = artifact
+	}
+}
+
+func (f Follower) fail(err error) {
+	if f.Failed != nil {
+		f.Failed(fmt.Errorf("%s: %w", f.Source, err))
+	}
+}
+
+// newest is the last artifact that was seen.
+type newest struct {
+	mu       sync.Mutex
+	artifact meta.Artifact
+	changed  chan struct{}
+}
+
+func (n *newest) set(a meta.Artifact) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.artifact.Digest == a.Digest && n.artifact.Revision == a.Revision && n.artifact.URL == a.URL {
+		return // the source was reconciled, and nothing has changed
+	}
+	n.artifact = a
+	select {
+	case n.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (n *newest) get() meta.Artifact {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.artifact
+}
+
+// artifactOf is what a source's status says of its artifact.
+func artifactOf(item any) (a meta.Artifact, err error) {
+	source, ok := item.(*unstructured.Unstructured)
+	if !ok {
+		return a, fmt.Errorf("a %T is no source", item)
+	}
+	fields, found, err := unstructured.NestedMap(source.Object, "status", "artifact")
+	if err != nil {
+		return a, errors.New("its status.artifact cannot be read")
+	}
+	if !found {
+		return a, errors.New("it has no artifact yet" + notReady(source))
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(fields, &a); err != nil {
+		return a, errors.New("its status.artifact cannot be read")
+	}
+	return a, nil
+}
+
+// notReady gives the reason of a source that is not ready. Its message may quote a server's answer, and is left out.
+func notReady(source *unstructured.Unstructured) string {
+	conditions, _, _ := unstructured.NestedSlice(source.Object, "status", "conditions")
+	at := slices.IndexFunc(conditions, func(c any) bool {
+		fields, _ := c.(map[string]any)
+		return fields["type"] == "Ready" && fields["status"] == "False"
+	})
+	if at < 0 {
+		return ""
+	}
+	return fmt.Sprintf(": %v", conditions[at].(map[string]any)["reason"])
+}
