@@ -1,4 +1,4 @@
-.PHONY: build test difftest failovertest fuzz lint generate bench recall ci
+.PHONY: build test difftest failovertest e2e e2e-karmada fuzz lint generate bench recall ci
 
 build: ## bin/rollcall and bin/rollcall-webhook, static
 	CGO_ENABLED=0 go build -trimpath -o bin/rollcall ./cmd/lint
@@ -14,6 +14,14 @@ difftest:
 # Where replicas run, here and by Karmada's own scheduler, in ROLLCALL_CASES made-up cases.
 failovertest:
 	cd failovertest && go test -v ./... && go test -v -modfile=v1.16.mod -tags karmada1.16 ./...
+
+# Against a real Karmada, without containers: what its API server admits, and where it runs replicas when members are lost.
+# The first time its programs are built from Go modules, which takes ten minutes and more.
+e2e:
+	.ci/run e2e
+
+e2e-karmada:
+	.ci/run e2e-karmada
 
 # Each fuzz target in turn, for FUZZTIME; go test runs what they have found before.
 fuzz:

@@ -2,9 +2,10 @@
 # title: A workload that moved along clusterAffinities finds its way back
 # description: |
 #   The scheduler goes through clusterAffinities forward only, from the entry that it used last. A workload that has
-#   moved to a later entry stays there when the clusters of an earlier one are back, and from the last entry nothing goes
-#   to the first. Up to Karmada 1.18 rebalancing changes nothing about it; from 1.19 on a WorkloadRebalancer starts at
-#   the first entry again. The tiers of overflowAffinities (1.18) do lead back.
+#   moved to a later entry stays there when the clusters of an earlier one are back, and from the last entry nothing
+#   goes to the first. Up to Karmada 1.18 rebalancing changes nothing about it; from 1.19 on a WorkloadRebalancer starts
+#   at the first entry again. The tiers of overflowAffinities (1.18) do lead back. Seen on Karmada v1.18.2: with the
+#   second of two entries lost too, the workload stays pending though the first is back.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy

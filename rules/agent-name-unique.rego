@@ -2,7 +2,8 @@
 # title: No two agents register the same name
 # description: |
 #   The second agent finds its name taken by a cluster with another identity and refuses to start, again and again: one
-#   of the two clusters is no member. Which one it is depends on which came first. A copied HelmRelease is the usual cause.
+#   of the two clusters is no member. Which one it is depends on which came first. A copied HelmRelease is the usual
+#   cause. Seen on Karmada v1.18.2: "the cluster ID … or the cluster name … has been registered".
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/clustermanager/cluster-registration
 #     description: Cluster registration

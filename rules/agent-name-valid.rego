@@ -1,8 +1,8 @@
 # METADATA
 # title: An agent registers a name that Karmada takes
 # description: |
-#   The agent refuses to start, again and again, with a cluster name that is empty, longer than 48 characters or no
-#   DNS label. The chart's default is empty.
+#   The agent refuses to start, again and again, with a cluster name that is empty, longer than 48 characters or no DNS
+#   label. The chart's default is empty. Seen on Karmada v1.18.2.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/clustermanager/cluster-registration
 #     description: Cluster registration

@@ -1,9 +1,10 @@
 # METADATA
 # title: propagateDeps has the feature gate that it needs
 # description: |
-#   With the feature gate PropagateDeps off, Karmada ignores propagateDeps: the ConfigMaps and Secrets of a workload stay
-#   behind, and its pods do not start on the members. The gate is on by default in Karmada, but the karmada chart
-#   switches it off unless controllerManager.featureGates.PropagateDeps is true.
+#   With the feature gate PropagateDeps off, Karmada ignores propagateDeps: the ConfigMaps and Secrets of a workload
+#   stay behind, and its pods do not start on the members. The gate is on by default in Karmada, but the karmada chart
+#   switches it off unless controllerManager.featureGates.PropagateDeps is true. Seen on Karmada v1.18.2: the Deployment
+#   arrives without its ConfigMap.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagate-dependencies
 #     description: Propagate dependencies

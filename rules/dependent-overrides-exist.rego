@@ -2,8 +2,9 @@
 # title: The override policies that a policy waits for exist
 # description: |
 #   With spec.dependentOverrides Karmada propagates nothing until every one of those policies is there: OverridePolicies
-#   in the policy's own namespace for a PropagationPolicy, ClusterOverridePolicies for a ClusterPropagationPolicy. A name
-#   that is wrong keeps everything waiting, and only the controller's log says so.
+#   in the policy's own namespace for a PropagationPolicy, ClusterOverridePolicies for a ClusterPropagationPolicy. A
+#   name that is wrong keeps everything waiting, and only the controller's log says so. Seen on Karmada v1.18.2: there
+#   is no ResourceBinding until the override policy is applied.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy

@@ -2,8 +2,10 @@
 # title: An object that Karmada places on a member is not applied there by Flux too
 # description: |
 #   Two owners of one object on one cluster: with conflictResolution Abort, the default, Karmada reports a conflict and
-#   never places its copy; with Overwrite the two write over each other for ever. Namespaces are a warning, since Karmada
-#   makes them on every member anyhow, unless they carry the label namespace.karmada.io/skip-auto-propagation.
+#   never places its copy; with Overwrite the two write over each other for ever. Namespaces are a warning, since
+#   Karmada makes them on every member anyhow, unless they carry the label namespace.karmada.io/skip-auto-propagation.
+#   Seen on Karmada v1.18.2: with Abort the member keeps its own object and the binding is never FullyApplied; with
+#   Overwrite Karmada writes over it.
 # related_resources:
 #   - ref: https://github.com/karmada-io/karmada/issues/6362
 #     description: A conflict with an object that is there already

@@ -2,7 +2,8 @@
 # title: A policy is not suspended
 # description: |
 #   A policy with suspension.dispatching brings no change to any cluster, and one with dispatchingOnClusters none to
-#   those, while the scheduler still chooses them. That is what it is for, and easily forgotten.
+#   those, while the scheduler still chooses them. That is what it is for, and easily forgotten. Seen on Karmada
+#   v1.18.2: the binding names the clusters, and nothing arrives there before the suspension ends.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy

@@ -3,7 +3,8 @@
 # description: |
 #   Application failover moves the workload and its ConfigMaps and Secrets. A Service is no dependency: it stays on the
 #   clusters that its own policy gave it, and the moved pods have none. It is safe where the Service is on every cluster
-#   that the workload may move to, as with static weights, or where another policy places it there.
+#   that the workload may move to, as with static weights, or where another policy places it there. Seen on Karmada
+#   v1.18.2.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/failover/application-failover
 #     description: Application-level failover

@@ -1,9 +1,9 @@
 # METADATA
 # title: Replicas spread by a field that the scheduler knows
 # description: |
-#   The scheduler spreads over clusters and regions. A spread by label alone is accepted and then never scheduled, with the
-#   error "just support cluster and region spread constraint"; one by zone or provider is silently left out, but for the
-#   clusters without a zone or provider, which drop out.
+#   The scheduler spreads over clusters and regions. A spread by label alone is accepted and then never scheduled, with
+#   the error "just support cluster and region spread constraint"; one by zone or provider is silently left out, but for
+#   the clusters without a zone or provider, which drop out. The former was seen on Karmada v1.18.2.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy, spread constraints

@@ -1,8 +1,9 @@
 # METADATA
 # title: A spread over clusters says how many at most
 # description: |
-#   The scheduler takes the smaller of maxGroups and of the healthy clusters. A maxGroups that is left out counts as 0, so
-#   that no cluster is taken and nothing is ever scheduled; Karmada fills in a default for minGroups alone.
+#   The scheduler takes the smaller of maxGroups and of the healthy clusters. A maxGroups that is left out counts as 0,
+#   so that no cluster is taken and nothing is ever scheduled; Karmada fills in a default for minGroups alone. Seen on
+#   Karmada v1.18.2: the binding says "no clusters available to schedule".
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy, spread constraints

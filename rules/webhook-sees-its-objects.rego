@@ -2,7 +2,8 @@
 # title: A webhook is for objects that pass admission
 # description: |
 #   Clusters are served by karmada-aggregated-apiserver, which runs no admission: no webhook and no policy ever sees a
-#   Cluster of cluster.karmada.io, in any operation. A rule for them looks like a guard and is none.
+#   Cluster of cluster.karmada.io, in any operation. A rule for them looks like a guard and is none. Seen on Karmada
+#   v1.18.2: neither a webhook nor a ValidatingAdmissionPolicy has a say when a Cluster is created, tainted or deleted.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/security-governance/working-with-gatekeeper
 #     description: Working with Gatekeeper

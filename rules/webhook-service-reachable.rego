@@ -3,7 +3,8 @@
 # description: |
 #   The Karmada API server looks clientConfig.service up among the Services that it stores itself, and none of those has
 #   pods or an address that leads anywhere: only one of type ExternalName does. The usual way is clientConfig.url with a
-#   name that the API server's pod can resolve in its host cluster.
+#   name that the API server's pod can resolve in its host cluster. Seen on Karmada v1.18.2: a Service with an address
+#   ends in "network is unreachable", one that is not there in "not found", and one of type ExternalName is asked.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/security-governance/working-with-gatekeeper
 #     description: Working with Gatekeeper
