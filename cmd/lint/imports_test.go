@@ -39,7 +39,7 @@ var mayImport = map[string][]string{
 	"internal/gendocs":         {"internal/config", "internal/example", "internal/fleet", "internal/schema", "rules"},
 	"internal/live":            {"internal/fleet"},
 	"internal/loader":          {"internal/fleet", "internal/secret"},
-	"internal/recall":          {"internal/config", "internal/fleet", "internal/loader", "rules"},
+	"internal/recall":          {"internal/cache", "internal/config", "internal/fleet", "internal/loader", "rules"},
 	"internal/report":          {"internal/fleet", "internal/secret"},
 	"internal/schema":          {"internal/fleet"},
 	"internal/secret":          {"internal/fleet"},

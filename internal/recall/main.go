@@ -23,6 +23,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/rollcall-dev/rollcall/internal/cache"
 	"github.com/rollcall-dev/rollcall/rules"
 )
 
@@ -77,7 +78,14 @@ func cloneOf(repo string, clones []string) string {
 }
 
 // judgeAll judges each commit of each clone once, for all the defects that begin or end there.
+//
+// What the trees of a clone have in common is read and built once: most of a fleet is the same at two commits.
 func judgeAll(ctx context.Context, engine *rules.Engine, all []*defect, jobs int) error {
+	kept, err := os.MkdirTemp("", "rollcall-recall-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(kept)
 	type revision struct{ clone, commit string }
 	var order []revision
 	at := map[revision][]*verdict{}
@@ -94,7 +102,12 @@ func judgeAll(ctx context.Context, engine *rules.Engine, all []*defect, jobs int
 	group.SetLimit(jobs)
 	for _, r := range order {
 		group.Go(func() error {
-			t, err := lint(ctx, engine, r.clone, r.commit)
+			store, err := cache.New(kept, r.clone)
+			if err != nil {
+				return err
+			}
+			defer store.Close()
+			t, err := lint(ctx, engine, store, r.clone, r.commit)
 			for _, v := range at[r] {
 				if err != nil {
 					v.why = err.Error() // a clone may lack some of its blobs

@@ -33,7 +33,7 @@ func (t *tree) kustomizations() []string { return slices.Sorted(maps.Keys(t.flee
 func (t *tree) exists(name string) bool  { return t.paths[name] }
 
 // lint writes a commit's tree to a temporary folder and judges it as the command line does when it is given that folder.
-func lint(ctx context.Context, engine *rules.Engine, clone, commit string) (*tree, error) {
+func lint(ctx context.Context, engine *rules.Engine, kept loader.Cache, clone, commit string) (*tree, error) {
 	dir, err := os.MkdirTemp("", "rollcall-recall-")
 	if err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func lint(ctx context.Context, engine *rules.Engine, clone, commit string) (*tre
 	if err != nil {
 		return nil, err
 	}
-	read, err := loader.Load(ctx, fsys, loader.Options{Exclude: c.Exclude})
+	read, err := loader.Load(ctx, fsys, loader.Options{Exclude: c.Exclude, Cache: kept})
 	if err != nil {
 		return nil, err
 	}
