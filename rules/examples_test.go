@@ -136,13 +136,38 @@ func TestFixable(t *testing.T) {
 	}
 }
 
-// How many replicas there are is a guess where the workload is not in Git.
-func TestGuessedReplicasAreAWarning(t *testing.T) {
+// A rule that is less sure of something says so by its severity. Each message of an example is given by a part of it.
+func TestSeverities(t *testing.T) {
 	e, err := rules.New(t.Context(), rules.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	archive, err := os.ReadFile(filepath.Join("..", "testdata", "rules", "weights-encode-order.txtar"))
+	for _, c := range []struct {
+		rule, tree string
+		want       map[string]fleet.Severity
+	}{
+		// How many replicas there are is a guess where the workload is not in Git.
+		{"weights-encode-order", "broken", map[string]fleet.Severity{"": fleet.Error}},
+		{"weights-encode-order", "broken-zero", map[string]fleet.Severity{"": fleet.Warning}},
+		// In a file that nothing reconciles, a key must say that it holds a secret.
+		{"secret-encrypted", "broken-unreached", map[string]fleet.Severity{
+			`"password"`: fleet.Error, `"authentik_mail_sender"`: fleet.Warning, `"keycloak_theme"`: fleet.Warning,
+		}},
+	} {
+		found := checkExample(t, e, c.rule, c.tree)
+		for part, want := range c.want {
+			i := slices.IndexFunc(found, func(f fleet.Finding) bool { return f.Rule == c.rule && strings.Contains(f.Message, part) })
+			if i < 0 || found[i].Severity != want {
+				t.Errorf("%s/%s: %q is not of severity %s: %v", c.rule, c.tree, part, want, found)
+			}
+		}
+	}
+}
+
+// checkExample are the findings in a tree of a rule's examples.
+func checkExample(t *testing.T, e *rules.Engine, rule, tree string) []fleet.Finding {
+	t.Helper()
+	archive, err := os.ReadFile(filepath.Join("..", "testdata", "rules", rule+".txtar"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,23 +175,13 @@ func TestGuessedReplicasAreAWarning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]fleet.Severity{"broken": fleet.Error, "broken-zero": fleet.Warning}
-	got := map[string]fleet.Severity{}
-	for _, tree := range trees {
-		if want[tree.Name] == "" {
-			continue
-		}
-		found, err := example.Lint(t.Context(), e, tree)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range found {
-			if f.Rule == "weights-encode-order" {
-				got[tree.Name] = f.Severity
-			}
-		}
+	i := slices.IndexFunc(trees, func(t example.Tree) bool { return t.Name == tree })
+	if i < 0 {
+		t.Fatalf("%s has no tree %s", rule, tree)
 	}
-	if !maps.Equal(got, want) {
-		t.Errorf("severities %v, want %v", got, want)
+	found, err := example.Lint(t.Context(), e, trees[i])
+	if err != nil {
+		t.Fatal(err)
 	}
+	return found
 }

@@ -124,7 +124,10 @@ _certain(document, _) if {
 	count(input.file.reachedBy) > 0
 }
 
-_certain(_, value) if regex.match(`pass|pwd|secret|token|key|cred|auth|private|salt|seed|pin$`, _key(value))
+# Names of programs, authentik and Keycloak, are no such words.
+_certain(_, value) if regex.match(_certain_key, _key(value))
+
+_certain_key := `pass|pwd|secret|token|key([^a-z]|s?$)|cred|auth([^a-z]|$)|authorization|private|salt|seed|pin$`
 
 _template(document) if {
 	some value in document.values
