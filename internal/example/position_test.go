@@ -98,7 +98,8 @@ func names(f fleet.Finding, line string) bool {
 			return true
 		}
 	}
-	if slices.ContainsFunc(bareName.FindAllString(f.Message, -1), func(n string) bool { return strings.Contains(line, n) }) {
+	words := bareName.FindAllString(line, -1)
+	if slices.ContainsFunc(bareName.FindAllString(f.Message, -1), func(n string) bool { return slices.Contains(words, n) }) {
 		return true
 	}
 	for _, step := range slices.Backward(f.Field) {
