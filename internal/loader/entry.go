@@ -21,6 +21,8 @@ type entry struct {
 	source sourceKey
 	// flat: no entry point was found, and the folder's manifests count as applied.
 	flat bool
+	// byHand: the folder was applied by hand, whatever the source holds of it.
+	byHand bool
 }
 
 // sourceKey names a Flux source. The namespace is empty where a parent sets it.
@@ -127,7 +129,10 @@ func findEntries(t *tree) []entry {
 	if len(sure) == 0 {
 		sure, broken = broken, nil
 	}
-	for _, e := range slices.Concat(likely, broken) {
+	for i := range broken { // of a cluster like another: nothing but a person can have applied its root
+		broken[i].byHand = true
+	}
+	for _, e := range slices.Concat(broken, likely) { // a source beside it says more than a path that exists
 		if slices.ContainsFunc(sure, e.isLike) && !slices.ContainsFunc(sure, e.overlaps) {
 			sure = append(sure, e)
 		}

@@ -71,7 +71,7 @@ func (c *cluster) includes(source sourceKey) bool {
 
 func (c *cluster) artifactOf(it *item) *artifact {
 	ignore := ""
-	if repo := c.gitRepository(it.source()); repo != nil && repo.Spec.Ignore != nil {
+	if repo := c.gitRepository(it.source()); repo != nil && repo.Spec.Ignore != nil && !(it.fact.Implicit && c.entry.byHand) {
 		ignore = *repo.Spec.Ignore
 	}
 	return c.follower.artifact(ignore)
