@@ -123,7 +123,7 @@ func (c *comparison) flux(k fleet.Kustomization, spec *kustomizev1.Kustomization
 	if err != nil {
 		return nil, err
 	}
-	resources, err := c.build(c.artifact(c.ignoreOf(k)), unstructured.Unstructured{Object: object}, spec)
+	resources, err := c.build(c.artifactOf(k), unstructured.Unstructured{Object: object}, spec)
 	if err != nil {
 		return nil, err
 	}
@@ -225,6 +225,16 @@ func (c *comparison) copy(dir string, keep func(string) bool) error {
 		}
 		return os.WriteFile(to, data, 0o644)
 	})
+}
+
+// artifactOf is what Flux has of the Kustomization's source. A start that its source leaves out was applied by hand, from
+// the whole tree.
+func (c *comparison) artifactOf(k fleet.Kustomization) string {
+	root := c.artifact(c.ignoreOf(k))
+	if _, err := os.Stat(path.Join(root, k.Path)); k.Implicit && err != nil {
+		return c.artifact("")
+	}
+	return root
 }
 
 // ignoreOf is spec.ignore of the Kustomization's source.
@@ -344,7 +354,7 @@ func (c *comparison) strict(k fleet.Kustomization, spec *kustomizev1.Kustomizati
 	if err != nil {
 		return false, err
 	}
-	resources, err := c.build(c.artifact(c.ignoreOf(k)), unstructured.Unstructured{Object: object}, spec)
+	resources, err := c.build(c.artifactOf(k), unstructured.Unstructured{Object: object}, spec)
 	if err != nil {
 		return false, err
 	}
