@@ -177,6 +177,9 @@ func (p *plan) nested(dir string, component bool, from place, stack []string) bo
 		}
 	}
 	k.FixKustomization()
+	if from.at == nil { // what lists the folder is no file of the tree
+		from.file = kf.path
+	}
 	if err := k.CheckEmpty(); err != nil {
 		p.problem("empty", from, "the kustomization file in %q is empty, which kustomize refuses", dir)
 		p.texts[kf.path] = placeholderKustomization
