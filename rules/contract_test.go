@@ -101,3 +101,10 @@ func TestStockOPA(t *testing.T) {
 		}
 	}
 }
+
+// New leaves the types of the program's own rules unchecked, because this test checks them.
+func TestTypes(t *testing.T) {
+	if _, err := newEngine(t.Context(), []source{{name: "rules", fsys: files}}, nil); err != nil {
+		t.Error(err)
+	}
+}

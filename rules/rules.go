@@ -69,7 +69,7 @@ type kind struct {
 
 // New compiles the rules. A rule that does not compile is an error with its file, row and column.
 func New(ctx context.Context, opts Options) (*Engine, error) {
-	sources := []source{{name: "rules", fsys: files}}
+	sources := []source{{name: "rules", fsys: files, checked: true}}
 	for _, dir := range opts.Dirs {
 		sources = append(sources, source{fsys: dir})
 	}
@@ -81,7 +81,7 @@ func newEngine(ctx context.Context, sources []source, severities map[string]flee
 	if err != nil {
 		return nil, err
 	}
-	compiler, err := compile(modules)
+	compiler, err := compile(modules, !slices.ContainsFunc(sources, func(s source) bool { return !s.checked }))
 	if err != nil {
 		return nil, fmt.Errorf("compile the rules: %w", err)
 	}

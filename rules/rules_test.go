@@ -170,7 +170,7 @@ func TestNewStopsWithContext(t *testing.T) {
 func TestDirs(t *testing.T) {
 	own := fstest.MapFS{"own.rego": {Data: []byte(regoFile("own", "Member", `violation contains {"message": data.lib.greet.text} if input.member`))}}
 	base := fstest.MapFS{"lib/greet.rego": {Data: []byte("package lib.greet\n\ntext := \"hello\"\n")}}
-	e, err := newEngine(t.Context(), []source{{"rules", base}, {"", own}}, nil)
+	e, err := newEngine(t.Context(), []source{{name: "rules", fsys: base}, {fsys: own}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,11 +179,11 @@ func TestDirs(t *testing.T) {
 	if err != nil || len(found) != 1 || found[0].Message != "hello" {
 		t.Errorf("found %+v, %v, want hello", found, err)
 	}
-	_, err = newEngine(t.Context(), []source{{"rules", base}, {"", base}}, nil)
+	_, err = newEngine(t.Context(), []source{{name: "rules", fsys: base}, {fsys: base}}, nil)
 	if want := "read the rules: lib/greet.rego: package data.lib.greet is already in rules/lib/greet.rego"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
-	_, err = newEngine(t.Context(), []source{{"rules", base}, {"", own}, {"", own}}, nil)
+	_, err = newEngine(t.Context(), []source{{name: "rules", fsys: base}, {fsys: own}, {fsys: own}}, nil)
 	if want := "read the rules: own.rego of rule folder 2: package data.rules.own is already in own.rego of rule folder 1"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
