@@ -9,7 +9,7 @@ import (
 )
 
 // randomTrees is how many trees TestRandomTrees makes up; each has some five Kustomizations.
-const randomTrees = 60
+const randomTrees = 120
 
 // Trees that nobody thought of: every feature of kustomize and of Flux's overlay that the loader has code for, by chance and
 // in any combination. The seeds are fixed, so that a tree that differs differs again.
@@ -136,6 +136,13 @@ func (g generator) folder(dir string, component bool, lists []string) {
 	b.WriteString("resources:\n")
 	for _, name := range files {
 		fmt.Fprintf(&b, "  - %s%s\n", g.pick("", "./"), name)
+	}
+	if !component && g.maybe(30) { // most folders of real fleets do no more than this
+		if g.maybe(60) {
+			b.WriteString("namespace: " + g.pick("one", "${NAME:-two}") + "\n")
+		}
+		g.file(dir+"/kustomization.yaml", b.String())
+		return
 	}
 	if len(lists) > 0 {
 		if g.maybe(40) {

@@ -27,9 +27,17 @@ import (
 type builder struct {
 	mu   sync.Mutex
 	done map[string]*pending
-	// schema: kustomize keeps its OpenAPI schema in a global. Builds that change it run alone.
-	schema sync.RWMutex
 }
+
+// openAPI guards kustomize's OpenAPI schema, which is a global too: builds that change it run alone.
+var openAPI sync.RWMutex
+
+// parseSchema parses the schema that patches go by, which costs 0.1 s of one core and which most trees do without.
+var parseSchema = sync.OnceFunc(func() {
+	openAPI.Lock()
+	defer openAPI.Unlock()
+	openapi.Schema()
+})
 
 type pending struct {
 	once   sync.Once
@@ -82,31 +90,26 @@ func (b *builder) build(a *artifact, dir string, spec overlaySpec) *build {
 		b.done[key] = p
 	}
 	b.mu.Unlock()
-	p.once.Do(func() { p.result = b.run(a, dir, spec) })
+	p.once.Do(func() { p.result = newBuild(a, dir, spec) })
 	return p.result
 }
 
 // maxRetries bounds how many objects that are there twice are taken out of one build.
 const maxRetries = 100
 
-func (b *builder) run(a *artifact, dir string, spec overlaySpec) *build {
+func newBuild(a *artifact, dir string, spec overlaySpec) *build {
 	p := newPlan(a.watched())
 	p.root(dir, spec)
-	m, err := b.kustomize(p, dir)
-	for range maxRetries {
-		if err == nil || !p.dropDuplicate(err) {
-			break
-		}
-		m, err = b.kustomize(p, dir)
-	}
 	out := &build{}
-	if err != nil {
+	if objects, ok := p.listed(); ok {
+		out.objects = objects
+	} else if m, err := p.kustomize(dir); err == nil {
+		out.objects = p.objects(m, dir)
+	} else {
 		out.objects, out.partial = p.rawObjects(), true
 		if len(p.incomplete) == 0 { // else a patch may be for something that only a network could bring
 			p.problem("build", p.blame(err, dir), "kustomize cannot build the path: %s", explain(err))
 		}
-	} else {
-		out.objects = p.objects(m, dir)
 	}
 	out.files = slices.Sorted(maps.Keys(p.reached))
 	out.encrypted = p.encrypted
@@ -115,23 +118,38 @@ func (b *builder) run(a *artifact, dir string, spec overlaySpec) *build {
 	return out
 }
 
-// kustomize runs the library as kustomize-controller does: builtin plugins only, files from anywhere in the artifact.
+// kustomize builds with the library, without the objects that are there twice.
+func (p *plan) kustomize(dir string) (resmap.ResMap, error) {
+	p.stampFiles()
+	m, err := p.runKustomize(dir)
+	for range maxRetries {
+		if err == nil || !p.dropDuplicate(err) {
+			break
+		}
+		m, err = p.runKustomize(dir)
+	}
+	return m, err
+}
+
+// runKustomize runs the library as kustomize-controller does: builtin plugins only, files from anywhere in the artifact.
 //
 // Source: fluxcd/pkg kustomize/kustomize_generator.go Build.
-func (b *builder) kustomize(p *plan, dir string) (m resmap.ResMap, err error) {
+func (p *plan) runKustomize(dir string) (m resmap.ResMap, err error) {
 	defer func() {
 		if r := recover(); r != nil { // invalid objects make the library panic
 			m, err = nil, fmt.Errorf("kustomize gave up: %v", r)
 		}
 	}()
-	openapi.Schema()
+	if p.ownSchema || p.patches {
+		parseSchema()
+	}
 	if p.ownSchema {
-		b.schema.Lock()
-		defer b.schema.Unlock()
+		openAPI.Lock()
+		defer openAPI.Unlock()
 		defer func() { openapi.ResetOpenAPI(); openapi.Schema() }()
 	} else {
-		b.schema.RLock()
-		defer b.schema.RUnlock()
+		openAPI.RLock()
+		defer openAPI.RUnlock()
 	}
 	k := krusty.MakeKustomizer(&krusty.Options{LoadRestrictions: types.LoadRestrictionsNone, PluginConfig: types.DisabledPluginConfig()})
 	return k.Run(treeFS{artifact: p.artifact, texts: p.texts}, path.Join("/", dir))

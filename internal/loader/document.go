@@ -26,6 +26,9 @@ type document struct {
 	Stamp      stamp
 	// Flux is where a Flux Kustomization, or what installs a Flux, leads to; nil for anything else.
 	Flux *fluxSpec
+	// plain: kustomize takes the document as it is, which is decoded then.
+	plain   bool
+	decoded decodedObject
 }
 
 // parseDocuments reads the documents of a file, up to the first one that does not parse, and what a kustomization file
@@ -101,6 +104,9 @@ func describe(name string, index int, root *yaml.Node) document {
 	d.Stamp = findStamp(root)
 	d.Flux = newFluxSpec(root, d.APIVersion, d.Kind)
 	d.Exceptions = annotationExceptions(index, root)
+	if d.plain = d.isPlain(root); d.plain {
+		d.decoded.object, d.decoded.dollar = decode(root)
+	}
 	return d
 }
 

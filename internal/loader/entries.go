@@ -13,9 +13,9 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// patches checks the patches' files, and puts the two deprecated lists where they do the same without kustomize
+// checkPatches checks the patches' files, and puts the two deprecated lists where they do the same without kustomize
 // printing a warning of its own: patchesStrategicMerge run first, patchesJson6902 after the transformers.
-func (p *plan) patches(dir, name string, k *types.Kustomization) {
+func (p *plan) checkPatches(dir, name string, k *types.Kustomization) {
 	var all []types.Patch
 	for i, sm := range k.PatchesStrategicMerge {
 		where := place{name, []any{"patchesStrategicMerge", i}}
@@ -76,7 +76,7 @@ func (p *plan) missing(entry, target string, where place) {
 	}
 }
 
-// resourceFile stamps the objects of a file. Where a document is no object the whole build fails, as kustomize's does.
+// resourceFile plans the objects of a file. Where a document is no object the whole build fails, as kustomize's does.
 func (p *plan) resourceFile(f *file, where place) bool {
 	p.reached[f.path] = true
 	if f.class == fleet.Template {
@@ -95,13 +95,25 @@ func (p *plan) resourceFile(f *file, where place) bool {
 			p.drop(f.path, d.Index)
 		}
 	}
-	if !slices.Contains(p.resources, f.path) {
+	if slices.Contains(p.resources, f.path) {
+		p.lists = false // kustomize reads it twice
+	} else {
 		p.resources = append(p.resources, f.path)
 	}
-	if p.texts[f.path] != nil {
+	p.lists, p.namespaces[f.path] = p.lists && f.plain, p.namespace
+	if f.plain || p.texts[f.path] != nil {
 		return true
 	}
 	return p.stampFile(f)
+}
+
+// stampFiles stamps the plain files, which only kustomize needs.
+func (p *plan) stampFiles() {
+	for _, name := range p.resources {
+		if p.texts[name] == nil {
+			p.stampFile(p.artifact.tree.files[name])
+		}
+	}
 }
 
 func (p *plan) stampFile(f *file) bool {

@@ -31,17 +31,18 @@ type reading struct {
 	Exceptions []fleet.Exception
 	Lists      *kustomizeLists
 	Broken     bool
+	Plain      bool
 }
 
 // reading is what the file has come to.
 func (f *file) reading() *reading {
-	return &reading{f.hash, f.class, f.docs, f.problems, f.exceptions, f.lists, f.broken}
+	return &reading{f.hash, f.class, f.docs, f.problems, f.exceptions, f.lists, f.broken, f.plain}
 }
 
 // readOnce makes f what read makes of it, or made of the same content in the last run.
 func (t *tree) readOnce(f *file, read func()) {
 	if old := t.kept[f.path]; old != nil && old.Hash == f.hash {
-		f.class, f.docs, f.problems, f.exceptions, f.lists, f.broken = old.Class, old.Documents, old.Problems, old.Exceptions, old.Lists, old.Broken
+		f.class, f.docs, f.problems, f.exceptions, f.lists, f.broken, f.plain = old.Class, old.Documents, old.Problems, old.Exceptions, old.Lists, old.Broken, old.Plain
 		f.read = old
 		return
 	}

@@ -12,8 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"sigs.k8s.io/kustomize/kyaml/openapi"
-
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
@@ -30,11 +28,6 @@ type Options struct {
 // is in the result; an error means that the tree could not be read at all, or that ctx is done.
 func Load(ctx context.Context, fsys fs.FS, opts Options) (*fleet.Tree, error) {
 	t := newTree(fsys, opts.Cache)
-	if len(t.kept) == 0 {
-		// kustomize parses its OpenAPI schema, some 0.2 s of one core, when it first needs it: do that meanwhile. Where an
-		// earlier run has built most of the tree, it may never be needed.
-		go openapi.Schema()
-	}
 	if err := t.readAll(ctx, opts); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package loader
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"path"
@@ -30,8 +31,13 @@ type plan struct {
 	resources []string
 	dropped   map[string]map[int]bool
 	visited   map[string]bool
-	// ownSchema: a kustomization changes kustomize's OpenAPI schema.
-	ownSchema bool
+	// lists: the kustomization files do nothing but list plain files and set a namespace, so far. namespaces are those
+	// that the resource files' objects get then, and namespace is the one that the folders above the present one set.
+	lists      bool
+	namespaces map[string]string
+	namespace  string
+	// ownSchema: a kustomization changes kustomize's OpenAPI schema. patches: one may patch by the schema.
+	ownSchema, patches bool
 	// encrypted are the SOPS-encrypted files that secretGenerators read: Flux decrypts those too.
 	encrypted []fleet.Origin
 
@@ -42,7 +48,8 @@ type plan struct {
 }
 
 func newPlan(a *view) *plan {
-	return &plan{artifact: a, texts: map[string][]byte{}, reached: map[string]bool{}, dropped: map[string]map[int]bool{}, visited: map[string]bool{}}
+	return &plan{artifact: a, texts: map[string][]byte{}, reached: map[string]bool{}, dropped: map[string]map[int]bool{}, visited: map[string]bool{},
+		lists: true, namespaces: map[string]string{}}
 }
 
 // place is an entry of a kustomization file.
@@ -159,20 +166,21 @@ func (p *plan) nested(dir string, component bool, from place, stack []string) bo
 		return false
 	}
 	if p.visited[dir] {
+		p.lists = false // kustomize reads it twice, and then has two of each object
 		return true
 	}
 	p.visited[dir] = true
 	p.reached[kf.path] = true
 	if kf.broken {
 		p.failed = true
-		p.texts[kf.path] = placeholderKustomization
+		p.placeholder(kf.path)
 		return true
 	}
 	var k types.Kustomization
 	if err := k.Unmarshal(kf.data); err != nil {
 		p.problem("build", place{file: kf.path}, "kustomize cannot read the file: %s", firstLine(err))
 		if sigsyaml.Unmarshal(kf.data, &k) != nil {
-			p.texts[kf.path] = placeholderKustomization
+			p.placeholder(kf.path)
 			return true
 		}
 	}
@@ -182,7 +190,7 @@ func (p *plan) nested(dir string, component bool, from place, stack []string) bo
 	}
 	if err := k.CheckEmpty(); err != nil {
 		p.problem("empty", from, "the kustomization file in %q is empty, which kustomize refuses", dir)
-		p.texts[kf.path] = placeholderKustomization
+		p.placeholder(kf.path)
 		return true
 	}
 	if (k.Kind == types.ComponentKind) != component {
@@ -200,8 +208,16 @@ func (p *plan) nested(dir string, component bool, from place, stack []string) bo
 // placeholderKustomization stands for a kustomization file that cannot be read.
 var placeholderKustomization = []byte("buildMetadata: [originAnnotations]\n")
 
+func (p *plan) placeholder(name string) {
+	p.texts[name], p.lists = placeholderKustomization, false
+}
+
 // fill checks every entry of a kustomization file, takes out what cannot be built, and sets the file's text.
 func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, generated bool) {
+	p.lists = p.lists && p.onlyLists(dir, k, generated)
+	above := p.namespace
+	p.namespace = cmp.Or(above, k.Namespace)
+	defer func() { p.namespace = above }()
 	keep := func(field string, entries []string, take func(entry string, where place) bool) []string {
 		var kept []string
 		for i, entry := range entries {
@@ -234,7 +250,7 @@ func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, ge
 	k.Generators = keep("generators", k.Generators, asFile)
 	k.Transformers = keep("transformers", k.Transformers, asFile)
 	k.Validators = keep("validators", k.Validators, asFile)
-	p.patches(dir, name, k)
+	p.checkPatches(dir, name, k)
 	var replacements []types.ReplacementField
 	for i, r := range k.Replacements {
 		if r.Path == "" || p.plainFile(dir, r.Path, place{name, []any{"replacements", i, "path"}}) {
@@ -259,6 +275,7 @@ func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, ge
 		k.BuildMetadata = []string{types.OriginAnnotations}
 	}
 	p.ownSchema = p.ownSchema || len(k.OpenAPI)+len(k.Crds) > 0
+	p.patches = p.patches || len(k.Patches)+len(k.PatchesJson6902)+len(k.Generators)+len(k.Transformers)+len(k.Validators) > 0
 	text, err := json.Marshal(k) // JSON is YAML too
 	if err != nil {              // the struct came from YAML
 		p.problem("build", place{file: name}, "kustomize cannot read the file: %s", firstLine(err))

@@ -62,6 +62,10 @@ type file struct {
 	lists *kustomizeLists
 	// broken: nothing can be built from the file.
 	broken bool
+	// plain: kustomize takes the documents as they are. objects are those of a plain file, decode sees to them.
+	plain   bool
+	objects []decodedObject
+	decode  sync.Once
 }
 
 func (f *file) fact(reachedBy []string) fleet.File {
@@ -245,7 +249,12 @@ func (t *tree) readFile(f *file, charts *sync.Map) {
 		return
 	}
 	f.data, f.hash = data, hash(data)
-	t.readOnce(f, f.parse)
+	t.readOnce(f, func() {
+		f.parse()
+		if f.lists != nil && len(f.lists.Patches)+len(f.lists.PatchesStrategicMerge) > 0 {
+			go parseSchema() // meanwhile: the build will need it
+		}
+	})
 	if f.broken && f.class == fleet.Template || inChart(f.path, t, charts) {
 		f.class, f.problems, f.docs, f.broken = fleet.Template, nil, nil, true
 	}
@@ -334,6 +343,14 @@ func (f *file) parse() {
 	}
 	f.exceptions = commentExceptions(f.data)
 	f.docs, f.problems, f.lists = parseDocuments(f.path, f.data)
+	if f.plain = f.isPlain(); f.plain {
+		for _, d := range f.docs {
+			f.objects = append(f.objects, d.decoded)
+		}
+	}
+	for i := range f.docs {
+		f.docs[i].decoded = decodedObject{}
+	}
 	for _, p := range f.problems {
 		f.broken = f.broken || p.Kind != "duplicate-key"
 	}
