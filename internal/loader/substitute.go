@@ -113,14 +113,33 @@ func (v *variables) apply(object map[string]any) (substituted map[string]any, un
 	if labelled(object, substituteLabel, "disabled") {
 		return object, nil, nil
 	}
+	if substituted, undefined, ok := v.applyToTexts(object); ok {
+		return substituted, undefined, nil
+	}
 	text, err := goyaml.Marshal(object) // what sigs.k8s.io/yaml writes, without its way through JSON
 	if err != nil {
 		return nil, nil, err
 	}
+	out, undefined, kept, err := v.eval(string(text))
+	if err != nil {
+		return nil, nil, err
+	}
+	data, err := sigsyaml.YAMLToJSON([]byte(out))
+	if err == nil {
+		err = json.Unmarshal(data, &substituted)
+	}
+	if err != nil && kept {
+		err = errUnknownValue
+	}
+	return substituted, undefined, err
+}
+
+// eval substitutes in a text, and gives the names as apply does; kept tells that a variable stayed as it is written.
+func (v *variables) eval(text string) (out string, undefined []string, kept bool, err error) {
 	// Names without a value or a default stay as they are: before Flux 2.9 they were blanked, since then they fail the
 	// Kustomization, and both is for the rules to say. Any other form has a default, or makes something of nothing.
-	bare, kept, missing := v.bare(string(text)), false, map[string]bool{}
-	out, err := envsubst.Eval(string(text), func(name string) (string, bool) {
+	bare, missing := v.bare(text), map[string]bool{}
+	out, err = envsubst.Eval(text, func(name string) (string, bool) {
 		if value, ok := v.values[name]; ok {
 			return value, true
 		}
@@ -132,20 +151,13 @@ func (v *variables) apply(object map[string]any) (substituted map[string]any, un
 		return "", true
 	})
 	if err != nil {
-		return nil, nil, err
+		return "", nil, false, err
 	}
 	if !v.open && !v.optional && slices.Contains(slices.Collect(maps.Values(missing)), true) {
-		undefined = required(string(text))
+		undefined = required(text)
 		undefined = slices.DeleteFunc(undefined, func(name string) bool { return !missing[name] })
 	}
-	data, err := sigsyaml.YAMLToJSON([]byte(out))
-	if err == nil {
-		err = json.Unmarshal(data, &substituted)
-	}
-	if err != nil && kept {
-		err = errUnknownValue
-	}
-	return substituted, undefined, err
+	return out, undefined, kept, nil
 }
 
 func labelled(object map[string]any, key, value string) bool {
