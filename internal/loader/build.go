@@ -164,7 +164,7 @@ func (p *plan) objects(m resmap.ResMap, dir string) []built {
 			p.failed = true
 			if o, ok := p.originOf(r.GetAnnotations()[originAnnotation]); ok && p.hasDuplicateKey(o) {
 				// the file's own problem says so; kyaml refuses to write such an object, and Flux fails
-				all = append(all, built{object: objects(p.artifact.tree.files[o.File].data)[o.Document], origin: o, variables: true})
+				all = append(all, built{object: objects(p.artifact.tree.files[o.File].text())[o.Document], origin: o, variables: true})
 				continue
 			}
 			p.problem("build", place{file: p.kustomizeName(dir)}, "the object %s cannot be written as JSON", r.CurId())
@@ -286,7 +286,7 @@ func (p *plan) rawObjects() []built {
 	var all []built
 	for _, name := range p.resources {
 		f := p.artifact.tree.files[name]
-		for index, object := range sortedObjects(f.data) {
+		for index, object := range sortedObjects(f.text()) {
 			if p.dropped[name][index] || str(object, "kind") == "" {
 				continue
 			}

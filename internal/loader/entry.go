@@ -103,7 +103,7 @@ func findEntries(t *tree) []entry {
 		nested = nested || !exists && d.inNestedRoot()
 		switch hasSource := declared.beside(t.lists, d, top); {
 		case root:
-			e.dir, e.root = d.dir, objects(t.files[d.file].data)[d.index]
+			e.dir, e.root = d.dir, objects(t.files[d.file].text())[d.index]
 			sure = append(sure, e)
 		case hasSource && exists:
 			beside = append(beside, e)
@@ -155,7 +155,7 @@ func patchedRoots(t *tree, all []fluxDoc) (docs []fluxDoc, roots []entry) {
 		}
 		d.source = all[base].source
 		docs = append(docs, d)
-		roots = append(roots, entry{dir: d.dir, root: objects(t.files[d.file].data)[d.index], origin: fleet.Origin{File: d.file, Document: d.index}, source: d.source})
+		roots = append(roots, entry{dir: d.dir, root: objects(t.files[d.file].text())[d.index], origin: fleet.Origin{File: d.file, Document: d.index}, source: d.source})
 	}
 	return docs, roots
 }

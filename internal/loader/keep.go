@@ -50,17 +50,20 @@ func (t *tree) readOnce(f *file, read func()) {
 	f.read = f.reading()
 }
 
-// keepReadings keeps what the files have come to, unless it is what was kept before.
+// keepReadings keeps what the files have come to, unless little of it is new: to read a few files again costs less than to
+// write about all of them.
 func (t *tree) keepReadings(cache Cache) {
 	all := make(map[string]*reading, len(t.files))
-	same := true
+	news := 0
 	for p, f := range t.files {
 		if f.read != nil {
 			all[p] = f.read
-			same = same && f.read == t.kept[p]
+			if old := t.kept[p]; old == nil || old.Hash != f.read.Hash {
+				news++
+			}
 		}
 	}
-	if !same || len(all) != len(t.kept) {
+	if news > len(all)/100 {
 		cache.Put("documents", all)
 	}
 }
@@ -92,7 +95,7 @@ func (c *cluster) keepRenderings(cache Cache) {
 			same = same && r == c.kept[key]
 		}
 	}
-	if !same || len(all) != len(c.kept) {
+	if (!same || len(all) != len(c.kept)) && !c.tree.changed.Load() {
 		cache.Put("cluster "+c.entry.cluster, all)
 	}
 }

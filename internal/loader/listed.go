@@ -43,7 +43,7 @@ func (p *plan) onlyLists(dir string, k *types.Kustomization, generated bool) boo
 // isPlain tells whether the documents of a file are nothing to kustomize but objects with a name, and mean the same to it
 // as to the YAML library.
 func (f *file) isPlain() bool {
-	return len(f.problems) == 0 && len(f.docs) > 0 && !oddLine(f.data) &&
+	return len(f.problems) == 0 && len(f.docs) > 0 && !oddLine(f.text()) &&
 		!slices.ContainsFunc(f.docs, func(d document) bool { return !d.plain })
 }
 
@@ -137,7 +137,7 @@ func (f *file) decoded() []decodedObject {
 		if f.objects != nil {
 			return
 		}
-		_ = eachNode(f.data, func(_ int, root *yaml.Node) {
+		_ = eachNode(f.text(), func(_ int, root *yaml.Node) {
 			object, dollar := decode(root)
 			f.objects = append(f.objects, decodedObject{object, dollar})
 		})

@@ -27,15 +27,11 @@ type Options struct {
 // Load reads the tree in fsys, whose root is the repository's, as Flux would reconcile it. What is wrong with the tree
 // is in the result; an error means that the tree could not be read at all, or that ctx is done.
 func Load(ctx context.Context, fsys fs.FS, opts Options) (*fleet.Tree, error) {
-	t := newTree(fsys, opts.Cache)
-	if err := t.readAll(ctx, opts); err != nil {
+	c, err := Read(ctx, fsys, opts)
+	if err != nil {
 		return nil, err
 	}
-	f := newFollower(t, opts.Cache)
-	if err := f.followAll(ctx, findEntries(t)); err != nil {
-		return nil, err
-	}
-	return f.result(), nil
+	return c.Follow(ctx)
 }
 
 // result is the tree as the fleet's model takes it, in a fixed order.

@@ -87,7 +87,7 @@ func (p *plan) root(dir string, spec overlaySpec) {
 		p.reached[name] = true
 		if kf.broken {
 			p.failed = true
-		} else if err := sigsyaml.Unmarshal(kf.data, &k); err != nil {
+		} else if err := sigsyaml.Unmarshal(kf.text(), &k); err != nil {
 			p.problem("build", place{file: name}, "kustomize cannot read the file: %s", firstLine(err))
 		}
 		if len(k.Resources) == 0 {
@@ -177,9 +177,9 @@ func (p *plan) nested(dir string, component bool, from place, stack []string) bo
 		return true
 	}
 	var k types.Kustomization
-	if err := k.Unmarshal(kf.data); err != nil {
+	if err := k.Unmarshal(kf.text()); err != nil {
 		p.problem("build", place{file: kf.path}, "kustomize cannot read the file: %s", firstLine(err))
-		if sigsyaml.Unmarshal(kf.data, &k) != nil {
+		if sigsyaml.Unmarshal(kf.text(), &k) != nil {
 			p.placeholder(kf.path)
 			return true
 		}

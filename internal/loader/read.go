@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
@@ -39,18 +41,26 @@ type tree struct {
 	dirs map[string][]string
 	// lists is what the kustomization files list.
 	lists listGraph
-	// kept is what the last run made of the files.
-	kept map[string]*reading
+	// versions and kept are what the last run has seen and made of the files.
+	versions map[string]version
+	kept     map[string]*reading
+	// changed: a file is not what it was when it was looked at.
+	changed atomic.Bool
 }
 
 // file is one regular file, or a symbolic link.
 type file struct {
+	tree    *tree
 	path    string
 	symlink bool
+	state   string // as version has it
 	isYAML  bool
 	class   fleet.FileClass
-	// data is the content, kept for the builds; nil where it was not read.
+	// data is the content, as text reads it.
 	data []byte
+	load sync.Once
+	// unread: the content could not be read.
+	unread bool
 	// hash is that of the content, in hexadecimal; another text where it could not be read.
 	hash string
 	// read is what the content alone has come to.
@@ -88,16 +98,13 @@ func (f *file) fact(reachedBy []string) fleet.File {
 	return out
 }
 
-func newTree(fsys fs.FS, cache Cache) *tree {
-	t := &tree{fsys: fsys, files: map[string]*file{}, dirs: map[string][]string{}}
-	if cache != nil {
-		cache.Get("documents", &t.kept)
-	}
-	return t
+func newTree(fsys fs.FS) *tree {
+	return &tree{fsys: fsys, files: map[string]*file{}, dirs: map[string][]string{}}
 }
 
 // readAll walks the tree and reads its files, all cores at once.
 func (t *tree) readAll(ctx context.Context, opts Options) error {
+	now := time.Now()
 	excluded, err := globs(opts.Exclude)
 	if err != nil {
 		return err
@@ -113,7 +120,10 @@ func (t *tree) readAll(ctx context.Context, opts Options) error {
 			if p == "." {
 				return err
 			}
-			t.add(p, &file{path: p, hash: "unreadable", class: fleet.Text, problems: []fleet.Problem{unreadable(err)}, broken: true})
+			f := &file{path: p}
+			f.fail(unreadable(err))
+			f.class = fleet.Text
+			t.add(p, f)
 			return skip(d)
 		}
 		if d.IsDir() {
@@ -127,17 +137,26 @@ func (t *tree) readAll(ctx context.Context, opts Options) error {
 		if !symlink && !d.Type().IsRegular() {
 			return nil // a socket, a device: no part of an artifact, and reading one may never end
 		}
-		t.add(p, &file{path: p, symlink: symlink, isYAML: isYAMLName(p)})
+		f := &file{path: p, symlink: symlink, isYAML: isYAMLName(p), broken: symlink, class: fleet.Text}
+		if info, err := d.Info(); err == nil {
+			f.state = state(info, now)
+		}
+		t.add(p, f)
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("read the tree: %w", err)
 	}
-	if err := t.readFiles(ctx); err != nil {
+	// fs.WalkDir is lexical within a folder, not over whole paths.
+	sortPaths(t.paths)
+	return t.eachFile(ctx, (*file).look)
+}
+
+// parseFiles reads the files' documents, all cores at once.
+func (t *tree) parseFiles(ctx context.Context) error {
+	var charts sync.Map // folder → whether it is a Helm chart's
+	if err := t.eachFile(ctx, func(f *file) { f.parseOnce(&charts) }); err != nil {
 		return err
-	}
-	if opts.Cache != nil {
-		t.keepReadings(opts.Cache)
 	}
 	t.lists = newListGraph(t)
 	for _, source := range t.lists.secrets {
@@ -176,7 +195,7 @@ func skip(d fs.DirEntry) error {
 }
 
 func (t *tree) add(p string, f *file) {
-	t.files[p] = f
+	f.tree, t.files[p] = t, f
 	t.paths = append(t.paths, p)
 	t.list(p)
 }
@@ -190,22 +209,17 @@ func (t *tree) isDir(p string) bool {
 	return ok
 }
 
-// readFiles reads and parses every file. fs.WalkDir is lexical within a folder, not over whole paths, so the order is
-// settled here.
-func (t *tree) readFiles(ctx context.Context) error {
-	sortPaths(t.paths)
-	var charts sync.Map // folder → whether it is a Helm chart's
+// eachFile does something with every file, all cores at once. A panic on what is in a file is a problem of that file alone.
+func (t *tree) eachFile(ctx context.Context, do func(*file)) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
-	const batch = 64
-	for start := 0; start < len(t.paths); start += batch {
-		part := t.paths[start:min(start+batch, len(t.paths))]
+	for part := range slices.Chunk(t.paths, 64) {
 		g.Go(func() error {
 			for _, p := range part {
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				t.readFileSafely(t.files[p], &charts)
+				t.files[p].safely(do)
 			}
 			return nil
 		})
@@ -213,62 +227,85 @@ func (t *tree) readFiles(ctx context.Context) error {
 	return g.Wait()
 }
 
-// readFileSafely reads a file; a panic on what is in it is a problem of that file alone.
-func (t *tree) readFileSafely(f *file, charts *sync.Map) {
+func (f *file) safely(do func(*file)) {
 	defer func() {
 		if recover() != nil { // what it says may quote the file
 			f.docs = nil
 			f.fail(fleet.Problem{Kind: "unreadable", Message: "the file cannot be read: the reader gave up"})
 		}
 	}()
-	t.readFile(f, charts)
+	do(f)
 }
 
-func (t *tree) readFile(f *file, charts *sync.Map) {
+// look reads a file, unless an earlier run has seen it as it is. source-controller leaves symbolic links out of the artifact
+// (fluxcd/pkg artifact/storage/archive.go), and following one could leave the tree.
+func (f *file) look() {
 	if f.broken {
 		return
 	}
-	f.class = fleet.Text
-	switch {
-	case f.symlink:
-		// source-controller leaves symbolic links out of the artifact (fluxcd/pkg artifact/storage/archive.go), and
-		// following one could leave the tree.
-		f.broken = true
-		return
-	case !f.isYAML:
-		t.readText(f)
+	if old, ok := f.tree.versions[f.path]; ok && f.state != "" && old.State == f.state {
+		f.hash = old.Hash
 		return
 	}
-	data, err := t.read(f.path, maxYAML)
+	data, err := f.tree.read(f.path, f.limit())
 	switch {
+	case err != nil && !f.isYAML: // nothing that Flux applies depends on it; a generator that reads it says so
+		f.hash, f.state, f.unread = "unreadable", "", true
 	case errors.Is(err, errTooLarge):
 		f.fail(fleet.Problem{Kind: "too-large", Message: fmt.Sprintf("the file has more than the %d MiB that are read of one", maxYAML>>20)})
-		return
 	case err != nil:
 		f.fail(unreadable(err))
+	case f.isYAML:
+		f.data, f.hash = data, hash(data)
+	default:
+		f.hash = hash(data)
+		f.searchKeys(data)
+		f.read = f.reading()
+	}
+}
+
+func (f *file) limit() int64 {
+	if f.isYAML {
+		return maxYAML
+	}
+	return maxText
+}
+
+// text is the content of a file that was looked at; nil where it is another one by now.
+func (f *file) text() []byte {
+	f.load.Do(func() {
+		if f.data != nil || f.tree == nil {
+			return
+		}
+		data, err := f.tree.read(f.path, f.limit())
+		if err != nil || hash(data) != f.hash {
+			f.tree.changed.Store(true)
+			return
+		}
+		f.data = data
+	})
+	return f.data
+}
+
+// parseOnce reads the documents of a file, unless an earlier run has read the same content.
+func (f *file) parseOnce(charts *sync.Map) {
+	if f.unread || f.symlink || f.read != nil {
 		return
 	}
-	f.data, f.hash = data, hash(data)
-	t.readOnce(f, func() {
+	if !f.isYAML {
+		f.tree.readOnce(f, func() { f.searchKeys(f.text()) })
+		return
+	}
+	f.tree.readOnce(f, func() {
+		f.text()
 		f.parse()
 		if f.lists != nil && len(f.lists.Patches)+len(f.lists.PatchesStrategicMerge) > 0 {
 			go parseSchema() // meanwhile: the build will need it
 		}
 	})
-	if f.broken && f.class == fleet.Template || inChart(f.path, t, charts) {
+	if f.broken && f.class == fleet.Template || inChart(f.path, f.tree, charts) {
 		f.class, f.problems, f.docs, f.broken = fleet.Template, nil, nil, true
 	}
-}
-
-// readText reads a file that is no YAML.
-func (t *tree) readText(f *file) {
-	data, err := t.read(f.path, maxText)
-	if err != nil {
-		f.hash = "unreadable"
-		return // nothing that Flux applies depends on it; a generator that reads it says so
-	}
-	f.hash = hash(data)
-	t.readOnce(f, func() { f.searchKeys(data) })
 }
 
 // searchKeys looks for private keys and kubeconfigs.
@@ -323,7 +360,7 @@ func (t *tree) read(name string, limit int64) ([]byte, error) {
 }
 
 func (f *file) fail(p fleet.Problem) {
-	f.hash = p.Kind
+	f.hash, f.state, f.unread = p.Kind+": "+p.Message, "", true
 	f.class = fleet.Data
 	f.problems = append(f.problems, p)
 	f.broken = true

@@ -121,7 +121,7 @@ func (r *rendering) add(object map[string]any, origin fleet.Origin, encrypted bo
 func (r *rendering) addUndefined(name string, b built, f *file) {
 	v := fleet.UndefinedVariable{Name: name}
 	variable := regexp.MustCompile(`\$\{#?` + name + `\b`)
-	if f != nil && variable.Match(f.data) {
+	if f != nil && variable.Match(f.text()) {
 		v.Origin, v.Field = b.origin, fieldWith(b.object, variable)
 	} else if slices.ContainsFunc(r.Undefined, func(o fleet.UndefinedVariable) bool { return o.Name == name && o.Origin.File == "" }) {
 		return

@@ -103,7 +103,7 @@ func (c *cluster) sourceAtEntry(source sourceKey) map[string]any {
 		}
 		for _, d := range c.tree.files[p].docs {
 			if isFluxSource(d) && source.is(sourceKey{d.Kind, d.Namespace, d.Name}) {
-				c.own[key] = objects(c.tree.files[p].data)[d.Index]
+				c.own[key] = objects(c.tree.files[p].text())[d.Index]
 				return c.own[key]
 			}
 		}

@@ -83,8 +83,8 @@ func (f *file) stamped(number func(doc int, field []any) (int, bool)) ([]byte, e
 		return f.stampedNodes(number)
 	}
 	var out bytes.Buffer
-	out.Grow(len(f.data) + 64*len(f.docs))
-	rest, line := f.data, 1
+	out.Grow(len(f.text()) + 64*len(f.docs))
+	rest, line := f.text(), 1
 	for _, d := range f.docs {
 		if d.Stamp.How == stampNone {
 			continue
@@ -111,7 +111,7 @@ func (f *file) stampedNodes(number func(int, []any) (int, bool)) ([]byte, error)
 	enc := yaml.NewEncoder(&out)
 	var failed error
 	written := false
-	err := eachNode(f.data, func(index int, root *yaml.Node) {
+	err := eachNode(f.text(), func(index int, root *yaml.Node) {
 		n, keep := number(index, nil)
 		if !keep || failed != nil {
 			return

@@ -77,8 +77,8 @@ func (t treeFS) ReadFile(p string) ([]byte, error) {
 	if f == nil {
 		return nil, &fs.PathError{Op: "open", Path: p, Err: fs.ErrNotExist}
 	}
-	if f.data != nil {
-		return f.data, nil
+	if !f.unread {
+		return f.text(), nil
 	}
 	return t.artifact.tree.read(p, maxText)
 }

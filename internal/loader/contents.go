@@ -1,0 +1,106 @@
+package loader
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+)
+
+// Contents are a tree whose files are known, and in which Flux is not followed yet.
+type Contents struct {
+	tree *tree
+	fsys fs.FS
+	opts Options
+}
+
+// Read lists the tree in fsys and reads its files; those that are as an earlier run with the same cache has seen them are not
+// even opened. An error means that the tree could not be read at all, or that ctx is done.
+func Read(ctx context.Context, fsys fs.FS, opts Options) (*Contents, error) {
+	c := &Contents{newTree(fsys), fsys, opts}
+	if opts.Cache != nil {
+		opts.Cache.Get("versions", &c.tree.versions)
+	}
+	if err := c.tree.readAll(ctx, opts); err != nil {
+		return nil, err
+	}
+	if opts.Cache != nil {
+		c.tree.keepVersions(opts.Cache)
+	}
+	return c, nil
+}
+
+// Digest identifies the contents: of two with the same digest, Follow makes the same.
+func (c *Contents) Digest() string {
+	sum := sha256.New()
+	for _, p := range c.tree.paths {
+		f := c.tree.files[p]
+		fmt.Fprintf(sum, "%q %t %s\n", p, f.symlink, f.hash)
+	}
+	for _, dir := range slices.Sorted(maps.Keys(c.tree.dirs)) {
+		fmt.Fprintf(sum, "%q\n", dir)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// Follow follows Flux through the tree. What is wrong with it is in the result; an error means that ctx is done.
+func (c *Contents) Follow(ctx context.Context) (*fleet.Tree, error) {
+	out, err := c.follow(ctx)
+	if err != nil || !c.tree.changed.Load() {
+		return out, err
+	}
+	// A file has been written since it was looked at: everything is read once more, and nothing trusted.
+	c.tree = newTree(c.fsys)
+	if err := c.tree.readAll(ctx, c.opts); err != nil {
+		return nil, err
+	}
+	return c.follow(ctx)
+}
+
+func (c *Contents) follow(ctx context.Context) (*fleet.Tree, error) {
+	if c.opts.Cache != nil {
+		c.opts.Cache.Get("documents", &c.tree.kept)
+	}
+	if err := c.tree.parseFiles(ctx); err != nil {
+		return nil, err
+	}
+	if c.opts.Cache != nil && !c.tree.changed.Load() {
+		c.tree.keepReadings(c.opts.Cache)
+	}
+	f := newFollower(c.tree, c.opts.Cache)
+	if err := f.followAll(ctx, findEntries(c.tree)); err != nil {
+		return nil, err
+	}
+	return f.result(), nil
+}
+
+// version is a file's content as the file system tells it apart.
+type version struct {
+	// State is its inode, size and times; empty where these do not tell one content from another.
+	State string
+	Hash  string
+}
+
+// untouched is how long a file must have been left alone for its times to tell that it is the same: two writes within one
+// tick of a file system's clock look alike. The coarsest clocks tick every 2 s.
+const untouched = 3 * time.Second
+
+// keepVersions keeps what tells the files' contents apart, if that is something new.
+func (t *tree) keepVersions(cache Cache) {
+	all, news := make(map[string]version, len(t.files)), false
+	for p, f := range t.files {
+		if f.state != "" {
+			all[p] = version{f.state, f.hash}
+			news = news || t.versions[p] != all[p]
+		}
+	}
+	if news {
+		cache.Put("versions", all)
+	}
+}
