@@ -275,6 +275,7 @@ func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, ge
 		k.BuildMetadata = []string{types.OriginAnnotations}
 	}
 	p.ownSchema = p.ownSchema || len(k.OpenAPI)+len(k.Crds) > 0
+	//lint:ignore SA1019 files may have it all the same
 	p.patches = p.patches || len(k.Patches)+len(k.PatchesJson6902)+len(k.Generators)+len(k.Transformers)+len(k.Validators) > 0
 	text, err := json.Marshal(k) // JSON is YAML too
 	if err != nil {              // the struct came from YAML
