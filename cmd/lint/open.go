@@ -9,7 +9,6 @@ import (
 	"path"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/rollcall-dev/rollcall/internal/cache"
@@ -189,27 +188,14 @@ func (a *app) ruleSet(ctx context.Context, t *tree) (*rules.Engine, []report.Rul
 	if err != nil {
 		return nil, nil, err
 	}
-	return engine, described(engine.Rules(), dirs), nil
+	return engine, described(engine.Rules()), nil
 }
 
-// described are the rules as reports take them. Those of the user's own folders have no page in the documentation.
-func described(all []rules.Rule, dirs []fs.FS) []report.Rule {
-	own := map[string]bool{}
-	for _, dir := range dirs {
-		_ = fs.WalkDir(dir, ".", func(name string, _ fs.DirEntry, err error) error {
-			if id, ok := strings.CutSuffix(path.Base(name), ".rego"); ok && err == nil {
-				own[id] = true
-			}
-			return nil
-		})
-	}
+// described are the rules as reports take them.
+func described(all []rules.Rule) []report.Rule {
 	var out []report.Rule
 	for _, r := range all {
-		described := report.Rule{ID: r.ID, Title: r.Title, Description: r.Description, Fix: r.Fix, Severity: r.Severity, Refs: r.Refs}
-		if !own[r.ID] {
-			described.Doc = report.Home + "/blob/main/docs/rules.md#" + r.ID
-		}
-		out = append(out, described)
+		out = append(out, report.Rule{ID: r.ID, Title: r.Title, Description: r.Description, Fix: r.Fix, Severity: r.Severity, Refs: r.Refs, Doc: r.Doc})
 	}
 	return out
 }
