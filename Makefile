@@ -1,4 +1,4 @@
-.PHONY: build test difftest failovertest e2e e2e-karmada fuzz lint generate bench recall ci
+.PHONY: build test difftest failovertest e2e e2e-karmada fuzz lint generate bench bench-webhook recall ci
 
 build: ## bin/rollcall and bin/rollcall-webhook, static
 	CGO_ENABLED=0 go build -trimpath -o bin/rollcall ./cmd/lint
@@ -38,6 +38,11 @@ TREES = testdata/fleet testdata/seed
 RUNS = 5
 bench:
 	go run ./internal/bench -runs $(RUNS) $(TREES)
+
+# make bench-webhook OBJECTS=2000,10000: reviews a second, latency and memory, beside OPA's own server.
+OBJECTS = 2000,10000
+bench-webhook:
+	go run ./internal/benchwebhook -objects $(OBJECTS)
 
 # make recall DEFECTS=fixes.tsv CLONES="path/to/owner+name path/to/another": how many of the faults that were once fixed are
 # reported before the fix, and no more after it.

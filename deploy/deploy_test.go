@@ -116,7 +116,7 @@ func called(o object) string {
 }
 
 func TestOverlays(t *testing.T) {
-	want := map[string]int{"karmada/apiserver": 9, "karmada/self-made": 10, "karmada/cert-manager": 14, "flux/self-made": 17, "flux/cert-manager": 16}
+	want := map[string]int{"karmada/apiserver": 12, "karmada/self-made": 10, "karmada/cert-manager": 14, "flux/self-made": 17, "flux/cert-manager": 16}
 	for _, dir := range overlays {
 		components := [][]string{nil}
 		if dir != "karmada/apiserver" {

@@ -8,6 +8,7 @@
 #     description: Application-level failover
 # custom:
 #   severity: error
+#   admission: never
 #   subjects:
 #     - PropagationPolicy.policy.karmada.io
 #     - ClusterPropagationPolicy.policy.karmada.io

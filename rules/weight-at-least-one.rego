@@ -8,6 +8,7 @@
 #     description: Propagation policy, static weights
 # custom:
 #   severity: error
+#   admission: never
 #   subjects:
 #     - PropagationPolicy.policy.karmada.io
 #     - ClusterPropagationPolicy.policy.karmada.io

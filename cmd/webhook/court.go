@@ -139,17 +139,19 @@ func (c *court) sit(ctx context.Context, next *docket, start time.Time) error {
 	return nil
 }
 
-// failed reports that no content could be had, or none to judge by. It is counted each time, and logged when it is another
-// failure than the last.
-func (c *court) failed(ctx context.Context, err error) {
+// failed reports that no content could be had, or none to judge by. It is counted each time, and logged when it is news:
+// another failure than the last.
+func (c *court) failed(ctx context.Context, err error) (news bool) {
 	if ctx.Err() != nil {
-		return
+		return false
 	}
 	c.metrics.loads.WithLabelValues("failure").Inc()
 	text := err.Error()
-	if last := c.said.Swap(&text); last == nil || *last != text {
+	last := c.said.Swap(&text)
+	if news = last == nil || *last != text; news {
 		c.log.ErrorContext(ctx, "the fleet could not be loaded", "error", text, "serving", c.Current() != nil)
 	}
+	return news
 }
 
 // read reads a revision: its configuration, its rules and its tree.

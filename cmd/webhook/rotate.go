@@ -88,9 +88,7 @@ func (c *certificateFlags) rotated(kubeconfig string, log *slog.Logger) (*certif
 // keep makes and rotates the certificate until ctx is done.
 func (r *rotation) keep(ctx context.Context) error {
 	defer os.RemoveAll(r.dir)
-	if err := r.ensureSecret(ctx); err != nil {
-		return err
-	}
+	r.ensureSecret(ctx)
 	informer, err := r.manager.GetCache().GetInformer(ctx, &corev1.Secret{}, cache.BlockUntilSynced(false))
 	if err != nil {
 		return fmt.Errorf("watch Secret %s: %w", r.secret, err)
@@ -98,6 +96,7 @@ func (r *rotation) keep(ctx context.Context) error {
 	_, err = informer.AddEventHandler(clientcache.ResourceEventHandlerFuncs{
 		AddFunc:    func(object any) { r.take(ctx, object) },
 		UpdateFunc: func(_, object any) { r.take(ctx, object) },
+		DeleteFunc: func(any) { go r.ensureSecret(ctx) }, // whoever deletes it wants another one
 	})
 	if err != nil {
 		return fmt.Errorf("watch Secret %s: %w", r.secret, err)
@@ -110,19 +109,19 @@ func (r *rotation) keep(ctx context.Context) error {
 
 // ensureSecret makes the Secret, which the rotator does not. It waits for an API server that is not there yet: that may be
 // starting too, and meanwhile this program must be alive.
-func (r *rotation) ensureSecret(ctx context.Context) error {
+func (r *rotation) ensureSecret(ctx context.Context) {
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: r.secret.Namespace, Name: r.secret.Name}}
 	for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
 		_, err := r.client.CoreV1().Secrets(r.secret.Namespace).Create(ctx, secret, metav1.CreateOptions{FieldManager: "rollcall-webhook"})
 		if err == nil || apierrors.IsAlreadyExists(err) {
-			return nil
+			return
 		}
 		if ctx.Err() == nil {
 			r.log.ErrorContext(ctx, "the Secret of the certificate cannot be made", "secret", r.secret.String(), "error", err)
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-time.After(wait):
 		}
 	}

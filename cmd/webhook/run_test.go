@@ -214,7 +214,7 @@ func TestServe(t *testing.T) {
 	t.Run("deny", func(t *testing.T) {
 		got := r.ask(karmada+"?timeout=30s", "seed-policy.json")
 		if got.Allowed || got.UID != "705ab4f5-6393-11e8-b7cc-42010a800002" || got.Result == nil ||
-			!strings.Contains(got.Result.Message, "weight-at-least-one") {
+			!strings.Contains(got.Result.Message, "weights-encode-order") {
 			t.Errorf("%+v", got)
 		}
 	})
@@ -243,7 +243,7 @@ func TestServe(t *testing.T) {
 		for _, want := range []string{
 			`rollcall_admission_requests_total{operation="UPDATE",verdict="deny"} 1`,
 			`rollcall_admission_requests_total{operation="UPDATE",verdict="allow"} 1`,
-			`rollcall_admission_findings_total{action="deny",rule="weight-at-least-one"} 1`,
+			`rollcall_admission_findings_total{action="deny",rule="weights-encode-order"} 1`,
 			`rollcall_admission_duration_seconds_count{verdict="deny"} 1`,
 			`rollcall_fleet_size{of="members"} 3`,
 			`rollcall_fleet_loads_total{result="failure"} 0`,

@@ -11,6 +11,8 @@ import (
 	"github.com/fluxcd/pkg/apis/meta"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -54,6 +56,12 @@ func (a *app) follow(ctx context.Context, judges *court) error {
 	if err != nil {
 		return fmt.Errorf("--source %s: %w", a.source, err)
 	}
+	typed, err := kubernetes.NewForConfig(host)
+	if err != nil {
+		return fmt.Errorf("--source %s: %w", a.source, err)
+	}
+	recorder, stop := recorder(ctx, typed)
+	defer stop()
 	web := artifact.NewClient()
 	follower := live.Follower{Client: client, Source: source, Retry: retrySource,
 		Load: func(ctx context.Context, a meta.Artifact) error {
@@ -64,7 +72,12 @@ func (a *app) follow(ctx context.Context, judges *court) error {
 			return judges.load(ctx, content{Revision: a.Revision, Digest: a.Digest,
 				Checkout: checkout.Checkout{FS: fsys, Name: source.String(), ConfigName: source.String() + "/" + config.Name}})
 		},
-		Failed: func(err error) { judges.failed(ctx, err) },
+		// Each replica speaks for itself: one may fail where another does not.
+		Failed: func(uid types.UID, err error) {
+			if judges.failed(ctx, err) {
+				live.NotLoaded(recorder, source, uid, err)
+			}
+		},
 	}
 	return follower.Run(ctx)
 }
@@ -108,10 +121,8 @@ func (a *app) watch(ctx context.Context, log *slog.Logger, judges *court, known 
 
 // report writes Events while this replica leads. It must be called before the court knows of anything live.
 func (a *app) report(ctx context.Context, log *slog.Logger, client kubernetes.Interface, judges *court) (stop func()) {
-	broadcaster := record.NewBroadcaster(record.WithContext(ctx))
-	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: client.CoreV1().Events("")})
-	events := &live.Events{Again: eventAgain, Now: time.Now,
-		Recorder: broadcaster.NewRecorder(scheme.Scheme, corev1.EventSource{Component: program})}
+	recorder, stop := recorder(ctx, client)
+	events := &live.Events{Again: eventAgain, Now: time.Now, Recorder: recorder}
 	findings := make(chan []fleet.Finding, 1)
 	judges.observe(func(found []fleet.Finding) {
 		select { // the newest replaces one that nobody has taken
@@ -134,13 +145,9 @@ func (a *app) report(ctx context.Context, log *slog.Logger, client kubernetes.In
 			events.Report(last)
 		}
 	}
-	name, err := os.Hostname()
-	if err != nil {
-		name = program
-	}
 	go leaderelection.RunOrDie(ctx, leaderelection.LeaderElectionConfig{
 		Lock: &resourcelock.LeaseLock{LeaseMeta: metav1.ObjectMeta{Name: program, Namespace: leaseNamespace},
-			Client: client.CoordinationV1(), LockConfig: resourcelock.ResourceLockConfig{Identity: name}},
+			Client: client.CoordinationV1(), LockConfig: resourcelock.ResourceLockConfig{Identity: hostname() + "_" + string(uuid.NewUUID())}},
 		LeaseDuration: 30 * time.Second, RenewDeadline: 20 * time.Second, RetryPeriod: 5 * time.Second, ReleaseOnCancel: true,
 		Name: program,
 		Callbacks: leaderelection.LeaderCallbacks{
@@ -148,5 +155,21 @@ func (a *app) report(ctx context.Context, log *slog.Logger, client kubernetes.In
 			OnStoppedLeading: func() { log.InfoContext(ctx, "no longer the replica that writes Events") },
 		},
 	})
-	return broadcaster.Shutdown
+	return stop
+}
+
+// recorder writes Events to an API server until it is stopped.
+func recorder(ctx context.Context, client kubernetes.Interface) (record.EventRecorder, func()) {
+	broadcaster := record.NewBroadcaster(record.WithContext(ctx))
+	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: client.CoreV1().Events("")})
+	return broadcaster.NewRecorder(scheme.Scheme, corev1.EventSource{Component: program, Host: hostname()}), broadcaster.Shutdown
+}
+
+// hostname is the pod's name.
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return program
+	}
+	return name
 }

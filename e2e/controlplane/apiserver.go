@@ -32,8 +32,8 @@ type APIServer struct {
 // startEtcd starts the one etcd of all API servers.
 func (d *deployment) startEtcd(t testing.TB) {
 	t.Helper()
-	d.etcd = fmt.Sprintf("http://127.0.0.1:%d", freePort(t))
-	peer := fmt.Sprintf("http://127.0.0.1:%d", freePort(t))
+	d.etcd = fmt.Sprintf("http://127.0.0.1:%d", FreePort(t))
+	peer := fmt.Sprintf("http://127.0.0.1:%d", FreePort(t))
 	d.start(t, "etcd", "server",
 		"--name=etcd", "--data-dir="+filepath.Join(d.dir, "etcd"), "--unsafe-no-fsync", "--log-level=warn",
 		"--listen-client-urls="+d.etcd, "--advertise-client-urls="+d.etcd,
@@ -43,13 +43,13 @@ func (d *deployment) startEtcd(t testing.TB) {
 // newAPIServer starts an API server, which is ready some seconds later.
 func (d *deployment) newAPIServer(t testing.TB, name string) *APIServer {
 	t.Helper()
-	port := freePort(t)
+	port := FreePort(t)
 	s := &APIServer{deployment: d, name: name}
 	s.Config = &rest.Config{Host: fmt.Sprintf("https://127.0.0.1:%d", port), QPS: -1}
 	s.Config.CAData = d.authority.pem
 	s.Config = s.ConfigFor(t, "system:admin", "system:masters")
 	s.Kubeconfig = filepath.Join(d.dir, name+".kubeconfig")
-	must(t, writeKubeconfig(s.Config, s.Kubeconfig))
+	must(t, WriteKubeconfig(s.Config, s.Kubeconfig))
 
 	serving := d.write(t, name, d.authority.server(t))
 	proxy := d.write(t, name+"-front-proxy", d.frontProxy.client(t, "front-proxy"))
@@ -104,7 +104,7 @@ func (s *APIServer) ConfigFor(t testing.TB, user string, groups ...string) *rest
 	t.Helper()
 	c := rest.CopyConfig(s.Config)
 	p := s.deployment.authority.client(t, user, groups...)
-	c.CertData, c.KeyData = p.cert, p.key
+	c.CertData, c.KeyData = p.Cert, p.Key
 	return c
 }
 
@@ -112,20 +112,21 @@ func (s *APIServer) ConfigFor(t testing.TB, user string, groups ...string) *rest
 type files struct{ cert, key string }
 
 // write writes a pair into files.
-func (d *deployment) write(t testing.TB, name string, p pair) files {
+func (d *deployment) write(t testing.TB, name string, p Pair) files {
 	t.Helper()
 	f := files{cert: d.file(name + ".crt"), key: d.file(name + ".key")}
-	must(t, os.WriteFile(f.cert, p.cert, 0o600))
-	must(t, os.WriteFile(f.key, p.key, 0o600))
+	must(t, os.WriteFile(f.cert, p.Cert, 0o600))
+	must(t, os.WriteFile(f.key, p.Key, 0o600))
 	return f
 }
 
 func (d *deployment) file(name string) string { return filepath.Join(d.dir, name) }
 
-func writeKubeconfig(c *rest.Config, file string) error {
+// WriteKubeconfig writes a file that leads to the same API server as the same user.
+func WriteKubeconfig(c *rest.Config, file string) error {
 	k := api.NewConfig()
 	k.Clusters["karmada"] = &api.Cluster{Server: c.Host, CertificateAuthorityData: c.CAData}
-	k.AuthInfos["user"] = &api.AuthInfo{ClientCertificateData: c.CertData, ClientKeyData: c.KeyData}
+	k.AuthInfos["user"] = &api.AuthInfo{ClientCertificateData: c.CertData, ClientKeyData: c.KeyData, Token: c.BearerToken}
 	k.Contexts["karmada"] = &api.Context{Cluster: "karmada", AuthInfo: "user"}
 	k.CurrentContext = "karmada"
 	return clientcmd.WriteToFile(*k, file)

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -20,8 +21,22 @@ type authority struct {
 	pem  []byte
 }
 
-// pair is a certificate with its key, both in PEM.
-type pair struct{ cert, key []byte }
+// Pair is a certificate with its key, both in PEM.
+type Pair struct{ Cert, Key []byte }
+
+// SignServer is for a server of the name, signed by the authority that is given, which is valid for a while.
+func SignServer(t testing.TB, cert, key []byte, valid time.Duration, name string) Pair {
+	t.Helper()
+	authority, err := tls.X509KeyPair(cert, key)
+	must(t, err)
+	template := certificate(t, pkix.Name{CommonName: name})
+	template.DNSNames, template.ExtKeyUsage = []string{name}, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	template.NotAfter = time.Now().Add(valid)
+	own := newKey(t)
+	der, err := x509.CreateCertificate(rand.Reader, template, authority.Leaf, own.Public(), authority.PrivateKey)
+	must(t, err)
+	return Pair{Cert: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), Key: keyPEM(t, own)}
+}
 
 func newAuthority(t testing.TB, name string) *authority {
 	t.Helper()
@@ -37,7 +52,7 @@ func newAuthority(t testing.TB, name string) *authority {
 }
 
 // server is for a server on loopback that is also known by the names.
-func (a *authority) server(t testing.TB, names ...string) pair {
+func (a *authority) server(t testing.TB, names ...string) Pair {
 	t.Helper()
 	template := certificate(t, pkix.Name{CommonName: "server"})
 	template.DNSNames = append([]string{"localhost"}, names...)
@@ -47,19 +62,19 @@ func (a *authority) server(t testing.TB, names ...string) pair {
 }
 
 // client is for a user of Kubernetes.
-func (a *authority) client(t testing.TB, user string, groups ...string) pair {
+func (a *authority) client(t testing.TB, user string, groups ...string) Pair {
 	t.Helper()
 	template := certificate(t, pkix.Name{CommonName: user, Organization: groups})
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	return a.sign(t, template)
 }
 
-func (a *authority) sign(t testing.TB, template *x509.Certificate) pair {
+func (a *authority) sign(t testing.TB, template *x509.Certificate) Pair {
 	t.Helper()
 	key := newKey(t)
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)
 	must(t, err)
-	return pair{cert: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), key: keyPEM(t, key)}
+	return Pair{Cert: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), Key: keyPEM(t, key)}
 }
 
 func certificate(t testing.TB, subject pkix.Name) *x509.Certificate {

@@ -17,6 +17,8 @@ type Options struct {
 	// Members are the names of the member clusters; each is an API server with an agent in pull mode. Without any there is
 	// what admits objects and nothing that acts on them: the API server, Karmada's CRDs and karmada-webhook.
 	Members []string
+	// Clusters has Clusters served even if there is no member.
+	Clusters bool
 	// Failover switches cluster failover on, in karmada-controller-manager and karmada-webhook. It takes a
 	// ClusterTaintPolicy besides, which is for the test to apply.
 	Failover bool
@@ -68,6 +70,9 @@ func Start(t testing.TB, o Options) *ControlPlane {
 	}
 	c.APIServer.AwaitReady(t)
 	c.install(t)
+	if o.Clusters || len(o.Members) > 0 {
+		c.startAggregated(t)
+	}
 	if len(o.Members) > 0 {
 		c.startControllers(t)
 	}
@@ -82,6 +87,13 @@ func Start(t testing.TB, o Options) *ControlPlane {
 		c.AwaitCluster(t, name, "True")
 	}
 	return c
+}
+
+// Run runs a program of the test's own, as the servers run: it ends with the test, and the end of its log is shown where
+// that fails.
+func (c *ControlPlane) Run(t testing.TB, name, program string, args ...string) *Process {
+	t.Helper()
+	return c.deployment.run(t, name, program, args...)
 }
 
 // serversDir is the folder of the module servers.

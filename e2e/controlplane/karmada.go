@@ -27,7 +27,7 @@ func (c *ControlPlane) install(t testing.TB) {
 	for _, name := range []string{"karmada-system", "karmada-cluster"} {
 		must(t, c.Client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}))
 	}
-	port := freePort(t)
+	port := FreePort(t)
 	address := fmt.Sprintf("127.0.0.1:%d", port)
 	fill := strings.NewReplacer(
 		"{{caBundle}}", base64.StdEncoding.EncodeToString(c.CABundle()),
@@ -103,8 +103,7 @@ func (c *ControlPlane) isAsked(ctx context.Context) error {
 func (c *ControlPlane) startControllers(t testing.TB) {
 	t.Helper()
 	d := c.deployment
-	c.startAggregated(t)
-	probe := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	probe := fmt.Sprintf("127.0.0.1:%d", FreePort(t))
 	gates := []string{fmt.Sprintf("Failover=%t", c.options.Failover)}
 	for name, on := range c.options.FeatureGates {
 		gates = append(gates, fmt.Sprintf("%s=%t", name, on))
@@ -121,7 +120,7 @@ func (c *ControlPlane) startControllers(t testing.TB) {
 // StartScheduler starts a scheduler for the policies that ask for it by its name.
 func (c *ControlPlane) StartScheduler(t testing.TB, name string) {
 	t.Helper()
-	probe := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	probe := fmt.Sprintf("127.0.0.1:%d", FreePort(t))
 	scheduler := c.deployment.start(t, "karmada-scheduler-"+name, "scheduler",
 		"--kubeconfig="+c.Kubeconfig, "--leader-elect=false", "--scheduler-name="+name,
 		"--metrics-bind-address=0", "--health-probe-bind-address="+probe)
@@ -132,7 +131,7 @@ func (c *ControlPlane) StartScheduler(t testing.TB, name string) {
 // names a host: an address within a cluster would lead nowhere.
 func (c *ControlPlane) startAggregated(t testing.TB) {
 	t.Helper()
-	d, port := c.deployment, freePort(t)
+	d, port := c.deployment, FreePort(t)
 	const service = "karmada-aggregated-apiserver"
 	serving := d.write(t, service, d.authority.server(t, service+".karmada-system.svc"))
 	server := d.start(t, service, "aggregated-apiserver",

@@ -27,7 +27,7 @@ func (c *ControlPlane) newMember(t testing.TB, name string) *Member {
 	m := &Member{APIServer: c.deployment.newAPIServer(t, name), karmada: c.Kubeconfig}
 	if c.options.AgentUser != nil {
 		m.karmada = c.deployment.file("karmada-agent-" + name + ".kubeconfig")
-		must(t, writeKubeconfig(c.ConfigFor(t, c.options.AgentUser(name), "system:karmada:agents"), m.karmada))
+		must(t, WriteKubeconfig(c.ConfigFor(t, c.options.AgentUser(name), "system:karmada:agents"), m.karmada))
 	}
 	return m
 }

@@ -27,10 +27,16 @@ type Process struct {
 // may be a subtest: it ends with the test that the deployment belongs to.
 func (d *deployment) start(t testing.TB, name, binary string, args ...string) *Process {
 	t.Helper()
+	return d.run(t, name, filepath.Join(d.binaries, binary), args...)
+}
+
+// run is start for any program.
+func (d *deployment) run(t testing.TB, name, program string, args ...string) *Process {
+	t.Helper()
 	log, err := os.CreateTemp(d.dir, name+"-*.log")
 	must(t, err)
 	defer log.Close()
-	p := &Process{name: name, log: log.Name(), cmd: exec.Command(filepath.Join(d.binaries, binary), args...), ended: make(chan struct{})}
+	p := &Process{name: name, log: log.Name(), cmd: exec.Command(program, args...), ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr = tied()
 	must(t, p.cmd.Start())
@@ -51,6 +57,14 @@ func (d *deployment) start(t testing.TB, name, binary string, args ...string) *P
 func (p *Process) Kill() {
 	if p.Running() == nil {
 		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // it may be gone by now: just as well
+	}
+	<-p.ended
+}
+
+// Stop asks the process to end, and waits until it has.
+func (p *Process) Stop() {
+	if p.Running() == nil {
+		_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may be gone by now: just as well
 	}
 	<-p.ended
 }
@@ -118,9 +132,9 @@ func Remains(t testing.TB, d time.Duration, what string, check func(context.Cont
 // ports are those that were given out.
 var ports sync.Map
 
-// freePort is a port of loopback on which nothing listens. It lies below those that the kernel gives to outgoing
+// FreePort is a port of loopback on which nothing listens. It lies below those that the kernel gives to outgoing
 // connections, so that it stays free until the server listens, and while a server is down.
-func freePort(t testing.TB) int {
+func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 1000 {
 		port := 20_000 + rand.IntN(12_000)

@@ -60,7 +60,7 @@ func (c *ControlPlane) CABundle() []byte { return c.deployment.authority.pem }
 func (c *ControlPlane) ServerCertificate(t testing.TB, names ...string) tls.Certificate {
 	t.Helper()
 	p := c.deployment.authority.server(t, names...)
-	certificate, err := tls.X509KeyPair(p.cert, p.key)
+	certificate, err := tls.X509KeyPair(p.Cert, p.Key)
 	must(t, err)
 	return certificate
 }

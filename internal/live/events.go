@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
@@ -15,9 +16,16 @@ import (
 
 // The reasons of the Events, as kubectl get events shows them.
 const (
-	ReasonFinding = "RollcallFinding"
-	ReasonGone    = "RollcallFindingGone"
+	ReasonFinding   = "RollcallFinding"
+	ReasonGone      = "RollcallFindingGone"
+	ReasonNotLoaded = "RollcallNotLoaded"
 )
+
+// NotLoaded writes an Event about a source, with its UID, that its artifact is not judged by, and why.
+func NotLoaded(recorder record.EventRecorder, s Source, uid types.UID, why error) {
+	about := &corev1.ObjectReference{APIVersion: sourceVersion.String(), Kind: s.Kind, Namespace: s.Namespace, Name: s.Name, UID: uid}
+	recorder.Event(about, corev1.EventTypeWarning, ReasonNotLoaded, clip(why.Error()))
+}
 
 // Events writes findings about members as Events about their Clusters, since no admission response can tell anybody. A
 // finding is told once, again while it lasts before its Event expires, and once more when it is gone.

@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	dynamicfake "k8s.io/client-go/dynamic/fake"
 	"k8s.io/client-go/rest"
@@ -188,10 +189,10 @@ func TestWatcherOverHTTP(t *testing.T) {
 
 func TestParseSource(t *testing.T) {
 	for text, want := range map[string]string{
-		"gitrepository/flux-system/flux-system": "gitrepositories/flux-system/flux-system",
-		"OCIRepository/apps/fleet":              "ocirepositories/apps/fleet",
-		"bucket/a/b":                            "buckets/a/b",
-		"ExternalArtifact/a/b.c":                "externalartifacts/a/b.c",
+		"gitrepository/flux-system/flux-system": "GitRepository/flux-system/flux-system",
+		"OCIRepository/apps/fleet":              "OCIRepository/apps/fleet",
+		"bucket/a/b":                            "Bucket/a/b",
+		"ExternalArtifact/a/b.c":                "ExternalArtifact/a/b.c",
 		"helmrepository/a/b":                    `"helmrepository/a/b": the kind is none of gitrepository, ocirepository, bucket, externalartifact`,
 		"gitrepository/a":                       `"gitrepository/a" is not of the form KIND/NAMESPACE/NAME`,
 		"gitrepository/a/b/c":                   `"gitrepository/a/b/c" is not of the form KIND/NAMESPACE/NAME`,
@@ -213,7 +214,7 @@ func repository(t *testing.T, status string) *unstructured.Unstructured {
 	return parse(t, `
 apiVersion: source.toolkit.fluxcd.io/v1
 kind: GitRepository
-metadata: {name: flux-system, namespace: flux-system}
+metadata: {name: flux-system, namespace: flux-system, uid: "4711"}
 status: `+status)
 }
 
@@ -225,7 +226,7 @@ func TestFollower(t *testing.T) {
 	loaded, failed, done := make(chan meta.Artifact, 9), make(chan string, 9), make(chan error)
 	broken := map[string]int{"main@sha1:2": 2, "main@sha1:3": 1000} // by revision, how often it fails
 	f := Follower{
-		Client: client, Source: Source{"gitrepositories", "flux-system", "flux-system"}, Retry: time.Millisecond,
+		Client: client, Source: Source{"GitRepository", "flux-system", "flux-system"}, Retry: time.Millisecond,
 		Load: func(_ context.Context, a meta.Artifact) error {
 			if broken[a.Revision]--; broken[a.Revision] >= 0 {
 				return errors.New("it is broken")
@@ -233,15 +234,15 @@ func TestFollower(t *testing.T) {
 			loaded <- a
 			return nil
 		},
-		Failed: func(err error) {
+		Failed: func(uid types.UID, err error) {
 			select {
-			case failed <- err.Error():
+			case failed <- strings.TrimSpace(string(uid) + " " + err.Error()):
 			default:
 			}
 		},
 	}
 	go func() { done <- f.Run(ctx) }()
-	const name = "gitrepositories/flux-system/flux-system: "
+	const name = "4711 GitRepository/flux-system/flux-system: "
 	expectFailure := func(want string) {
 		t.Helper()
 		if got := next(t, failed); got != name+want {
@@ -296,9 +297,9 @@ func TestFollowerWithoutSource(t *testing.T) {
 	failed := make(chan string, 9)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	f := Follower{Client: fake(), Source: Source{"ocirepositories", "a", "b"}, Retry: time.Millisecond, Failed: func(err error) { failed <- err.Error() }}
+	f := Follower{Client: fake(), Source: Source{"OCIRepository", "a", "b"}, Retry: time.Millisecond, Failed: func(_ types.UID, err error) { failed <- err.Error() }}
 	go func() { _ = f.Run(ctx) }()
-	if got := next(t, failed); got != "ocirepositories/a/b: there is none of this name" {
+	if got := next(t, failed); got != "OCIRepository/a/b: there is none of this name" {
 		t.Error(got)
 	}
 }
@@ -331,6 +332,11 @@ func TestEvents(t *testing.T) {
 	expect("it lasts", []fleet.Finding{lost}, said)
 	expect("all is well", nil, `Normal RollcallFindingGone no more: member "far" is not ready [member-ready]`)
 	expect("it is back", []fleet.Finding{lost}, said)
+
+	NotLoaded(recorder, Source{"GitRepository", "flux-system", "flux-system"}, "4711", errors.New("it is broken"))
+	if got, want := <-recorder.Events, "Warning RollcallNotLoaded it is broken"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
 
 	long := lost
 	long.Message = strings.Repeat("é", 1000)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/dynamic/dynamicinformer"
@@ -22,14 +24,14 @@ import (
 )
 
 // Source is a Flux source whose artifact is the fleet.
-type Source struct{ Resource, Namespace, Name string }
+type Source struct{ Kind, Namespace, Name string }
 
-// sourceResources are the resources by the lower-case kinds that ParseSource takes.
+// sourceResources are the resources of the kinds that ParseSource takes.
 var sourceResources = map[string]string{
-	"gitrepository":    "gitrepositories",
-	"ocirepository":    "ocirepositories",
-	"bucket":           "buckets",
-	"externalartifact": "externalartifacts",
+	"GitRepository":    "gitrepositories",
+	"OCIRepository":    "ocirepositories",
+	"Bucket":           "buckets",
+	"ExternalArtifact": "externalartifacts",
 }
 
 // ParseSource reads KIND/NAMESPACE/NAME, the kind in any case: gitrepository/flux-system/flux-system.
@@ -38,8 +40,9 @@ func ParseSource(text string) (Source, error) {
 	if len(parts) != 3 {
 		return Source{}, fmt.Errorf("%q is not of the form KIND/NAMESPACE/NAME", text)
 	}
-	resource, ok := sourceResources[strings.ToLower(parts[0])]
-	if !ok {
+	kinds := slices.Collect(maps.Keys(sourceResources))
+	kind := slices.IndexFunc(kinds, func(kind string) bool { return strings.EqualFold(kind, parts[0]) })
+	if kind < 0 {
 		return Source{}, fmt.Errorf("%q: the kind is none of gitrepository, ocirepository, bucket, externalartifact", text)
 	}
 	for _, name := range parts[1:] {
@@ -47,11 +50,14 @@ func ParseSource(text string) (Source, error) {
 			return Source{}, fmt.Errorf("%q: %q is no name of an object", text, name)
 		}
 	}
-	return Source{resource, parts[1], parts[2]}, nil
+	return Source{kinds[kind], parts[1], parts[2]}, nil
 }
 
-// String is the source as kubectl takes it: gitrepositories/flux-system/flux-system.
-func (s Source) String() string { return s.Resource + "/" + s.Namespace + "/" + s.Name }
+// String is KIND/NAMESPACE/NAME: GitRepository/flux-system/flux-system.
+func (s Source) String() string { return s.Kind + "/" + s.Namespace + "/" + s.Name }
+
+// Source: fluxcd/source-controller v1.9.1 api/v1; all four kinds are of this version.
+var sourceVersion = schema.GroupVersion{Group: "source.toolkit.fluxcd.io", Version: "v1"}
 
 // Follower keeps a fleet at the artifact of a Flux source.
 type Follower struct {
@@ -62,23 +68,25 @@ type Follower struct {
 	Load func(context.Context, meta.Artifact) error
 	// Retry is the first pause after a failure.
 	Retry time.Duration
-	// Failed is called with each failure: of Load, of watching, and where the source has no artifact. May be nil.
-	Failed func(error)
+	// Failed is called with each failure: of Load, of watching, and where the source has no artifact; and with the UID of
+	// the source, empty where that is not known.
+	Failed func(types.UID, error)
 }
 
 // Run follows the source until ctx is done. An error means that it could not begin.
 //
 // Source: fluxcd/pkg apis/meta Artifact; fluxcd/source-controller v1.9.1 docs/spec/v1/gitrepositories.md.
 func (f Follower) Run(ctx context.Context) error {
-	gvr := schema.GroupVersionResource{Group: "source.toolkit.fluxcd.io", Version: "v1", Resource: f.Source.Resource}
+	gvr := sourceVersion.WithResource(sourceResources[f.Source.Kind])
 	informer := dynamicinformer.NewFilteredDynamicInformer(f.Client, gvr, f.Source.Namespace, 0, nil, func(o *metav1.ListOptions) {
 		o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, f.Source.Name).String()
 	}).Informer()
 	newest := &newest{changed: make(chan struct{}, 1)}
 	take := func(item any) {
 		artifact, err := artifactOf(item)
+		newest.is(item)
 		if err != nil {
-			f.fail(err)
+			f.fail(newest, err)
 			return
 		}
 		newest.set(artifact)
@@ -86,10 +94,10 @@ func (f Follower) Run(ctx context.Context) error {
 	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    take,
 		UpdateFunc: func(_, after any) { take(after) },
-		DeleteFunc: func(any) { f.fail(errors.New("it is gone")) },
+		DeleteFunc: func(any) { f.fail(newest, errors.New("it is gone")) },
 	})
 	if err == nil {
-		err = informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) { f.fail(err) })
+		err = informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) { f.fail(newest, err) })
 	}
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", f.Source, err)
@@ -99,7 +107,7 @@ func (f Follower) Run(ctx context.Context) error {
 	go informer.RunWithContext(ctx)
 	go func() {
 		if cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) && len(informer.GetStore().List()) == 0 {
-			f.fail(errors.New("there is none of this name"))
+			f.fail(newest, errors.New("there is none of this name"))
 		}
 	}()
 	f.load(ctx, newest)
@@ -124,7 +132,7 @@ func (f Follower) load(ctx context.Context, newest *newest) {
 			continue
 		}
 		if err := f.Load(ctx, artifact); err != nil {
-			f.fail(fmt.Errorf("load %s: %w", artifact.Revision, err))
+			f.fail(newest, fmt.Errorf("load %s: %w", artifact.Revision, err))
 			done, again = meta.Artifact{}, time.After(wait)
 			wait = min(2*wait, 100*f.Retry)
 			continue
@@ -133,15 +141,14 @@ func (f Follower) load(ctx context.Context, newest *newest) {
 	}
 }
 
-func (f Follower) fail(err error) {
-	if f.Failed != nil {
-		f.Failed(fmt.Errorf("%s: %w", f.Source, err))
-	}
+func (f Follower) fail(newest *newest, err error) {
+	f.Failed(newest.source(), fmt.Errorf("%s: %w", f.Source, err))
 }
 
 // newest is the last artifact that was seen.
 type newest struct {
 	mu       sync.Mutex
+	uid      types.UID
 	artifact meta.Artifact
 	changed  chan struct{}
 }
@@ -157,6 +164,21 @@ func (n *newest) set(a meta.Artifact) {
 	case n.changed <- struct{}{}:
 	default:
 	}
+}
+
+// is notes which source has the artifact.
+func (n *newest) is(item any) {
+	if source, ok := item.(*unstructured.Unstructured); ok {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.uid = source.GetUID()
+	}
+}
+
+func (n *newest) source() types.UID {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.uid
 }
 
 func (n *newest) get() meta.Artifact {

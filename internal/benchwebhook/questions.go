@@ -1,0 +1,285 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/rollcall-dev/rollcall/internal/checkout"
+	"github.com/rollcall-dev/rollcall/internal/config"
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/loader"
+	"github.com/rollcall-dev/rollcall/rules"
+)
+
+const (
+	// base is the fleet that others are made of, and karmada its Karmada API server.
+	base    = "testdata/fleet"
+	karmada = "talos-ottawa/karmada-system/karmada-kubeconfig"
+	apps    = "clusters/talos-ottawa/apps/karmada-system/karmada-apps"
+	rule    = "policy-names-members" // that is broken in bad reviews
+)
+
+// sizes are those of the policies that reviews are about.
+var sizes = []string{"small", "1 MiB"}
+
+// questions are a fleet and what is asked about it.
+type questions struct {
+	dir, data         string // the tree, and what OPA loads
+	objects, policies int
+	// sets are the questions for each of sizes.
+	sets [][]question
+}
+
+// question is one change of a policy, as each server is asked about it.
+type question struct {
+	review, input []byte
+	// wrong: the policy names a member that is none.
+	wrong bool
+}
+
+// prepare makes a tree of about n objects, five for each application, and the questions about it.
+func prepare(ctx context.Context, n int, dir string) (*questions, error) {
+	q := &questions{dir: filepath.Join(dir, "fleet"), data: filepath.Join(dir, "data")}
+	if err := os.CopyFS(q.dir, os.DirFS(base)); err != nil {
+		return nil, err
+	}
+	if err := writeApps(q.dir, n/5); err != nil {
+		return nil, err
+	}
+	fsys, err := loader.Open(q.dir)
+	if err != nil {
+		return nil, err
+	}
+	c := checkout.Checkout{FS: fsys, Name: q.dir, Date: time.Now().UTC().Format(time.DateOnly)}
+	if err := c.Configure(fsys, config.Name); err != nil {
+		return nil, err
+	}
+	engine, err := c.Rules(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	f, err := c.Fleet(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, kinds := range f.Objects {
+		for _, namespaces := range kinds {
+			for _, names := range namespaces {
+				q.objects += len(names)
+			}
+		}
+	}
+	q.policies = len(f.Policies)
+	for _, ask := range []func(*fleet.Fleet, int) (question, error){small, large} {
+		var set []question
+		for i := range min(n/5, 500) {
+			one, err := ask(f, i)
+			if err != nil {
+				return nil, err
+			}
+			set = append(set, one)
+			if len(one.review) > 1<<20 && len(set) == 20 {
+				break
+			}
+		}
+		q.sets = append(q.sets, set)
+	}
+	return q, q.forOPA(f, engine)
+}
+
+// forOPA writes the facts, and what asks the rules about a policy's kind: the same that rollcall-webhook evaluates.
+func (q *questions) forOPA(f *fleet.Fleet, engine *rules.Engine) error {
+	facts, err := rules.Facts(f)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(map[string]any{"fleet": facts})
+	if err != nil {
+		return err
+	}
+	text := "package bench\n"
+	for _, kind := range []string{"PropagationPolicy", "OverridePolicy"} {
+		for _, r := range engine.Rules() {
+			if r.Admission != rules.AdmissionNever && slices.Contains(r.Subjects, kind+".policy.karmada.io") {
+				text += fmt.Sprintf("\nfound contains %q if {\n\tinput.object.kind == %q\n\tcount(data.rules[%[1]q].violation) > 0\n}\n", r.ID, kind)
+			}
+		}
+	}
+	if err := os.Mkdir(q.data, 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(q.data, "bench.rego"), []byte(text), 0o600); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(q.data, "data.json"), data, 0o600)
+}
+
+// writeApps writes applications, each in a folder's file of its own.
+func writeApps(dir string, n int) error {
+	folder := filepath.Join(dir, filepath.FromSlash(apps), "bench")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		return err
+	}
+	list := "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nnamespace: test-failover\nresources:\n"
+	for i := range n {
+		name := nameOf(i)
+		list += "  - " + name + ".yaml\n"
+		if err := os.WriteFile(filepath.Join(folder, name+".yaml"), []byte(strings.ReplaceAll(app, "NAME", name)), 0o600); err != nil {
+			return err
+		}
+	}
+	if err := os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(list), 0o600); err != nil {
+		return err
+	}
+	kustomization := filepath.Join(dir, filepath.FromSlash(apps), "kustomization.yaml")
+	text, err := os.ReadFile(kustomization)
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(string(text), "resources:\n") {
+		return errors.New(kustomization + " lists no resources")
+	}
+	return os.WriteFile(kustomization, []byte(strings.Replace(string(text), "resources:\n", "resources:\n  - bench\n", 1)), 0o600)
+}
+
+func nameOf(i int) string { return fmt.Sprintf("app-%05d", i) }
+
+const app = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: NAME, labels: {app: NAME}}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: NAME}}
+  template:
+    metadata: {labels: {app: NAME}}
+    spec:
+      containers:
+        - name: app
+          image: ghcr.io/stefanprodan/podinfo:6.9.2
+          envFrom: [{configMapRef: {name: NAME}}]
+          ports: [{name: http, containerPort: 9898}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: NAME}
+spec:
+  selector: {app: NAME}
+  ports: [{name: http, port: 80, targetPort: http}]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: NAME}
+data: {PODINFO_UI_MESSAGE: hello}
+---
+apiVersion: policy.karmada.io/v1alpha1
+kind: PropagationPolicy
+metadata: {name: NAME}
+spec:
+  resourceSelectors:
+    - {apiVersion: apps/v1, kind: Deployment, name: NAME}
+    - {apiVersion: v1, kind: Service, name: NAME}
+  propagateDeps: true
+  placement:
+    clusterAffinity: {clusterNames: [ottawa, robbinsdale, stpetersburg]}
+    replicaScheduling:
+      replicaSchedulingType: Divided
+      replicaDivisionPreference: Weighted
+      weightPreference:
+        staticWeightList:
+          - {targetCluster: {clusterNames: [ottawa]}, weight: 31}
+          - {targetCluster: {clusterNames: [robbinsdale]}, weight: 6}
+          - {targetCluster: {clusterNames: [stpetersburg]}, weight: 1}
+---
+apiVersion: policy.karmada.io/v1alpha1
+kind: OverridePolicy
+metadata: {name: NAME}
+spec:
+  resourceSelectors: [{apiVersion: apps/v1, kind: Deployment, name: NAME}]
+  overrideRules:
+    - targetCluster: {clusterNames: [stpetersburg]}
+      overriders:
+        imageOverrider: [{component: Registry, operator: replace, value: mirror.stpetersburg.example.com}]
+`
+
+// small asks about a PropagationPolicy whose conflictResolution changes.
+func small(f *fleet.Fleet, i int) (question, error) {
+	return ask(f, "PropagationPolicy", i, func(spec map[string]any, wrong bool) {
+		spec["conflictResolution"] = "Overwrite"
+		if wrong {
+			spec["placement"].(map[string]any)["clusterAffinity"] = map[string]any{"clusterNames": []any{"ottawa", "robbinsdale", "stpetersburg", "paris"}}
+		}
+	})
+}
+
+// large asks about an OverridePolicy that is given 1 MiB to write into a field.
+func large(f *fleet.Fleet, i int) (question, error) {
+	return ask(f, "OverridePolicy", i, func(spec map[string]any, wrong bool) {
+		cluster := "stpetersburg"
+		if wrong {
+			cluster = "paris"
+		}
+		spec["overrideRules"] = append(spec["overrideRules"].([]any), map[string]any{
+			"targetCluster": map[string]any{"clusterNames": []any{cluster}},
+			"overriders": map[string]any{"annotationsOverrider": []any{map[string]any{"operator": "add",
+				"value": map[string]any{"example.com/note": strings.Repeat("As it was in the beginning. ", 1<<20/28)}}}},
+		})
+	})
+}
+
+// ask is about a change of an application's policy; each fifth one is wrong.
+func ask(f *fleet.Fleet, kind string, i int, edit func(spec map[string]any, wrong bool)) (q question, err error) {
+	q.wrong = i%5 == 0
+	ref := fleet.ObjectRef{APIServer: karmada, Group: "policy.karmada.io", Kind: kind, Namespace: "test-failover", Name: nameOf(i)}
+	object, ok := f.ObjectOf(ref)
+	if !ok {
+		return q, fmt.Errorf("the fleet has no %s %s", kind, ref.Name)
+	}
+	before, err := json.Marshal(object.Content)
+	if err != nil {
+		return q, err
+	}
+	var content map[string]any
+	if err := json.Unmarshal(before, &content); err != nil {
+		return q, err
+	}
+	edit(content["spec"].(map[string]any), q.wrong)
+	after, err := json.Marshal(content)
+	if err != nil {
+		return q, err
+	}
+	resource := map[string]string{"PropagationPolicy": "propagationpolicies", "OverridePolicy": "overridepolicies"}[kind]
+	q.review, err = json.Marshal(admissionv1.AdmissionReview{
+		TypeMeta: metav1.TypeMeta{APIVersion: "admission.k8s.io/v1", Kind: "AdmissionReview"},
+		Request: &admissionv1.AdmissionRequest{
+			UID:  types.UID(fmt.Sprintf("00000000-0000-0000-0000-%012d", i)),
+			Kind: metav1.GroupVersionKind{Group: ref.Group, Version: "v1alpha1", Kind: kind}, Operation: admissionv1.Update,
+			Resource:  metav1.GroupVersionResource{Group: ref.Group, Version: "v1alpha1", Resource: resource},
+			Namespace: ref.Namespace, Name: ref.Name,
+			Object: runtime.RawExtension{Raw: after}, OldObject: runtime.RawExtension{Raw: before},
+		},
+	})
+	if err != nil {
+		return q, err
+	}
+	changed, paths := f.With(ref, content)
+	subject, ok := changed.SubjectAt(paths[0])
+	if !ok {
+		return q, fmt.Errorf("%s %s is no subject", kind, ref.Name)
+	}
+	q.input, err = json.Marshal(map[string]any{"input": subject.Input})
+	return q, err
+}
