@@ -3,6 +3,7 @@ package rules
 import (
 	"context"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -65,6 +66,9 @@ type Change struct {
 // Introduced are the findings that a change brings about: those that the fleet has after it and not before, whatever else
 // of the object is in Git. They are about the object itself or about others that hang on it.
 func (j *Judgement) Introduced(ctx context.Context, c Change) ([]fleet.Finding, error) {
+	if c.Before != nil && reflect.DeepEqual(c.Before, c.After) { // as when Flux applies once more what is there
+		return nil, nil
+	}
 	after, changed := j.fleet.With(c.Object, c.After)
 	before, unchanged := j.fleet.With(c.Object, c.Before)
 	subjects := j.readers.of(slices.Concat(changed, unchanged))

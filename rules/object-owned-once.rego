@@ -42,11 +42,13 @@ violation contains {
 }
 
 # The object as the member's own Flux applies it.
-_applied(selected, member) := object.get(_there(selected, member), ["", selected.name], null) if {
-	object.get(_there(selected, member), ["", selected.name], null) != null
-} else := _there(selected, member)[_namespace(selected)][selected.name]
+_applied(selected, member) := data.fleet.objects[cluster][selected.kind][""][selected.name] if {
+	cluster := _other(member)
+} else := data.fleet.objects[cluster][selected.kind][_namespace(selected)][selected.name] if {
+	cluster := _other(member)
+}
 
-_there(selected, member) := data.fleet.objects[cluster][selected.kind] if {
+_other(member) := cluster if {
 	cluster := data.fleet.members[member].fluxCluster
 	cluster != input.apiServer
 	data.fleet.clusters[cluster].declared

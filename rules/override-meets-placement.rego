@@ -72,6 +72,8 @@ _policies contains policy if {
 	policy := data.fleet.objects[input.apiServer][sprintf("%s.policy.karmada.io", [claim.kind])][claim.namespace][claim.name].object
 }
 
-_claims(selected) := object.get(data.fleet.claims, [input.apiServer, selected.kind, selected.namespace, selected.name], [])
+_claims(selected) := claims if {
+	claims := data.fleet.claims[input.apiServer][selected.kind][selected.namespace][selected.name]
+} else := []
 
 _quoted(names) := concat(", ", [sprintf("%q", [name]) | some name in sort(names)])

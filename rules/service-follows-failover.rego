@@ -49,7 +49,9 @@ _services contains service if {
 	}
 }
 
-_claims(service) := object.get(data.fleet.claims, [input.apiServer, "Service", service.namespace, service.name], [])
+_claims(service) := claims if {
+	claims := data.fleet.claims[input.apiServer].Service[service.namespace][service.name]
+} else := []
 
 _elsewhere(service) := "no policy places it" if {
 	count(_claims(service)) == 0

@@ -54,11 +54,15 @@ violation contains {
 	_judged
 	some term in placement.terms
 	term.plain
-	some other in term.names
-	_weight[other] > 0
+	_weighs(term)
 	some i, name in term.listed
-	name in term.names
 	not _weight[name]
+	name in term.names
+}
+
+_weighs(term) if {
+	some name in term.names
+	_weight[name] > 0
 }
 
 # Weighted, outside the affinity.
@@ -87,13 +91,12 @@ _judged if {
 }
 
 # Of several weights for one cluster the highest counts.
-_weight[name] := max({entry.weight |
+_weight := {name: max([weight | some [other, weight] in _shares; other == name]) | some [name, _] in _shares}
+
+_shares := [[name, entry.weight] |
 	some entry in placement.static_weights
-	name in placement.included(entry.targetCluster)
-}) if {
-	some listed in placement.static_weights
-	some name in placement.included(listed.targetCluster)
-}
+	some name in placement.included(entry.targetCluster)
+]
 
 _closed if {
 	count(placement.terms) > 0

@@ -314,3 +314,48 @@ func text(v any) string {
 	data, _ := json.MarshalIndent(v, "", "  ")
 	return string(data)
 }
+
+// TestAtOnce reviews the deletion of every object of the fleet from several goroutines at once, each in an order of its own:
+// the verdicts are those of one after the other, since a review changes nothing that others see.
+func TestAtOnce(t *testing.T) {
+	r, f := healthy(t, config.Admission{})
+	var requests []*admissionv1.AdmissionRequest
+	for _, s := range f.Subjects() {
+		o, ok := f.ObjectOf(s.Object)
+		if !ok {
+			continue
+		}
+		old, err := json.Marshal(o.Content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		requests = append(requests, &admissionv1.AdmissionRequest{
+			UID: types.UID(o.APIServer), Operation: admissionv1.Delete, Namespace: o.Namespace, Name: o.Name,
+			Kind: metav1.GroupVersionKind{Group: o.Group, Kind: o.Kind}, OldObject: runtime.RawExtension{Raw: old},
+		})
+	}
+	review := func(req *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
+		verdict, err := r.Review(t.Context(), string(req.UID), req)
+		if err != nil {
+			t.Error(err)
+			return nil
+		}
+		return verdict.Response
+	}
+	var want []*admissionv1.AdmissionResponse
+	for _, req := range requests {
+		want = append(want, review(req))
+	}
+	var all sync.WaitGroup
+	for n := range 8 {
+		all.Go(func() {
+			for i := range requests {
+				i = (i*7 + n) % len(requests)
+				if got := review(requests[i]); !reflect.DeepEqual(got, want[i]) {
+					t.Errorf("%s %s: %+v instead of %+v", requests[i].Kind.Kind, requests[i].Name, got, want[i])
+				}
+			}
+		})
+	}
+	all.Wait()
+}

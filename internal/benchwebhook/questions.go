@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,7 +30,7 @@ const (
 	// base is the fleet that others are made of, and karmada its Karmada API server.
 	base    = "testdata/fleet"
 	karmada = "talos-ottawa/karmada-system/karmada-kubeconfig"
-	apps    = "clusters/talos-ottawa/apps/karmada-system/karmada-apps"
+	control = "clusters/talos-ottawa/apps/karmada-system"
 	rule    = "policy-names-members" // that is broken in bad reviews
 )
 
@@ -122,41 +123,61 @@ func (q *questions) forOPA(f *fleet.Fleet, engine *rules.Engine) error {
 	if err := os.Mkdir(q.data, 0o755); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(q.data, "bench.rego"), []byte(text), 0o600); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(q.data, "data.json"), data, 0o600)
+	return errors.Join(write(text, q.data, "bench.rego"), write(string(data), q.data, "data.json"))
 }
 
-// writeApps writes applications, each in a folder's file of its own.
+// group is how many applications a Flux Kustomization applies: kustomize takes the square of it.
+const group = 20
+
+// writeApps writes applications, each into a file of its own.
 func writeApps(dir string, n int) error {
-	folder := filepath.Join(dir, filepath.FromSlash(apps), "bench")
-	if err := os.Mkdir(folder, 0o755); err != nil {
-		return err
-	}
-	list := "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nnamespace: test-failover\nresources:\n"
-	for i := range n {
-		name := nameOf(i)
-		list += "  - " + name + ".yaml\n"
-		if err := os.WriteFile(filepath.Join(folder, name+".yaml"), []byte(strings.ReplaceAll(app, "NAME", name)), 0o600); err != nil {
+	var fluxs string
+	for first := 0; first < n; first += group {
+		folder := path.Join(control, "bench", nameOf(first))
+		list := "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nnamespace: test-failover\nresources:\n"
+		if err := os.MkdirAll(filepath.Join(dir, filepath.FromSlash(folder)), 0o755); err != nil {
 			return err
 		}
+		for i := first; i < min(first+group, n); i++ {
+			name := nameOf(i)
+			list += "  - " + name + ".yaml\n"
+			if err := write(strings.ReplaceAll(app, "NAME", name), dir, folder, name+".yaml"); err != nil {
+				return err
+			}
+		}
+		if err := write(list, dir, folder, "kustomization.yaml"); err != nil {
+			return err
+		}
+		fluxs += strings.NewReplacer("NAME", nameOf(first), "FOLDER", folder).Replace(flux)
 	}
-	if err := os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(list), 0o600); err != nil {
-		return err
-	}
-	kustomization := filepath.Join(dir, filepath.FromSlash(apps), "kustomization.yaml")
-	text, err := os.ReadFile(kustomization)
+	list := filepath.Join(dir, filepath.FromSlash(control), "kustomization.yaml")
+	text, err := os.ReadFile(list)
 	if err != nil {
 		return err
 	}
-	if !strings.Contains(string(text), "resources:\n") {
-		return errors.New(kustomization + " lists no resources")
-	}
-	return os.WriteFile(kustomization, []byte(strings.Replace(string(text), "resources:\n", "resources:\n  - bench\n", 1)), 0o600)
+	return errors.Join(write(string(text)+"  - ks-bench.yaml\n", dir, control, "kustomization.yaml"), write(fluxs, dir, control, "ks-bench.yaml"))
+}
+
+func write(text string, names ...string) error {
+	return os.WriteFile(filepath.Join(names...), []byte(text), 0o600)
 }
 
 func nameOf(i int) string { return fmt.Sprintf("app-%05d", i) }
+
+const flux = `---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: NAME, namespace: karmada-system}
+spec:
+  interval: 30m
+  retryInterval: 1m
+  timeout: 5m
+  path: ./FOLDER
+  prune: true
+  sourceRef: {kind: GitRepository, name: flux-system, namespace: flux-system}
+  kubeConfig: {secretRef: {name: karmada-kubeconfig, key: kubeconfig}}
+  dependsOn: [{name: karmada-apps}]
+`
 
 const app = `apiVersion: apps/v1
 kind: Deployment

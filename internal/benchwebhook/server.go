@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -110,7 +111,7 @@ func (p programs) opa(ctx context.Context, q *questions) (*server, error) {
 		}
 		return nil
 	}
-	return s, s.start(ctx, "http://"+address+"/health", p.server, "run", "--server", "--addr", address, "--log-level", "error", "--disable-telemetry",
+	return s, s.start(ctx, "http://"+address+"/health", p.server, "run", "--server", "--addr", address, "--log-level", "error", "--skip-version-check",
 		"--ignore", "*_test.rego", "rules", q.data)
 }
 
@@ -154,6 +155,9 @@ func (s *server) stop() {
 	_ = s.process.Wait()
 }
 
+// errBusy: the server has enough to do, and says so at once.
+var errBusy = errors.New("too many requests")
+
 // post sends a body and reads the answer.
 func (s *server) post(body []byte, into any) error {
 	answer, err := s.web.Post(s.url, "application/json", bytes.NewReader(body))
@@ -162,10 +166,15 @@ func (s *server) post(body []byte, into any) error {
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
-	if err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", answer.Status, text)
+	switch {
+	case err != nil:
+		return err
+	case answer.StatusCode == http.StatusTooManyRequests:
+		return errBusy
+	case answer.StatusCode != http.StatusOK:
+		return fmt.Errorf("%s: %s", answer.Status, text)
 	}
-	return errors.Join(err, json.Unmarshal(text, into))
+	return json.Unmarshal(text, into)
 }
 
 // measure gives a result for each of sizes.
@@ -254,6 +263,7 @@ func (s *server) memory() (int64, error) {
 type times struct {
 	mu     sync.Mutex
 	all    []time.Duration
+	busy   int
 	failed error
 }
 
@@ -261,8 +271,14 @@ func (t *times) add(asked time.Time, err error) {
 	took := time.Since(asked)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.all = append(t.all, took)
-	t.failed = errors.Join(t.failed, err)
+	switch {
+	case errors.Is(err, errBusy):
+		t.busy++
+	case err != nil:
+		t.failed = err
+	default:
+		t.all = append(t.all, took)
+	}
 }
 
 func (t *times) err() error {
@@ -273,8 +289,8 @@ func (t *times) err() error {
 
 func (t *times) latency() (latency, error) {
 	if t.failed != nil || len(t.all) == 0 {
-		return latency{}, errors.Join(t.failed, errors.New("not all was answered"))
+		return latency{}, cmp.Or(t.failed, errBusy)
 	}
 	slices.Sort(t.all)
-	return latency{t.all[len(t.all)/2], t.all[len(t.all)*99/100]}, nil
+	return latency{t.all[len(t.all)/2], t.all[len(t.all)*99/100], float64(t.busy) / float64(t.busy+len(t.all))}, nil
 }

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -54,24 +55,31 @@ func Build(tree *Tree, declared Declared) *Fleet {
 
 // join makes what follows from the objects: API servers, control planes, agents, members, and what policies select.
 func (f *Fleet) join() {
+	f.joinServers()
+	f.readPolicies()
+	f.callTheRoll(f.declared.Members)
+}
+
+// joinServers makes API servers, control planes and agents.
+func (f *Fleet) joinServers() {
 	f.Members = map[string]Member{}
 	f.Agents = map[string]Agent{}
 	f.ControlPlanes = map[string]ControlPlane{}
 	f.APIServers = map[string]APIServer{}
-	f.Policies = map[string]Policy{}
-	f.Claims = map[string]map[string]map[string]map[string][]Claim{}
 	f.consulted = map[key]bool{}
 	f.readAgentsAndControlPlanes()
 	f.readStrayAgents()
 	f.readAPIServers()
 	f.addLiveServer()
 	f.finishControlPlanes()
-	f.readPolicies()
-	f.callTheRoll(f.declared.Members)
 }
 
 // key is the place of an object in Fleet.Objects.
 type key struct{ server, kind, namespace, name string }
+
+func (k key) compare(other key) int {
+	return cmp.Or(cmp.Compare(k.server, other.server), cmp.Compare(k.kind, other.kind), cmp.Compare(k.namespace, other.namespace), cmp.Compare(k.name, other.name))
+}
 
 func keyOf(object Object) key {
 	return key{object.APIServer, kindOf(object), object.Namespace, object.Name}

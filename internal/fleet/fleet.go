@@ -64,6 +64,9 @@ type Fleet struct {
 	reconciled map[string]bool
 	// consulted are the places that HelmReleases' charts and values were looked up at, whether something is there or not.
 	consulted map[key]bool
+	// aims are the policies by what their selectors ask for; changed are those that With has changed since.
+	aims    map[aim][]key
+	changed []key
 	// charts counts the HelmReleases that install a chart at an API server, by its ID.
 	charts map[string]int
 }

@@ -85,6 +85,9 @@ type selector struct {
 // Source: karmada v1.18.2 pkg/util/selector.go:50 (ResourceMatches); pkg/webhook/propagationpolicy/mutating.go:60 (a
 // selector's namespace is the policy's own by default).
 func (f *Fleet) readPolicies() {
+	f.Policies = map[string]Policy{}
+	f.Claims = map[string]map[string]map[string]map[string][]Claim{}
+	f.aims, f.changed = map[aim][]key{}, nil
 	for _, server := range sorted(f.Objects) {
 		for _, kind := range sorted(policyKinds) {
 			for object := range f.ofKind(server, kind) {
@@ -97,6 +100,10 @@ func (f *Fleet) readPolicies() {
 func (f *Fleet) readPolicy(object Object) {
 	p := f.policy(object)
 	f.Policies[p.ID] = p
+	for _, entry := range listAt(object.Content, "spec", "resourceSelectors") {
+		to := aim{object.APIServer, textAt(entry, "kind"), textAt(entry, "name")}
+		f.aims[to] = append(f.aims[to], keyOf(object))
+	}
 	if !policyKinds[kindOf(object)] {
 		return
 	}
@@ -171,9 +178,9 @@ func (f *Fleet) selection(s selector, server string) Selection {
 		if s.namespace != "" && cmp.Or(namespace, defaultNamespace) != s.namespace { // none is the default one at an API server
 			continue
 		}
-		candidates := sorted(namespaces[namespace])
-		if s.name != "" && namespaces[namespace][s.name].Name != "" {
-			candidates = []string{s.name}
+		candidates := []string{s.name}
+		if s.name == "" || namespaces[namespace][s.name].Name == "" {
+			candidates = sorted(namespaces[namespace])
 		}
 		for _, name := range candidates {
 			object := namespaces[namespace][name]

@@ -47,7 +47,13 @@ func (f *Fleet) With(ref ObjectRef, content map[string]any) (*Fleet, []Path) {
 		with.charts = recount(f.charts, before, object)
 	}
 	if f.joinedBy(at) || with.joinedBy(at) || f.receivesKarmada(at.server) != with.receivesKarmada(at.server) {
-		with.join()
+		with.joinServers()
+		if reflect.DeepEqual(f.APIServers, with.APIServers) { // which tell what policies may miss
+			with.reread(at)
+		} else {
+			with.readPolicies()
+		}
+		with.callTheRoll(with.declared.Members)
 		return &with, append(changed, f.differences(&with)...)
 	}
 	return &with, append(changed, with.reread(at)...)
@@ -109,7 +115,7 @@ func (f *Fleet) joinedBy(at key) bool {
 	case memberKind, karmadaKind, taintKind, ociKind, helmChartKind:
 		return true
 	case helmReleaseKind:
-		chart, _ := chartName(object, f.finderAt(at.server))
+		chart, _ := chartName(object, func(kind, namespace, name string) (Object, bool) { return f.object(key{at.server, kind, namespace, name}) })
 		return chart == karmadaChart || f.charts[chartTarget(object)] == 1 || isElsewhere(object)
 	case deploymentKind:
 		_, isAgent := deploymentAgent(object)
@@ -127,16 +133,15 @@ func (f *Fleet) joinedBy(at key) bool {
 // reread reads the policies again that may select what is at a place, and the one that is there or was.
 func (f *Fleet) reread(at key) []Path {
 	var changed []Path
-	for _, kind := range sorted(policyKinds) {
-		for policy := range f.ofKind(at.server, kind) {
-			if keyOf(policy) != at && maySelect(policy, at) {
-				changed = append(changed, f.rereadPolicy(policy)...)
-			}
+	for _, by := range f.maySelect(at) {
+		if policy, ok := f.object(by); ok && by != at {
+			changed = append(changed, f.rereadPolicy(policy)...)
 		}
 	}
 	if _, ok := policyKinds[at.kind]; !ok {
 		return changed
 	}
+	f.changed = append(slices.Clip(f.changed), at)
 	policy, ok := f.object(at)
 	if !ok { // it selects nothing any more
 		kind, group, _ := strings.Cut(at.kind, ".")
@@ -145,13 +150,15 @@ func (f *Fleet) reread(at key) []Path {
 	return append(changed, f.rereadPolicy(policy)...)
 }
 
-// maySelect is false where none of a policy's selectors can be about an object, whatever it is like.
-func maySelect(policy Object, at key) bool {
-	bare, _, _ := strings.Cut(at.kind, ".")
-	return slices.ContainsFunc(listAt(policy.Content, "spec", "resourceSelectors"), func(entry any) bool {
-		name := textAt(entry, "name")
-		return textAt(entry, "kind") == bare && (name == "" || name == at.name)
-	})
+// aim is what a selector asks for: a kind without its group, and a name or, empty, any. Whatever it selects is of that kind.
+type aim struct{ server, kind, name string }
+
+// maySelect are the policies of which a selector may be about what is at a place, whatever that is like.
+func (f *Fleet) maySelect(at key) []key {
+	kind, _, _ := strings.Cut(at.kind, ".")
+	all := slices.Concat(f.aims[aim{at.server, kind, at.name}], f.aims[aim{at.server, kind, ""}], f.changed)
+	slices.SortFunc(all, key.compare)
+	return slices.Compact(all)
 }
 
 // rereadPolicy brings what follows from one policy up to date, and tells what that changes. One without content is gone.

@@ -3,9 +3,8 @@ package lib.objects
 
 # suspended: Flux applies no change to the subject, so it is judged when that ends.
 suspended if {
-	meta := object.get(input.object, "metadata", {})
-	by_name := data.fleet.objects[input.apiServer][input.subject][object.get(meta, "namespace", "")]
-	by_name[meta.name].suspended
+	namespace := object.get(input.object, ["metadata", "namespace"], "")
+	data.fleet.objects[input.apiServer][input.subject][namespace][input.object.metadata.name].suspended
 }
 
 # group_kind is the key of a kind among the fleet's objects: "Deployment.apps"; "Secret" for the core group.
