@@ -16,7 +16,7 @@ func (a *app) cacheCommand() *cobra.Command {
 		Use:   "cache",
 		Short: "Manage what earlier runs keep for later ones",
 		Long: `Rollcall keeps what it has read of a tree, without any secret value, so that the next run reads only what has
-changed. It never keeps a verdict: the rules are always judged anew.`,
+changed; and the last report on the whole tree, for a run of the same program in which nothing has changed.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

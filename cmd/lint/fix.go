@@ -41,9 +41,10 @@ type content struct{ old, new []byte }
 func mend(ctx context.Context, t *tree, c *checked) (*mending, error) {
 	m := &mending{tree: t, checked: c, after: c.judged, files: map[string]content{}}
 	contested := contested(c.found)
+	reach := reachOf(c.fleet, c.found)
 	var possible []fleet.Finding
 	for _, f := range c.found {
-		if len(f.Edits) == 0 || !t.concerns(f, c.fleet) {
+		if len(f.Edits) == 0 || !t.concerns(f, reach) {
 			continue
 		}
 		if why := m.forbids(f, contested); why != nil {
@@ -206,7 +207,7 @@ func target(e fleet.Edit) string {
 
 // writeDiff shows what would be written.
 func (l *lint) writeDiff(m *mending) error {
-	r := m.report(m.tree)
+	r := m.verdict().report(m.tree)
 	for _, name := range slices.Sorted(maps.Keys(m.files)) {
 		if err := r.Diff(l.stdout, name, m.files[name].old, m.files[name].new, l.colors()); err != nil {
 			return fmt.Errorf("write to stdout: %w", checkout.Cause(err))

@@ -108,16 +108,20 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 	defer t.close()
 	p := l.startProgress()
 	defer p.stop()
-	c, err := l.check(ctx, t, p)
-	if err != nil {
-		return err
-	}
 	var m *mending
+	var v *verdict
 	if l.fix || l.diff {
+		c, err := l.check(ctx, t, nil, p)
+		if err != nil {
+			return err
+		}
 		p.say("trying the fixes")
 		if m, err = mend(ctx, t, c); err != nil {
 			return err
 		}
+		v = (&checked{judged: m.after, rules: c.rules}).verdict()
+	} else if v, err = l.judge(ctx, t, p); err != nil {
+		return err
 	}
 	p.stop()
 	switch {
@@ -129,9 +133,8 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 		if err := m.write(); err != nil {
 			return err
 		}
-		c = &checked{m.after, c.engine, c.rules}
 	}
-	r := c.report(t)
+	r := v.report(t)
 	if err := l.write(r, t, outputs); err != nil {
 		return err
 	}
@@ -184,21 +187,27 @@ type judged struct {
 // checked is a tree that the rules have judged.
 type checked struct {
 	judged
-	engine *rules.Engine
-	rules  []report.Rule
+	engine   *rules.Engine
+	rules    []report.Rule
+	contents *loader.Contents
 }
 
-// check reads the fleet and judges it.
-func (l *lint) check(ctx context.Context, t *tree, p *progress) (*checked, error) {
+// check reads the fleet and judges it. Its files may be given.
+func (l *lint) check(ctx context.Context, t *tree, contents *loader.Contents, p *progress) (*checked, error) {
 	p.say("reading " + t.dir)
-	c := &checked{}
+	c := &checked{contents: contents}
 	g, both := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		c.engine, c.rules, err = l.ruleSet(both, t)
 		return err
 	})
 	g.Go(func() (err error) {
-		c.loaded, err = t.Read(both, t.FS)
+		if c.contents == nil {
+			if c.contents, err = t.Contents(both, t.FS); err != nil {
+				return err
+			}
+		}
+		c.loaded, err = t.Follow(both, c.contents)
 		return err
 	})
 	if err := g.Wait(); err != nil {
@@ -217,15 +226,6 @@ func (l *lint) check(ctx context.Context, t *tree, p *progress) (*checked, error
 	return c, nil
 }
 
-// report is about what concerns the named paths.
-func (c *checked) report(t *tree) *report.Report {
-	found := slices.DeleteFunc(slices.Clone(c.found), func(f fleet.Finding) bool { return !t.concerns(f, c.fleet) })
-	r := report.New(c.fleet, found, c.rules)
-	r.Root, r.RootDir, r.WorkDir, r.Version = t.Name, t.root, t.cwd, version()
-	r.Summary.Elsewhere = len(c.found) - len(found)
-	return r
-}
-
 // close waits for what is being kept for the next run.
 func (t *tree) close() {
 	if t.cache != nil {
@@ -233,40 +233,11 @@ func (t *tree) close() {
 	}
 }
 
-// concerns is true for a finding in a named path, or with a related place in one. What is in no file, or in the
-// configuration, concerns the fleet: naming every cluster names it too.
-func (t *tree) concerns(finding fleet.Finding, f *fleet.Fleet) bool {
-	if slices.Contains(t.named, ".") {
-		return true
-	}
-	for _, other := range finding.Related {
-		if t.names(other.Place.File) {
-			return true
-		}
-	}
-	file := finding.Place.File
-	return t.names(file) || t.namesReader(f, file) || (file == "" || file == t.configFile) && t.namesAll(f.Clusters)
-}
-
-// namesReader is true for a file that a named cluster's Flux reads: what is wrong in a shared folder is wrong there too.
-func (t *tree) namesReader(f *fleet.Fleet, file string) bool {
-	return slices.ContainsFunc(f.Files[file].ReachedBy, func(cluster string) bool { return t.names(f.Clusters[cluster].Entry) })
-}
-
 // names is true for what lies at or below a named path.
 func (t *tree) names(file string) bool {
 	return slices.ContainsFunc(t.named, func(named string) bool {
 		return file != "" && (named == "." || file == named || strings.HasPrefix(file, named+"/"))
 	})
-}
-
-func (t *tree) namesAll(clusters map[string]fleet.Cluster) bool {
-	for _, c := range clusters {
-		if !t.names(c.Entry) {
-			return false
-		}
-	}
-	return len(clusters) > 0
 }
 
 func parseFailOn(text string) (fleet.Severity, error) {

@@ -115,7 +115,25 @@ func (c *Checkout) Fleet(ctx context.Context) (*fleet.Fleet, error) {
 
 // Read reads the tree with the files of fsys, its own or some of them as they would be.
 func (c *Checkout) Read(ctx context.Context, fsys fs.FS) (*fleet.Tree, error) {
-	read, err := loader.Load(ctx, fsys, loader.Options{Exclude: c.Config.Exclude, Cache: c.Cache})
+	contents, err := c.Contents(ctx, fsys)
+	if err != nil {
+		return nil, err
+	}
+	return c.Follow(ctx, contents)
+}
+
+// Contents are the files, before Flux is followed through them.
+func (c *Checkout) Contents(ctx context.Context, fsys fs.FS) (*loader.Contents, error) {
+	contents, err := loader.Read(ctx, fsys, loader.Options{Exclude: c.Config.Exclude, Cache: c.Cache})
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", c.Name, err)
+	}
+	return contents, nil
+}
+
+// Follow is the tree that Flux makes of the files.
+func (c *Checkout) Follow(ctx context.Context, contents *loader.Contents) (*fleet.Tree, error) {
+	read, err := contents.Follow(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", c.Name, err)
 	}

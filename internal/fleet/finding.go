@@ -29,6 +29,8 @@ type Finding struct {
 	// Place is where to look; its range is filled in by the loader from the origin and the field.
 	Place   Place
 	Related []Related
+	// Identity is Fleet.Identity, in a report.
+	Identity string
 }
 
 // Edit is one change to a file in Git: a field and the value that it would have. Nothing else in the file changes.

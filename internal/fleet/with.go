@@ -115,7 +115,9 @@ func (f *Fleet) joinedBy(at key) bool {
 	case memberKind, karmadaKind, taintKind, ociKind, helmChartKind:
 		return true
 	case helmReleaseKind:
-		chart, _ := chartName(object, func(kind, namespace, name string) (Object, bool) { return f.object(key{at.server, kind, namespace, name}) })
+		chart, _ := chartName(object, func(kind, namespace, name string) (Object, bool) {
+			return f.object(key{at.server, kind, namespace, name})
+		})
 		return chart == karmadaChart || f.charts[chartTarget(object)] == 1 || isElsewhere(object)
 	case deploymentKind:
 		_, isAgent := deploymentAgent(object)

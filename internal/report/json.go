@@ -71,7 +71,7 @@ func (r *Report) JSON(w io.Writer) error {
 			Object:      f.Object,
 			Field:       f.Field,
 			Related:     []jsonRelated{},
-			Fingerprint: r.fleet.Identity(f),
+			Fingerprint: f.Identity,
 		}
 		if finding.Field == nil {
 			finding.Field = []any{}

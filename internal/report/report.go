@@ -25,8 +25,6 @@ type Report struct {
 	Findings []fleet.Finding
 	// Rules are all rules there are, by ID.
 	Rules []Rule
-
-	fleet *fleet.Fleet
 }
 
 // Summary counts the findings in the report and what was read.
@@ -58,7 +56,10 @@ type Rule struct {
 
 // New reports findings about f. It sorts them, and counts what f holds.
 func New(f *fleet.Fleet, findings []fleet.Finding, rules []Rule) *Report {
-	r := &Report{Root: ".", Findings: findings, Rules: rules, fleet: f}
+	for i := range findings {
+		findings[i].Identity = f.Identity(findings[i])
+	}
+	r := &Report{Root: ".", Findings: findings, Rules: rules}
 	slices.SortStableFunc(r.Findings, compare)
 	r.Summary = Summary{
 		Clusters:       len(f.Clusters),
@@ -77,20 +78,35 @@ func New(f *fleet.Fleet, findings []fleet.Finding, rules []Rule) *Report {
 	for _, inc := range f.Unknown() {
 		r.Summary.Unknown[inc.Kind]++
 	}
+	r.Summary.count(findings)
+	return r
+}
+
+// Only is the report of the findings that are wanted; of the others the summary tells how many there are.
+func (r *Report) Only(wanted func(fleet.Finding) bool) *Report {
+	only := *r
+	only.Findings = slices.DeleteFunc(slices.Clone(r.Findings), func(f fleet.Finding) bool { return !wanted(f) })
+	only.Summary.count(only.Findings)
+	only.Summary.Elsewhere = len(r.Findings) - len(only.Findings)
+	return &only
+}
+
+// count counts the findings.
+func (s *Summary) count(findings []fleet.Finding) {
+	s.Errors, s.Warnings, s.Infos, s.Fixable = 0, 0, 0, 0
 	for _, finding := range findings {
 		if len(finding.Edits) > 0 {
-			r.Summary.Fixable++
+			s.Fixable++
 		}
 		switch finding.Severity {
 		case fleet.Error:
-			r.Summary.Errors++
+			s.Errors++
 		case fleet.Warning:
-			r.Summary.Warnings++
+			s.Warnings++
 		default:
-			r.Summary.Infos++
+			s.Infos++
 		}
 	}
-	return r
 }
 
 // Fails is true where a finding is at least as severe as the given severity; fleet.Off stands for never.

@@ -37,7 +37,7 @@ func (r *Report) SARIF(w io.Writer) error {
 		result := run.CreateResultForRule(f.Rule).
 			WithLevel(level(f.Severity)).
 			WithMessage(sarif.NewTextMessage(withFix(f))).
-			WithPartialFingerprints(map[string]string{fingerprintName: r.fleet.Identity(f)}).
+			WithPartialFingerprints(map[string]string{fingerprintName: f.Identity}).
 			WithLocations([]*sarif.Location{r.location(f.Place).WithLogicalLocations(logical(f.Object))})
 		for i, other := range f.Related {
 			result.AddRelatedLocation(r.location(other.Place).WithID(i + 1).WithMessage(sarif.NewTextMessage(other.Message)))

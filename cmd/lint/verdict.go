@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/loader"
+	"github.com/rollcall-dev/rollcall/internal/report"
+)
+
+// verdict is all that is to be said of a tree, whatever is named of it.
+type verdict struct {
+	Report report.Report
+	Reach  reach
+}
+
+// reach tells which clusters the files with findings concern.
+type reach struct {
+	// Entries are the folders of the clusters, by their names.
+	Entries map[string]string
+	// Readers are the clusters whose Flux reads a file.
+	Readers map[string][]string
+}
+
+func reachOf(f *fleet.Fleet, found []fleet.Finding) reach {
+	r := reach{map[string]string{}, map[string][]string{}}
+	for name, cluster := range f.Clusters {
+		r.Entries[name] = cluster.Entry
+	}
+	for _, finding := range found {
+		r.Readers[finding.Place.File] = f.Files[finding.Place.File].ReachedBy
+	}
+	return r
+}
+
+func (c *checked) verdict() *verdict {
+	found := slices.Clone(c.found)
+	return &verdict{*report.New(c.fleet, found, c.rules), reachOf(c.fleet, found)}
+}
+
+// report is about what concerns the named paths.
+func (v *verdict) report(t *tree) *report.Report {
+	r := v.Report.Only(func(f fleet.Finding) bool { return t.concerns(f, v.Reach) })
+	r.Root, r.RootDir, r.WorkDir, r.Version = t.Name, t.root, t.cwd, version()
+	return r
+}
+
+// concerns is true for a finding in a named path, or with a related place in one. What is in no file, or in the
+// configuration, concerns the fleet: naming every cluster names it too.
+func (t *tree) concerns(finding fleet.Finding, r reach) bool {
+	if slices.Contains(t.named, ".") {
+		return true
+	}
+	for _, other := range finding.Related {
+		if t.names(other.Place.File) {
+			return true
+		}
+	}
+	file := finding.Place.File
+	return t.names(file) || t.namesReader(r, file) || (file == "" || file == t.configFile) && t.namesAll(r)
+}
+
+// namesReader is true for a file that a named cluster's Flux reads: what is wrong in a shared folder is wrong there too.
+func (t *tree) namesReader(r reach, file string) bool {
+	return slices.ContainsFunc(r.Readers[file], func(cluster string) bool { return t.names(r.Entries[cluster]) })
+}
+
+func (t *tree) namesAll(r reach) bool {
+	for _, entry := range r.Entries {
+		if !t.names(entry) {
+			return false
+		}
+	}
+	return len(r.Entries) > 0
+}
+
+// kept is the last verdict on a tree, and what it was a verdict on. The same program says the same of the same files, on the
+// same day, with the same configuration and no rules but its own.
+type kept struct {
+	Question, Digest string
+	Verdict          verdict
+}
+
+// judge is the verdict on the tree: the last one where nothing has changed since.
+func (l *lint) judge(ctx context.Context, t *tree, p *progress) (*verdict, error) {
+	question := fmt.Sprintf("%q %q %q %s %+v", t.Name, t.ConfigName, t.configFile, t.Date, t.Config)
+	keeps := t.cache != nil && len(l.ruleDirs)+len(t.Config.RulePaths) == 0
+	var contents *loader.Contents
+	var last kept
+	if keeps && t.cache.Get("verdict", &last) && last.Question == question {
+		p.say("reading " + t.dir)
+		var err error
+		if contents, err = t.Contents(ctx, t.FS); err != nil {
+			return nil, err
+		}
+		if contents.Digest() == last.Digest {
+			last.Verdict.restore()
+			return &last.Verdict, nil
+		}
+	}
+	c, err := l.check(ctx, t, contents, p)
+	if err != nil {
+		return nil, err
+	}
+	v := c.verdict()
+	if keeps && l.stdinFilename == "" { // the next run is about the files again, not about this buffer
+		t.cache.Put("verdict", kept{question, c.contents.Digest(), *v})
+	}
+	return v, nil
+}
+
+// restore gives fields the numbers that a cache takes for larger ones.
+func (v *verdict) restore() {
+	for _, f := range v.Report.Findings {
+		restoreField(f.Field)
+		restoreField(f.Place.Field)
+		for _, other := range f.Related {
+			restoreField(other.Field)
+			restoreField(other.Place.Field)
+		}
+	}
+}
+
+func restoreField(field []any) {
+	for i, step := range field {
+		if n, ok := step.(int64); ok {
+			field[i] = int(n)
+		}
+	}
+}
