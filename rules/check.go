@@ -126,7 +126,7 @@ func (e *Engine) violations(evaluate *evaluation, k kind, s *fleet.Subject) ([]f
 	// field that is not there does. Any other failure is the rule's.
 	for i := range failures {
 		if failures[i].Code != topdown.TypeErr {
-			return nil, &failures[i]
+			return nil, &Failure{Place: placeOf(&failures[i]), err: &failures[i]}
 		}
 	}
 	if len(results) != 1 { // a partial set is never undefined
@@ -144,6 +144,23 @@ func (e *Engine) violations(evaluate *evaluation, k kind, s *fleet.Subject) ([]f
 		}
 	}
 	return found, nil
+}
+
+// Failure is an error of a rule. Its text may quote the object that was judged; Place says no more than where in the rules it
+// is, and of what kind: "policy-accepted.rego:12: eval_builtin_error".
+type Failure struct {
+	Place string
+	err   error
+}
+
+func (f *Failure) Error() string { return f.err.Error() }
+func (f *Failure) Unwrap() error { return f.err }
+
+func placeOf(e *topdown.Error) string {
+	if e.Location == nil {
+		return e.Code
+	}
+	return fmt.Sprintf("%s:%d: %s", e.Location.File, e.Location.Row, e.Code)
 }
 
 // complete fills in what a violation leaves to its rule and its subject.

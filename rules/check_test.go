@@ -216,6 +216,10 @@ func TestCheckErrors(t *testing.T) {
 			if want := "judge Secret c a in a.yaml: " + test.want; err == nil || !strings.HasPrefix(err.Error(), want) {
 				t.Errorf("error %v, want %s", err, want)
 			}
+			var failure *Failure
+			if errors.As(err, &failure) != (name == "built-in") || failure != nil && failure.Place != "rules/r.rego:13: eval_builtin_error" {
+				t.Errorf("the place of %v is %+v", err, failure)
+			}
 		})
 	}
 }

@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
+
+	"github.com/rollcall-dev/rollcall/rules"
 )
 
 // logger logs to stderr, and has the libraries do so.
@@ -58,9 +61,12 @@ func (h *handler) logAnswer(ctx context.Context, a *answer, took time.Duration) 
 	if a.message != "" {
 		attrs = append(attrs, slog.String("message", a.message))
 	}
-	if a.err != nil { // a rule's error may quote the object
-		attrs = append(attrs, slog.String("error", fmt.Sprintf("%T", a.err)))
-		h.log.LogAttrs(ctx, slog.LevelDebug, "error in full", slog.String("uid", string(a.uid)), slog.Any("error", a.err))
+	if a.err != nil { // whose text may quote the object
+		kind := fmt.Sprintf("%T", a.err)
+		if failure := (*rules.Failure)(nil); errors.As(a.err, &failure) {
+			kind = failure.Place
+		}
+		attrs = append(attrs, slog.String("error", kind))
 	}
 	if len(a.stack) > 0 {
 		attrs = append(attrs, slog.Any("stack", a.stack))

@@ -119,7 +119,7 @@ func TestAnswer(t *testing.T) {
 			}
 			h := handlerOf(c.judge)
 			var logged bytes.Buffer
-			h.log = slog.New(slog.NewJSONHandler(&logged, nil))
+			h.log = slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 			req := httptest.NewRequest(cmp.Or(c.method, "POST"), cmp.Or(c.path, path), strings.NewReader(c.body))
 			req.ContentLength = -1 // what it says of its length is looked at elsewhere
 			req.Header.Set("Content-Type", cmp.Or(c.contentType, "application/json"))

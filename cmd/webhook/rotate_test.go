@@ -207,8 +207,7 @@ func TestRotation(t *testing.T) {
 	}
 	s.put(hooksPath, hooks, true)
 	server := httptest.NewServer(s)
-	defer server.Close()
-	defer server.CloseClientConnections() // watches
+	t.Cleanup(server.Close) // once the program has ended, which would watch again
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
 	write(t, kubeconfig, `{"apiVersion":"v1","kind":"Config","clusters":[{"name":"a","cluster":{"server":"`+server.URL+`"}}],
 		"users":[{"name":"a","user":{}}],"contexts":[{"name":"a","context":{"cluster":"a","user":"a"}}],"current-context":"a"}`)
