@@ -14,7 +14,7 @@ func benchFleet(n int) (*fleet.Fleet, []fleet.Subject) {
 		Membership: fleet.Membership{Basis: "tree", Certain: true},
 		Members:    map[string]fleet.Member{},
 		Files:      map[string]fleet.File{},
-		Objects:    map[string]map[string]map[string]map[string]fleet.Object{"karmada": {}},
+		Objects:    map[string]map[string]map[string]map[string]*fleet.Object{"karmada": {}},
 	}
 	var names []any
 	for i := range 50 {
@@ -25,10 +25,10 @@ func benchFleet(n int) (*fleet.Fleet, []fleet.Subject) {
 	}
 	var subjects []fleet.Subject
 	const policyKind = "PropagationPolicy.policy.karmada.io"
-	policies, secrets := map[string]fleet.Object{}, map[string]fleet.Object{}
+	policies, secrets := map[string]*fleet.Object{}, map[string]*fleet.Object{}
 	for i := range 100 {
 		name := fmt.Sprintf("policy-%d", i)
-		o := fleet.Object{ID: "karmada/" + policyKind + "/default/" + name, APIServer: "karmada", Content: map[string]any{
+		o := &fleet.Object{ID: "karmada/" + policyKind + "/default/" + name, APIServer: "karmada", Content: map[string]any{
 			"apiVersion": "policy.karmada.io/v1alpha1", "kind": "PropagationPolicy",
 			"metadata": map[string]any{"name": name, "namespace": "default"},
 			"spec": map[string]any{
@@ -53,13 +53,13 @@ func benchFleet(n int) (*fleet.Fleet, []fleet.Subject) {
 			}},
 		}
 		f.Files[path] = file
-		secrets[name] = fleet.Object{ID: "karmada/Secret/default/" + name, Content: map[string]any{
+		secrets[name] = &fleet.Object{ID: "karmada/Secret/default/" + name, Content: map[string]any{
 			"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": name, "namespace": "default"},
 			"data": map[string]any{"password": map[string]any{"$class": "enc", "$len": 24}},
 		}}
 		subjects = append(subjects, fleet.Subject{Kind: "File", Origin: fleet.Origin{File: path}, Input: fleet.Input{Subject: "File", File: &file}})
 	}
-	f.Objects["karmada"] = map[string]map[string]map[string]fleet.Object{policyKind: {"default": policies}, "Secret": {"default": secrets}}
+	f.Objects["karmada"] = map[string]map[string]map[string]*fleet.Object{policyKind: {"default": policies}, "Secret": {"default": secrets}}
 	return f, subjects
 }
 

@@ -28,32 +28,45 @@ func (e *Engine) Check(ctx context.Context, f *fleet.Fleet) ([]fleet.Finding, er
 
 func (e *Engine) check(ctx context.Context, f *fleet.Fleet, subjects []fleet.Subject) ([]fleet.Finding, error) {
 	facts := newFacts(f)
-	found, err := e.judge(ctx, e.onFiles, facts, subjects)
+	found, err := e.judge(ctx, facts, e.onFiles.hear(subjects))
 	if err != nil {
 		return nil, err
 	}
 	exceptions := e.exceptions(f)
-	kept := exceptions.except(merge(found))
-	about, err := e.judge(ctx, e.onFiles, facts, exceptions.subjects())
+	kept := exceptions.except(merge(slices.Concat(found...)))
+	about, err := e.judge(ctx, facts, e.onFiles.hear(exceptions.subjects()))
 	if err != nil {
 		return nil, err
 	}
-	return merge(append(kept, about...)), nil
+	return merge(append(kept, slices.Concat(about...)...)), nil
 }
 
-// judge evaluates the rules about each subject.
-func (e *Engine) judge(ctx context.Context, rules kinds, facts *facts, subjects []fleet.Subject) ([]fleet.Finding, error) {
-	judged := slices.DeleteFunc(slices.Clone(subjects), func(s fleet.Subject) bool { return len(rules[s.Kind].rules) == 0 })
-	found := make([][]fleet.Finding, len(judged))
-	err := e.each(ctx, len(judged), func(evaluate *evaluation, i int) (err error) {
+// hearing is a subject with the rules that judge it.
+type hearing struct {
+	subject fleet.Subject
+	kind
+}
+
+// hear gives each subject the rules of its kind; a subject that no rule is about is left out.
+func (all kinds) hear(subjects []fleet.Subject) []hearing {
+	var hearings []hearing
+	for _, s := range subjects {
+		if k, judged := all[s.Kind]; judged {
+			hearings = append(hearings, hearing{s, k})
+		}
+	}
+	return hearings
+}
+
+// judge holds the hearings. The findings are in their order.
+func (e *Engine) judge(ctx context.Context, facts *facts, hearings []hearing) ([][]fleet.Finding, error) {
+	found := make([][]fleet.Finding, len(hearings))
+	err := e.each(ctx, len(hearings), func(evaluate *evaluation, i int) (err error) {
 		evaluate.store = facts
-		found[i], err = e.judgeOne(evaluate, rules[judged[i].Kind], &judged[i])
+		found[i], err = e.judgeOne(evaluate, hearings[i].kind, &hearings[i].subject)
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return slices.Concat(found...), nil
+	return found, err
 }
 
 // evaluation is what one goroutine evaluates queries with.

@@ -169,7 +169,7 @@ violation contains {"message": origin.file, "origin": origin} if {
 }`),
 	})
 	s := secret("c", "a", "a.yaml")
-	f := &fleet.Fleet{Objects: map[string]map[string]map[string]map[string]fleet.Object{"c": {"Secret": {"": {
+	f := &fleet.Fleet{Objects: map[string]map[string]map[string]map[string]*fleet.Object{"c": {"Secret": {"": {
 		"a": {ID: "c/Secret//a", Origin: fleet.Origin{File: "found.yaml", Document: 1, Field: []any{"items", 0}}, Content: s.Input.Object},
 	}}}}}
 	found, err := e.check(t.Context(), f, []fleet.Subject{s})

@@ -39,7 +39,7 @@ violation contains {
 	some i, entry in input.object.spec.dependsOn
 	namespace := object.get(entry, "namespace", input.object.metadata.namespace)
 	not contains(concat("", [namespace, entry.name]), "${")
-	not data.fleet.objects[input.apiServer][input.subject][namespace][entry.name]
+	not data.fleet.objects[input.apiServer][input.subject][namespace][entry.name].id
 }
 
 # A release on another API server than the Flux cluster's own is for a helm-controller that may know more.

@@ -55,12 +55,12 @@ func (f *facts) Read(_ context.Context, _ storage.Transaction, path storage.Path
 		return term.Value, nil
 	}
 	if path[0] != "fleet" {
-		return nil, notFound(path)
+		return nil, notFound
 	}
 	v := f.fleet
 	for _, step := range path[1:] {
 		if v = f.enc.child(v, step); !v.IsValid() {
-			return nil, notFound(path)
+			return nil, notFound
 		}
 	}
 	term, err := f.enc.typed(v)
@@ -70,9 +70,8 @@ func (f *facts) Read(_ context.Context, _ storage.Transaction, path storage.Path
 	return term.Value, nil
 }
 
-func notFound(path storage.Path) error {
-	return &storage.Error{Code: storage.NotFoundErr, Message: path.String() + " is no fact"}
-}
+// notFound is what most look-ups come to; nobody reads it.
+var notFound = &storage.Error{Code: storage.NotFoundErr, Message: "no such fact"}
 
 // child is an entry of a value, as encode has it; not valid where there is none.
 func (e *encoder) child(v reflect.Value, step string) reflect.Value {

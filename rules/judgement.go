@@ -2,11 +2,10 @@ package rules
 
 import (
 	"context"
-	"maps"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/open-policy-agent/opa/v1/storage"
 
@@ -21,8 +20,10 @@ type Judgement struct {
 	fleet      *fleet.Fleet
 	facts      *facts
 	exceptions exceptions
-	// readers are the subjects by the facts that stand in their input or that their rules have read.
-	readers readers
+	// subjects are those of the fleet, each as the fact that leads to it, and readers those that facts stand in, or whose rules
+	// have read them.
+	subjects []fleet.Path
+	readers  readers
 }
 
 // Judge judges a fleet for admission: by the rules that make sense there.
@@ -31,28 +32,28 @@ func (e *Engine) Judge(ctx context.Context, f *fleet.Fleet) (*Judgement, error) 
 	if err != nil {
 		return nil, err
 	}
-	j := &Judgement{engine: e, rules: rules, fleet: f, facts: newFacts(f), exceptions: e.exceptions(f)}
-	var subjects []fleet.Subject
-	for _, s := range f.Subjects() {
-		if len(rules[s.Kind].rules) > 0 {
-			subjects = append(subjects, s)
-		}
+	if err := e.queryAlone(rules); err != nil {
+		return nil, err
 	}
-	var mu sync.Mutex
-	err = e.each(ctx, len(subjects), func(evaluate *evaluation, i int) error {
+	j := &Judgement{engine: e, rules: rules, fleet: f, facts: newFacts(f), exceptions: e.exceptions(f)}
+	hearings := rules.hear(f.Subjects())
+	j.subjects = make([]fleet.Path, len(hearings))
+	readings := make([][]reading, len(hearings))
+	err = e.each(ctx, len(hearings), func(evaluate *evaluation, i int) error {
+		own := hearings[i].subject.Facts()
+		j.subjects[i] = own[0]
 		read := &recorder{facts: j.facts}
 		evaluate.store = read
-		if _, err := e.judgeOne(evaluate, rules[subjects[i].Kind], &subjects[i]); err != nil {
-			return err
+		_, err := e.judgeOne(evaluate, hearings[i].kind, &hearings[i].subject)
+		for _, fact := range slices.Concat(own, read.paths) {
+			readings[i] = append(readings[i], reading{fact, int32(i)})
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		j.readers.add(subjects[i].Facts(), read.paths)
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
+	j.readers = newReaders(slices.Concat(readings...))
 	return j, nil
 }
 
@@ -71,28 +72,81 @@ func (j *Judgement) Introduced(ctx context.Context, c Change) ([]fleet.Finding, 
 	}
 	after, changed := j.fleet.With(c.Object, c.After)
 	before, unchanged := j.fleet.With(c.Object, c.Before)
-	subjects := j.readers.of(slices.Concat(changed, unchanged))
-	found, err := j.judge(ctx, after, subjects)
+	found, blamed, err := j.judge(ctx, after, j.concerned(slices.Concat(changed, unchanged)))
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
-	known, err := j.judge(ctx, before, subjects)
+	known, _, err := j.judge(ctx, before, blamed)
 	if err != nil {
 		return nil, err
 	}
-	return introduced(before, known, after, found), nil
+	old := map[string]bool{}
+	for _, finding := range known {
+		old[before.Identity(finding)] = true
+	}
+	return slices.DeleteFunc(found, func(finding fleet.Finding) bool { return old[after.Identity(finding)] }), nil
 }
 
-// judge judges the subjects that paths lead to in a fleet that shares most of its facts with the judged one.
-func (j *Judgement) judge(ctx context.Context, f *fleet.Fleet, paths []fleet.Path) ([]fleet.Finding, error) {
-	var subjects []fleet.Subject
-	for _, path := range paths {
-		if s, ok := f.SubjectAt(path); ok && len(j.rules[s.Kind].rules) > 0 {
-			subjects = append(subjects, s)
+// matter is what has to be judged: a subject, as the fact that leads to it, by the rules that are named; by all where none is.
+type matter struct {
+	subject fleet.Path
+	rules   []string
+}
+
+// concerned are the matters that changes of facts may bear on: what has read them, and what they are themselves.
+func (j *Judgement) concerned(changed []fleet.Path) []matter {
+	var matters []matter
+	seen := map[string]bool{}
+	add := func(subject fleet.Path) {
+		if key := strings.Join(subject, "\x00"); !seen[key] {
+			seen[key] = true
+			matters = append(matters, matter{subject: subject})
 		}
 	}
-	found, err := j.engine.judge(ctx, j.rules, j.facts.overlaid(f), subjects)
-	return slices.DeleteFunc(found, func(finding fleet.Finding) bool { return j.excepted(f, finding) }), err
+	for _, reader := range j.readers.of(changed) {
+		add(j.subjects[reader])
+	}
+	for _, fact := range changed {
+		add(fact)
+	}
+	return matters
+}
+
+// judge judges matters in a fleet that shares most of its facts with the judged one. It tells as well which of them, and which of
+// their rules, have findings.
+func (j *Judgement) judge(ctx context.Context, f *fleet.Fleet, matters []matter) (all []fleet.Finding, blamed []matter, err error) {
+	var hearings []hearing
+	for _, m := range matters {
+		s, ok := f.SubjectAt(m.subject)
+		k, judged := j.rules[s.Kind]
+		switch {
+		case !ok || !judged:
+		case m.rules == nil:
+			hearings = append(hearings, hearing{s, k})
+		default:
+			for i, rule := range k.rules {
+				if slices.Contains(m.rules, rule.ID) {
+					hearings = append(hearings, hearing{s, k.alone[i]})
+				}
+			}
+		}
+	}
+	found, err := j.engine.judge(ctx, j.facts.overlaid(f), hearings)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, h := range hearings {
+		found[i] = slices.DeleteFunc(found[i], func(finding fleet.Finding) bool { return j.excepted(f, finding) })
+		if len(found[i]) == 0 {
+			continue
+		}
+		m := matter{subject: h.subject.Facts()[0]}
+		for _, finding := range found[i] {
+			m.rules = append(m.rules, finding.Rule)
+		}
+		blamed = append(blamed, m)
+	}
+	return slices.Concat(found...), blamed, nil
 }
 
 // excepted is true for a finding that an exception in Git allows, or an annotation of the object as it is in the fleet.
@@ -102,13 +156,19 @@ func (j *Judgement) excepted(f *fleet.Fleet, finding fleet.Finding) bool {
 		slices.ContainsFunc(object.Exceptions(), func(x fleet.Exception) bool { return x.Rule == finding.Rule })
 }
 
-// introduced are the findings in one fleet that are not in the one before.
-func introduced(before *fleet.Fleet, known []fleet.Finding, after *fleet.Fleet, found []fleet.Finding) []fleet.Finding {
-	old := map[string]bool{}
-	for _, finding := range known {
-		old[before.Identity(finding)] = true
+// queryAlone makes queries that ask each rule alone.
+func (e *Engine) queryAlone(all kinds) error {
+	for name, k := range all {
+		for _, rule := range k.rules {
+			alone, err := e.query([]Rule{rule})
+			if err != nil {
+				return fmt.Errorf("query the rule %s: %w", rule.ID, err)
+			}
+			k.alone = append(k.alone, alone)
+		}
+		all[name] = k
 	}
-	return slices.DeleteFunc(found, func(finding fleet.Finding) bool { return old[after.Identity(finding)] })
+	return nil
 }
 
 // recorder is a store that notes what is read from it.
@@ -125,79 +185,4 @@ func (r *recorder) Read(ctx context.Context, t storage.Transaction, path storage
 	}
 	r.paths = append(r.paths, fact)
 	return r.facts.Read(ctx, t, path)
-}
-
-// readers are subjects by the facts that their verdicts rest on. A subject is the path that leads to it.
-type readers struct {
-	subjects []fleet.Path
-	all      node
-}
-
-// node is what reads the fact that the steps to it lead to, and what lies below that.
-type node struct {
-	below map[string]*node
-	by    []int32 // indexes of subjects
-}
-
-// add adds the subject that the first of its own facts leads to.
-func (r *readers) add(own, read []fleet.Path) {
-	index := int32(len(r.subjects))
-	r.subjects = append(r.subjects, own[0])
-	for _, path := range slices.Concat(own, read) {
-		at := &r.all
-		for _, step := range path {
-			if at.below[step] == nil {
-				if at.below == nil {
-					at.below = map[string]*node{}
-				}
-				at.below[step] = &node{}
-			}
-			at = at.below[step]
-		}
-		if n := len(at.by); n == 0 || at.by[n-1] != index {
-			at.by = append(at.by, index)
-		}
-	}
-}
-
-// of are the subjects that may be judged otherwise when facts have changed: those that have read one, something in it, or
-// something that it is in; and those that the facts themselves are.
-func (r *readers) of(changed []fleet.Path) []fleet.Path {
-	found := map[int32]bool{}
-	seen := map[string]bool{}
-	var paths []fleet.Path
-	for _, path := range changed {
-		at := &r.all
-		for i := 0; at != nil; i++ {
-			at.note(found)
-			if i == len(path) {
-				at.noteBelow(found)
-				break
-			}
-			at = at.below[path[i]]
-		}
-		if key := strings.Join(path, "\x00"); !seen[key] {
-			seen[key] = true
-			paths = append(paths, path)
-		}
-	}
-	for _, index := range slices.Sorted(maps.Keys(found)) {
-		if path := r.subjects[index]; !seen[strings.Join(path, "\x00")] {
-			paths = append(paths, path)
-		}
-	}
-	return paths
-}
-
-func (n *node) note(found map[int32]bool) {
-	for _, index := range n.by {
-		found[index] = true
-	}
-}
-
-func (n *node) noteBelow(found map[int32]bool) {
-	for _, below := range n.below {
-		below.note(found)
-		below.noteBelow(found)
-	}
 }

@@ -34,21 +34,21 @@ violation contains {
 	not objects.suspended
 	data.fleet.apiServers[input.apiServer].kind == "karmada"
 	some i, selection in input.policy.selections
-	first := min([{"kind": selected.kind, "name": selected.name, "member": member, "origin": other.origin, "resolution": _resolution(selected)} |
+	first := min([{"kind": selected.kind, "name": selected.name, "member": member, "origin": origin, "resolution": _resolution(selected)} |
 		some selected in selection.objects
-		some member in placement.candidates
-		other := _applied(selected, member)
+		some member, cluster in _others
+		origin := _applied(selected, cluster)
 	])
 }
 
-# The object as the member's own Flux applies it.
-_applied(selected, member) := data.fleet.objects[cluster][selected.kind][""][selected.name] if {
-	cluster := _other(member)
-} else := data.fleet.objects[cluster][selected.kind][_namespace(selected)][selected.name] if {
-	cluster := _other(member)
-}
+# Where the member's own Flux has the object from.
+_applied(selected, cluster) := origin if {
+	origin := data.fleet.objects[cluster][selected.kind][""][selected.name].origin
+} else := data.fleet.objects[cluster][selected.kind][_namespace(selected)][selected.name].origin
 
-_other(member) := cluster if {
+# The Flux clusters that the policy's members are.
+_others[member] := cluster if {
+	some member in placement.candidates
 	cluster := data.fleet.members[member].fluxCluster
 	cluster != input.apiServer
 	data.fleet.clusters[cluster].declared

@@ -41,13 +41,13 @@ _selected := [selected |
 ]
 
 # All clusters that the selected objects go to, where every policy that places them names its clusters.
-_placed := union({clusters | some policy in _policies; clusters := placement.candidates_of(policy)}) if {
+_placed := union({_candidates(policy) | some policy in _policies}) if {
 	every selection in input.policy.selections {
 		selection.state == "found"
 	}
 	count(_policies) > 0
 	every policy in _policies {
-		placement.candidates_of(policy)
+		_candidates(policy)
 	}
 	every selected in _selected {
 		count(_claims(selected)) > 0
@@ -66,11 +66,12 @@ _dependency(kind) if {
 
 _dependency("Service") if data.fleet.objects[input.apiServer]["MultiClusterService.networking.karmada.io"]
 
-_policies contains policy if {
+_policies contains [sprintf("%s.policy.karmada.io", [claim.kind]), claim.namespace, claim.name] if {
 	some selected in _selected
 	some claim in _claims(selected)
-	policy := data.fleet.objects[input.apiServer][sprintf("%s.policy.karmada.io", [claim.kind])][claim.namespace][claim.name].object
 }
+
+_candidates([kind, namespace, name]) := placement.candidates_of(data.fleet.objects[input.apiServer][kind][namespace][name].object.spec.placement)
 
 _claims(selected) := claims if {
 	claims := data.fleet.claims[input.apiServer][selected.kind][selected.namespace][selected.name]

@@ -65,6 +65,8 @@ type kinds map[string]kind
 type kind struct {
 	rules []Rule
 	query ast.Body
+	// alone are the rules one by one; empty where they are only ever asked together.
+	alone []kind
 }
 
 // New compiles the rules. A rule that does not compile is an error with its file, row and column.
@@ -129,21 +131,26 @@ func (e *Engine) queries(except string) (kinds, error) {
 		}
 	}
 	for name, k := range all {
-		refs := make([]string, len(k.rules))
-		for i, r := range k.rules {
-			refs[i] = fmt.Sprintf("data.rules[%q].violation", r.ID)
-		}
-		body, err := ast.ParseBodyWithOpts(fmt.Sprintf("%s = [%s]", violations, strings.Join(refs, ", ")),
-			ast.ParserOptions{RegoVersion: ast.RegoV1})
-		if err != nil {
+		var err error
+		if all[name], err = e.query(k.rules); err != nil {
 			return nil, fmt.Errorf("query the rules for %s: %w", name, err)
 		}
-		if k.query, err = e.compiler.QueryCompiler().Compile(body); err != nil {
-			return nil, fmt.Errorf("query the rules for %s: %w", name, err)
-		}
-		all[name] = k
 	}
 	return all, nil
+}
+
+// query asks rules together.
+func (e *Engine) query(rules []Rule) (kind, error) {
+	refs := make([]string, len(rules))
+	for i, r := range rules {
+		refs[i] = fmt.Sprintf("data.rules[%q].violation", r.ID)
+	}
+	body, err := ast.ParseBodyWithOpts(fmt.Sprintf("%s = [%s]", violations, strings.Join(refs, ", ")), ast.ParserOptions{RegoVersion: ast.RegoV1})
+	if err != nil {
+		return kind{}, err
+	}
+	body, err = e.compiler.QueryCompiler().Compile(body)
+	return kind{rules: rules, query: body}, err
 }
 
 // violations is the variable of each query that holds the result.

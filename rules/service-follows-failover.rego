@@ -41,13 +41,17 @@ _services contains service if {
 	some selection in input.policy.selections
 	workloads.divisible(selection.kind)
 	some selected in selection.objects
-	pods := object.get(workloads.manifest(selected), ["spec", "template", "metadata", "labels"], {})
+	pods := _pods(selected)
 	some service in data.fleet.objects[input.apiServer].Service[selected.namespace]
 	count(service.object.spec.selector) > 0
 	every key, value in service.object.spec.selector {
 		pods[key] == value
 	}
 }
+
+_pods(selected) := labels if {
+	labels := data.fleet.objects[input.apiServer][selected.kind][selected.namespace][selected.name].object.spec.template.metadata.labels
+} else := {}
 
 _claims(service) := claims if {
 	claims := data.fleet.claims[input.apiServer].Service[service.namespace][service.name]
@@ -66,8 +70,8 @@ _elsewhere(service) := "no policy places it" if {
 	some claim in _claims(service)
 	count(_claims(service)) == 1
 	claim.policy != input.policy.id
-	other := data.fleet.objects[input.apiServer][sprintf("%s.policy.karmada.io", [claim.kind])][claim.namespace][claim.name].object
-	count(placement.candidates - placement.candidates_of(other)) > 0
+	other := data.fleet.objects[input.apiServer][sprintf("%s.policy.karmada.io", [claim.kind])][claim.namespace][claim.name]
+	count(placement.candidates - placement.candidates_of(other.object.spec.placement)) > 0
 }
 
 # One entry of clusterAffinities at a time, or fewer clusters than there are candidates.

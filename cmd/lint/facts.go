@@ -82,7 +82,7 @@ func ofCluster(f *fleet.Fleet, cluster string) *fleet.Fleet {
 	one.Files = maps.Clone(f.Files)
 	maps.DeleteFunc(one.Files, func(_ string, file fleet.File) bool { return !slices.Contains(file.ReachedBy, cluster) })
 	one.Objects = maps.Clone(f.Objects)
-	maps.DeleteFunc(one.Objects, func(server string, _ map[string]map[string]map[string]fleet.Object) bool {
+	maps.DeleteFunc(one.Objects, func(server string, _ map[string]map[string]map[string]*fleet.Object) bool {
 		return f.APIServers[server].Cluster != cluster
 	})
 	return &one

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,6 +71,7 @@ func (c *court) load(ctx context.Context, from content) error {
 	if err != nil {
 		return err
 	}
+	defer debug.FreeOSMemory() // reading takes more than keeping, and a fleet is kept for days
 	return c.sit(ctx, next, start)
 }
 

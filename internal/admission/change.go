@@ -43,6 +43,9 @@ func read(server string, req *admissionv1.AdmissionRequest) (change rules.Change
 	return change, "", nil
 }
 
+// kept is what an API server keeps of an object for itself in its metadata.
+var kept = []string{"creationTimestamp", "generation", "managedFields", "resourceVersion", "uid"}
+
 // content is an object as rules see it: without what the API server keeps for itself, and without secrets. Nil where
 // there is none.
 func content(raw runtime.RawExtension) (map[string]any, error) {
@@ -56,7 +59,9 @@ func content(raw runtime.RawExtension) (map[string]any, error) {
 	delete(object, "status")
 	if fields := metadata(object); fields != nil {
 		fields = maps.Clone(fields)
-		delete(fields, "managedFields")
+		for _, name := range kept {
+			delete(fields, name)
+		}
 		object["metadata"] = fields
 	}
 	return secret.Redact(object), nil

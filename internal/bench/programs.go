@@ -7,14 +7,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
+
+	"github.com/rollcall-dev/rollcall/internal/bench/tool"
 )
 
 const (
@@ -46,16 +45,16 @@ type programs struct {
 // newPrograms builds rollcall as it is released, and sees to the others.
 func newPrograms(ctx context.Context, scratch string) (p programs, err error) {
 	p.rollcall, p.policy = filepath.Join(scratch, "rollcall"), filepath.Join(scratch, "policy")
-	if err := command(ctx, nil, nil, "go", "build", "-trimpath", "-o", p.rollcall, "./cmd/lint"); err != nil {
+	if err := tool.Build(ctx, p.rollcall, "./cmd/lint"); err != nil {
 		return p, err
 	}
 	if p.self, err = os.Executable(); err != nil {
 		return p, err
 	}
-	if p.conftest, err = install(ctx, conftest); err != nil {
+	if p.conftest, err = tool.Install(ctx, conftest); err != nil {
 		return p, err
 	}
-	if p.kubeconform, err = install(ctx, kubeconform); err != nil {
+	if p.kubeconform, err = tool.Install(ctx, kubeconform); err != nil {
 		return p, err
 	}
 	if err := os.Mkdir(p.policy, 0o755); err != nil {
@@ -64,35 +63,10 @@ func newPrograms(ctx context.Context, scratch string) (p programs, err error) {
 	return p, os.WriteFile(filepath.Join(p.policy, "policy.rego"), []byte(policy), 0o644)
 }
 
-// install gives the program of a package, path@version, from the cache folder, and puts it there where it is missing.
-func install(ctx context.Context, pkg string) (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	name := filepath.Base(pkg)
-	dir := filepath.Join(cache, "rollcall-bench", name)
-	name, _, _ = strings.Cut(name, "@")
-	program := filepath.Join(dir, name)
-	if _, err := os.Stat(program); err == nil {
-		return program, nil
-	}
-	return program, command(ctx, nil, append(os.Environ(), "GOBIN="+dir), "go", "install", pkg)
-}
-
-func command(ctx context.Context, out io.Writer, env []string, name string, args ...string) error {
-	command := exec.CommandContext(ctx, name, args...)
-	command.Stdout, command.Stderr, command.Env = out, os.Stderr, env
-	if err := command.Run(); err != nil {
-		return fmt.Errorf("%s %s: %w", filepath.Base(name), strings.Join(args, " "), err)
-	}
-	return nil
-}
-
 // survey looks at a tree in a process of its own, which writes what is measured with into the folder scratch.
 func (p programs) survey(ctx context.Context, dir, scratch string) (s survey, err error) {
 	var out bytes.Buffer
-	if err := command(ctx, &out, nil, p.self, "survey", p.rollcall, dir, scratch); err != nil {
+	if err := tool.Run(ctx, &out, nil, p.self, "survey", p.rollcall, dir, scratch); err != nil {
 		return s, err
 	}
 	return s, json.Unmarshal(out.Bytes(), &s)

@@ -2,7 +2,8 @@
 
 // Benchwebhook measures rollcall-webhook under load, from a process of its own over loopback, beside OPA's server answering
 // the same question with the same rules and facts. Both serve fleets of several sizes; asked are reviews of small policies and
-// of policies of 1 MiB, one in five of which names a member that is none:
+// of policies of 1 MiB, one in five of which names a member that is none, and of small policies of which nothing changes, as
+// whenever Flux applies them again:
 //
 //   - as many as it answers, from eight connections, each with one review at a time;
 //   - a given number a second, each sent when its time has come, whether or not the last one is answered; its latency counts
@@ -96,16 +97,16 @@ func bench(ctx context.Context, p programs, n int, dir string, rate int, length 
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
-	for i, size := range sizes {
+	for i, sort := range sorts {
 		ours, theirs := measured[nameOfWebhook][i], measured[nameOfOPA][i]
-		fmt.Fprintf(table, "%s\t%s\t%s\n", size, nameOfWebhook, ours)
+		fmt.Fprintf(table, "%s\t%s\t%s\n", sort, nameOfWebhook, ours)
 		fmt.Fprintf(table, "\t%s\t%s\n", nameOfOPA, theirs)
 		fmt.Fprintf(table, "\t%s ÷ %s\t%s\n", nameOfWebhook, nameOfOPA, ours.over(theirs))
 	}
 	return table.Flush()
 }
 
-// result is what was measured of one server with reviews of one size.
+// result is what was measured of one server with reviews of one sort.
 type result struct {
 	// perSecond is how many it answers.
 	perSecond float64

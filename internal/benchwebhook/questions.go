@@ -34,14 +34,15 @@ const (
 	rule    = "policy-names-members" // that is broken in bad reviews
 )
 
-// sizes are those of the policies that reviews are about.
-var sizes = []string{"small", "1 MiB"}
+// sorts are those of the reviews: of a small policy that changes, of one of 1 MiB, and of a small one that stays as it is, which is
+// what an API server asks whenever Flux applies a policy again.
+var sorts = []string{"small", "1 MiB", "unchanged"}
 
 // questions are a fleet and what is asked about it.
 type questions struct {
 	dir, data         string // the tree, and what OPA loads
 	objects, policies int
-	// sets are the questions for each of sizes.
+	// sets are the questions of each of sorts.
 	sets [][]question
 }
 
@@ -85,7 +86,7 @@ func prepare(ctx context.Context, n int, dir string) (*questions, error) {
 		}
 	}
 	q.policies = len(f.Policies)
-	for _, ask := range []func(*fleet.Fleet, int) (question, error){small, large} {
+	for _, ask := range []func(*fleet.Fleet, int) (question, error){small, large, unchanged} {
 		var set []question
 		for i := range min(n/5, 500) {
 			one, err := ask(f, i)
@@ -261,9 +262,13 @@ func large(f *fleet.Fleet, i int) (question, error) {
 	})
 }
 
-// ask is about a change of an application's policy; each fifth one is wrong.
+// unchanged asks about a PropagationPolicy of which nothing changes.
+func unchanged(f *fleet.Fleet, i int) (question, error) {
+	return ask(f, "PropagationPolicy", i, nil)
+}
+
+// ask is about an application's policy as edit changes it, nil for not at all; each fifth change is wrong.
 func ask(f *fleet.Fleet, kind string, i int, edit func(spec map[string]any, wrong bool)) (q question, err error) {
-	q.wrong = i%5 == 0
 	ref := fleet.ObjectRef{APIServer: karmada, Group: "policy.karmada.io", Kind: kind, Namespace: "test-failover", Name: nameOf(i)}
 	object, ok := f.ObjectOf(ref)
 	if !ok {
@@ -277,7 +282,10 @@ func ask(f *fleet.Fleet, kind string, i int, edit func(spec map[string]any, wron
 	if err := json.Unmarshal(before, &content); err != nil {
 		return q, err
 	}
-	edit(content["spec"].(map[string]any), q.wrong)
+	if edit != nil {
+		q.wrong = i%5 == 0
+		edit(content["spec"].(map[string]any), q.wrong)
+	}
 	after, err := json.Marshal(content)
 	if err != nil {
 		return q, err
@@ -296,8 +304,8 @@ func ask(f *fleet.Fleet, kind string, i int, edit func(spec map[string]any, wron
 	if err != nil {
 		return q, err
 	}
-	changed, paths := f.With(ref, content)
-	subject, ok := changed.SubjectAt(paths[0])
+	changed, _ := f.With(ref, content)
+	subject, ok := changed.SubjectAt(fleet.Path{"objects", ref.APIServer, fleet.GroupKind(ref.Group, ref.Kind), ref.Namespace, ref.Name})
 	if !ok {
 		return q, fmt.Errorf("%s %s is no subject", kind, ref.Name)
 	}

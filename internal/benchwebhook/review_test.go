@@ -26,8 +26,8 @@ func BenchmarkReview(b *testing.B) {
 			b.Fatal(err)
 		}
 		r := reviewer(b, q)
-		for i, size := range sizes {
-			b.Run(fmt.Sprintf("%d objects/%s", objects, size), func(b *testing.B) {
+		for i, sort := range sorts {
+			b.Run(fmt.Sprintf("%d objects/%s", objects, sort), func(b *testing.B) {
 				for n := 0; b.Loop(); n++ {
 					question := q.sets[i][n%len(q.sets[i])]
 					var review admissionv1.AdmissionReview

@@ -23,6 +23,8 @@ import (
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
+
+	"github.com/rollcall-dev/rollcall/internal/bench/tool"
 )
 
 const (
@@ -39,34 +41,17 @@ type programs struct{ rollcall, server, version string }
 // newPrograms builds rollcall-webhook as it is released, and sees to OPA of the version that it is built with.
 func newPrograms(ctx context.Context, scratch string) (p programs, err error) {
 	p.rollcall = filepath.Join(scratch, nameOfWebhook)
-	if _, err := output(ctx, nil, "go", "build", "-trimpath", "-o", p.rollcall, "./cmd/webhook"); err != nil {
+	if err := tool.Build(ctx, p.rollcall, "./cmd/webhook"); err != nil {
 		return p, err
 	}
 	const module = "github.com/open-policy-agent/opa"
-	if p.version, err = output(ctx, nil, "go", "list", "-m", "-f", "{{.Version}}", module); err != nil {
+	var version strings.Builder
+	if err := tool.Run(ctx, &version, nil, "go", "list", "-m", "-f", "{{.Version}}", module); err != nil {
 		return p, err
 	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return p, err
-	}
-	dir := filepath.Join(cache, "rollcall-bench", "opa@"+p.version)
-	p.server = filepath.Join(dir, "opa")
-	if _, err := os.Stat(p.server); err != nil {
-		_, err = output(ctx, append(os.Environ(), "GOBIN="+dir, "CGO_ENABLED=0"), "go", "install", module+"@"+p.version)
-		return p, err
-	}
-	return p, nil
-}
-
-func output(ctx context.Context, env []string, name string, args ...string) (string, error) {
-	command := exec.CommandContext(ctx, name, args...)
-	command.Env, command.Stderr = env, os.Stderr
-	out, err := command.Output()
-	if err != nil {
-		return "", fmt.Errorf("%s %s: %w", name, strings.Join(args, " "), err)
-	}
-	return strings.TrimSpace(string(out)), nil
+	p.version = strings.TrimSpace(version.String())
+	p.server, err = tool.Install(ctx, module+"@"+p.version)
+	return p, err
 }
 
 // server is one that is measured.
@@ -177,7 +162,7 @@ func (s *server) post(body []byte, into any) error {
 	return json.Unmarshal(text, into)
 }
 
-// measure gives a result for each of sizes.
+// measure gives a result for each of sorts.
 func (s *server) measure(ctx context.Context, rate int, length time.Duration) (all []result, err error) {
 	for _, set := range s.questions.sets {
 		if _, _, err := s.full(ctx, set, min(length, 2*time.Second)); err != nil { // warms up

@@ -21,7 +21,7 @@ func Policies(f *fleet.Fleet) []fleet.Object {
 			namespaces := f.Objects[server][kind]
 			for _, namespace := range slices.Sorted(maps.Keys(namespaces)) {
 				for _, name := range slices.Sorted(maps.Keys(namespaces[namespace])) {
-					all = append(all, namespaces[namespace][name])
+					all = append(all, *namespaces[namespace][name])
 				}
 			}
 		}
@@ -153,7 +153,8 @@ func replicas(f *fleet.Fleet, policy fleet.Object) int {
 			most = max(most, assumed)
 		}
 		for _, o := range selection.Objects {
-			if spec, _ := f.Objects[policy.APIServer][o.Kind][o.Namespace][o.Name].Content["spec"].(map[string]any); ok {
+			object := f.Objects[policy.APIServer][o.Kind][o.Namespace][o.Name]
+			if spec, _ := object.Content["spec"].(map[string]any); ok {
 				most = max(most, count(spec[field]))
 			}
 		}

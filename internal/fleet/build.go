@@ -26,12 +26,11 @@ func Build(tree *Tree, declared Declared) *Fleet {
 		Clusters:       map[string]Cluster{},
 		Kustomizations: map[string]Kustomization{},
 		Files:          map[string]File{},
-		Objects:        map[string]map[string]map[string]map[string]Object{},
+		Objects:        map[string]map[string]map[string]map[string]*Object{},
 		Date:           declared.Date,
 		KarmadaVersion: strings.TrimPrefix(declared.KarmadaVersion, "v"),
 		tree:           tree,
 		declared:       declared,
-		reconciled:     map[string]bool{},
 	}
 	for _, cluster := range tree.Clusters {
 		f.Clusters[cluster.Name] = cluster.complete()
@@ -90,12 +89,13 @@ func keyOf(object Object) key {
 func (f *Fleet) index(object Object) {
 	kinds := within(f.Objects, object.APIServer)
 	names := within(within(kinds, kindOf(object)), object.Namespace)
-	if other, ok := names[object.Name]; !ok || object.Kustomization < other.Kustomization {
-		names[object.Name] = object
+	other, ok := names[object.Name]
+	object.reconciled = !object.Suspended || ok && other.reconciled
+	if ok && other.Kustomization <= object.Kustomization {
+		other.reconciled = object.reconciled
+		return
 	}
-	if !object.Suspended {
-		f.reconciled[object.ID] = true
-	}
+	names[object.Name] = &object
 }
 
 // within is a map inside a map, made where it is not there yet.
@@ -129,7 +129,7 @@ func (f *Fleet) ofKind(server, kind string) func(yield func(Object) bool) {
 		namespaces := f.Objects[server][kind]
 		for _, namespace := range sorted(namespaces) {
 			for _, name := range sorted(namespaces[namespace]) {
-				if !yield(namespaces[namespace][name]) {
+				if !yield(*namespaces[namespace][name]) {
 					return
 				}
 			}
@@ -146,8 +146,10 @@ func (f *Fleet) finderAt(server string) finder {
 }
 
 func (f *Fleet) object(at key) (Object, bool) {
-	object, ok := f.Objects[at.server][at.kind][at.namespace][at.name]
-	return object, ok
+	if object := f.Objects[at.server][at.kind][at.namespace][at.name]; object != nil {
+		return *object, true
+	}
+	return Object{}, false
 }
 
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

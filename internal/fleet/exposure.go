@@ -222,7 +222,7 @@ func (f *Fleet) gatewayPorts(route Object, parent any) []int {
 		return []int{port}
 	}
 	namespace := cmp.Or(textAt(parent, "namespace"), route.Namespace)
-	gateway := f.Objects[route.APIServer][gatewayKind][namespace][textAt(parent, "name")]
+	gateway, _ := f.object(key{route.APIServer, gatewayKind, namespace, textAt(parent, "name")})
 	section := textAt(parent, "sectionName")
 	ports := []int{}
 	for _, listener := range listAt(gateway.Content, "spec", "listeners") {

@@ -52,7 +52,7 @@ type Fleet struct {
 
 	// Objects are looked up by API server, kind ("Deployment.apps"; the core group has no suffix: "Secret"), namespace
 	// ("" for cluster scope) and name. Where several Kustomizations apply one object, the first by ID stands here.
-	Objects map[string]map[string]map[string]map[string]Object `json:"objects"`
+	Objects map[string]map[string]map[string]map[string]*Object `json:"objects"`
 
 	Policies map[string]Policy `json:"policies"` // by ID
 	// Claims are the policies that place each object, looked up like Objects. Absent where no policy selects an object.
@@ -60,8 +60,6 @@ type Fleet struct {
 
 	tree     *Tree
 	declared Declared
-	// reconciled are the IDs of the objects that a Kustomization applies that is not suspended.
-	reconciled map[string]bool
 	// consulted are the places that HelmReleases' charts and values were looked up at, whether something is there or not.
 	consulted map[key]bool
 	// aims are the policies by what their selectors ask for; changed are those that With has changed since.

@@ -149,7 +149,6 @@ func (f *Fleet) indexLive(live Live) {
 			f.index(object)
 		case object.Group == clusterGroup:
 			inGit.Content = object.Content
-			names[object.Name] = inGit
 		}
 	}
 }

@@ -179,11 +179,11 @@ func (f *Fleet) selection(s selector, server string) Selection {
 			continue
 		}
 		candidates := []string{s.name}
-		if s.name == "" || namespaces[namespace][s.name].Name == "" {
+		if s.name == "" || namespaces[namespace][s.name] == nil {
 			candidates = sorted(namespaces[namespace])
 		}
 		for _, name := range candidates {
-			object := namespaces[namespace][name]
+			object := *namespaces[namespace][name]
 			guess = guess || hasVariable(name)
 			if s.name != "" && s.name != name || !s.labels.Matches(labelsOf(object)) {
 				continue

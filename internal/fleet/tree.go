@@ -283,6 +283,9 @@ type Object struct {
 	// Content is the object with every secret value replaced by its class and length. Variables that are not known
 	// here still stand in it as ${NAME}. Shared between clusters: never changed.
 	Content map[string]any `json:"object"`
+
+	// reconciled: a Kustomization applies it that is not suspended.
+	reconciled bool
 }
 
 // GroupKind is how a kind is called where kinds of several groups stand together: "Deployment.apps", "Secret".

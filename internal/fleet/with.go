@@ -20,7 +20,7 @@ type Path []string
 func (f *Fleet) With(ref ObjectRef, content map[string]any) (*Fleet, []Path) {
 	at := f.keyOf(ref)
 	before, was := f.object(at)
-	if !was && content == nil {
+	if was == (content != nil) && reflect.DeepEqual(before.Content, content) {
 		return f, nil
 	}
 	object := before
@@ -29,16 +29,16 @@ func (f *Fleet) With(ref ObjectRef, content map[string]any) (*Fleet, []Path) {
 			ID:        strings.Join([]string{at.server, at.kind, at.namespace, at.name}, "/"),
 			Cluster:   cmp.Or(ref.Cluster, f.APIServers[at.server].Cluster),
 			APIServer: at.server, Group: ref.Group, Kind: ref.Kind, Namespace: at.namespace, Name: at.name,
+			reconciled: true,
 		}
 	}
 	object.Content = content
 
 	with := *f
-	with.Objects = replace(f.Objects, at, object, content != nil)
+	with.Objects = replace(f.Objects, at, &object, content != nil)
 	changed := []Path{{"objects", at.server, at.kind, at.namespace, at.name}}
-	if !was {
-		with.reconciled = maps.Clone(f.reconciled)
-		with.reconciled[object.ID] = true
+	if was && content != nil {
+		changed = differing(append(changed[0], "object"), before.Content, content)
 	}
 	if at.kind == kustomizationKind {
 		changed = append(changed, with.forget(before, content)...)
@@ -220,6 +220,31 @@ func put[V any](m map[string]V, name string, value V, present bool) map[string]V
 		delete(m, name)
 	}
 	return m
+}
+
+// differing are the deepest fields in which an object differs from what it was; a list is not looked into.
+func differing(path Path, before, after map[string]any) []Path {
+	var changed []Path
+	note := func(name string) {
+		field := append(slices.Clip(path), name)
+		a, inside := before[name].(map[string]any)
+		b, still := after[name].(map[string]any)
+		switch {
+		case inside && still:
+			changed = append(changed, differing(field, a, b)...)
+		case !reflect.DeepEqual(before[name], after[name]):
+			changed = append(changed, field)
+		}
+	}
+	for name := range before {
+		note(name)
+	}
+	for name := range after {
+		if _, was := before[name]; !was {
+			note(name)
+		}
+	}
+	return changed
 }
 
 // differences are the facts in which another fleet differs, but for its objects, files, clusters and Kustomizations.

@@ -47,7 +47,7 @@ func sample() *Report {
 		Clusters:       map[string]fleet.Cluster{"talos-ottawa": {Incomplete: []fleet.Incomplete{{Kind: fleet.UnknownRemoteBase, Why: "remote"}}}},
 		Kustomizations: map[string]fleet.Kustomization{"a": {Incomplete: []fleet.Incomplete{{Kind: fleet.UnknownRemoteBase, Why: "remote"}, {Kind: fleet.UnknownSource, Why: "elsewhere"}}}},
 		Files:          map[string]fleet.File{policyFile: {}},
-		Objects: map[string]map[string]map[string]map[string]fleet.Object{"talos-ottawa": {
+		Objects: map[string]map[string]map[string]map[string]*fleet.Object{"talos-ottawa": {
 			"PropagationPolicy.policy.karmada.io": {"default": {"my-app": {Content: map[string]any{"spec": map[string]any{
 				"placement": map[string]any{"clusterAffinity": map[string]any{"clusterNames": []any{"ottawa", "robinsdale"}}},
 			}}}}},

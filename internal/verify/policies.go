@@ -90,7 +90,7 @@ func policiesOf(f *fleet.Fleet, servers []string) (map[key]fleet.Object, bool) {
 						complete = false
 						continue
 					}
-					policies[key{plain, namespace, name}] = object
+					policies[key{plain, namespace, name}] = *object
 				}
 			}
 		}

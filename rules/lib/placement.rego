@@ -6,12 +6,9 @@ import data.lib.variables
 # names is every cluster name in a policy, by its field. Values of overriders and of selectors are none.
 names[field] := name if {
 	some root in _roots
-	part := object.get(input.object, root, {})
-	walk(part, [path, name])
+	walk(object.get(input.object, root, {}), [path, name])
 	is_string(name)
-	count(path) > 1
 	path[count(path) - 2] in {"clusterNames", "exclude"}
-	is_number(path[count(path) - 1])
 	field := array.concat(root, path)
 }
 
@@ -33,18 +30,20 @@ names[["spec", key, i, "name"]] := name if {
 	is_string(name)
 }
 
+default _placement := {}
+
 _placement := input.object.spec.placement
 
 # terms are the groups of clusters that the scheduler tries one after another: the one clusterAffinity, or each of
 # clusterAffinities. {"field", "affinity", "listed", "names", "plain"}: field leads to the affinity; listed are its
 # clusterNames; names are all that it chooses by name, its overflow tiers among them; plain: nothing but names chooses.
-terms := terms_of(input.object)
+terms := terms_of(_placement)
 
-# terms_of are the terms of any policy.
-terms_of(policy) := [_term(["spec", "placement", "clusterAffinity"], policy.spec.placement.clusterAffinity)] if {
-	is_object(policy.spec.placement.clusterAffinity)
+# terms_of are the terms of any placement.
+terms_of(placement) := [_term(["spec", "placement", "clusterAffinity"], placement.clusterAffinity)] if {
+	is_object(placement.clusterAffinity)
 } else := [_term(["spec", "placement", "clusterAffinities", i], affinity) |
-	some i, affinity in policy.spec.placement.clusterAffinities
+	some i, affinity in placement.clusterAffinities
 ]
 
 _term(field, affinity) := {
@@ -83,11 +82,11 @@ selects_by_property(affinity) if object.get(affinity, "labelSelector", null) != 
 selects_by_property(affinity) if object.get(affinity, "fieldSelector", null) != null
 
 # candidates are the clusters that a policy may ever use, where its terms name them all; undefined otherwise.
-candidates := candidates_of(input.object)
+candidates := candidates_of(_placement)
 
-# candidates_of are those of any policy.
-candidates_of(policy) := {name | some term in of; some name in term.names} if {
-	of := terms_of(policy)
+# candidates_of are those of any placement.
+candidates_of(placement) := {name | some term in of; some name in term.names} if {
+	of := terms_of(placement)
 	count(of) > 0
 	every term in of {
 		term.plain

@@ -2,8 +2,4 @@
 package lib.variables
 
 # stand_in: somewhere in a value stands a variable.
-stand_in(value) if {
-	walk(value, [_, leaf])
-	is_string(leaf)
-	contains(leaf, "${")
-}
+stand_in(value) if contains(json.marshal(value), "${")

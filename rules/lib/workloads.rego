@@ -9,11 +9,11 @@ largest := workload if {
 	workload := min({size | some size in _sizes; size.replicas == most})
 } else := {"replicas": 2}
 
-_sizes contains {"replicas": max([n, 1]), "name": selected.name, "origin": selected.origin, "field": field} if {
+_sizes contains {"replicas": max([n, 1]), "name": selected.name, "origin": selected.origin, "field": ["spec", field]} if {
 	some selection in input.policy.selections
 	some selected in selection.objects
-	field := object.get(_fields, selection.kind, ["spec", "replicas"])
-	n := object.get(manifest(selected), field, object.get(_defaults, selection.kind, null))
+	field := object.get(_fields, selection.kind, "replicas")
+	n := _asked(selected, field)
 	is_number(n)
 }
 
@@ -23,8 +23,9 @@ _sizes contains {"replicas": 2} if {
 	count(selection.objects) == 0
 }
 
-# manifest is a selected object as its API server receives it.
-manifest(selected) := data.fleet.objects[input.apiServer][selected.kind][selected.namespace][selected.name].object
+_asked(selected, field) := n if {
+	n := data.fleet.objects[input.apiServer][selected.kind][selected.namespace][selected.name].object.spec[field]
+} else := _defaults[selected.kind]
 
 # divisible: the kind has replicas that a placement divides.
 divisible(kind) if _defaults[kind]
@@ -32,4 +33,4 @@ divisible(kind) if _defaults[kind]
 # Kinds that have replicas, and how many where they do not say.
 _defaults := {"Deployment.apps": 1, "StatefulSet.apps": 1, "ReplicaSet.apps": 1, "Job.batch": 1}
 
-_fields := {"Job.batch": ["spec", "parallelism"]}
+_fields := {"Job.batch": "parallelism"}
