@@ -96,7 +96,6 @@ func (l *lint) judge(ctx context.Context, t *tree, p *progress) (*verdict, error
 			return nil, err
 		}
 		if contents.Digest() == last.Digest {
-			last.Verdict.restore()
 			return &last.Verdict, nil
 		}
 	}
@@ -109,24 +108,4 @@ func (l *lint) judge(ctx context.Context, t *tree, p *progress) (*verdict, error
 		t.cache.Put("verdict", kept{question, c.contents.Digest(), *v})
 	}
 	return v, nil
-}
-
-// restore gives fields the numbers that a cache takes for larger ones.
-func (v *verdict) restore() {
-	for _, f := range v.Report.Findings {
-		restoreField(f.Field)
-		restoreField(f.Place.Field)
-		for _, other := range f.Related {
-			restoreField(other.Field)
-			restoreField(other.Place.Field)
-		}
-	}
-}
-
-func restoreField(field []any) {
-	for i, step := range field {
-		if n, ok := step.(int64); ok {
-			field[i] = int(n)
-		}
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -172,13 +173,11 @@ func (i *installation) await(t *testing.T, what string, check func(context.Conte
 	})
 }
 
-// drop forgets a replica, which has been or will be ended.
-func (i *installation) drop(r *replica) {
-	for at, other := range i.replicas {
-		if other == r {
-			i.replicas = append(i.replicas[:at:at], i.replicas[at+1:]...)
-		}
-	}
+// takeReplica gives up a replica, which whoever takes it will end.
+func (i *installation) takeReplica() *replica {
+	r := i.replicas[0]
+	i.replicas = slices.Clone(i.replicas[1:])
+	return r
 }
 
 // asked is an error as long as the API server does not ask the webhook about policies.

@@ -179,8 +179,7 @@ func (i *installation) served(t *testing.T) (all []*x509.Certificate) {
 // replicaStopped ends a replica as an update of the Deployment does: nobody notices.
 func (i *installation) replicaStopped(t *testing.T) {
 	l := i.load(t)
-	r := i.replicas[0]
-	i.drop(r)
+	r := i.takeReplica()
 	r.Stop()
 	l.await(t, 20)
 	i.startReplica(t)
@@ -191,8 +190,7 @@ func (i *installation) replicaStopped(t *testing.T) {
 // replicaKilled ends a replica as a loss of power does: what it had not answered fails, and nothing after that.
 func (i *installation) replicaKilled(t *testing.T) {
 	l := i.load(t)
-	r := i.replicas[0]
-	i.drop(r)
+	r := i.takeReplica()
 	r.Kill()
 	l.await(t, 100)
 	judged, wrong := l.end()

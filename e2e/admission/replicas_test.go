@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -68,13 +69,8 @@ func (s *service) add(r *replica) {
 func (s *service) set(r *replica, ready bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var others []*replica
-	for _, other := range s.ready {
-		if other != r {
-			others = append(others, other)
-		}
-	}
-	if s.ready = others; ready {
+	s.ready = slices.DeleteFunc(slices.Clone(s.ready), func(other *replica) bool { return other == r })
+	if ready {
 		s.ready = append(s.ready, r)
 	}
 }
