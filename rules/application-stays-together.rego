@@ -39,7 +39,7 @@ _separate(kind) if kind in {"Service", "Ingress.networking.k8s.io", "HTTPRoute.g
 # A dependency comes along by itself, too, with propagateDeps.
 _separate(kind) if {
 	kind in {"ConfigMap", "Secret", "PersistentVolumeClaim", "ServiceAccount"}
-	object.get(input.object.spec, "propagateDeps", false) == false
+	not input.object.spec.propagateDeps
 }
 
 _most := max([count(term.names) | some term in placement.terms])

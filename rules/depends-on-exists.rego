@@ -47,7 +47,7 @@ _release if {
 	input.subject == "HelmRelease.helm.toolkit.fluxcd.io"
 	input.apiServer == input.cluster
 	not data.fleet.objects[input.apiServer][input.subject][input.object.metadata.namespace][input.object.metadata.name].suspended
-	object.get(input.object.spec, "suspend", false) == false
+	not input.object.spec.suspend
 }
 
 _other_kind(namespace, name) := "Kustomization" if {

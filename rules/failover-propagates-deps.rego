@@ -28,7 +28,7 @@ violation contains {
 } if {
 	not objects.suspended
 	is_object(input.object.spec.failover.application)
-	object.get(input.object.spec, "propagateDeps", false) == false
+	not input.object.spec.propagateDeps
 	not _selects_service_import
 }
 

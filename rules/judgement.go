@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/open-policy-agent/opa/v1/storage"
-
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
@@ -36,25 +34,8 @@ func (e *Engine) Judge(ctx context.Context, f *fleet.Fleet) (*Judgement, error) 
 		return nil, err
 	}
 	j := &Judgement{engine: e, rules: rules, fleet: f, facts: newFacts(f), exceptions: e.exceptions(f)}
-	hearings := rules.hear(f.Subjects())
-	j.subjects = make([]fleet.Path, len(hearings))
-	readings := make([][]reading, len(hearings))
-	err = e.each(ctx, len(hearings), func(evaluate *evaluation, i int) error {
-		own := hearings[i].subject.Facts()
-		j.subjects[i] = own[0]
-		read := &recorder{facts: j.facts}
-		evaluate.store = read
-		_, err := e.judgeOne(evaluate, hearings[i].kind, &hearings[i].subject)
-		for _, fact := range slices.Concat(own, read.paths) {
-			readings[i] = append(readings[i], reading{fact, int32(i)})
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	j.readers = newReaders(slices.Concat(readings...))
-	return j, nil
+	j.subjects, j.readers, err = e.readersOf(ctx, f, j.facts)
+	return j, err
 }
 
 // Change is what happens to one object at an API server.
@@ -169,20 +150,4 @@ func (e *Engine) queryAlone(all kinds) error {
 		all[name] = k
 	}
 	return nil
-}
-
-// recorder is a store that notes what is read from it.
-type recorder struct {
-	*facts
-	paths []fleet.Path
-}
-
-// Read gives the term at a path.
-func (r *recorder) Read(ctx context.Context, t storage.Transaction, path storage.Path) (any, error) {
-	var fact fleet.Path // all there is
-	if len(path) > 0 {
-		fact = slices.Clone(fleet.Path(path[1:]))
-	}
-	r.paths = append(r.paths, fact)
-	return r.facts.Read(ctx, t, path)
 }

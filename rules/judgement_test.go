@@ -1,10 +1,13 @@
 package rules_test
 
 import (
+	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/rollcall-dev/rollcall/internal/config"
@@ -51,7 +54,15 @@ func TestParity(t *testing.T) {
 				for _, s := range f.Subjects() {
 					if s.Input.Object != nil {
 						compareVerdicts(t, f, j, s, linted, only)
-						compareRemoval(t, e, f, j, s, linted, never)
+						for _, edited := range append(edits(s.Input.Object, 4), nil) {
+							with, _ := f.With(s.Object, edited)
+							found, err := e.Check(t.Context(), with)
+							if err != nil {
+								t.Fatal(err)
+							}
+							compareChange(t, j, s, s.Input.Object, edited, state{f, linted}, state{with, found}, never, only)
+							compareChange(t, j, s, edited, s.Input.Object, state{with, found}, state{f, linted}, never, only)
+						}
 					}
 				}
 			})
@@ -83,28 +94,64 @@ func compareVerdicts(t *testing.T, f *fleet.Fleet, j *rules.Judgement, s fleet.S
 	}
 }
 
-// compareRemoval deletes an object: what that brings about is what lint finds in the fleet without it and not before, whatever
-// subject it is about.
-func compareRemoval(t *testing.T, e *rules.Engine, f *fleet.Fleet, j *rules.Judgement, s fleet.Subject, linted []fleet.Finding, never map[string]bool) {
-	t.Helper()
-	found, err := j.Introduced(t.Context(), rules.Change{Object: s.Object, Before: s.Input.Object})
-	if err != nil {
-		t.Fatal(err)
-	}
-	without, _ := f.With(s.Object, nil)
-	after, err := e.Check(t.Context(), without)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, finding := range found {
-		if !among(after, finding) {
-			t.Errorf("without %s %s: %s %q at admission alone", s.Kind, s.Object.Name, finding.Rule, finding.Message)
+// edits are some of the objects that an object becomes without one of its fields; always the same ones.
+func edits(object map[string]any, n int) []map[string]any {
+	var paths [][]string
+	var collect func(path []string, value any)
+	collect = func(path []string, value any) {
+		fields, _ := value.(map[string]any)
+		for _, name := range slices.Sorted(maps.Keys(fields)) {
+			field := append(slices.Clone(path), name)
+			if !slices.Contains([]string{"apiVersion", "kind", "metadata", "metadata.name", "metadata.namespace"}, strings.Join(field, ".")) {
+				paths = append(paths, field)
+			}
+			collect(field, fields[name])
 		}
 	}
-	for _, finding := range after {
-		isOld := func(other fleet.Finding) bool { return f.Identity(other) == without.Identity(finding) }
-		if !never[finding.Rule] && !slices.ContainsFunc(linted, isOld) && !among(found, finding) {
-			t.Errorf("without %s %s: %s %q on files alone", s.Kind, s.Object.Name, finding.Rule, finding.Message)
+	collect(nil, object)
+	rand.New(rand.NewPCG(1, uint64(len(paths)))).Shuffle(len(paths), func(i, j int) { paths[i], paths[j] = paths[j], paths[i] })
+	var all []map[string]any
+	for _, path := range paths[:min(n, len(paths))] {
+		all = append(all, without(object, path))
+	}
+	return all
+}
+
+// without is a copy of an object that lacks a field.
+func without(object map[string]any, path []string) map[string]any {
+	object = maps.Clone(object)
+	if inner, ok := object[path[0]].(map[string]any); ok && len(path) > 1 {
+		object[path[0]] = without(inner, path[1:])
+	} else {
+		delete(object, path[0])
+	}
+	return object
+}
+
+// state is a fleet and what lint finds in it.
+type state struct {
+	fleet *fleet.Fleet
+	found []fleet.Finding
+}
+
+// compareChange changes an object: what that brings about is what lint finds afterwards and not before, whatever subject it is
+// about.
+func compareChange(t *testing.T, j *rules.Judgement, s fleet.Subject, before, after map[string]any, was, is state, never, only map[string]bool) {
+	t.Helper()
+	found, err := j.Introduced(t.Context(), rules.Change{Object: s.Object, Before: before, After: after})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found = slices.DeleteFunc(found, func(finding fleet.Finding) bool { return only[finding.Rule] })
+	for _, finding := range found {
+		if !among(is.found, finding) {
+			t.Errorf("%s %s changed: %s %q at admission alone", s.Kind, s.Object.Name, finding.Rule, finding.Message)
+		}
+	}
+	for _, finding := range is.found {
+		isOld := func(other fleet.Finding) bool { return was.fleet.Identity(other) == is.fleet.Identity(finding) }
+		if !never[finding.Rule] && !slices.ContainsFunc(was.found, isOld) && !among(found, finding) {
+			t.Errorf("%s %s changed: %s %q on files alone", s.Kind, s.Object.Name, finding.Rule, finding.Message)
 		}
 	}
 }

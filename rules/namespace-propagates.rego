@@ -35,10 +35,12 @@ violation contains {
 	"message": sprintf("Karmada propagates nothing from namespace %q; the objects would be in another", [selector.namespace]),
 } if {
 	not objects.suspended
-	not _skipped(object.get(input.object.metadata, "namespace", "default"))
+	not _own
 	some i, selector in input.object.spec.resourceSelectors
 	_skipped(selector.namespace)
 }
+
+_own if _skipped(input.object.metadata.namespace)
 
 _skipped(namespace) if namespace in {"karmada-system", "karmada-cluster"}
 

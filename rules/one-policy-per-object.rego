@@ -29,17 +29,22 @@ violation contains {
 	"related": [{"message": "the policy that is taken", "origin": data.fleet.objects[input.apiServer][input.subject][first[1].namespace][first[1].name].origin}],
 } if {
 	not objects.suspended
-	_ranked(input.object)
 	some i, selection in input.policy.selections
 	first := min([[selected, claim] |
 		some selected in selection.objects
 		some claim in _claims(selected)
-		_precedes(claim, _own(selected))
-		_ranked(data.fleet.objects[input.apiServer][input.subject][claim.namespace][claim.name].object)
+		own := _own(selected)
+		_precedes(claim, own)
+		not _variable(own)
+		not _variable(claim)
 	])
 }
 
-_ranked(policy) if is_number(object.get(policy.spec, "priority", 0))
+# Its priority is a variable.
+_variable(claim) if {
+	priority := data.fleet.objects[input.apiServer][input.subject][claim.namespace][claim.name].object.spec.priority
+	not is_number(priority)
+}
 
 _claims(selected) := data.fleet.claims[input.apiServer][selected.kind][selected.namespace][selected.name]
 

@@ -2,11 +2,95 @@ package rules
 
 import (
 	"cmp"
+	"context"
+	"reflect"
 	"slices"
 	"strings"
 
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
+
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
+
+// readersOf tells which subjects have read which facts, their own among them: the subjects, and their indexes by facts.
+func (e *Engine) readersOf(ctx context.Context, f *fleet.Fleet, facts *facts) ([]fleet.Path, readers, error) {
+	watched, err := e.watched()
+	if err != nil {
+		return nil, readers{}, err
+	}
+	rules, err := watched.queries(AdmissionNever)
+	if err != nil {
+		return nil, readers{}, err
+	}
+	hearings := rules.hear(f.Subjects())
+	subjects, readings := make([]fleet.Path, len(hearings)), make([][]reading, len(hearings))
+	err = watched.each(ctx, len(hearings), func(evaluate *evaluation, i int) error {
+		h := &hearings[i]
+		subjects[i] = h.subject.Facts()[0]
+		read := &recorder{facts: facts, input: evaluate.enc, subject: &h.subject}
+		read.note(f.ExceptionsAt(h.subject.Object)...)
+		evaluate.store = read
+		_, err := watched.judgeOne(evaluate, h.kind, &h.subject)
+		for _, fact := range read.paths {
+			readings[i] = append(readings[i], reading{fact, int32(i)})
+		}
+		return err
+	})
+	return subjects, newReaders(slices.Concat(readings...)), err
+}
+
+// watched are the same rules, which take their input from the store: data.input instead of input. What they read of it is seen there.
+func (e *Engine) watched() (*Engine, error) {
+	modules, err := parseModules(e.texts)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range modules {
+		ast.WalkTerms(m.Module, func(t *ast.Term) bool {
+			switch v := t.Value.(type) {
+			case ast.Ref:
+				if v.HasPrefix(ast.InputRootRef) {
+					t.Value = storedInput.Concat(v[1:])
+				}
+			case ast.Var:
+				if v.Equal(ast.InputRootDocument.Value) {
+					t.Value = storedInput
+				}
+			}
+			return false
+		})
+	}
+	watched := *e
+	watched.compiler, err = compile(modules, true)
+	return &watched, err
+}
+
+var storedInput = ast.Ref{ast.DefaultRootDocument, ast.StringTerm("input")}
+
+// recorder is a store that holds a subject's input too, and notes what facts are read from it.
+type recorder struct {
+	*facts
+	input   *encoder
+	subject *fleet.Subject
+	paths   []fleet.Path
+}
+
+func (r *recorder) note(facts ...fleet.Path) { r.paths = append(r.paths, facts...) }
+
+// Read gives the term at a path.
+func (r *recorder) Read(ctx context.Context, t storage.Transaction, path storage.Path) (any, error) {
+	switch {
+	case len(path) == 0: // all there is
+		r.note(nil)
+	case path[0] == "input":
+		r.note(r.subject.FactsAt(path[1:])...)
+		return r.input.at(reflect.ValueOf(&r.subject.Input), path[1:])
+	default:
+		r.note(slices.Clone(fleet.Path(path[1:])))
+	}
+	return r.facts.Read(ctx, t, path)
+}
 
 // reading is a fact and the subject, an index of Judgement.subjects, that it stands in or whose rules have read it.
 type reading struct {

@@ -54,6 +54,7 @@ type Options struct {
 type Engine struct {
 	rules    []Rule // by ID
 	severity map[string]fleet.Severity
+	texts    []moduleText
 	compiler *ast.Compiler
 	onFiles  kinds // the rules that judge what is in Git
 }
@@ -79,7 +80,11 @@ func New(ctx context.Context, opts Options) (*Engine, error) {
 }
 
 func newEngine(ctx context.Context, sources []source, severities map[string]fleet.Severity) (*Engine, error) {
-	modules, err := readModules(ctx, sources)
+	texts, err := readTexts(ctx, sources)
+	if err != nil {
+		return nil, fmt.Errorf("read the rules: %w", err)
+	}
+	modules, err := parseModules(texts)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +92,7 @@ func newEngine(ctx context.Context, sources []source, severities map[string]flee
 	if err != nil {
 		return nil, fmt.Errorf("compile the rules: %w", err)
 	}
-	e := &Engine{compiler: compiler, severity: severities}
+	e := &Engine{texts: texts, compiler: compiler, severity: severities}
 	for _, m := range modules {
 		if !m.isRule() {
 			continue

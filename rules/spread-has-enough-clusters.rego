@@ -64,7 +64,7 @@ _feasible[j] := count(members.matching(term.affinity)) if {
 }
 
 _feasible[0] := count(data.fleet.members) if {
-	count(object.get(input.object, ["spec", "placement"], {})) > 0
+	count(input.object.spec.placement) > 0
 	not input.object.spec.placement.clusterAffinity
 	not input.object.spec.placement.clusterAffinities
 	data.fleet.membership.certain

@@ -122,10 +122,7 @@ _meant if placement.means_failover
 
 _meant if count(_declared) > 1
 
-_active_active if {
-	reason := object.get(input.object, ["metadata", "annotations", "rollcall.dev/active-active"], "")
-	trim_space(reason) != ""
-}
+_active_active if trim_space(input.object.metadata.annotations["rollcall.dev/active-active"]) != ""
 
 default _severity := "warning"
 

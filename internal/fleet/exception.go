@@ -23,6 +23,15 @@ func (o Object) Exceptions() []Exception {
 	return ParseExceptions(textAt(o.Content, "metadata", "annotations", IgnoreAnnotation))
 }
 
+// ExceptionsAt are the paths of the facts that hold the exceptions of the object that a subject is about, if there is one.
+func (f *Fleet) ExceptionsAt(ref ObjectRef) []Path {
+	object, ok := f.ObjectOf(ref)
+	if !ok {
+		return nil
+	}
+	return []Path{{"objects", object.APIServer, kindOf(object), object.Namespace, object.Name, "object", "metadata", "annotations"}}
+}
+
 // ObjectOf is the object that a finding is about: the one of that name, or the one that an agent or a control plane is.
 func (f *Fleet) ObjectOf(ref ObjectRef) (Object, bool) {
 	switch ref.Kind {

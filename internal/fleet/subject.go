@@ -1,6 +1,9 @@
 package fleet
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Subjects are all things that rules judge, by kind and then in a fixed order: every object once, and the entities of
 // the fleet. They share their contents with the fleet and must not be changed.
@@ -155,6 +158,44 @@ func (s Subject) Facts() []Path {
 		paths = append(paths, Path{"policies", PolicyID(Object{APIServer: o.APIServer, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name})})
 	}
 	return paths
+}
+
+// FactsAt are the paths of the facts that stand, or may come to stand, at a field of the subject's input: ["object", "spec"].
+// Its kind, its names and its API server never change.
+func (s Subject) FactsAt(field []string) []Path {
+	own := s.Facts()
+	if len(field) == 0 {
+		return own
+	}
+	isObject := own[0][0] == "objects"
+	switch field[0] {
+	case "subject", "apiServer":
+		return nil
+	case "object":
+		if !isObject {
+			return nil
+		}
+		return []Path{slices.Concat(own[0], field)}
+	case "cluster", "origin":
+		if isObject {
+			return []Path{slices.Concat(own[0], field)}
+		}
+	default:
+		var at []Path
+		for _, entity := range own {
+			if entities[field[0]] == entity[0] {
+				at = append(at, slices.Concat(entity, field[1:]))
+			}
+		}
+		return at
+	}
+	return own
+}
+
+// entities are the facts of which one may stand in a subject's input, by its field there.
+var entities = map[string]string{
+	"agent": "agents", "controlPlane": "controlPlanes", "file": "files", "fluxCluster": "clusters", "kustomization": "kustomizations",
+	"member": "members", "policy": "policies",
 }
 
 // SubjectAt is the subject that the first of its Facts leads to; false where there is none.

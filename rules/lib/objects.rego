@@ -2,10 +2,11 @@
 package lib.objects
 
 # suspended: Flux applies no change to the subject, so it is judged when that ends.
-suspended if {
-	namespace := object.get(input.object, ["metadata", "namespace"], "")
-	data.fleet.objects[input.apiServer][input.subject][namespace][input.object.metadata.name].suspended
-}
+suspended if data.fleet.objects[input.apiServer][input.subject][_namespace][input.object.metadata.name].suspended
+
+default _namespace := ""
+
+_namespace := input.object.metadata.namespace
 
 # group_kind is the key of a kind among the fleet's objects: "Deployment.apps"; "Secret" for the core group.
 group_kind(api_version, kind) := sprintf("%s.%s", [kind, split(api_version, "/")[0]]) if {

@@ -5,18 +5,22 @@ import data.lib.variables
 
 # names is every cluster name in a policy, by its field. Values of overriders and of selectors are none.
 names[field] := name if {
-	some root in _roots
-	walk(object.get(input.object, root, {}), [path, name])
+	some root, part in _parts
+	walk(part, [path, name])
 	is_string(name)
 	path[count(path) - 2] in {"clusterNames", "exclude"}
 	field := array.concat(root, path)
 }
 
-_roots contains root if {
-	some root in [["spec", "placement"], ["spec", "suspension"], ["spec", "targetCluster"], ["spec", "targetClusters"]]
-}
+_parts[["spec", "placement"]] := input.object.spec.placement
 
-_roots contains ["spec", "overrideRules", i, "targetCluster"] if some i, _ in input.object.spec.overrideRules
+_parts[["spec", "suspension"]] := input.object.spec.suspension
+
+_parts[["spec", "targetCluster"]] := input.object.spec.targetCluster
+
+_parts[["spec", "targetClusters"]] := input.object.spec.targetClusters
+
+_parts[["spec", "overrideRules", i, "targetCluster"]] := input.object.spec.overrideRules[i].targetCluster
 
 # Of a FederatedResourceQuota and a MultiClusterService.
 names[["spec", "staticAssignments", i, "clusterName"]] := name if {
