@@ -206,12 +206,13 @@ func (s *server) full(ctx context.Context, set []question, length time.Duration)
 // second at most, so that it does not break down under ones that nobody would wait for.
 func (s *server) paced(ctx context.Context, set []question, rate int, length time.Duration) (latency, error) {
 	var took times
+	var next atomic.Int64
 	due := make(chan time.Time, rate)
 	var clients sync.WaitGroup
 	for range min(rate, 64) {
 		clients.Go(func() {
 			for at := range due {
-				took.add(at, s.ask(set[int(at.UnixNano()/1000)%len(set)]))
+				took.add(at, s.ask(set[int(next.Add(1))%len(set)]))
 			}
 		})
 	}
