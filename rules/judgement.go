@@ -14,7 +14,7 @@ import (
 // after one object has changed only that is judged again which the change may bear on. Safe for concurrent use.
 type Judgement struct {
 	engine     *Engine
-	rules      kinds
+	rules      kinds // each with its rules alone
 	fleet      *fleet.Fleet
 	facts      *facts
 	exceptions exceptions
@@ -26,6 +26,26 @@ type Judgement struct {
 
 // Judge judges a fleet for admission: by the rules that make sense there.
 func (e *Engine) Judge(ctx context.Context, f *fleet.Fleet) (*Judgement, error) {
+	made, err := e.atAdmission()
+	if err != nil {
+		return nil, err
+	}
+	j := &Judgement{engine: e, rules: made.rules, fleet: f, facts: newFacts(f), exceptions: e.exceptions(f)}
+	if j.subjects, j.readers, err = made.readersOf(ctx, f, j.facts); err != nil {
+		return nil, err
+	}
+	return j, nil
+}
+
+// atAdmission is what an engine judges with at admission, whatever the fleet.
+type atAdmission struct {
+	rules kinds // each with its rules alone
+	// watched are the same rules once more, and watching asks them: what they read is seen.
+	watched  *Engine
+	watching kinds
+}
+
+func (e *Engine) newAtAdmission() (*atAdmission, error) {
 	rules, err := e.queries(AdmissionNever)
 	if err != nil {
 		return nil, err
@@ -33,9 +53,12 @@ func (e *Engine) Judge(ctx context.Context, f *fleet.Fleet) (*Judgement, error) 
 	if err := e.queryAlone(rules); err != nil {
 		return nil, err
 	}
-	j := &Judgement{engine: e, rules: rules, fleet: f, facts: newFacts(f), exceptions: e.exceptions(f)}
-	j.subjects, j.readers, err = e.readersOf(ctx, f, j.facts)
-	return j, err
+	watched, err := e.watched()
+	if err != nil {
+		return nil, err
+	}
+	watching, err := watched.queries(AdmissionNever)
+	return &atAdmission{rules, watched, watching}, err
 }
 
 // Change is what happens to one object at an API server.

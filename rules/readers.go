@@ -14,24 +14,16 @@ import (
 )
 
 // readersOf tells which subjects have read which facts, their own among them: the subjects, and their indexes by facts.
-func (e *Engine) readersOf(ctx context.Context, f *fleet.Fleet, facts *facts) ([]fleet.Path, readers, error) {
-	watched, err := e.watched()
-	if err != nil {
-		return nil, readers{}, err
-	}
-	rules, err := watched.queries(AdmissionNever)
-	if err != nil {
-		return nil, readers{}, err
-	}
-	hearings := rules.hear(f.Subjects())
+func (a *atAdmission) readersOf(ctx context.Context, f *fleet.Fleet, facts *facts) ([]fleet.Path, readers, error) {
+	hearings := a.watching.hear(f.Subjects())
 	subjects, readings := make([]fleet.Path, len(hearings)), make([][]reading, len(hearings))
-	err = watched.each(ctx, len(hearings), func(evaluate *evaluation, i int) error {
+	err := a.watched.each(ctx, len(hearings), func(evaluate *evaluation, i int) error {
 		h := &hearings[i]
 		subjects[i] = h.subject.Facts()[0]
 		read := &recorder{facts: facts, input: evaluate.enc, subject: &h.subject}
 		read.note(f.ExceptionsAt(h.subject.Object)...)
 		evaluate.store = read
-		_, err := watched.judgeOne(evaluate, h.kind, &h.subject)
+		_, err := a.watched.judgeOne(evaluate, h.kind, &h.subject)
 		for _, fact := range read.paths {
 			readings[i] = append(readings[i], reading{fact, int32(i)})
 		}

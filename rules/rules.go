@@ -27,6 +27,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -57,6 +58,8 @@ type Engine struct {
 	texts    []moduleText
 	compiler *ast.Compiler
 	onFiles  kinds // the rules that judge what is in Git
+	// atAdmission are those that judge what API servers have, made when they are first asked for.
+	atAdmission func() (*atAdmission, error)
 }
 
 // kinds are what judges subjects, by their kind.
@@ -113,6 +116,7 @@ func newEngine(ctx context.Context, sources []source, severities map[string]flee
 	if err := e.checkSeverities(); err != nil {
 		return nil, err
 	}
+	e.atAdmission = sync.OnceValues(e.newAtAdmission)
 	e.onFiles, err = e.queries(AdmissionOnly)
 	return e, err
 }
