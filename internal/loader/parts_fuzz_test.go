@@ -19,7 +19,9 @@ import (
 	"github.com/fluxcd/pkg/envsubst"
 	"github.com/fluxcd/pkg/sourceignore"
 	"k8s.io/apimachinery/pkg/util/json"
+	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
 	sigsyaml "sigs.k8s.io/yaml"
+	yaml "sigs.k8s.io/yaml/goyaml.v3"
 )
 
 // within ends a test that takes longer than any input of a fuzzer may.
@@ -39,6 +41,9 @@ func FuzzDocuments(f *testing.F) {
 		"kind: A\nmetadata:\n  ? name\n  : >\n    folded\n      more\n\n    text\n",
 		"a: \"b\u2028c\u0085\rd\"\n# ünder rollcall:ignore x\nkind: A\nmetadata:\n\tname: a\n",
 		"ä: *ö\n",
+		"kind: A\nx: &m {name: a}\nmetadata: *m\n",
+		"kind: A\nmetadata: &m\n  name: a\n  annotations: &n {b: c}\nspec: [*m, *n]\n",
+		"kind: A\nx: &m {annotations: {b: c}}\nmetadata:\n  name: a\n  <<: *m\n",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -67,28 +72,55 @@ func FuzzDocuments(f *testing.F) {
 		if err != nil {
 			return
 		}
-		with, without := objects(text), objects(data)
+		with, without := objects(text), kustomizes(data)
 		byText := !slices.ContainsFunc(file.docs, func(d document) bool { return d.Stamp.How == stampNode })
 		for i, d := range file.docs {
-			if d.Stamp.How == stampNone || without[d.Index] == nil || strings.HasSuffix(d.Kind, "List") {
-				continue
-			}
-			meta, isMap := without[d.Index]["metadata"].(map[string]any)
-			annotations, has := meta["annotations"]
-			if _, ok := annotations.(map[string]any); !isMap || has && !ok {
-				continue // the stamp takes the place of what can be no annotations
-			}
-			takeStamp(without[d.Index])
-			got := with[d.Index]
+			want, got := without[d.Index], with[d.Index]
 			if !byText { // the nodes are written without the documents that hold nothing
 				got = with[i]
 			}
-			takeStamp(got)
-			if !reflect.DeepEqual(got, without[d.Index]) {
-				t.Fatalf("document %d of\n%s\nwith a stamp\n%s\nis %v in place of %v", d.Index, data, text, got, without[d.Index])
+			if d.Stamp.How == stampNone || want == nil || !takeStamps(want) {
+				continue
+			}
+			if takeStamps(got); !reflect.DeepEqual(got, want) {
+				t.Fatalf("document %d of\n%s\nwith a stamp\n%s\nis %v in place of %v", d.Index, data, text, got, want)
 			}
 		}
 	})
+}
+
+// kustomizes are the documents of a file as kustomize takes them, its anchors resolved.
+func kustomizes(data []byte) map[int]map[string]any {
+	all := map[int]map[string]any{}
+	_ = eachNode(data, func(index int, root *yaml.Node) {
+		if kyaml.NewRNode(root).DeAnchor() != nil {
+			return
+		}
+		if m, err := decodeNode(root); err == nil {
+			all[index] = m
+		}
+	})
+	return all
+}
+
+// takeStamps takes the stamps off an object and off the items of a List. It is false where a stamp took the place of
+// what can be no annotations.
+func takeStamps(object map[string]any) bool {
+	stamped := []any{object}
+	if items, ok := object["items"].([]any); ok && strings.HasSuffix(str(object, "kind"), "List") {
+		stamped = items
+	}
+	for _, o := range stamped {
+		o, _ := o.(map[string]any)
+		meta, _ := o["metadata"].(map[string]any)
+		if annotations, has := meta["annotations"]; has {
+			if _, ok := annotations.(map[string]any); !ok {
+				return false
+			}
+		}
+		takeStamp(o)
+	}
+	return true
 }
 
 // Where every variable is known, substitution is Flux's own; whatever it is, no value of a Secret comes of it.

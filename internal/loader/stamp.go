@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
 )
 
@@ -47,6 +48,9 @@ func findStamp(root *yaml.Node) stamp {
 	}
 	annotations := child(meta, "annotations")
 	if annotations == nil {
+		if child(meta, "<<") != nil {
+			return stamp{How: stampNode} // annotations may be merged into it
+		}
 		return stamp{How: stampAnnotations, Line: meta.Content[0].Line, Column: meta.Content[0].Column}
 	}
 	if !isPlainBlock(annotations) {
@@ -114,6 +118,10 @@ func (f *file) stampedNodes(number func(int, []any) (int, bool)) ([]byte, error)
 	err := eachNode(f.text(), func(index int, root *yaml.Node) {
 		n, keep := number(index, nil)
 		if !keep || failed != nil {
+			return
+		}
+		// What kustomize does first with what it reads: the stamp must not show wherever else an anchor's value is used.
+		if failed = kyaml.NewRNode(root).DeAnchor(); failed != nil {
 			return
 		}
 		items := lookup(root, "items")
