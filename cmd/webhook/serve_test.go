@@ -20,14 +20,18 @@ import (
 	"time"
 )
 
-// load asks again and again, from several clients at once, until it is stopped; every review must have its verdict.
+// load asks again and again, from several clients at once, until it is stopped; every review must have its verdict. It returns
+// once each client has been answered.
 func (r *running) load(review string) (stop func() int64) {
 	ctx, cancel := context.WithCancel(context.Background())
 	body := testdata(r.t, review)
 	var asked atomic.Int64
-	var clients sync.WaitGroup
+	var clients, answered sync.WaitGroup
 	for range 4 {
+		answered.Add(1)
 		clients.Go(func() {
+			first := sync.OnceFunc(answered.Done)
+			defer first()
 			for ctx.Err() == nil {
 				code, _, text, err := r.post(karmada+"?timeout=30s", bytes.NewReader(body))
 				if err != nil || code != http.StatusOK {
@@ -35,13 +39,16 @@ func (r *running) load(review string) (stop func() int64) {
 					return
 				}
 				asked.Add(1)
+				first()
 			}
 		})
 	}
+	answered.Wait()
+	before := asked.Load()
 	stop = func() int64 {
 		cancel()
 		clients.Wait()
-		return asked.Load()
+		return asked.Load() - before
 	}
 	r.t.Cleanup(func() { stop() })
 	return stop
