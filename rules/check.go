@@ -44,15 +44,15 @@ func (e *Engine) check(ctx context.Context, f *fleet.Fleet, subjects []fleet.Sub
 // hearing is a subject with the rules that judge it.
 type hearing struct {
 	subject fleet.Subject
-	kind
+	panel
 }
 
 // hear gives each subject the rules of its kind; a subject that no rule is about is left out.
 func (all kinds) hear(subjects []fleet.Subject) []hearing {
 	var hearings []hearing
 	for _, s := range subjects {
-		if k, judged := all[s.Kind]; judged {
-			hearings = append(hearings, hearing{s, k})
+		if p, judged := all[s.Kind]; judged {
+			hearings = append(hearings, hearing{s, p})
 		}
 	}
 	return hearings
@@ -63,7 +63,7 @@ func (e *Engine) judge(ctx context.Context, facts *facts, hearings []hearing) ([
 	found := make([][]fleet.Finding, len(hearings))
 	err := e.each(ctx, len(hearings), func(evaluate *evaluation, i int) (err error) {
 		evaluate.store = facts
-		found[i], err = e.judgeOne(evaluate, hearings[i].kind, &hearings[i].subject)
+		found[i], err = e.judgeOne(evaluate, hearings[i].panel, &hearings[i].subject)
 		return err
 	})
 	return found, err
@@ -108,22 +108,22 @@ func (e *Engine) each(ctx context.Context, n int, do func(*evaluation, int) erro
 	return cmp.Or(errs...)
 }
 
-func (e *Engine) judgeOne(evaluate *evaluation, k kind, s *fleet.Subject) ([]fleet.Finding, error) {
-	found, err := e.violations(evaluate, k, s)
+func (e *Engine) judgeOne(evaluate *evaluation, p panel, s *fleet.Subject) ([]fleet.Finding, error) {
+	found, err := e.violations(evaluate, p, s)
 	if err != nil {
 		return nil, fmt.Errorf("judge %s: %w", describe(s), err)
 	}
 	return found, nil
 }
 
-func (e *Engine) violations(evaluate *evaluation, k kind, s *fleet.Subject) ([]fleet.Finding, error) {
+func (e *Engine) violations(evaluate *evaluation, p panel, s *fleet.Subject) ([]fleet.Finding, error) {
 	input, err := evaluate.enc.encode(&s.Input)
 	if err != nil {
 		return nil, err
 	}
 	clear(evaluate.enc.seen) // else every input would be kept to the end
 	var failures []topdown.Error
-	results, err := topdown.NewQuery(k.query).
+	results, err := topdown.NewQuery(p.query).
 		WithCompiler(e.compiler).
 		WithStore(evaluate.store).
 		WithTransaction(transaction{}).
@@ -146,9 +146,8 @@ func (e *Engine) violations(evaluate *evaluation, k kind, s *fleet.Subject) ([]f
 		return nil, errors.New("the rules have no result")
 	}
 	var found []fleet.Finding
-	sets := results[0][violations].Value.(*ast.Array)
-	for i, rule := range k.rules {
-		for _, v := range sets.Elem(i).Value.(ast.Set).Slice() {
+	for _, rule := range p.rules {
+		for _, v := range results[0][ast.Var(rule.ID)].Value.(ast.Set).Slice() {
 			finding, err := readViolation(v)
 			if err != nil {
 				return nil, fmt.Errorf("rule %q: %w", rule.ID, err)

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"context"
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -13,52 +12,57 @@ import (
 // Judgement is what the rules say of a fleet as API servers have it, and what of the fleet each verdict rests on: so that
 // after one object has changed only that is judged again which the change may bear on. Safe for concurrent use.
 type Judgement struct {
-	engine     *Engine
-	rules      kinds // each with its rules alone
+	engine *Engine
+	*atAdmission
 	fleet      *fleet.Fleet
 	facts      *facts
 	exceptions exceptions
-	// subjects are those of the fleet, each as the fact that leads to it, and readers those that facts stand in, or whose rules
-	// have read them.
-	subjects []fleet.Path
-	readers  readers
-}
-
-// Judge judges a fleet for admission: by the rules that make sense there.
-func (e *Engine) Judge(ctx context.Context, f *fleet.Fleet) (*Judgement, error) {
-	made, err := e.atAdmission()
-	if err != nil {
-		return nil, err
-	}
-	j := &Judgement{engine: e, rules: made.rules, fleet: f, facts: newFacts(f), exceptions: e.exceptions(f)}
-	if j.subjects, j.readers, err = made.readersOf(ctx, f, j.facts); err != nil {
-		return nil, err
-	}
-	return j, nil
+	// subjects are those of the fleet, each as the fact that leads to it. readers are those whose rules have read a fact,
+	// and owners those that have it in their own input.
+	subjects        []fleet.Path
+	readers, owners readers
 }
 
 // atAdmission is what an engine judges with at admission, whatever the fleet.
 type atAdmission struct {
-	rules kinds // each with its rules alone
-	// watched are the same rules once more, and watching asks them: what they read is seen.
-	watched  *Engine
-	watching kinds
+	kinds kinds
+	// fields are those of the input that a rule may read, by its ID.
+	fields map[string][]fleet.Path
 }
 
-func (e *Engine) newAtAdmission() (*atAdmission, error) {
-	rules, err := e.queries(AdmissionNever)
+func (e *Engine) newAtAdmission() *atAdmission {
+	a := &atAdmission{e.panels(AdmissionNever), map[string][]fleet.Path{}}
+	for _, r := range e.rules {
+		a.fields[r.ID] = e.fieldsOf(r)
+	}
+	return a
+}
+
+// Judge judges a fleet for admission: by the rules that make sense there.
+func (e *Engine) Judge(ctx context.Context, f *fleet.Fleet) (*Judgement, error) {
+	j := &Judgement{engine: e, atAdmission: e.atAdmission(), fleet: f, facts: newFacts(f), exceptions: e.exceptions(f)}
+	hearings := j.kinds.hear(f.Subjects())
+	j.subjects = make([]fleet.Path, len(hearings))
+	read, own := make([][]reading, len(hearings)), make([][]reading, len(hearings))
+	err := e.each(ctx, len(hearings), func(evaluate *evaluation, i int) error {
+		h := &hearings[i]
+		facts := &recorder{facts: j.facts, read: f.ExceptionsAt(h.subject.Object)}
+		evaluate.store = facts
+		_, err := e.judgeOne(evaluate, h.panel, &h.subject)
+		for _, fact := range facts.read {
+			read[i] = append(read[i], reading{fact, int32(i)})
+		}
+		for _, fact := range h.subject.Facts() {
+			own[i] = append(own[i], reading{fact, int32(i)})
+		}
+		j.subjects[i] = own[i][0].fact
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	if err := e.queryAlone(rules); err != nil {
-		return nil, err
-	}
-	watched, err := e.watched()
-	if err != nil {
-		return nil, err
-	}
-	watching, err := watched.queries(AdmissionNever)
-	return &atAdmission{rules, watched, watching}, err
+	j.readers, j.owners = newReaders(slices.Concat(read...)), newReaders(slices.Concat(own...))
+	return j, nil
 }
 
 // Change is what happens to one object at an API server.
@@ -97,23 +101,43 @@ type matter struct {
 	rules   []string
 }
 
-// concerned are the matters that changes of facts may bear on: what has read them, and what they are themselves.
+// concerned are the matters that changes of facts may bear on: what has read them by all of its rules, what they stand in by
+// those rules that may read them there, and what they have made.
 func (j *Judgement) concerned(changed []fleet.Path) []matter {
 	var matters []matter
 	seen := map[string]bool{}
-	add := func(subject fleet.Path) {
-		if key := strings.Join(subject, "\x00"); !seen[key] {
+	add := func(m matter) {
+		if key := strings.Join(m.subject, "\x00"); !seen[key] {
 			seen[key] = true
-			matters = append(matters, matter{subject: subject})
+			matters = append(matters, m)
 		}
 	}
-	for _, reader := range j.readers.of(changed) {
-		add(j.subjects[reader])
+	for _, i := range j.readers.of(changed) {
+		add(matter{subject: j.subjects[i]})
+	}
+	for _, i := range j.owners.of(changed) {
+		add(matter{j.subjects[i], j.readersIn(j.subjects[i], changed)})
 	}
 	for _, fact := range changed {
-		add(fact)
+		add(matter{subject: fact})
 	}
 	return matters
+}
+
+// readersIn are the rules that may read changed facts in the input of a subject; never nil.
+func (j *Judgement) readersIn(subject fleet.Path, changed []fleet.Path) []string {
+	s, _ := j.fleet.SubjectAt(subject)
+	var fields []fleet.Path
+	for _, fact := range changed {
+		fields = append(fields, s.FieldsAt(fact)...)
+	}
+	ids := []string{}
+	for _, r := range j.kinds[s.Kind].rules {
+		if slices.ContainsFunc(j.fields[r.ID], func(read fleet.Path) bool { return slices.ContainsFunc(fields, read.Meets) }) {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
 }
 
 // judge judges matters in a fleet that shares most of its facts with the judged one. It tells as well which of them, and which of
@@ -122,17 +146,15 @@ func (j *Judgement) judge(ctx context.Context, f *fleet.Fleet, matters []matter)
 	var hearings []hearing
 	for _, m := range matters {
 		s, ok := f.SubjectAt(m.subject)
-		k, judged := j.rules[s.Kind]
-		switch {
-		case !ok || !judged:
-		case m.rules == nil:
-			hearings = append(hearings, hearing{s, k})
-		default:
-			for i, rule := range k.rules {
-				if slices.Contains(m.rules, rule.ID) {
-					hearings = append(hearings, hearing{s, k.alone[i]})
-				}
-			}
+		panel, judged := j.kinds[s.Kind]
+		if !ok || !judged {
+			continue
+		}
+		if m.rules != nil {
+			panel = panel.only(m.rules)
+		}
+		if len(panel.rules) > 0 {
+			hearings = append(hearings, hearing{s, panel})
 		}
 	}
 	found, err := j.engine.judge(ctx, j.facts.overlaid(f), hearings)
@@ -158,19 +180,4 @@ func (j *Judgement) excepted(f *fleet.Fleet, finding fleet.Finding) bool {
 	object, _ := f.ObjectOf(finding.Object)
 	return len(j.exceptions.of(finding)) > 0 ||
 		slices.ContainsFunc(object.Exceptions(), func(x fleet.Exception) bool { return x.Rule == finding.Rule })
-}
-
-// queryAlone makes queries that ask each rule alone.
-func (e *Engine) queryAlone(all kinds) error {
-	for name, k := range all {
-		for _, rule := range k.rules {
-			alone, err := e.query([]Rule{rule})
-			if err != nil {
-				return fmt.Errorf("query the rule %s: %w", rule.ID, err)
-			}
-			k.alone = append(k.alone, alone)
-		}
-		all[name] = k
-	}
-	return nil
 }

@@ -64,7 +64,11 @@ _resolution(selected) := lower(own) if {
 	annotations := data.fleet.objects[input.apiServer][selected.kind][selected.namespace][selected.name].object.metadata.annotations
 	own := annotations["work.karmada.io/conflict-resolution"]
 	own in {"abort", "overwrite"}
-} else := lower(object.get(input.object.spec, "conflictResolution", "Abort"))
+} else := lower(_preferred)
+
+default _preferred := "Abort"
+
+_preferred := input.object.spec.conflictResolution
 
 _outcome(resolution) := "each writes over the other" if {
 	resolution == "overwrite"

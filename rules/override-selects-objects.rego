@@ -25,8 +25,10 @@ violation contains {
 	"message": sprintf("without resourceSelectors this is for every object%s; they would select those that are meant", [_scope]),
 } if {
 	not objects.suspended
-	count(object.get(input.object.spec, "resourceSelectors", [])) == 0
+	not _selects
 }
+
+_selects if count(input.object.spec.resourceSelectors) > 0
 
 _scope := " of every namespace" if {
 	input.subject == "ClusterOverridePolicy.policy.karmada.io"

@@ -3,88 +3,73 @@ package rules
 import (
 	"cmp"
 	"context"
-	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/open-policy-agent/opa/v1/util"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// readersOf tells which subjects have read which facts, their own among them: the subjects, and their indexes by facts.
-func (a *atAdmission) readersOf(ctx context.Context, f *fleet.Fleet, facts *facts) ([]fleet.Path, readers, error) {
-	hearings := a.watching.hear(f.Subjects())
-	subjects, readings := make([]fleet.Path, len(hearings)), make([][]reading, len(hearings))
-	err := a.watched.each(ctx, len(hearings), func(evaluate *evaluation, i int) error {
-		h := &hearings[i]
-		subjects[i] = h.subject.Facts()[0]
-		read := &recorder{facts: facts, input: evaluate.enc, subject: &h.subject}
-		read.note(f.ExceptionsAt(h.subject.Object)...)
-		evaluate.store = read
-		_, err := a.watched.judgeOne(evaluate, h.kind, &h.subject)
-		for _, fact := range read.paths {
-			readings[i] = append(readings[i], reading{fact, int32(i)})
-		}
-		return err
-	})
-	return subjects, newReaders(slices.Concat(readings...)), err
-}
-
-// watched are the same rules, which take their input from the store: data.input instead of input. What they read of it is seen there.
-func (e *Engine) watched() (*Engine, error) {
-	modules, err := parseModules(e.texts)
-	if err != nil {
-		return nil, err
-	}
-	for _, m := range modules {
-		ast.WalkTerms(m.Module, func(t *ast.Term) bool {
-			switch v := t.Value.(type) {
-			case ast.Ref:
-				if v.HasPrefix(ast.InputRootRef) {
-					t.Value = storedInput.Concat(v[1:])
-				}
-			case ast.Var:
-				if v.Equal(ast.InputRootDocument.Value) {
-					t.Value = storedInput
-				}
-			}
-			return false
-		})
-	}
-	watched := *e
-	watched.compiler, err = compile(modules, true)
-	return &watched, err
-}
-
-var storedInput = ast.Ref{ast.DefaultRootDocument, ast.StringTerm("input")}
-
-// recorder is a store that holds a subject's input too, and notes what facts are read from it.
+// recorder is a store that notes what is read from it.
 type recorder struct {
 	*facts
-	input   *encoder
-	subject *fleet.Subject
-	paths   []fleet.Path
+	read []fleet.Path
 }
-
-func (r *recorder) note(facts ...fleet.Path) { r.paths = append(r.paths, facts...) }
 
 // Read gives the term at a path.
 func (r *recorder) Read(ctx context.Context, t storage.Transaction, path storage.Path) (any, error) {
-	switch {
-	case len(path) == 0: // all there is
-		r.note(nil)
-	case path[0] == "input":
-		r.note(r.subject.FactsAt(path[1:])...)
-		return r.input.at(reflect.ValueOf(&r.subject.Input), path[1:])
-	default:
-		r.note(slices.Clone(fleet.Path(path[1:])))
+	if len(path) == 0 || path[0] == "fleet" {
+		r.read = append(r.read, slices.Clone(fleet.Path(path[min(len(path), 1):])))
 	}
 	return r.facts.Read(ctx, t, path)
 }
 
-// reading is a fact and the subject, an index of Judgement.subjects, that it stands in or whose rules have read it.
+// fieldsOf are the fields of the input that a rule may read, or a library for it: as deep as its text names them. The whole
+// input is an empty path.
+func (e *Engine) fieldsOf(r Rule) []fleet.Path {
+	var fields []fleet.Path
+	var note func(*ast.Term) bool
+	note = func(t *ast.Term) bool {
+		ref, ok := t.Value.(ast.Ref)
+		if !ok || !ref.HasPrefix(ast.InputRootRef) {
+			if t.Value.Compare(ast.InputRootDocument.Value) == 0 {
+				fields = append(fields, fleet.Path{})
+			}
+			return false
+		}
+		field := fleet.Path{}
+		for _, step := range ref.StringPrefix()[1:] {
+			field = append(field, string(step.Value.(ast.String)))
+		}
+		fields = append(fields, field)
+		for _, step := range ref[1:] {
+			ast.WalkTerms(step, note)
+		}
+		return true
+	}
+	seen := map[util.T]bool{}
+	var collect func(util.T)
+	collect = func(rule util.T) {
+		if seen[rule] {
+			return
+		}
+		seen[rule] = true
+		ast.WalkTerms(rule, note)
+		for other := range e.compiler.Graph.Dependencies(rule) {
+			collect(other)
+		}
+	}
+	for _, rule := range e.compiler.GetRulesExact(violations(r.ID)) {
+		collect(rule)
+	}
+	slices.SortFunc(fields, slices.Compare)
+	return slices.CompactFunc(fields, slices.Equal)
+}
+
+// reading is a fact and the subject, an index of Judgement.subjects, whose input it stands in or whose rules have read it.
 type reading struct {
 	fact fleet.Path
 	by   int32
@@ -125,8 +110,7 @@ func readersAt(depth int, all []reading) (r readers) {
 	return r
 }
 
-// of are those whose verdict may be another when facts have changed: that have read one, something in it, or something that it
-// is in. They are sorted.
+// of are the readers of facts, of something in one, or of something that one is in. They are sorted.
 func (r *readers) of(changed []fleet.Path) []int32 {
 	var found []int32
 	for _, fact := range changed {

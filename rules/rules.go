@@ -26,7 +26,6 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -55,22 +54,37 @@ type Options struct {
 type Engine struct {
 	rules    []Rule // by ID
 	severity map[string]fleet.Severity
-	texts    []moduleText
 	compiler *ast.Compiler
 	onFiles  kinds // the rules that judge what is in Git
 	// atAdmission are those that judge what API servers have, made when they are first asked for.
-	atAdmission func() (*atAdmission, error)
+	atAdmission func() *atAdmission
 }
 
-// kinds are what judges subjects, by their kind.
-type kinds map[string]kind
+// kinds are the panels that judge subjects, by their kind.
+type kinds map[string]panel
 
-// kind is what judges the subjects of one kind: a query that gives an array of the violations of each of the rules.
-type kind struct {
+// panel is rules that judge a subject together: a query that gives the violations of each under a variable with its ID.
+type panel struct {
 	rules []Rule
 	query ast.Body
-	// alone are the rules one by one; empty where they are only ever asked together.
-	alone []kind
+}
+
+func newPanel(rules []Rule) panel {
+	p := panel{rules: rules}
+	for _, r := range rules {
+		p.query.Append(ast.Equality.Expr(ast.NewTerm(ast.Var(r.ID)), ast.NewTerm(violations(r.ID))))
+	}
+	return p
+}
+
+// only is the panel without all rules but those that are named.
+func (p panel) only(ids []string) panel {
+	return newPanel(slices.DeleteFunc(slices.Clone(p.rules), func(r Rule) bool { return !slices.Contains(ids, r.ID) }))
+}
+
+// violations is where a rule has them.
+func violations(id string) ast.Ref {
+	return ast.Ref{ast.DefaultRootDocument, ast.InternedTerm("rules"), ast.StringTerm(id), ast.InternedTerm("violation")}
 }
 
 // New compiles the rules. A rule that does not compile is an error with its file, row and column.
@@ -95,7 +109,7 @@ func newEngine(ctx context.Context, sources []source, severities map[string]flee
 	if err != nil {
 		return nil, fmt.Errorf("compile the rules: %w", err)
 	}
-	e := &Engine{texts: texts, compiler: compiler, severity: severities}
+	e := &Engine{compiler: compiler, severity: severities}
 	for _, m := range modules {
 		if !m.isRule() {
 			continue
@@ -116,9 +130,9 @@ func newEngine(ctx context.Context, sources []source, severities map[string]flee
 	if err := e.checkSeverities(); err != nil {
 		return nil, err
 	}
-	e.atAdmission = sync.OnceValues(e.newAtAdmission)
-	e.onFiles, err = e.queries(AdmissionOnly)
-	return e, err
+	e.atAdmission = sync.OnceValue(e.newAtAdmission)
+	e.onFiles = e.panels(AdmissionOnly)
+	return e, nil
 }
 
 // Rules are all rules by ID, with the severity that the options give them; those that are off included.
@@ -126,44 +140,23 @@ func (e *Engine) Rules() []Rule {
 	return slices.Clone(e.rules)
 }
 
-// queries are those of the rules that are on, but for those whose METADATA has the given admission.
-func (e *Engine) queries(except string) (kinds, error) {
-	all := kinds{}
+// panels are those of the rules that are on, but for those whose METADATA has the given admission.
+func (e *Engine) panels(except string) kinds {
+	rules := map[string][]Rule{}
 	for _, r := range e.rules {
 		if r.Severity == fleet.Off || r.Admission == except {
 			continue
 		}
-		for _, name := range r.Subjects {
-			k := all[name]
-			k.rules = append(k.rules, r)
-			all[name] = k
+		for _, kind := range r.Subjects {
+			rules[kind] = append(rules[kind], r)
 		}
 	}
-	for name, k := range all {
-		var err error
-		if all[name], err = e.query(k.rules); err != nil {
-			return nil, fmt.Errorf("query the rules for %s: %w", name, err)
-		}
+	all := kinds{}
+	for kind := range rules {
+		all[kind] = newPanel(rules[kind])
 	}
-	return all, nil
+	return all
 }
-
-// query asks rules together.
-func (e *Engine) query(rules []Rule) (kind, error) {
-	refs := make([]string, len(rules))
-	for i, r := range rules {
-		refs[i] = fmt.Sprintf("data.rules[%q].violation", r.ID)
-	}
-	body, err := ast.ParseBodyWithOpts(fmt.Sprintf("%s = [%s]", violations, strings.Join(refs, ", ")), ast.ParserOptions{RegoVersion: ast.RegoV1})
-	if err != nil {
-		return kind{}, err
-	}
-	body, err = e.compiler.QueryCompiler().Compile(body)
-	return kind{rules: rules, query: body}, err
-}
-
-// violations is the variable of each query that holds the result.
-const violations = ast.Var("violations")
 
 func (e *Engine) checkSeverities() error {
 	for _, id := range slices.Sorted(maps.Keys(e.severity)) {

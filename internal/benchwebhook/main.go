@@ -1,9 +1,9 @@
 //go:build linux
 
 // Benchwebhook measures rollcall-webhook under load, from a process of its own over loopback, beside OPA's server answering
-// the same question with the same rules and facts. Both serve fleets of several sizes; asked are reviews of small policies and
-// of policies of 1 MiB, one in five of which names a member that is none, and of small policies of which nothing changes, as
-// whenever Flux applies them again:
+// the same question with the same rules and facts. Both serve fleets of several sizes; asked are reviews of small policies that
+// change where most rules look or where few do and of policies of 1 MiB, one in five of which names a member that is none, and of
+// small policies of which nothing changes, as whenever Flux applies them again:
 //
 //   - as many as it answers, from eight connections, each with one review at a time;
 //   - a given number a second, each sent when its time has come, whether or not the last one is answered; its latency counts

@@ -34,9 +34,10 @@ const (
 	rule    = "policy-names-members" // that is broken in bad reviews
 )
 
-// sorts are those of the reviews: of a small policy that changes, of one of 1 MiB, and of a small one that stays as it is, which is
-// what an API server asks whenever Flux applies a policy again.
-var sorts = []string{"small", "1 MiB", "unchanged"}
+// sorts are those of the reviews: of a policy that places objects otherwise, about which most rules have something to say; of one
+// that says otherwise what few rules look at; of one of 1 MiB; and of one that stays as it is, which is what an API server
+// asks whenever Flux applies a policy again.
+var sorts = []string{"placement", "conflict", "1 MiB", "unchanged"}
 
 // questions are a fleet and what is asked about it.
 type questions struct {
@@ -86,7 +87,7 @@ func prepare(ctx context.Context, n int, dir string) (*questions, error) {
 		}
 	}
 	q.policies = len(f.Policies)
-	for _, ask := range []func(*fleet.Fleet, int) (question, error){small, large, unchanged} {
+	for _, ask := range []func(*fleet.Fleet, int) (question, error){placement, conflict, large, unchanged} {
 		var set []question
 		for i := range min(n/5, 500) {
 			one, err := ask(f, i)
@@ -237,8 +238,24 @@ spec:
         imageOverrider: [{component: Registry, operator: replace, value: mirror.stpetersburg.example.com}]
 `
 
-// small asks about a PropagationPolicy whose conflictResolution changes.
-func small(f *fleet.Fleet, i int) (question, error) {
+// placement asks about a PropagationPolicy of which the weights change.
+func placement(f *fleet.Fleet, i int) (question, error) {
+	return ask(f, "PropagationPolicy", i, func(spec map[string]any, wrong bool) {
+		name := "ottawa"
+		if wrong {
+			name = "paris"
+		}
+		weights := map[string]any{"staticWeightList": []any{
+			map[string]any{"targetCluster": map[string]any{"clusterNames": []any{name}}, "weight": 37},
+			map[string]any{"targetCluster": map[string]any{"clusterNames": []any{"robbinsdale"}}, "weight": 6},
+			map[string]any{"targetCluster": map[string]any{"clusterNames": []any{"stpetersburg"}}, "weight": 1},
+		}}
+		spec["placement"].(map[string]any)["replicaScheduling"].(map[string]any)["weightPreference"] = weights
+	})
+}
+
+// conflict asks about a PropagationPolicy of which conflictResolution changes.
+func conflict(f *fleet.Fleet, i int) (question, error) {
 	return ask(f, "PropagationPolicy", i, func(spec map[string]any, wrong bool) {
 		spec["conflictResolution"] = "Overwrite"
 		if wrong {

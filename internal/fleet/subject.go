@@ -1,9 +1,6 @@
 package fleet
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // Subjects are all things that rules judge, by kind and then in a fixed order: every object once, and the entities of
 // the fleet. They share their contents with the fleet and must not be changed.
@@ -160,42 +157,27 @@ func (s Subject) Facts() []Path {
 	return paths
 }
 
-// FactsAt are the paths of the facts that stand, or may come to stand, at a field of the subject's input: ["object", "spec"].
-// Its kind, its names and its API server never change.
-func (s Subject) FactsAt(field []string) []Path {
-	own := s.Facts()
-	if len(field) == 0 {
-		return own
+// FieldsAt are the fields of the subject's input that may hang on a fact, such as ["object", "spec"]. The whole input is an
+// empty path.
+func (s Subject) FieldsAt(fact Path) []Path {
+	var fields []Path
+	for i, own := range s.Facts() {
+		switch {
+		case !own.Meets(fact):
+		case i > 0: // an entity that an object is
+			fields = append(fields, Path{entities[own[0]]})
+		case own[0] == "objects" && len(fact) > len(own):
+			fields = append(fields, fact[len(own):])
+		default: // names and places are those of what the subject is
+			fields = append(fields, Path{})
+		}
 	}
-	isObject := own[0][0] == "objects"
-	switch field[0] {
-	case "subject", "apiServer":
-		return nil
-	case "object":
-		if !isObject {
-			return nil
-		}
-		return []Path{slices.Concat(own[0], field)}
-	case "cluster", "origin":
-		if isObject {
-			return []Path{slices.Concat(own[0], field)}
-		}
-	default:
-		var at []Path
-		for _, entity := range own {
-			if entities[field[0]] == entity[0] {
-				at = append(at, slices.Concat(entity, field[1:]))
-			}
-		}
-		return at
-	}
-	return own
+	return fields
 }
 
-// entities are the facts of which one may stand in a subject's input, by its field there.
+// entities are the fields of a subject's input that hold an entity, by where entities of that sort are among the facts.
 var entities = map[string]string{
-	"agent": "agents", "controlPlane": "controlPlanes", "file": "files", "fluxCluster": "clusters", "kustomization": "kustomizations",
-	"member": "members", "policy": "policies",
+	"agents": "agent", "controlPlanes": "controlPlane", "kustomizations": "kustomization", "members": "member", "policies": "policy",
 }
 
 // SubjectAt is the subject that the first of its Facts leads to; false where there is none.

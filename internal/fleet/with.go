@@ -11,6 +11,12 @@ import (
 // Path leads to a fact in data.fleet: ["members", "ottawa"].
 type Path []string
 
+// Meets is true where one path leads to the other, or both to the same.
+func (p Path) Meets(other Path) bool {
+	n := min(len(p), len(other))
+	return slices.Equal(p[:n], other[:n])
+}
+
 // With is the fleet in which one object is as content has it, nil where it is not there, and the facts in which that fleet
 // differs from f. The object keeps its origin where f has it, and has none otherwise. f is not changed; the two share
 // everything else. Content must be without secrets, like Object.Content, and must not be changed later.

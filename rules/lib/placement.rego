@@ -29,10 +29,14 @@ names[["spec", "staticAssignments", i, "clusterName"]] := name if {
 }
 
 names[["spec", key, i, "name"]] := name if {
-	some key in ["providerClusters", "consumerClusters"]
-	name := input.object.spec[key][i].name
+	some key, clusters in _exposed
+	name := clusters[i].name
 	is_string(name)
 }
+
+_exposed["providerClusters"] := input.object.spec.providerClusters
+
+_exposed["consumerClusters"] := input.object.spec.consumerClusters
 
 default _placement := {}
 
