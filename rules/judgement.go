@@ -2,6 +2,7 @@ package rules
 
 import (
 	"context"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -26,14 +27,14 @@ type Judgement struct {
 // atAdmission is what an engine judges with at admission, whatever the fleet.
 type atAdmission struct {
 	kinds kinds
-	// fields are those of the input that a rule may read, by its ID.
-	fields map[string][]fleet.Path
+	// mayRead is what a rule may read, by its ID.
+	mayRead map[string][]fleet.Path
 }
 
 func (e *Engine) newAtAdmission() *atAdmission {
 	a := &atAdmission{e.panels(AdmissionNever), map[string][]fleet.Path{}}
 	for _, r := range e.rules {
-		a.fields[r.ID] = e.fieldsOf(r)
+		a.mayRead[r.ID] = e.mayRead(r)
 	}
 	return a
 }
@@ -101,9 +102,21 @@ type matter struct {
 	rules   []string
 }
 
-// concerned are the matters that changes of facts may bear on: what has read them by all of its rules, what they stand in by
-// those rules that may read them there, and what they have made.
+// concerned are the matters that changes of facts may bear on: the subjects that have read one or have it in their input, by the
+// rules that may have done so, and those that have come to be.
 func (j *Judgement) concerned(changed []fleet.Path) []matter {
+	touched := map[int32][]fleet.Path{} // what has changed of what a subject's rules may read, by the subject
+	for _, fact := range changed {
+		for _, i := range j.readers.of(fact) {
+			touched[i] = append(touched[i], slices.Concat(fleet.Path{factsRoot}, fact))
+		}
+		for _, i := range j.owners.of(fact) {
+			s, _ := j.fleet.SubjectAt(j.subjects[i])
+			for _, field := range s.FieldsAt(fact) {
+				touched[i] = append(touched[i], slices.Concat(fleet.Path{inputRoot}, field))
+			}
+		}
+	}
 	var matters []matter
 	seen := map[string]bool{}
 	add := func(m matter) {
@@ -112,11 +125,8 @@ func (j *Judgement) concerned(changed []fleet.Path) []matter {
 			matters = append(matters, m)
 		}
 	}
-	for _, i := range j.readers.of(changed) {
-		add(matter{subject: j.subjects[i]})
-	}
-	for _, i := range j.owners.of(changed) {
-		add(matter{j.subjects[i], j.readersIn(j.subjects[i], changed)})
+	for _, i := range slices.Sorted(maps.Keys(touched)) {
+		add(matter{j.subjects[i], j.rulesOn(j.subjects[i], touched[i])})
 	}
 	for _, fact := range changed {
 		add(matter{subject: fact})
@@ -124,16 +134,19 @@ func (j *Judgement) concerned(changed []fleet.Path) []matter {
 	return matters
 }
 
-// readersIn are the rules that may read changed facts in the input of a subject; never nil.
-func (j *Judgement) readersIn(subject fleet.Path, changed []fleet.Path) []string {
+// rulesOn are the rules of a subject that may read one of the paths; all of them, nil, where an exception stands at one.
+func (j *Judgement) rulesOn(subject fleet.Path, paths []fleet.Path) []string {
 	s, _ := j.fleet.SubjectAt(subject)
-	var fields []fleet.Path
-	for _, fact := range changed {
-		fields = append(fields, s.FieldsAt(fact)...)
+	for _, fact := range j.fleet.ExceptionsAt(s.Object) {
+		if slices.ContainsFunc(paths, slices.Concat(fleet.Path{factsRoot}, fact).Meets) {
+			return nil
+		}
 	}
 	ids := []string{}
 	for _, r := range j.kinds[s.Kind].rules {
-		if slices.ContainsFunc(j.fields[r.ID], func(read fleet.Path) bool { return slices.ContainsFunc(fields, read.Meets) }) {
+		if slices.ContainsFunc(j.mayRead[r.ID], func(read fleet.Path) bool {
+			return slices.ContainsFunc(paths, func(path fleet.Path) bool { return meets(read, path) })
+		}) {
 			ids = append(ids, r.ID)
 		}
 	}

@@ -27,25 +27,31 @@ func (r *recorder) Read(ctx context.Context, t storage.Transaction, path storage
 	return r.facts.Read(ctx, t, path)
 }
 
-// fieldsOf are the fields of the input that a rule may read, or a library for it: as deep as its text names them. The whole
-// input is an empty path.
-func (e *Engine) fieldsOf(r Rule) []fleet.Path {
-	var fields []fleet.Path
+// mayRead is what a rule may read, or a library for it, as its text has it: paths of the input, ["input", "object", "spec"], and of
+// the facts, ["fleet", "members", "*"]. A step that is no text stands for any.
+func (e *Engine) mayRead(r Rule) []fleet.Path {
+	var paths []fleet.Path
 	var note func(*ast.Term) bool
 	note = func(t *ast.Term) bool {
-		ref, ok := t.Value.(ast.Ref)
-		if !ok || !ref.HasPrefix(ast.InputRootRef) {
-			if t.Value.Compare(ast.InputRootDocument.Value) == 0 {
-				fields = append(fields, fleet.Path{})
-			}
+		ref, isRef := t.Value.(ast.Ref)
+		if !isRef {
+			ref = ast.Ref{t} // it may be all of the input
+		}
+		switch {
+		case ref.HasPrefix(ast.InputRootRef):
+			paths = append(paths, pathOf(inputRoot, ref[1:]))
+		case ref.HasPrefix(factsRef):
+			paths = append(paths, pathOf(factsRoot, ref[2:]))
+		case ref.Equal(ast.DefaultRootRef):
+			paths = append(paths, fleet.Path{factsRoot})
+		}
+		if !isRef {
 			return false
 		}
-		field := fleet.Path{}
-		for _, step := range ref.StringPrefix()[1:] {
-			field = append(field, string(step.Value.(ast.String)))
+		if _, named := ref[0].Value.(ast.Var); named {
+			ref = ref[1:]
 		}
-		fields = append(fields, field)
-		for _, step := range ref[1:] {
+		for _, step := range ref {
 			ast.WalkTerms(step, note)
 		}
 		return true
@@ -65,8 +71,37 @@ func (e *Engine) fieldsOf(r Rule) []fleet.Path {
 	for _, rule := range e.compiler.GetRulesExact(violations(r.ID)) {
 		collect(rule)
 	}
-	slices.SortFunc(fields, slices.Compare)
-	return slices.CompactFunc(fields, slices.Equal)
+	slices.SortFunc(paths, slices.Compare)
+	return slices.CompactFunc(paths, slices.Equal)
+}
+
+// The first steps of what a rule may read.
+const (
+	inputRoot = "input"
+	factsRoot = "fleet"
+)
+
+var factsRef = ast.Ref{ast.DefaultRootDocument, ast.InternedTerm("fleet")}
+
+// pathOf is the path that a reference leads along.
+func pathOf(root string, steps ast.Ref) fleet.Path {
+	path := fleet.Path{root}
+	for _, step := range steps {
+		text, ok := step.Value.(ast.String)
+		if !ok {
+			text = anyStep
+		}
+		path = append(path, string(text))
+	}
+	return path
+}
+
+const anyStep = "*"
+
+// meets is true where a path that a rule may read leads to another, or the other to it.
+func meets(read, path fleet.Path) bool {
+	n := min(len(read), len(path))
+	return slices.EqualFunc(read[:n], path[:n], func(a, b string) bool { return a == anyStep || a == b })
 }
 
 // reading is a fact and the subject, an index of Judgement.subjects, whose input it stands in or whose rules have read it.
@@ -110,25 +145,18 @@ func readersAt(depth int, all []reading) (r readers) {
 	return r
 }
 
-// of are the readers of facts, of something in one, or of something that one is in. They are sorted.
-func (r *readers) of(changed []fleet.Path) []int32 {
+// of are the readers of a fact, of something in it, or of something that it is in; some of them more than once.
+func (r *readers) of(fact fleet.Path) []int32 {
 	var found []int32
-	for _, fact := range changed {
-		at, known := r, true
-		for _, step := range fact {
-			found = append(found, at.by...)
-			var i int
-			if i, known = slices.BinarySearchFunc(at.below, step, func(b readers, step string) int { return strings.Compare(b.step, step) }); !known {
-				break
-			}
-			at = &at.below[i]
+	for _, step := range fact {
+		found = append(found, r.by...)
+		i, known := slices.BinarySearchFunc(r.below, step, func(b readers, step string) int { return strings.Compare(b.step, step) })
+		if !known {
+			return found
 		}
-		if known {
-			found = at.all(found)
-		}
+		r = &r.below[i]
 	}
-	slices.Sort(found)
-	return slices.Compact(found)
+	return r.all(found)
 }
 
 // all are the readers of the fact and of what lies below it.

@@ -38,14 +38,14 @@ _exposed["providerClusters"] := input.object.spec.providerClusters
 
 _exposed["consumerClusters"] := input.object.spec.consumerClusters
 
-default _placement := {}
-
-_placement := input.object.spec.placement
-
 # terms are the groups of clusters that the scheduler tries one after another: the one clusterAffinity, or each of
 # clusterAffinities. {"field", "affinity", "listed", "names", "plain"}: field leads to the affinity; listed are its
 # clusterNames; names are all that it chooses by name, its overflow tiers among them; plain: nothing but names chooses.
-terms := terms_of(_placement)
+terms := terms_of(_affinities)
+
+_affinities["clusterAffinity"] := input.object.spec.placement.clusterAffinity
+
+_affinities["clusterAffinities"] := input.object.spec.placement.clusterAffinities
 
 # terms_of are the terms of any placement.
 terms_of(placement) := [_term(["spec", "placement", "clusterAffinity"], placement.clusterAffinity)] if {
@@ -90,7 +90,7 @@ selects_by_property(affinity) if object.get(affinity, "labelSelector", null) != 
 selects_by_property(affinity) if object.get(affinity, "fieldSelector", null) != null
 
 # candidates are the clusters that a policy may ever use, where its terms name them all; undefined otherwise.
-candidates := candidates_of(_placement)
+candidates := candidates_of(_affinities)
 
 # candidates_of are those of any placement.
 candidates_of(placement) := {name | some term in of; some name in term.names} if {
@@ -106,7 +106,7 @@ candidates_of(placement) := {name | some term in of; some name in term.names} if
 # Source: karmada-io/karmada v1.18.2 pkg/scheduler/core/spreadconstraint/select_clusters_by_cluster.go:32.
 few := most if {
 	not ignores_spread
-	some constraint in _placement.spreadConstraints
+	some constraint in input.object.spec.placement.spreadConstraints
 	spreads_by(constraint) == "cluster"
 	most := constraint.maxGroups
 	some term in terms
@@ -120,7 +120,7 @@ few := most if {
 #
 # Source: karmada-io/karmada v1.18.2 pkg/apis/policy/v1alpha1/propagation_types.go:737, pkg/util/helper/policy.go:121.
 divides_by_weight if {
-	scheduling := _placement.replicaScheduling
+	scheduling := input.object.spec.placement.replicaScheduling
 	object.get(scheduling, "replicaSchedulingType", "Divided") == "Divided"
 	object.get(scheduling, "replicaDivisionPreference", "") in {"", "Weighted"}
 }
@@ -128,7 +128,7 @@ divides_by_weight if {
 # static_weights is the list that divides the replicas; undefined where nothing or something else does.
 static_weights := list if {
 	divides_by_weight
-	preference := _placement.replicaScheduling.weightPreference
+	preference := input.object.spec.placement.replicaScheduling.weightPreference
 	object.get(preference, "dynamicWeight", "") == ""
 	list := preference.staticWeightList
 	count(list) > 0
@@ -139,7 +139,7 @@ static_weights_field := ["spec", "placement", "replicaScheduling", "weightPrefer
 
 # one_cluster: a spread constraint asks for a single cluster.
 one_cluster if {
-	some constraint in _placement.spreadConstraints
+	some constraint in input.object.spec.placement.spreadConstraints
 	object.get(constraint, "spreadByField", "cluster") == "cluster"
 	object.get(constraint, "spreadByLabel", "") == ""
 	constraint.maxGroups == 1
@@ -157,7 +157,7 @@ ignores_spread if static_weights
 
 ignores_spread if {
 	divides_by_weight
-	object.get(_placement.replicaScheduling, "weightPreference", null) == null
+	object.get(input.object.spec.placement.replicaScheduling, "weightPreference", null) == null
 }
 
 # spread_field leads to the spread constraints.
