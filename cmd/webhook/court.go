@@ -172,7 +172,9 @@ func read(ctx context.Context, from content) (*docket, error) {
 		return err
 	})
 	g.Go(func() (err error) {
-		next.tree, err = from.Read(both, from.FS)
+		if next.tree, err = from.Read(both, from.FS); err == nil {
+			next.tree.Share()
+		}
 		return err
 	})
 	if err := g.Wait(); err != nil {
