@@ -176,7 +176,7 @@ func placeOf(e *topdown.Error) string {
 }
 
 // complete fills in what a violation leaves to its rule and its subject.
-func (e *Engine) complete(v violation, rule Rule, s *fleet.Subject) fleet.Finding {
+func (e *Engine) complete(v violation, rule *Rule, s *fleet.Subject) fleet.Finding {
 	found := fleet.Finding{
 		Rule:     rule.ID,
 		Severity: cmp.Or(e.severity[rule.ID], v.severity, rule.Severity),

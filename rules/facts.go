@@ -34,7 +34,6 @@ func newFacts(f *fleet.Fleet) *facts {
 // here is not converted again. The other may be forgotten, this one may not.
 func (f *facts) overlaid(other *fleet.Fleet) *facts {
 	enc := newEncoder()
-	enc.structFields = f.enc.structFields
 	enc.converted = func(at address) *ast.Term {
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -84,7 +83,7 @@ func (e *encoder) child(v reflect.Value, step string) reflect.Value {
 	}
 	switch v.Kind() {
 	case reflect.Struct:
-		for _, field := range e.fields(v.Type()) {
+		for _, field := range fieldsOf(v.Type()) {
 			if value := v.FieldByIndex(field.index); string(field.key.Value.(ast.String)) == step && !(field.omitEmpty && isEmpty(value)) {
 				return value
 			}

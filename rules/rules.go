@@ -65,11 +65,11 @@ type kinds map[string]panel
 
 // panel is rules that judge a subject together: a query that gives the violations of each under a variable with its ID.
 type panel struct {
-	rules []Rule
+	rules []*Rule
 	query ast.Body
 }
 
-func newPanel(rules []Rule) panel {
+func newPanel(rules []*Rule) panel {
 	p := panel{rules: rules}
 	for _, r := range rules {
 		p.query.Append(ast.Equality.Expr(ast.NewTerm(ast.Var(r.ID)), ast.NewTerm(violations(r.ID))))
@@ -79,7 +79,7 @@ func newPanel(rules []Rule) panel {
 
 // only is the panel without all rules but those that are named.
 func (p panel) only(ids []string) panel {
-	return newPanel(slices.DeleteFunc(slices.Clone(p.rules), func(r Rule) bool { return !slices.Contains(ids, r.ID) }))
+	return newPanel(slices.DeleteFunc(slices.Clone(p.rules), func(r *Rule) bool { return !slices.Contains(ids, r.ID) }))
 }
 
 // violations is where a rule has them.
@@ -142,8 +142,9 @@ func (e *Engine) Rules() []Rule {
 
 // panels are those of the rules that are on, but for those whose METADATA has the given admission.
 func (e *Engine) panels(except string) kinds {
-	rules := map[string][]Rule{}
-	for _, r := range e.rules {
+	rules := map[string][]*Rule{}
+	for i := range e.rules {
+		r := &e.rules[i]
 		if r.Severity == fleet.Off || r.Admission == except {
 			continue
 		}

@@ -28,9 +28,8 @@ func Facts(f *fleet.Fleet) (any, error) {
 // encoder turns Go values into Rego values, by the rules of encoding/json but without its text in between, and with
 // empty lists and maps where it writes null, and without the null fields of objects. One encoder serves one goroutine.
 type encoder struct {
-	// texts are the terms of short texts and structFields the plans of struct types; both recur endlessly.
-	texts        map[string]*ast.Term
-	structFields *sync.Map // reflect.Type to []structField
+	// texts are the terms of short texts, which recur endlessly.
+	texts map[string]*ast.Term
 	// seen are the terms of maps and of slices of structs by their address. They are converted once, because a fleet never
 	// changes, and clusters share their objects.
 	seen map[address]*ast.Term
@@ -47,6 +46,9 @@ type address struct {
 // maxShared bounds the texts that are shared, in bytes: names recur, values do not.
 const maxShared = 32
 
+// structFields are those of the fleet's types, []structField by reflect.Type.
+var structFields sync.Map
+
 type structField struct {
 	key       *ast.Term
 	index     []int
@@ -55,9 +57,8 @@ type structField struct {
 
 func newEncoder() *encoder {
 	return &encoder{
-		texts:        map[string]*ast.Term{},
-		structFields: &sync.Map{},
-		seen:         map[address]*ast.Term{},
+		texts: map[string]*ast.Term{},
+		seen:  map[address]*ast.Term{},
 	}
 }
 
@@ -131,7 +132,7 @@ func (e *encoder) once(at address, encode func() (*ast.Term, error)) (*ast.Term,
 }
 
 func (e *encoder) structure(v reflect.Value) (*ast.Term, error) {
-	fields := e.fields(v.Type())
+	fields := fieldsOf(v.Type())
 	items := make([][2]*ast.Term, 0, len(fields))
 	for _, f := range fields {
 		value := v.FieldByIndex(f.index)
@@ -148,8 +149,8 @@ func (e *encoder) structure(v reflect.Value) (*ast.Term, error) {
 }
 
 // fields are the fields that encoding/json writes, those of embedded structs included.
-func (e *encoder) fields(t reflect.Type) []structField {
-	if fields, ok := e.structFields.Load(t); ok {
+func fieldsOf(t reflect.Type) []structField {
+	if fields, ok := structFields.Load(t); ok {
 		return fields.([]structField)
 	}
 	var fields []structField
@@ -161,9 +162,9 @@ func (e *encoder) fields(t reflect.Type) []structField {
 		if name == "" {
 			name = f.Name
 		}
-		fields = append(fields, structField{e.text(name), f.Index, strings.Contains(options, "omitempty")})
+		fields = append(fields, structField{ast.StringTerm(name), f.Index, strings.Contains(options, "omitempty")})
 	}
-	e.structFields.Store(t, fields)
+	structFields.Store(t, fields)
 	return fields
 }
 
