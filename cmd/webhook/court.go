@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -108,7 +109,8 @@ func (c *court) again(ctx context.Context) {
 	}
 }
 
-// sit judges a fleet once, and judges by it from then on.
+// sit judges by the content and what is live from now on. What has been judged already, as where something live has changed that
+// Git decides on, is not judged again.
 func (c *court) sit(ctx context.Context, next *docket, start time.Time) error {
 	next.Date = start.UTC().Format(time.DateOnly)
 	var differences []fleet.Finding
@@ -117,6 +119,23 @@ func (c *court) sit(ctx context.Context, next *docket, start time.Time) error {
 	}
 	next.Live = c.live
 	f := next.Build(next.tree)
+	if next != c.docket || !reflect.DeepEqual(f, c.Current().Fleet) {
+		if err := c.judge(ctx, next, f, start); err != nil {
+			return err
+		}
+	}
+	c.said.Store(nil)
+	if c.live != nil {
+		c.metrics.differ(differences)
+		if c.compared != nil {
+			c.compared(differences)
+		}
+	}
+	return nil
+}
+
+// judge judges a fleet once, and judges by it from then on.
+func (c *court) judge(ctx context.Context, next *docket, f *fleet.Fleet, start time.Time) error {
 	reviewer, err := admission.NewReviewer(next.engine, next.Config)
 	if err != nil {
 		return err
@@ -127,17 +146,10 @@ func (c *court) sit(ctx context.Context, next *docket, start time.Time) error {
 	}
 	c.docket = next
 	c.reviewer.Store(reviewer)
-	c.said.Store(nil)
 	took := c.now().Sub(start)
 	c.metrics.loaded(took)
 	c.log.InfoContext(ctx, "fleet loaded", "revision", next.Revision, "digest", next.Digest, "clusters", len(f.Clusters),
 		"members", len(f.Members), "files", len(f.Files), "live", c.live != nil, "duration", took)
-	if c.live != nil {
-		c.metrics.differ(differences)
-		if c.compared != nil {
-			c.compared(differences)
-		}
-	}
 	return nil
 }
 

@@ -30,7 +30,7 @@ func Build(tree *Tree, declared Declared) *Fleet {
 		Date:           declared.Date,
 		KarmadaVersion: strings.TrimPrefix(declared.KarmadaVersion, "v"),
 		tree:           tree,
-		declared:       declared,
+		declared:       declared.Members,
 	}
 	for _, cluster := range tree.Clusters {
 		f.Clusters[cluster.Name] = cluster.complete()
@@ -56,7 +56,7 @@ func Build(tree *Tree, declared Declared) *Fleet {
 func (f *Fleet) join() {
 	f.joinServers()
 	f.readPolicies()
-	f.callTheRoll(f.declared.Members)
+	f.callTheRoll(f.declared)
 }
 
 // joinServers makes API servers, control planes and agents.

@@ -59,7 +59,7 @@ type Fleet struct {
 	Claims map[string]map[string]map[string]map[string][]Claim `json:"claims"`
 
 	tree     *Tree
-	declared Declared
+	declared []DeclaredMember
 	// consulted are the places that HelmReleases' charts and values were looked up at, whether something is there or not.
 	consulted map[key]bool
 	// aims are the policies by what their selectors ask for; changed are those that With has changed since.

@@ -59,7 +59,7 @@ func (f *Fleet) With(ref ObjectRef, content map[string]any) (*Fleet, []Path) {
 		} else {
 			with.readPolicies()
 		}
-		with.callTheRoll(with.declared.Members)
+		with.callTheRoll(with.declared)
 		return &with, append(changed, f.differences(&with)...)
 	}
 	return &with, append(changed, with.reread(at)...)
