@@ -33,9 +33,9 @@ func (e *Engine) mayRead(r Rule) []fleet.Path {
 	var paths []fleet.Path
 	var note func(*ast.Term) bool
 	note = func(t *ast.Term) bool {
-		ref, isRef := t.Value.(ast.Ref)
-		if !isRef {
-			ref = ast.Ref{t} // it may be all of the input
+		ref, ok := t.Value.(ast.Ref) // also where the whole input is meant
+		if !ok {
+			return false
 		}
 		switch {
 		case ref.HasPrefix(ast.InputRootRef):
@@ -44,9 +44,6 @@ func (e *Engine) mayRead(r Rule) []fleet.Path {
 			paths = append(paths, pathOf(factsRoot, ref[2:]))
 		case ref.Equal(ast.DefaultRootRef):
 			paths = append(paths, fleet.Path{factsRoot})
-		}
-		if !isRef {
-			return false
 		}
 		if _, named := ref[0].Value.(ast.Var); named {
 			ref = ref[1:]

@@ -23,7 +23,7 @@ func (l *limits) add(flags *pflag.FlagSet) {
 	// An API server takes writes of up to 3 MiB, and a review has the object as it was and as it will be:
 	// https://github.com/kubernetes/apiserver/blob/v0.36.0/pkg/server/config.go, "MaxRequestBodyBytes".
 	flags.Int64Var(&l.body, "max-body", 7<<20, "the most `bytes` that one review may have")
-	flags.Int64Var(&l.bodies, "max-bodies", 32<<20, "the most `bytes` that all reviews that are read or judged may have together")
+	flags.Int64Var(&l.bodies, "max-bodies", 16<<20, "the most `bytes` that all reviews that are read or judged may have together")
 	flags.DurationVar(&l.readTimeout, "read-timeout", 10*time.Second, "how long a client may take to send a review")
 }
 
