@@ -39,11 +39,9 @@ func (e *Engine) mayRead(r Rule) []fleet.Path {
 		}
 		switch {
 		case ref.HasPrefix(ast.InputRootRef):
-			paths = append(paths, pathOf(inputRoot, ref[1:]))
-		case ref.HasPrefix(factsRef):
-			paths = append(paths, pathOf(factsRoot, ref[2:]))
-		case ref.Equal(ast.DefaultRootRef):
-			paths = append(paths, fleet.Path{factsRoot})
+			paths = append(paths, slices.Concat(fleet.Path{inputRoot}, stepsOf(ref[1:])))
+		case ref.HasPrefix(ast.DefaultRootRef): // of which the rules and libraries are no facts
+			paths = append(paths, stepsOf(ref[1:]))
 		}
 		if _, named := ref[0].Value.(ast.Var); named {
 			ref = ref[1:]
@@ -78,12 +76,10 @@ const (
 	factsRoot = "fleet"
 )
 
-var factsRef = ast.Ref{ast.DefaultRootDocument, ast.InternedTerm("fleet")}
-
-// pathOf is the path that a reference leads along.
-func pathOf(root string, steps ast.Ref) fleet.Path {
-	path := fleet.Path{root}
-	for _, step := range steps {
+// stepsOf are the steps that a reference leads along.
+func stepsOf(ref ast.Ref) fleet.Path {
+	var path fleet.Path
+	for _, step := range ref {
 		text, ok := step.Value.(ast.String)
 		if !ok {
 			text = anyStep
