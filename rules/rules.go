@@ -56,7 +56,7 @@ type Engine struct {
 	severity map[string]fleet.Severity
 	compiler *ast.Compiler
 	onFiles  kinds // the rules that judge what is in Git
-	// atAdmission are those that judge what API servers have, made when they are first asked for.
+	// atAdmission is what judges what API servers have, made when it is first asked for.
 	atAdmission func() *atAdmission
 }
 
