@@ -19,7 +19,7 @@ type limits struct {
 }
 
 func (l *limits) add(flags *pflag.FlagSet) {
-	flags.IntVar(&l.reviews, "max-reviews", 64, "how many reviews are judged at once; what is beyond is told to come again")
+	flags.IntVar(&l.reviews, "max-reviews", 64, "how many reviews are judged or wait for a processor; what is beyond is told to come again")
 	// An API server takes writes of up to 3 MiB, and a review has the object as it was and as it will be:
 	// https://github.com/kubernetes/apiserver/blob/v0.36.0/pkg/server/config.go, "MaxRequestBodyBytes".
 	flags.Int64Var(&l.body, "max-body", 7<<20, "the most `bytes` that one review may have")

@@ -8,11 +8,13 @@ import (
 	"mime"
 	"net/http"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -59,10 +61,21 @@ type handler struct {
 	apiServer string
 	limits    limits
 	budget    budget
-	// slots has an entry for each review that is being judged.
-	slots chan struct{}
+	// slots has an entry for each review that is judged or waits for a processor, in the order in which they came: to judge more
+	// at once takes as long, and more memory.
+	slots      chan struct{}
+	processors *semaphore.Weighted
 	// draining: clients are to open no further review on the connections they have.
 	draining *atomic.Bool
+}
+
+func newHandler(log *slog.Logger, m *metrics, r reviewer, apiServer string, l limits, draining *atomic.Bool) *handler {
+	return &handler{
+		log: log, metrics: m, reviewer: r, apiServer: apiServer, limits: l, draining: draining,
+		budget:     budget{semaphore.NewWeighted(l.bodies)},
+		slots:      make(chan struct{}, l.reviews),
+		processors: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))),
+	}
 }
 
 // answer is what one request comes to.
@@ -121,6 +134,11 @@ func (h *handler) answer(r *http.Request, start time.Time) (a *answer) {
 	defer h.leave()
 	ctx, cancel := context.WithDeadline(r.Context(), start.Add(limit))
 	defer cancel()
+	if err := h.processors.Acquire(ctx, 1); err != nil {
+		a.unjudged(ctx, err)
+		return a
+	}
+	defer h.processors.Release(1)
 	h.judge(ctx, a, body.data, strings.Trim(strings.TrimPrefix(r.URL.Path, root), "/"))
 	return a
 }

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -43,8 +44,7 @@ func allow(context.Context, string, *admissionv1.AdmissionRequest) (*admission.V
 
 func handlerOf(r reviewer) *handler {
 	l := limits{reviews: 4, body: 1 << 20, bodies: 4 << 20}
-	return &handler{log: slog.New(slog.DiscardHandler), metrics: newMetrics(), reviewer: r, limits: l, draining: &atomic.Bool{},
-		budget: budget{semaphore.NewWeighted(l.bodies)}, slots: make(chan struct{}, l.reviews)}
+	return newHandler(slog.New(slog.DiscardHandler), newMetrics(), r, "", l, &atomic.Bool{})
 }
 
 func review(uid, more string) string {
@@ -187,10 +187,16 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
-// TestFlood sends more reviews at once than are judged at once: each has its verdict, with its own UID, or is told to come again.
+// TestFlood sends more reviews at once than may wait: each has its verdict, with its own UID, or is told to come again. No more are
+// judged at once than there are processors.
 func TestFlood(t *testing.T) {
 	free := make(chan struct{})
+	var atOnce atomic.Int64
 	h := handlerOf(fake(func(ctx context.Context, _ string, req *admissionv1.AdmissionRequest) (*admission.Verdict, error) {
+		if n := atOnce.Add(1); n > int64(runtime.GOMAXPROCS(0)) {
+			t.Errorf("%d at once", n)
+		}
+		defer atOnce.Add(-1)
 		<-free
 		return allow(ctx, "", req)
 	}))
@@ -226,6 +232,29 @@ func TestFlood(t *testing.T) {
 	clients.Wait()
 	if judged.Load() != int64(h.limits.reviews) || refused.Load() != all-int64(h.limits.reviews) {
 		t.Errorf("%d judged, %d refused", judged.Load(), refused.Load())
+	}
+}
+
+// TestWaiting asks while every processor is taken: the review waits for as long as the API server does.
+func TestWaiting(t *testing.T) {
+	h := handlerOf(fake(allow))
+	ask := func() int {
+		req := httptest.NewRequest("POST", "/validate?timeout=20ms", strings.NewReader(review("one", "")))
+		req.Header.Set("Content-Type", "application/json")
+		got := httptest.NewRecorder()
+		h.ServeHTTP(got, req)
+		return got.Code
+	}
+	all := int64(runtime.GOMAXPROCS(0))
+	if err := h.processors.Acquire(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	if code := ask(); code != http.StatusGatewayTimeout {
+		t.Errorf("%d while every processor is taken", code)
+	}
+	h.processors.Release(all)
+	if code := ask(); code != http.StatusOK {
+		t.Errorf("%d afterwards", code)
 	}
 }
 

@@ -13,7 +13,6 @@ import (
 
 	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/semaphore"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 )
@@ -133,10 +132,7 @@ func (s *server) serve() error {
 // reviewServer serves reviews over TLS 1.3 and HTTP/1.1. API servers use no other version for webhooks:
 // https://github.com/kubernetes/apiserver/blob/v0.36.0/pkg/util/webhook/client.go, "NextProtos".
 func (a *app) reviewServer(ctx context.Context, log *slog.Logger, r reviewer, cert *certificate, m *metrics, draining *atomic.Bool) (*server, error) {
-	h := &handler{
-		log: log, metrics: m, reviewer: r, apiServer: a.apiServer, limits: a.limits, draining: draining,
-		budget: budget{semaphore.NewWeighted(a.limits.bodies)}, slots: make(chan struct{}, a.limits.reviews),
-	}
+	h := newHandler(log, m, r, a.apiServer, a.limits, draining)
 	routes := http.NewServeMux()
 	// What is registered there is counted under controller-runtime's own names.
 	counted := webhook.NewServer(webhook.Options{WebhookMux: routes})
