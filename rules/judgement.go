@@ -22,6 +22,8 @@ type Judgement struct {
 	// and owners those that have it in their own input.
 	subjects        []fleet.Path
 	readers, owners readers
+	// known are the identities of what is found in the fleet.
+	known map[string]bool
 }
 
 // atAdmission is what an engine judges with at admission, whatever the fleet.
@@ -41,15 +43,15 @@ func (e *Engine) newAtAdmission() *atAdmission {
 
 // Judge judges a fleet for admission: by the rules that make sense there.
 func (e *Engine) Judge(ctx context.Context, f *fleet.Fleet) (*Judgement, error) {
-	j := &Judgement{engine: e, atAdmission: e.atAdmission(), fleet: f, facts: newFacts(f), exceptions: e.exceptions(f)}
+	j := &Judgement{engine: e, atAdmission: e.atAdmission(), fleet: f, facts: newFacts(f), exceptions: e.exceptions(f), known: map[string]bool{}}
 	hearings := j.kinds.hear(f.Subjects())
 	j.subjects = make([]fleet.Path, len(hearings))
-	read, own := make([][]reading, len(hearings)), make([][]reading, len(hearings))
-	err := e.each(ctx, len(hearings), func(evaluate *evaluation, i int) error {
+	read, own, found := make([][]reading, len(hearings)), make([][]reading, len(hearings)), make([][]fleet.Finding, len(hearings))
+	err := e.each(ctx, len(hearings), func(evaluate *evaluation, i int) (err error) {
 		h := &hearings[i]
 		facts := &recorder{facts: j.facts, read: f.ExceptionsAt(h.subject.Object)}
 		evaluate.store = facts
-		_, err := e.judgeOne(evaluate, h.panel, &h.subject)
+		found[i], err = e.judgeOne(evaluate, h.panel, &h.subject)
 		for _, fact := range facts.read {
 			read[i] = append(read[i], reading{fact, int32(i)})
 		}
@@ -63,6 +65,11 @@ func (e *Engine) Judge(ctx context.Context, f *fleet.Fleet) (*Judgement, error) 
 		return nil, err
 	}
 	j.readers, j.owners = newReaders(slices.Concat(read...)), newReaders(slices.Concat(own...))
+	for _, finding := range slices.Concat(found...) {
+		if !j.excepted(f, finding) {
+			j.known[f.Identity(finding)] = true
+		}
+	}
 	return j, nil
 }
 
@@ -85,15 +92,23 @@ func (j *Judgement) Introduced(ctx context.Context, c Change) ([]fleet.Finding, 
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
-	known, _, err := j.judge(ctx, before, blamed)
-	if err != nil {
-		return nil, err
+	known := j.known
+	if before != j.fleet {
+		if known, err = j.identities(ctx, before, blamed); err != nil {
+			return nil, err
+		}
 	}
-	old := map[string]bool{}
-	for _, finding := range known {
-		old[before.Identity(finding)] = true
+	return slices.DeleteFunc(found, func(finding fleet.Finding) bool { return known[after.Identity(finding)] }), nil
+}
+
+// identities are those of what is found in a fleet.
+func (j *Judgement) identities(ctx context.Context, f *fleet.Fleet, matters []matter) (map[string]bool, error) {
+	found, _, err := j.judge(ctx, f, matters)
+	all := map[string]bool{}
+	for _, finding := range found {
+		all[f.Identity(finding)] = true
 	}
-	return slices.DeleteFunc(found, func(finding fleet.Finding) bool { return old[after.Identity(finding)] }), nil
+	return all, err
 }
 
 // matter is what has to be judged: a subject, as the fact that leads to it, by the rules that are named; by all where none is.
