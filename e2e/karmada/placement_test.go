@@ -220,8 +220,9 @@ func apply(t *testing.T, c *controlplane.ControlPlane, f fleet) {
 	}
 }
 
-// remove takes policies and what they select away, and waits until no member has any of it. The bindings go with their
-// objects only where a kube-controller-manager collects garbage, which does not run here.
+// remove takes policies and what they select away, and waits until they are gone and no member has any of it: Karmada holds
+// policies by finalizers, and what is applied to one that is on its way out goes with it. The bindings go with their objects only
+// where a kube-controller-manager collects garbage, which does not run here.
 func remove(t *testing.T, c *controlplane.ControlPlane, f fleet) {
 	t.Helper()
 	platform := f.platform()
@@ -242,7 +243,17 @@ func remove(t *testing.T, c *controlplane.ControlPlane, f fleet) {
 			t.Fatal(err)
 		}
 	}
-	controlplane.Await(t, "the members to be empty", func(ctx context.Context) error {
+	controlplane.Await(t, "all of it to be gone", func(ctx context.Context) error {
+		for _, o := range f.objects {
+			if slices.Contains(platform, o) {
+				continue
+			}
+			if err := c.Client.Get(ctx, client.ObjectKeyFromObject(o), o.DeepCopy()); client.IgnoreNotFound(err) != nil {
+				return err
+			} else if err == nil {
+				return fmt.Errorf("%s %s/%s is there", o.GetKind(), o.GetNamespace(), o.GetName())
+			}
+		}
 		for name, m := range c.Members {
 			var d appsv1.DeploymentList
 			if err := m.Client.List(ctx, &d); err != nil {
