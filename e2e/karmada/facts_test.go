@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/e2e/controlplane"
@@ -253,15 +254,17 @@ spec: {policyName: denies, validationActions: [Deny]}
 	if err := denied("apiVersion: cluster.karmada.io/v1alpha1\nkind: Cluster\nmetadata: {name: unseen}\nspec: {syncMode: Pull}\n"); err != nil {
 		t.Errorf("create a Cluster: %v", err)
 	}
-	cluster, err := f.Get(t.Context(), "cluster.karmada.io/v1alpha1", "Cluster", "", "unseen")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unstructured.SetNestedSlice(cluster.Object, []any{map[string]any{"key": "a", "effect": "NoSchedule"}}, "spec", "taints"); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Client.Update(t.Context(), cluster); err != nil {
-		t.Errorf("taint a Cluster: %v", err)
+	var cluster *unstructured.Unstructured
+	if err := retry.RetryOnConflict(retry.DefaultRetry, func() (err error) { // Karmada's controllers write it too
+		if cluster, err = f.Get(t.Context(), "cluster.karmada.io/v1alpha1", "Cluster", "", "unseen"); err != nil {
+			return err
+		}
+		if err := unstructured.SetNestedSlice(cluster.Object, []any{map[string]any{"key": "a", "effect": "NoSchedule"}}, "spec", "taints"); err != nil {
+			return err
+		}
+		return f.Client.Update(t.Context(), cluster)
+	}); err != nil {
+		t.Fatalf("taint a Cluster: %v", err)
 	}
 	if err := f.Client.Delete(t.Context(), cluster); err != nil {
 		t.Errorf("delete a Cluster: %v", err)
