@@ -56,17 +56,13 @@ func (f *facts) Read(_ context.Context, _ storage.Transaction, path storage.Path
 	if path[0] != "fleet" {
 		return nil, notFound
 	}
-	return f.enc.at(f.fleet, path[1:])
-}
-
-// at gives the term at a path in a value; what is not there is storage.NotFoundErr.
-func (e *encoder) at(v reflect.Value, path storage.Path) (any, error) {
-	for _, step := range path {
-		if v = e.child(v, step); !v.IsValid() {
+	v := f.fleet
+	for _, step := range path[1:] {
+		if v = f.enc.child(v, step); !v.IsValid() {
 			return nil, notFound
 		}
 	}
-	term, err := e.typed(v)
+	term, err := f.enc.typed(v)
 	if err != nil {
 		return nil, fmt.Errorf("read the facts: %w", err)
 	}

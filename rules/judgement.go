@@ -159,9 +159,7 @@ func (j *Judgement) rulesOn(subject fleet.Path, paths []fleet.Path) []string {
 	}
 	ids := []string{}
 	for _, r := range j.kinds[s.Kind].rules {
-		if slices.ContainsFunc(j.mayRead[r.ID], func(read fleet.Path) bool {
-			return slices.ContainsFunc(paths, func(path fleet.Path) bool { return meets(read, path) })
-		}) {
+		if slices.ContainsFunc(j.mayRead[r.ID], func(read fleet.Path) bool { return slices.ContainsFunc(paths, read.Meets) }) {
 			ids = append(ids, r.ID)
 		}
 	}

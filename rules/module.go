@@ -55,8 +55,13 @@ func name(path ast.Ref, i int) string {
 	return string(s)
 }
 
-// parseModules parses Rego files, each of which is a package of its own.
-func parseModules(texts []moduleText) ([]module, error) {
+// readModules parses the Rego files of all sources but their tests, in the order of the sources and paths. The first
+// source is the program's own; the user's folders count from 1.
+func readModules(ctx context.Context, sources []source) ([]module, error) {
+	texts, err := readTexts(ctx, sources)
+	if err != nil {
+		return nil, fmt.Errorf("read the rules: %w", err)
+	}
 	modules, errs := make([]module, len(texts)), make([]error, len(texts))
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
@@ -92,8 +97,6 @@ type moduleText struct {
 	folder     int
 }
 
-// readTexts reads the Rego files of all sources but their tests, in the order of the sources and paths. The first source is the
-// program's own; the user's folders count from 1.
 func readTexts(ctx context.Context, sources []source) ([]moduleText, error) {
 	var texts []moduleText
 	for folder, src := range sources {

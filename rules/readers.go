@@ -82,19 +82,11 @@ func stepsOf(ref ast.Ref) fleet.Path {
 	for _, step := range ref {
 		text, ok := step.Value.(ast.String)
 		if !ok {
-			text = anyStep
+			text = fleet.AnyStep
 		}
 		path = append(path, string(text))
 	}
 	return path
-}
-
-const anyStep = "*"
-
-// meets is true where a path that a rule may read leads to another, or the other to it.
-func meets(read, path fleet.Path) bool {
-	n := min(len(read), len(path))
-	return slices.EqualFunc(read[:n], path[:n], func(a, b string) bool { return a == anyStep || a == b })
 }
 
 // reading is a fact and the subject, an index of Judgement.subjects, whose input it stands in or whose rules have read it.

@@ -97,11 +97,7 @@ func New(ctx context.Context, opts Options) (*Engine, error) {
 }
 
 func newEngine(ctx context.Context, sources []source, severities map[string]fleet.Severity) (*Engine, error) {
-	texts, err := readTexts(ctx, sources)
-	if err != nil {
-		return nil, fmt.Errorf("read the rules: %w", err)
-	}
-	modules, err := parseModules(texts)
+	modules, err := readModules(ctx, sources)
 	if err != nil {
 		return nil, err
 	}

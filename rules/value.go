@@ -148,7 +148,7 @@ func (e *encoder) structure(v reflect.Value) (*ast.Term, error) {
 	return ast.ObjectTerm(items...), nil
 }
 
-// fields are the fields that encoding/json writes, those of embedded structs included.
+// fieldsOf are the fields that encoding/json writes, those of embedded structs included.
 func fieldsOf(t reflect.Type) []structField {
 	if fields, ok := structFields.Load(t); ok {
 		return fields.([]structField)

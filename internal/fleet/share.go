@@ -3,7 +3,6 @@ package fleet
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -33,14 +32,9 @@ func (s *sharing) share(value any) part {
 	case string:
 		return s.text(value)
 	case map[string]any:
-		names := make([]string, 0, len(value))
-		for name := range value {
-			names = append(names, name)
-		}
-		slices.Sort(names)
 		values := make(map[string]any, len(value))
 		key := []byte{'{'}
-		for _, name := range names {
+		for _, name := range sorted(value) {
 			text, p := s.text(name), s.share(value[name])
 			values[text.value.(string)] = p.value
 			key = appendText(appendText(key, text.key), p.key)

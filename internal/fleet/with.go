@@ -11,10 +11,13 @@ import (
 // Path leads to a fact in data.fleet: ["members", "ottawa"].
 type Path []string
 
+// AnyStep is a step that stands for any.
+const AnyStep = "*"
+
 // Meets is true where one path leads to the other, or both to the same.
 func (p Path) Meets(other Path) bool {
 	n := min(len(p), len(other))
-	return slices.Equal(p[:n], other[:n])
+	return slices.EqualFunc(p[:n], other[:n], func(a, b string) bool { return a == b || a == AnyStep || b == AnyStep })
 }
 
 // With is the fleet in which one object is as content has it, nil where it is not there, and the facts in which that fleet
