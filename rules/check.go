@@ -32,6 +32,11 @@ func (e *Engine) check(ctx context.Context, f *fleet.Fleet, subjects []fleet.Sub
 	if err != nil {
 		return nil, err
 	}
+	return e.conclude(ctx, f, facts, found)
+}
+
+// conclude makes of what was found in each subject what is found in the fleet.
+func (e *Engine) conclude(ctx context.Context, f *fleet.Fleet, facts *facts, found [][]fleet.Finding) ([]fleet.Finding, error) {
 	exceptions := e.exceptions(f)
 	kept := exceptions.except(merge(slices.Concat(found...)))
 	about, err := e.judge(ctx, facts, e.onFiles.hear(exceptions.subjects()))

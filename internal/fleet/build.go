@@ -182,16 +182,27 @@ func (f File) complete() File {
 	f.ReachedBy = orEmpty(f.ReachedBy)
 	f.Problems = orEmpty(f.Problems)
 	f.Exceptions = orEmpty(f.Exceptions)
-	documents := make([]Document, len(f.Documents))
-	for i, document := range f.Documents {
-		document.Values = orEmpty(document.Values)
-		if document.Encryption != nil && document.Encryption.Faults == nil {
-			encryption := *document.Encryption
-			encryption.Faults = []EncryptionFault{}
-			document.Encryption = &encryption
+	if f.Documents == nil || slices.ContainsFunc(f.Documents, Document.hasNull) {
+		documents := make([]Document, len(f.Documents))
+		for i, document := range f.Documents {
+			documents[i] = document.Complete()
 		}
-		documents[i] = document
+		f.Documents = documents
 	}
-	f.Documents = documents
 	return f
+}
+
+// Complete is the document with empty lists in the place of nil.
+func (d Document) Complete() Document {
+	d.Values = orEmpty(d.Values)
+	if d.Encryption != nil && d.Encryption.Faults == nil {
+		encryption := *d.Encryption
+		encryption.Faults = []EncryptionFault{}
+		d.Encryption = &encryption
+	}
+	return d
+}
+
+func (d Document) hasNull() bool {
+	return d.Values == nil || d.Encryption != nil && d.Encryption.Faults == nil
 }

@@ -63,7 +63,7 @@ func (f *Fleet) With(ref ObjectRef, content map[string]any) (*Fleet, []Path) {
 			with.readPolicies()
 		}
 		with.callTheRoll(with.declared)
-		return &with, append(changed, f.differences(&with)...)
+		return &with, append(changed, f.joinedDifferences(&with)...)
 	}
 	return &with, append(changed, with.reread(at)...)
 }
@@ -251,35 +251,6 @@ func differing(path Path, before, after map[string]any) []Path {
 	for name := range after {
 		if _, was := before[name]; !was {
 			note(name)
-		}
-	}
-	return changed
-}
-
-// differences are the facts in which another fleet differs, but for its objects, files, clusters and Kustomizations.
-func (f *Fleet) differences(other *Fleet) []Path {
-	var changed []Path
-	if !reflect.DeepEqual(f.Membership, other.Membership) {
-		changed = append(changed, Path{"membership"})
-	}
-	changed = append(changed, different("members", f.Members, other.Members)...)
-	changed = append(changed, different("agents", f.Agents, other.Agents)...)
-	changed = append(changed, different("controlPlanes", f.ControlPlanes, other.ControlPlanes)...)
-	changed = append(changed, different("apiServers", f.APIServers, other.APIServers)...)
-	changed = append(changed, different("policies", f.Policies, other.Policies)...)
-	return append(changed, different("claims", f.Claims, other.Claims)...)
-}
-
-func different[V any](name string, a, b map[string]V) []Path {
-	var changed []Path
-	for id, value := range a {
-		if other, ok := b[id]; !ok || !reflect.DeepEqual(value, other) {
-			changed = append(changed, Path{name, id})
-		}
-	}
-	for id := range b {
-		if _, ok := a[id]; !ok {
-			changed = append(changed, Path{name, id})
 		}
 	}
 	return changed

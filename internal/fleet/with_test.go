@@ -72,7 +72,8 @@ func compareChange(t *testing.T, f *fleet.Fleet, read *fleet.Tree, declared flee
 		tree.Objects = slices.DeleteFunc(tree.Objects, func(other fleet.Object) bool { return other.ID == o.ID })
 	}
 	with, changed := f.With(fleet.ObjectRef{Cluster: o.Cluster, APIServer: o.APIServer, Group: o.Group, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}, content)
-	got, want := facts(t, with), facts(t, fleet.Build(&tree, declared))
+	built := fleet.Build(&tree, declared)
+	got, want := facts(t, with), facts(t, built)
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		// What the loader says of a Kustomization that has changed is dropped; the last object of an API server takes it along.
 		if name == "kustomizations" {
@@ -82,11 +83,70 @@ func compareChange(t *testing.T, f *fleet.Fleet, read *fleet.Tree, declared flee
 			t.Errorf("%s without (%t) its content: %s is\n%s\nand built anew\n%s", o.ID, content == nil, name, text(got[name]), text(want[name]))
 		}
 	}
-	covered := func(path []string) bool {
-		return slices.ContainsFunc(changed, func(c fleet.Path) bool { return len(c) <= len(path) && slices.Equal([]string(c), path[:len(c)]) })
-	}
-	for _, path := range differences(nil, facts(t, f), got, covered) {
+	for _, path := range differences(nil, facts(t, f), got, coveredBy(changed)) {
 		t.Errorf("%s without (%t) its content: nothing says that %s differs", o.ID, content == nil, strings.Join(path, " / "))
+	}
+	for _, path := range differences(nil, facts(t, f), want, coveredBy(f.Differences(built))) {
+		t.Errorf("%s without (%t) its content, built anew: nothing says that %s differs", o.ID, content == nil, strings.Join(path, " / "))
+	}
+	if same := built.Differences(fleet.Build(&tree, declared)); len(same) > 0 {
+		t.Errorf("%s without (%t) its content, built anew twice: %v differ", o.ID, content == nil, same)
+	}
+}
+
+func coveredBy(facts []fleet.Path) func([]string) bool {
+	return func(path []string) bool {
+		return slices.ContainsFunc(facts, func(c fleet.Path) bool { return len(c) <= len(path) && slices.Equal([]string(c), path[:len(c)]) })
+	}
+}
+
+// Every fact of a fleet is among its differences from a fleet without that fact, and every field of an object.
+func TestDifferences(t *testing.T) {
+	for i, field := range reflect.VisibleFields(reflect.TypeFor[fleet.Fleet]()) {
+		if field.IsExported() {
+			var f, other fleet.Fleet
+			fill(reflect.ValueOf(&other).Elem().Field(i))
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			if got := f.Differences(&other); len(got) != 1 || got[0][0] != name {
+				t.Errorf("a fleet with %s: %v", name, got)
+			}
+		}
+	}
+	for i, field := range reflect.VisibleFields(reflect.TypeFor[fleet.Object]()) {
+		if field.IsExported() {
+			var a, b fleet.Object
+			fill(reflect.ValueOf(&b).Elem().Field(i))
+			if got := with(&a).Differences(with(&b)); len(got) != 1 {
+				t.Errorf("an object with another %s: %v", field.Name, got)
+			}
+		}
+	}
+}
+
+func with(o *fleet.Object) *fleet.Fleet {
+	return &fleet.Fleet{Objects: map[string]map[string]map[string]map[string]*fleet.Object{"a": {"b": {"c": {"d": o}}}}}
+}
+
+// fill gives a value some content.
+func fill(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString("x")
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(v.Field(i))
+		}
+	case reflect.Map:
+		value := reflect.New(v.Type().Elem()).Elem()
+		fill(value)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(reflect.ValueOf("x"), value)
 	}
 }
 

@@ -160,6 +160,7 @@ func (c *cluster) finish() {
 		}
 		fillEmpty(k)
 	}
+	sortAll(c.kustomizations, c.objects)
 }
 
 // fillEmpty makes lists out of what is nil, so that the JSON form has no null in their place.

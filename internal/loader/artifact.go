@@ -23,7 +23,7 @@ import (
 // back that "/*" excluded, which Git would not.
 type artifact struct {
 	tree    *tree
-	matcher gitignore.Matcher
+	matcher *matcher
 	// ignoreHash identifies the ignore rules.
 	ignoreHash string
 
@@ -51,12 +51,50 @@ func newArtifact(t *tree, ignore string) *artifact {
 	patterns = append(patterns, sourceignore.ReadPatterns(strings.NewReader(ignore), nil)...)
 	fmt.Fprintf(rules, "%q\n", ignore)
 	a := &artifact{tree: t, ignoreHash: hex.EncodeToString(rules.Sum(nil)), dirs: map[string]bool{}}
-	if len(patterns) == 0 {
-		a.matcher = sourceignore.NewDefaultMatcher(nil, nil)
-	} else {
-		a.matcher = sourceignore.NewMatcher(append(sourceignore.VCSPatterns(nil), patterns...))
-	}
+	a.matcher = t.matchers.of(a.ignoreHash, patterns)
 	return a
+}
+
+// matchers are what ignore rules leave out, by what identifies the rules.
+type matchers struct {
+	mu  sync.Mutex
+	all map[string]*matcher
+}
+
+func newMatchers() *matchers { return &matchers{all: map[string]*matcher{}} }
+
+func (m *matchers) of(ignoreHash string, patterns []gitignore.Pattern) *matcher {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.all[ignoreHash] == nil {
+		rules := sourceignore.NewDefaultMatcher(nil, nil)
+		if len(patterns) > 0 {
+			rules = sourceignore.NewMatcher(append(sourceignore.VCSPatterns(nil), patterns...))
+		}
+		m.all[ignoreHash] = &matcher{rules: rules, known: map[string]bool{}}
+	}
+	return m.all[ignoreHash]
+}
+
+// matcher is a set of ignore rules, with its answers: each is asked for several times.
+type matcher struct {
+	rules gitignore.Matcher
+	mu    sync.RWMutex
+	known map[string]bool
+}
+
+// leavesOut tells whether the rules leave a file out.
+func (m *matcher) leavesOut(p string) bool {
+	m.mu.RLock()
+	out, ok := m.known[p]
+	m.mu.RUnlock()
+	if !ok {
+		out = m.rules.Match(strings.Split(p, "/"), false)
+		m.mu.Lock()
+		m.known[p] = out
+		m.mu.Unlock()
+	}
+	return out
 }
 
 func domain(dir string) []string {
@@ -69,7 +107,7 @@ func domain(dir string) []string {
 // file is the regular file at p; nil where the artifact has none.
 func (a *artifact) file(p string) *file {
 	f := a.tree.files[p]
-	if f == nil || f.symlink || a.matcher.Match(strings.Split(p, "/"), false) {
+	if f == nil || f.symlink || a.matcher.leavesOut(p) {
 		return nil
 	}
 	return f

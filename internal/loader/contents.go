@@ -18,12 +18,14 @@ type Contents struct {
 	tree *tree
 	fsys fs.FS
 	opts Options
+	// earlier is what Flux was followed to in the contents that these were made from; nil for none.
+	earlier *earlier
 }
 
 // Read lists the tree in fsys and reads its files; those that are as an earlier run with the same cache has seen them are not
 // even opened. An error means that the tree could not be read at all, or that ctx is done.
 func Read(ctx context.Context, fsys fs.FS, opts Options) (*Contents, error) {
-	c := &Contents{newTree(fsys), fsys, opts}
+	c := &Contents{tree: newTree(fsys), fsys: fsys, opts: opts}
 	if opts.Cache != nil {
 		opts.Cache.Get("versions", &c.tree.versions)
 	}
@@ -34,6 +36,45 @@ func Read(ctx context.Context, fsys fs.FS, opts Options) (*Contents, error) {
 		c.tree.keepVersions(opts.Cache)
 	}
 	return c, nil
+}
+
+// Again reads the tree once more, in a file system that may hold other files by now. Of what is as it was nothing is read, parsed or
+// built a second time, once Follow has done so here.
+func (c *Contents) Again(ctx context.Context, fsys fs.FS) (*Contents, error) {
+	next := c.next(fsys)
+	next.tree.versions = c.tree.allVersions()
+	if err := next.tree.readAll(ctx, c.opts); err != nil {
+		return nil, err
+	}
+	return next, nil
+}
+
+// With is Again where only the files of these names may be others: the rest of the tree is not even looked at.
+func (c *Contents) With(ctx context.Context, fsys fs.FS, names ...string) (*Contents, error) {
+	for _, name := range names {
+		if f := c.tree.files[name]; f == nil || f.symlink {
+			return c.Again(ctx, fsys)
+		}
+	}
+	next := c.next(fsys)
+	next.tree.listAgain(c.tree)
+	for _, name := range names {
+		f := newFile(name, false)
+		f.tree, next.tree.files[name] = next.tree, f
+		f.safely((*file).look)
+	}
+	return next, ctx.Err()
+}
+
+// next are contents that are still to be read, and what is known from these.
+func (c *Contents) next(fsys fs.FS) *Contents {
+	next := &Contents{tree: newTree(fsys), fsys: fsys, opts: c.opts, earlier: c.earlier}
+	next.tree.matchers = c.tree.matchers
+	if c.earlier != nil {
+		next.opts.Cache = nil // what is in memory is newer
+		next.tree.kept = c.earlier.tree.readings()
+	}
+	return next
 }
 
 // Digest identifies the contents: of two with the same digest, Follow makes the same.
@@ -73,10 +114,11 @@ func (c *Contents) follow(ctx context.Context) (*fleet.Tree, error) {
 	if c.opts.Cache != nil && !c.tree.changed.Load() {
 		c.tree.keepReadings(c.opts.Cache)
 	}
-	f := newFollower(c.tree, c.opts.Cache)
+	f := newFollower(c.tree, c.opts.Cache, c.earlier)
 	if err := f.followAll(ctx, findEntries(c.tree)); err != nil {
 		return nil, err
 	}
+	c.earlier = &earlier{c.tree, f.courses}
 	return f.result(), nil
 }
 
@@ -93,14 +135,17 @@ const untouched = 3 * time.Second
 
 // keepVersions keeps what tells the files' contents apart, if that is something new.
 func (t *tree) keepVersions(cache Cache) {
-	all, news := make(map[string]version, len(t.files)), false
+	if all := t.allVersions(); !maps.Equal(all, t.versions) {
+		cache.Put("versions", all)
+	}
+}
+
+func (t *tree) allVersions() map[string]version {
+	all := make(map[string]version, len(t.files))
 	for p, f := range t.files {
 		if f.state != "" {
 			all[p] = version{f.state, f.hash}
-			news = news || t.versions[p] != all[p]
 		}
 	}
-	if news {
-		cache.Put("versions", all)
-	}
+	return all
 }

@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 
 	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
@@ -22,50 +21,43 @@ type follower struct {
 	builder *builder
 	cache   Cache
 	workers int
-
-	clusters       []fleet.Cluster
-	kustomizations []fleet.Kustomization
-	objects        []fleet.Object
-	reached        map[string][]string // the clusters that read a file, by path
+	// earlier is what clusters came to in the contents that these were made from.
+	earlier *earlier
+	// courses are what the clusters come to, by name.
+	courses map[string]*course
 
 	sources   sync.Mutex
 	artifacts map[string]*artifact // by spec.ignore
 }
 
-func newFollower(t *tree, cache Cache) *follower {
-	return &follower{tree: t, builder: newBuilder(), cache: cache, workers: runtime.GOMAXPROCS(0),
-		reached: map[string][]string{}, artifacts: map[string]*artifact{}}
+func newFollower(t *tree, cache Cache, earlier *earlier) *follower {
+	return &follower{tree: t, builder: newBuilder(), cache: cache, workers: runtime.GOMAXPROCS(0), earlier: earlier, courses: map[string]*course{},
+		artifacts: map[string]*artifact{}}
 }
 
 // followAll follows all clusters, several at once; each keeps what it finds to itself until all are done.
 func (f *follower) followAll(ctx context.Context, entries []entry) error {
-	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.cluster, b.cluster) })
-	clusters := make([]*cluster, len(entries))
+	standing := f.earlier.standing(f.tree, entries)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(f.workers)
-	for i, e := range entries {
-		clusters[i] = newCluster(f, e)
+	for _, e := range entries {
+		if c := standing[e.cluster]; c != nil {
+			f.courses[e.cluster] = c
+			continue
+		}
+		c := newCluster(f, e)
+		f.courses[e.cluster] = c.course
 		g.Go(func() error {
 			if e.flat {
-				clusters[i].applyAll()
-				return ctx.Err()
+				c.applyAll()
+			} else if err := c.follow(ctx); err != nil {
+				return err
 			}
-			return clusters[i].follow(ctx)
+			c.finish()
+			return ctx.Err()
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	for _, c := range clusters {
-		c.finish()
-		f.clusters = append(f.clusters, c.fact)
-		f.kustomizations = append(f.kustomizations, c.kustomizations...)
-		f.objects = append(f.objects, c.objects...)
-		for name := range c.reached {
-			f.reached[name] = append(f.reached[name], c.entry.cluster)
-		}
-	}
-	return nil
+	return g.Wait()
 }
 
 // artifact is what a source with this spec.ignore holds.
@@ -78,31 +70,37 @@ func (f *follower) artifact(ignore string) *artifact {
 	return f.artifacts[ignore]
 }
 
+// course is what following one cluster comes to.
+type course struct {
+	entry          entry
+	fact           fleet.Cluster
+	kustomizations []fleet.Kustomization
+	objects        []fleet.Object
+	reached        map[string]bool // the files that its Flux reads
+	rendered       renderings
+}
+
 // cluster is one Flux cluster being followed.
 type cluster struct {
 	*follower
-	entry entry
-	fact  fleet.Cluster
+	*course
 	// own are the objects on the cluster's own API server, unredacted, by kind/namespace/name: what Flux itself reads.
 	own  map[string]map[string]any
 	seen map[string]bool // Flux Kustomizations, by ID
 
-	kustomizations []fleet.Kustomization
-	dependsOn      map[string][]kustomizev1.DependencyReference // by ID
-	objects        []fleet.Object
-	reached        map[string]bool // the files that its Flux reads
+	dependsOn map[string][]kustomizev1.DependencyReference // by ID
 
-	kept     renderings // of an earlier run
-	mu       sync.Mutex
-	rendered renderings // of this run
+	mu   sync.Mutex // guards what is rendered
+	kept renderings
 }
 
 func newCluster(f *follower, e entry) *cluster {
-	return &cluster{follower: f, entry: e,
+	return &cluster{follower: f, course: &course{entry: e,
 		fact: fleet.Cluster{Name: e.cluster, Entry: e.dir, Declared: !e.flat, Origin: e.origin,
 			Variables: map[string]string{}, Incomplete: []fleet.Incomplete{}},
-		own: map[string]map[string]any{}, seen: map[string]bool{}, reached: map[string]bool{},
-		dependsOn: map[string][]kustomizev1.DependencyReference{}, rendered: renderings{},
+		reached: map[string]bool{}, rendered: renderings{}},
+		own: map[string]map[string]any{}, seen: map[string]bool{},
+		dependsOn: map[string][]kustomizev1.DependencyReference{}, kept: f.earlier.renderings(e.cluster),
 	}
 }
 

@@ -32,11 +32,13 @@ type reading struct {
 	Lists      *kustomizeLists
 	Broken     bool
 	Plain      bool
+	// facts are the documents as rules see them.
+	facts []fleet.Document
 }
 
 // reading is what the file has come to.
 func (f *file) reading() *reading {
-	return &reading{f.hash, f.class, f.docs, f.problems, f.exceptions, f.lists, f.broken, f.plain}
+	return &reading{f.hash, f.class, f.docs, f.problems, f.exceptions, f.lists, f.broken, f.plain, nil}
 }
 
 // readOnce makes f what read makes of it, or made of the same content in the last run.
@@ -53,19 +55,26 @@ func (t *tree) readOnce(f *file, read func()) {
 // keepReadings keeps what the files have come to, unless little of it is new: to read a few files again costs less than to
 // write about all of them.
 func (t *tree) keepReadings(cache Cache) {
-	all := make(map[string]*reading, len(t.files))
-	news := 0
-	for p, f := range t.files {
-		if f.read != nil {
-			all[p] = f.read
-			if old := t.kept[p]; old == nil || old.Hash != f.read.Hash {
-				news++
-			}
+	all, news := t.readings(), 0
+	for p, read := range all {
+		if old := t.kept[p]; old == nil || old.Hash != read.Hash {
+			news++
 		}
 	}
 	if news > len(all)/100 {
 		cache.Put("documents", all)
 	}
+}
+
+// readings are what the files have come to, as far as they were read.
+func (t *tree) readings() map[string]*reading {
+	all := make(map[string]*reading, len(t.files))
+	for p, f := range t.files {
+		if f.read != nil {
+			all[p] = f.read
+		}
+	}
+	return all
 }
 
 // renderings are what the paths of one cluster came to, by all that they were made from but files.

@@ -44,8 +44,8 @@ func text(t *testing.T, tree *fleet.Tree) string {
 	return string(data)
 }
 
-// With a cache, a tree is read as without one: the first time, the second time, and after each file of it in turn was
-// taken away, changed and brought back.
+// With a cache, and by a process that stays, a tree is read as without: the first time, the second time, and after each file of
+// it in turn was taken away, changed and brought back.
 func TestCache(t *testing.T) {
 	cases, err := filepath.Glob("testdata/*.txtar")
 	if err != nil {
@@ -59,10 +59,24 @@ func TestCache(t *testing.T) {
 			}
 			fsys := tree(archive.Files[:len(archive.Files)-1])
 			dir := t.TempDir()
-			compare := func(what string, fsys fstest.MapFS) {
+			at, err := loader.Read(t.Context(), fsys, loader.Options{})
+			first := followed(t, at, err)
+			last := first
+			compare := func(what string, fsys fstest.MapFS, changed ...string) {
 				t.Helper()
-				if want, got := text(t, load(t, fsys)), text(t, cached(t, dir, fsys)); got != want {
+				want := text(t, load(t, fsys))
+				if got := text(t, cached(t, dir, fsys)); got != want {
 					t.Fatalf("%s, with a cache:\n%s\nwithout:\n%s", what, got, want)
+				}
+				at, err := last.Again(t.Context(), fsys)
+				if last = followed(t, at, err); text(t, last.tree) != want {
+					t.Fatalf("%s, again:\n%s\nfor the first time:\n%s", what, text(t, last.tree), want)
+				}
+				if len(changed) > 0 {
+					at, err := first.With(t.Context(), fsys, changed...)
+					if with := followed(t, at, err); text(t, with.tree) != want {
+						t.Fatalf("%s, with another content:\n%s\nfor the first time:\n%s", what, text(t, with.tree), want)
+					}
 				}
 			}
 			compare("empty cache", fsys)
@@ -72,9 +86,11 @@ func TestCache(t *testing.T) {
 				delete(other, changed)
 				compare("without "+changed, other)
 				other[changed] = &fstest.MapFile{Data: append([]byte("# changed\n"), fsys[changed].Data...)}
-				compare("comment in "+changed, other)
+				compare("comment in "+changed, other, changed)
 				other[changed] = &fstest.MapFile{Data: bytes.ReplaceAll(fsys[changed].Data, []byte("name: "), []byte("name: x"))}
-				compare("other names in "+changed, other)
+				compare("other names in "+changed, other, changed)
+				other[changed] = &fstest.MapFile{Data: fsys[changed].Data[:len(fsys[changed].Data)/2]}
+				compare("half of "+changed, other, changed)
 			}
 			added := []string{".sourceignore", "clusters/new.yaml", "new.yaml"}
 			for name := range fsys { // a chart makes templates of what lies beside and below
@@ -85,9 +101,33 @@ func TestCache(t *testing.T) {
 				other[added] = &fstest.MapFile{Data: []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: new}\n")}
 				compare("with "+added, other)
 			}
+			for _, ignored := range []string{"*.txt\n", "*.yaml\n", "*.txt\n"} {
+				other := maps.Clone(fsys)
+				other[".sourceignore"] = &fstest.MapFile{Data: []byte(ignored)}
+				compare("without "+ignored, other, ".sourceignore")
+				first = last
+			}
 			compare("as at first", fsys)
 		})
 	}
+}
+
+// reading is a tree that a process has read and followed.
+type reading struct {
+	*loader.Contents
+	tree *fleet.Tree
+}
+
+func followed(t *testing.T, c *loader.Contents, err error) reading {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := c.Follow(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reading{c, tree}
 }
 
 // recorded is a cache that shows what was put into it.

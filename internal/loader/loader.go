@@ -7,8 +7,10 @@
 package loader
 
 import (
+	"cmp"
 	"context"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -36,24 +38,38 @@ func Load(ctx context.Context, fsys fs.FS, opts Options) (*fleet.Tree, error) {
 
 // result is the tree as the fleet's model takes it, in a fixed order.
 func (f *follower) result() *fleet.Tree {
-	out := &fleet.Tree{Clusters: f.clusters, Kustomizations: f.kustomizations, Objects: f.objects}
+	objects := 0
+	for _, c := range f.courses {
+		objects += len(c.objects)
+	}
+	out := &fleet.Tree{Objects: make([]fleet.Object, 0, objects), Files: make([]fleet.File, 0, len(f.tree.paths))}
+	reached := map[string][]string{} // the clusters that read a file, by path
+	for _, cluster := range slices.Sorted(maps.Keys(f.courses)) {
+		c := f.courses[cluster]
+		out.Clusters = append(out.Clusters, c.fact)
+		out.Kustomizations = append(out.Kustomizations, c.kustomizations...)
+		out.Objects = append(out.Objects, c.objects...)
+		for name := range c.reached {
+			reached[name] = append(reached[name], cluster)
+		}
+	}
 	for _, name := range f.tree.paths {
 		file := f.tree.files[name]
 		if !file.isYAML && len(file.problems) == 0 && len(file.docs) == 0 {
 			continue
 		}
-		out.Files = append(out.Files, file.fact(f.reached[name]))
-		if len(f.reached[name]) == 0 && file.class == fleet.Manifest && !f.tree.lists.patches[name] {
+		out.Files = append(out.Files, file.fact(reached[name]))
+		if len(reached[name]) == 0 && file.class == fleet.Manifest && !f.tree.lists.patches[name] {
 			out.Unreached = append(out.Unreached, unreachedObjects(file)...)
 		}
 	}
-	slices.SortFunc(out.Clusters, func(a, b fleet.Cluster) int { return strings.Compare(a.Name, b.Name) })
-	slices.SortFunc(out.Kustomizations, func(a, b fleet.Kustomization) int { return strings.Compare(a.ID, b.ID) })
-	slices.SortStableFunc(out.Objects, func(a, b fleet.Object) int {
-		if c := strings.Compare(a.ID, b.ID); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Kustomization, b.Kustomization)
-	})
+	sortAll(out.Kustomizations, out.Objects) // one cluster's Kustomizations may apply to another's API server
 	return out
+}
+
+func sortAll(kustomizations []fleet.Kustomization, objects []fleet.Object) {
+	slices.SortFunc(kustomizations, func(a, b fleet.Kustomization) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortStableFunc(objects, func(a, b fleet.Object) int {
+		return cmp.Or(strings.Compare(a.ID, b.ID), strings.Compare(a.Kustomization, b.Kustomization))
+	})
 }

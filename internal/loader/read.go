@@ -44,6 +44,8 @@ type tree struct {
 	// versions and kept are what the last run has seen and made of the files.
 	versions map[string]version
 	kept     map[string]*reading
+	// matchers are those of the artifacts, by their rules.
+	matchers *matchers
 	// changed: a file is not what it was when it was looked at.
 	changed atomic.Bool
 }
@@ -81,10 +83,7 @@ type file struct {
 func (f *file) fact(reachedBy []string) fleet.File {
 	out := fleet.File{
 		Path: f.path, Class: f.class, ReachedBy: reachedBy,
-		Problems: f.problems, Exceptions: f.exceptions, Documents: make([]fleet.Document, 0, len(f.docs)),
-	}
-	for _, d := range f.docs {
-		out.Documents = append(out.Documents, d.Document)
+		Problems: f.problems, Exceptions: f.exceptions, Documents: f.facts(),
 	}
 	if out.ReachedBy == nil {
 		out.ReachedBy = []string{}
@@ -98,8 +97,23 @@ func (f *file) fact(reachedBy []string) fleet.File {
 	return out
 }
 
+// facts are the documents as rules see them; of the same content they are the same slice.
+func (f *file) facts() []fleet.Document {
+	if f.read != nil && f.read.facts != nil && len(f.read.facts) == len(f.docs) {
+		return f.read.facts
+	}
+	all := make([]fleet.Document, 0, len(f.docs))
+	for _, d := range f.docs {
+		all = append(all, d.Document.Complete())
+	}
+	if f.read != nil && len(f.read.Documents) == len(f.docs) {
+		f.read.facts = all
+	}
+	return all
+}
+
 func newTree(fsys fs.FS) *tree {
-	return &tree{fsys: fsys, files: map[string]*file{}, dirs: map[string][]string{}}
+	return &tree{fsys: fsys, files: map[string]*file{}, dirs: map[string][]string{}, matchers: newMatchers()}
 }
 
 // readAll walks the tree and reads its files, all cores at once.
@@ -137,7 +151,7 @@ func (t *tree) readAll(ctx context.Context, opts Options) error {
 		if !symlink && !d.Type().IsRegular() {
 			return nil // a socket, a device: no part of an artifact, and reading one may never end
 		}
-		f := &file{path: p, symlink: symlink, isYAML: isYAMLName(p), broken: symlink, class: fleet.Text}
+		f := newFile(p, symlink)
 		if info, err := d.Info(); err == nil {
 			f.state = state(info, now)
 		}
@@ -192,6 +206,24 @@ func skip(d fs.DirEntry) error {
 		return fs.SkipDir
 	}
 	return nil
+}
+
+// newFile is a regular file, or a symbolic link.
+func newFile(p string, symlink bool) *file {
+	return &file{path: p, symlink: symlink, isYAML: isYAMLName(p), broken: symlink, class: fleet.Text}
+}
+
+// listAgain lists what another tree has: its files as they were looked at.
+func (t *tree) listAgain(other *tree) {
+	t.paths, t.dirs = other.paths, other.dirs
+	for p, old := range other.files {
+		f := newFile(p, old.symlink)
+		f.tree, f.state, f.hash = t, old.state, old.hash
+		if old.unread {
+			f.unread, f.broken, f.class, f.problems = true, old.broken, old.class, old.problems
+		}
+		t.files[p] = f
+	}
 }
 
 func (t *tree) add(p string, f *file) {

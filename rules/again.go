@@ -1,0 +1,124 @@
+package rules
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+)
+
+// Checked is a fleet that the rules have checked, and what each verdict rests on: so that when some of the fleet has changed only
+// that is judged again which the change may bear on.
+type Checked struct {
+	// Findings are what Check finds. They share nothing with what is kept.
+	Findings []fleet.Finding
+
+	engine *Engine
+	fleet  *fleet.Fleet
+	// facts are those of the first fleet of the row: most of them are in the others too, and are converted once.
+	facts    *facts
+	read     *pathTable
+	verdicts map[string]*verdict // by subject
+}
+
+// verdict is what the rules have found in a subject, and the facts that they have read for it, as numbers of Checked.read.
+type verdict struct {
+	subject fleet.Subject
+	found   []fleet.Finding
+	read    []int
+}
+
+// maxChanged is how many facts may change before it is quicker to begin anew.
+const maxChanged = 1000
+
+// CheckAgain is Check of a fleet that shares most of its facts with the one that was checked last; last may be nil.
+func (e *Engine) CheckAgain(ctx context.Context, last *Checked, f *fleet.Fleet) (*Checked, error) {
+	next := &Checked{engine: e, fleet: f, facts: newFacts(f), read: newPathTable(), verdicts: map[string]*verdict{}}
+	facts, kept, touched := next.facts, map[string]*verdict{}, []bool{}
+	if last != nil && last.engine == e {
+		if changed := last.fleet.Differences(f); len(changed) <= maxChanged {
+			next.facts, next.read = last.facts, last.read
+			facts, kept, touched = last.facts.overlaid(f), last.verdicts, last.read.meeting(changed)
+		}
+	}
+	hearings := e.onFiles.hear(f.Subjects())
+	verdicts, found := make([]*verdict, len(hearings)), make([][]fleet.Finding, len(hearings))
+	err := e.each(ctx, len(hearings), func(evaluate *evaluation, i int) (err error) {
+		h := &hearings[i]
+		if v := kept[keyOf(&h.subject)]; v != nil && v.stands(&h.subject, touched) {
+			verdicts[i], found[i] = v, v.found
+			return nil
+		}
+		recorder := &recorder{facts: facts}
+		evaluate.store = recorder
+		if found[i], err = e.judgeOne(evaluate, h.panel, &h.subject); err != nil {
+			return err
+		}
+		verdicts[i] = &verdict{h.subject, found[i], next.read.numbers(recorder.read)}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range hearings {
+		next.verdicts[keyOf(&hearings[i].subject)] = verdicts[i]
+	}
+	if next.Findings, err = e.conclude(ctx, f, facts, found); err != nil {
+		return nil, err
+	}
+	for i := range next.Findings {
+		next.Findings[i].Related = slices.Clone(next.Findings[i].Related)
+	}
+	return next, nil
+}
+
+// keyOf tells a subject from the others of its fleet.
+func keyOf(s *fleet.Subject) string {
+	return strings.Join([]string{s.Kind, s.Object.APIServer, s.Object.Cluster, s.Object.Namespace, s.Object.Name}, "\x00")
+}
+
+// stands tells whether the rules would say the same of the subject: it is as it was, and so is what they have read.
+func (v *verdict) stands(s *fleet.Subject, touched []bool) bool {
+	return !slices.ContainsFunc(v.read, func(number int) bool { return touched[number] }) && reflect.DeepEqual(&v.subject, s)
+}
+
+// pathTable numbers paths of facts: subjects read the same ones. Safe for concurrent use.
+type pathTable struct {
+	mu     sync.Mutex
+	paths  []fleet.Path
+	number map[string]int
+}
+
+func newPathTable() *pathTable { return &pathTable{number: map[string]int{}} }
+
+// numbers are those of the paths, each once.
+func (t *pathTable) numbers(paths []fleet.Path) []int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	numbers := make([]int, 0, len(paths))
+	for _, path := range paths {
+		key := strings.Join(path, "\x00")
+		n, known := t.number[key]
+		if !known {
+			n = len(t.paths)
+			t.number[key], t.paths = n, append(t.paths, path)
+		}
+		numbers = append(numbers, n)
+	}
+	slices.Sort(numbers)
+	return slices.Clip(slices.Compact(numbers))
+}
+
+// meeting tells of each path, by its number, whether it leads to one of the facts, or to something in it or around it.
+func (t *pathTable) meeting(facts []fleet.Path) []bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	meets := make([]bool, len(t.paths))
+	for i, path := range t.paths {
+		meets[i] = slices.ContainsFunc(facts, path.Meets)
+	}
+	return meets
+}
