@@ -21,7 +21,13 @@ type Checked struct {
 	// facts are those of the first fleet of the row: most of them are in the others too, and are converted once.
 	facts    *facts
 	read     *pathTable
-	verdicts map[string]*verdict // by subject
+	verdicts map[subjectKey]*verdict
+}
+
+// subjectKey tells a subject from nearly all others of its fleet.
+type subjectKey struct {
+	kind   string
+	object fleet.ObjectRef
 }
 
 // verdict is what the rules have found in a subject, and the facts that they have read for it, as numbers of Checked.read.
@@ -36,35 +42,39 @@ const maxChanged = 1000
 
 // CheckAgain is Check of a fleet that shares most of its facts with the one that was checked last; last may be nil.
 func (e *Engine) CheckAgain(ctx context.Context, last *Checked, f *fleet.Fleet) (*Checked, error) {
-	next := &Checked{engine: e, fleet: f, facts: newFacts(f), read: newPathTable(), verdicts: map[string]*verdict{}}
-	facts, kept, touched := next.facts, map[string]*verdict{}, []bool{}
+	var hearings []hearing
+	var meanwhile sync.WaitGroup
+	meanwhile.Go(func() { hearings = e.onFiles.hear(f.Subjects()) })
+	next := &Checked{engine: e, fleet: f, facts: newFacts(f), read: newPathTable()}
+	facts, kept, touched := next.facts, map[subjectKey]*verdict(nil), []bool(nil)
 	if last != nil && last.engine == e {
 		if changed := last.fleet.Differences(f); len(changed) <= maxChanged {
 			next.facts, next.read = last.facts, last.read
 			facts, kept, touched = last.facts.overlaid(f), last.verdicts, last.read.meeting(changed)
 		}
 	}
-	hearings := e.onFiles.hear(f.Subjects())
+	meanwhile.Wait()
 	verdicts, found := make([]*verdict, len(hearings)), make([][]fleet.Finding, len(hearings))
 	err := e.each(ctx, len(hearings), func(evaluate *evaluation, i int) (err error) {
 		h := &hearings[i]
-		if v := kept[keyOf(&h.subject)]; v != nil && v.stands(&h.subject, touched) {
+		if v := kept[subjectKey{h.subject.Kind, h.subject.Object}]; v != nil && v.stands(h.subject, touched) {
 			verdicts[i], found[i] = v, v.found
 			return nil
 		}
 		recorder := &recorder{facts: facts}
 		evaluate.store = recorder
-		if found[i], err = e.judgeOne(evaluate, h.panel, &h.subject); err != nil {
+		if found[i], err = e.judgeOne(evaluate, h.panel, h.subject); err != nil {
 			return err
 		}
-		verdicts[i] = &verdict{h.subject, found[i], next.read.numbers(recorder.read)}
+		verdicts[i] = &verdict{*h.subject, found[i], next.read.numbers(recorder.read)}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	for i := range hearings {
-		next.verdicts[keyOf(&hearings[i].subject)] = verdicts[i]
+	next.verdicts = make(map[subjectKey]*verdict, len(hearings))
+	for i, v := range verdicts {
+		next.verdicts[subjectKey{hearings[i].subject.Kind, hearings[i].subject.Object}] = v
 	}
 	if next.Findings, err = e.conclude(ctx, f, facts, found); err != nil {
 		return nil, err
@@ -73,11 +83,6 @@ func (e *Engine) CheckAgain(ctx context.Context, last *Checked, f *fleet.Fleet) 
 		next.Findings[i].Related = slices.Clone(next.Findings[i].Related)
 	}
 	return next, nil
-}
-
-// keyOf tells a subject from the others of its fleet.
-func keyOf(s *fleet.Subject) string {
-	return strings.Join([]string{s.Kind, s.Object.APIServer, s.Object.Cluster, s.Object.Namespace, s.Object.Name}, "\x00")
 }
 
 // stands tells whether the rules would say the same of the subject: it is as it was, and so is what they have read.

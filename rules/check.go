@@ -48,16 +48,16 @@ func (e *Engine) conclude(ctx context.Context, f *fleet.Fleet, facts *facts, fou
 
 // hearing is a subject with the rules that judge it.
 type hearing struct {
-	subject fleet.Subject
+	subject *fleet.Subject
 	panel
 }
 
 // hear gives each subject the rules of its kind; a subject that no rule is about is left out.
 func (all kinds) hear(subjects []fleet.Subject) []hearing {
-	var hearings []hearing
-	for _, s := range subjects {
-		if p, judged := all[s.Kind]; judged {
-			hearings = append(hearings, hearing{s, p})
+	hearings := make([]hearing, 0, len(subjects))
+	for i := range subjects {
+		if p, judged := all[subjects[i].Kind]; judged {
+			hearings = append(hearings, hearing{&subjects[i], p})
 		}
 	}
 	return hearings
@@ -68,7 +68,7 @@ func (e *Engine) judge(ctx context.Context, facts *facts, hearings []hearing) ([
 	found := make([][]fleet.Finding, len(hearings))
 	err := e.each(ctx, len(hearings), func(evaluate *evaluation, i int) (err error) {
 		evaluate.store = facts
-		found[i], err = e.judgeOne(evaluate, hearings[i].panel, &hearings[i].subject)
+		found[i], err = e.judgeOne(evaluate, hearings[i].panel, hearings[i].subject)
 		return err
 	})
 	return found, err

@@ -51,7 +51,7 @@ func (e *Engine) Judge(ctx context.Context, f *fleet.Fleet) (*Judgement, error) 
 		h := &hearings[i]
 		facts := &recorder{facts: j.facts, read: f.ExceptionsAt(h.subject.Object)}
 		evaluate.store = facts
-		found[i], err = e.judgeOne(evaluate, h.panel, &h.subject)
+		found[i], err = e.judgeOne(evaluate, h.panel, h.subject)
 		for _, fact := range facts.read {
 			read[i] = append(read[i], reading{fact, int32(i)})
 		}
@@ -180,7 +180,7 @@ func (j *Judgement) judge(ctx context.Context, f *fleet.Fleet, matters []matter)
 			panel = panel.only(m.rules)
 		}
 		if len(panel.rules) > 0 {
-			hearings = append(hearings, hearing{s, panel})
+			hearings = append(hearings, hearing{&s, panel})
 		}
 	}
 	found, err := j.engine.judge(ctx, j.facts.overlaid(f), hearings)

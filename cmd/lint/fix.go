@@ -37,14 +37,13 @@ type mending struct {
 // content is what a file holds before and after the fixes.
 type content struct{ old, new []byte }
 
-// mend finds out which fixes hold, of the findings that concern the named paths.
-func mend(ctx context.Context, t *tree, c *checked) (*mending, error) {
+// mend finds out which fixes hold, of the findings that are wanted.
+func mend(ctx context.Context, t *tree, c *checked, wanted func(fleet.Finding) bool) (*mending, error) {
 	m := &mending{tree: t, checked: c, after: c.judged, files: map[string]content{}}
 	contested := contested(c.found)
-	reach := reachOf(c.fleet, c.found)
 	var possible []fleet.Finding
 	for _, f := range c.found {
-		if len(f.Edits) == 0 || !t.concerns(f, reach) {
+		if len(f.Edits) == 0 || !wanted(f) {
 			continue
 		}
 		if why := m.forbids(f, contested); why != nil {
@@ -87,11 +86,12 @@ func (m *mending) try(ctx context.Context, findings []fleet.Finding) (next *mend
 			}
 		}
 	}
-	fsys := n.FS
-	for _, name := range slices.Sorted(maps.Keys(n.files)) {
+	fsys, names := n.FS, slices.Sorted(maps.Keys(n.files))
+	for _, name := range names {
 		fsys = loader.Overlay(fsys, name, n.files[name].new)
 	}
-	if n.after.loaded, err = n.Read(ctx, fsys); err != nil {
+	contents := n.contents.With(fsys, names...)
+	if n.after.loaded, err = n.Follow(ctx, contents); err != nil {
 		return nil, nil, err
 	}
 	if why := edit.Verify(n.loaded, n.after.loaded, n.edits); why != nil {
@@ -101,7 +101,7 @@ func (m *mending) try(ctx context.Context, findings []fleet.Finding) (next *mend
 	if n.after.found, err = n.engine.Check(ctx, n.after.fleet); err != nil {
 		return nil, nil, err
 	}
-	loader.Locate(fsys, n.after.found)
+	contents.Locate(n.after.found)
 	return &n, n.worse(), nil
 }
 

@@ -18,7 +18,7 @@ const module = "github.com/rollcall-dev/rollcall/"
 
 // mayImport gives each package the other packages of the module that it may import; its tests may import any.
 var mayImport = map[string][]string{
-	"cmd/lint":              {"internal/apiserver", "internal/cache", "internal/checkout", "internal/config", "internal/edit", "internal/failover", "internal/fleet", "internal/loader", "internal/report", "internal/spelling", "internal/verify", "rules"},
+	"cmd/lint":              {"internal/apiserver", "internal/cache", "internal/checkout", "internal/config", "internal/edit", "internal/failover", "internal/fleet", "internal/loader", "internal/lsp", "internal/report", "internal/spelling", "internal/verify", "rules"},
 	"cmd/webhook":           {"internal/admission", "internal/artifact", "internal/checkout", "internal/config", "internal/fleet", "internal/live", "internal/loader", "internal/verify", "rules"},
 	"rules":                 {"internal/fleet", "internal/schema", "internal/spelling"},
 	"internal/admission":    {"internal/config", "internal/fleet", "internal/secret", "internal/spelling", "rules"},
@@ -41,6 +41,7 @@ var mayImport = map[string][]string{
 	"internal/gendocs":         {"internal/config", "internal/example", "internal/fleet", "internal/schema", "rules"},
 	"internal/live":            {"internal/fleet"},
 	"internal/loader":          {"internal/fleet", "internal/secret"},
+	"internal/lsp":             {"internal/fleet"},
 	"internal/recall":          {"internal/cache", "internal/config", "internal/fleet", "internal/loader", "rules"},
 	"internal/report":          {"internal/fleet", "internal/secret"},
 	"internal/schema":          {"internal/fleet"},

@@ -116,7 +116,8 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 			return err
 		}
 		p.say("trying the fixes")
-		if m, err = mend(ctx, t, c); err != nil {
+		reach := reachOf(c.fleet, c.found)
+		if m, err = mend(ctx, t, c, func(f fleet.Finding) bool { return t.concerns(f, reach) }); err != nil {
 			return err
 		}
 		v = (&checked{judged: m.after, rules: c.rules}).verdict()
@@ -222,7 +223,7 @@ func (l *lint) check(ctx context.Context, t *tree, contents *loader.Contents, p 
 	if c.found, err = c.engine.Check(ctx, c.fleet); err != nil {
 		return nil, err
 	}
-	loader.Locate(t.FS, c.found)
+	c.contents.Locate(c.found)
 	return c, nil
 }
 

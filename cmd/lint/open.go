@@ -27,6 +27,8 @@ type tree struct {
 	dir string
 	// Checkout calls the root as --root gives it, or as the working directory sees it, and so the configuration's file.
 	checkout.Checkout
+	// disk is the Checkout's file system without an editor's buffer.
+	disk fs.FS
 	// cache is the Checkout's, to be closed; nil for none.
 	cache *cache.Store
 	// paths are what the user named, as given; named are the same, relative to the root, with slashes; "." is the whole tree.
@@ -92,7 +94,7 @@ func (a *app) open(paths []string, buffer []byte) (*tree, error) {
 	} else if t.cache = a.openCache(t.root); t.cache != nil {
 		t.Cache = t.cache
 	}
-	if buffer != nil {
+	if t.disk = t.FS; buffer != nil {
 		t.FS = loader.Overlay(t.FS, t.named[0], buffer)
 	}
 	return t, a.configure(t)

@@ -13,8 +13,11 @@ func (f *Fleet) readAPIServers() {
 	for _, kustomization := range f.tree.Kustomizations {
 		f.addAPIServer(kustomization.APIServer, kustomization.Cluster)
 	}
-	for object := range f.kept {
-		f.addAPIServer(object.APIServer, object.Cluster)
+	for _, server := range sorted(f.Objects) {
+		for object := range f.at(server) {
+			f.addAPIServer(server, object.Cluster)
+			break // all of them are the same cluster's
+		}
 	}
 	for _, id := range sorted(f.APIServers) {
 		f.linkAPIServer(id)

@@ -110,9 +110,9 @@ func within[K comparable, V any, M map[K]V](outer map[string]M, key string) M {
 
 func kindOf(object Object) string { return GroupKind(object.Group, object.Kind) }
 
-// kept are all objects of the index, in a fixed order, one for each API server, kind, namespace and name.
-func (f *Fleet) kept(yield func(Object) bool) {
-	for _, server := range sorted(f.Objects) {
+// at are the objects at one API server, in a fixed order.
+func (f *Fleet) at(server string) func(yield func(Object) bool) {
+	return func(yield func(Object) bool) {
 		for _, kind := range sorted(f.Objects[server]) {
 			for object := range f.ofKind(server, kind) {
 				if !yield(object) {

@@ -51,7 +51,7 @@ func textsAt(content any, keys ...string) []string {
 // isRedacted is true for what the loader puts in the place of a secret value: {"$class": …, "$len": …}.
 func isRedacted(value any) bool {
 	fields, ok := value.(map[string]any)
-	if !ok {
+	if !ok || len(fields) != 2 {
 		return false
 	}
 	_, ok = fields["$class"].(string)

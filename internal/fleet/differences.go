@@ -42,8 +42,9 @@ func (f *Fleet) joinedDifferences(other *Fleet) []Path {
 
 func different[V any](name string, a, b map[string]V) []Path {
 	var changed []Path
-	each(a, b, func(id string, v, w V, inBoth bool) {
-		if !inBoth || !reflect.DeepEqual(v, w) {
+	var pair [2]V // one for all: each would be copied for DeepEqual
+	compare(a, b, func(id string, v, w V, inBoth bool) {
+		if pair = [2]V{v, w}; !inBoth || !reflect.DeepEqual(&pair[0], &pair[1]) {
 			changed = append(changed, Path{name, id})
 		}
 	})
@@ -53,10 +54,10 @@ func different[V any](name string, a, b map[string]V) []Path {
 // differentAt is different for what is looked up by API server, kind, namespace and name.
 func differentAt[V any](name string, a, b map[string]map[string]map[string]map[string]V, equal func(V, V) bool) []Path {
 	var changed []Path
-	each(a, b, func(server string, a, b map[string]map[string]map[string]V, _ bool) {
-		each(a, b, func(kind string, a, b map[string]map[string]V, _ bool) {
-			each(a, b, func(namespace string, a, b map[string]V, _ bool) {
-				each(a, b, func(object string, v, w V, inBoth bool) {
+	compare(a, b, func(server string, a, b map[string]map[string]map[string]V, _ bool) {
+		compare(a, b, func(kind string, a, b map[string]map[string]V, _ bool) {
+			compare(a, b, func(namespace string, a, b map[string]V, _ bool) {
+				compare(a, b, func(object string, v, w V, inBoth bool) {
 					if !inBoth || !equal(v, w) {
 						changed = append(changed, Path{name, server, kind, namespace, object})
 					}
@@ -67,8 +68,8 @@ func differentAt[V any](name string, a, b map[string]map[string]map[string]map[s
 	return changed
 }
 
-// each does something with the values that two maps have for each key, unless they are one map.
-func each[V any](a, b map[string]V, do func(key string, v, w V, inBoth bool)) {
+// compare does something with the values that two maps have for each key, unless they are one map.
+func compare[V any](a, b map[string]V, do func(key string, v, w V, inBoth bool)) {
 	if reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer() {
 		return
 	}
@@ -88,5 +89,5 @@ func each[V any](a, b map[string]V, do func(key string, v, w V, inBoth bool)) {
 func (o *Object) equal(other *Object) bool {
 	return o.ID == other.ID && o.Cluster == other.Cluster && o.APIServer == other.APIServer && o.Kustomization == other.Kustomization &&
 		o.Suspended == other.Suspended && o.Group == other.Group && o.Kind == other.Kind && o.Namespace == other.Namespace && o.Name == other.Name &&
-		o.reconciled == other.reconciled && reflect.DeepEqual(o.Origin, other.Origin) && reflect.DeepEqual(o.Content, other.Content)
+		o.reconciled == other.reconciled && reflect.DeepEqual(&o.Origin, &other.Origin) && reflect.DeepEqual(o.Content, other.Content)
 }

@@ -108,15 +108,14 @@ type kustomizeFiles struct{ reached, all map[string]string }
 
 func (f *Fleet) kustomizeFiles() kustomizeFiles {
 	files := kustomizeFiles{map[string]string{}, map[string]string{}}
-	for _, name := range sorted(f.Files) {
-		file := f.Files[name]
+	for _, file := range f.tree.Files {
 		if file.Class != KustomizeFile {
 			continue
 		}
-		folder := path.Dir(name)
-		files.all[folder] = cmp.Or(files.all[folder], name)
+		folder := path.Dir(file.Path)
+		files.all[folder] = cmp.Or(files.all[folder], file.Path)
 		if len(file.ReachedBy) > 0 {
-			files.reached[folder] = cmp.Or(files.reached[folder], name)
+			files.reached[folder] = cmp.Or(files.reached[folder], file.Path)
 		}
 	}
 	return files

@@ -5,30 +5,38 @@ import "strings"
 // Subjects are all things that rules judge, by kind and then in a fixed order: every object once, and the entities of
 // the fleet. They share their contents with the fleet and must not be changed.
 func (f *Fleet) Subjects() []Subject {
-	byKind, total := map[string][]*Subject{}, 0
-	add := func(s Subject) {
-		byKind[s.Kind] = append(byKind[s.Kind], &s)
-		total++
+	entities := map[string]func(func(Subject)){
+		kustomizationKind: f.undefinedKustomizations,
+		"Cluster":         each(f.Clusters, clusterSubject),
+		"Member":          each(f.Members, memberSubject),
+		"Agent":           each(f.Agents, agentSubject),
+		"ControlPlane":    each(f.ControlPlanes, controlPlaneSubject),
+		"File":            each(f.Files, fileSubject),
 	}
-	defined := map[string]bool{} // Kustomizations with an object in Git
-	for object := range f.kept {
-		s := f.objectSubject(object)
-		if s.Input.Kustomization != nil {
-			defined[s.Input.Kustomization.ID] = true
+	total := len(f.Kustomizations) + len(f.Clusters) + len(f.Members) + len(f.Agents) + len(f.ControlPlanes) + len(f.Files)
+	kinds := map[string]bool{}
+	for kind := range entities {
+		kinds[kind] = true
+	}
+	servers := sorted(f.Objects)
+	for _, server := range servers {
+		for kind, namespaces := range f.Objects[server] {
+			kinds[kind] = true
+			for _, names := range namespaces {
+				total += len(names)
+			}
 		}
-		add(s)
 	}
-	for _, id := range sorted(f.Kustomizations) {
-		k := f.Kustomizations[id]
-		if !defined[id] && k.isSubject() {
-			add(kustomizationSubject(k))
-		}
-	}
-	f.addEntities(add)
 	subjects := make([]Subject, 0, total)
-	for _, kind := range sorted(byKind) {
-		for _, s := range byKind[kind] {
-			subjects = append(subjects, *s)
+	add := func(s Subject) { subjects = append(subjects, s) }
+	for _, kind := range sorted(kinds) {
+		for _, server := range servers {
+			for object := range f.ofKind(server, kind) {
+				add(f.objectSubject(object))
+			}
+		}
+		if of := entities[kind]; of != nil {
+			of(add)
 		}
 	}
 	return subjects
@@ -72,22 +80,22 @@ func kustomizationSubject(k Kustomization) Subject {
 // isSubject is true for a Kustomization without an object in Git that there is something to say of.
 func (k Kustomization) isSubject() bool { return k.Origin.File != "" || len(k.Problems) > 0 }
 
-// addEntities adds the clusters, members, agents, control planes and files.
-func (f *Fleet) addEntities(add func(Subject)) {
-	for _, name := range sorted(f.Clusters) {
-		add(clusterSubject(f.Clusters[name]))
+// undefinedKustomizations are those that no object in Git defines.
+func (f *Fleet) undefinedKustomizations(add func(Subject)) {
+	for _, id := range sorted(f.Kustomizations) {
+		k := f.Kustomizations[id]
+		if _, defined := f.object(key{k.Cluster, kustomizationKind, k.Namespace, k.Name}); !defined && k.isSubject() {
+			add(kustomizationSubject(k))
+		}
 	}
-	for _, name := range sorted(f.Members) {
-		add(memberSubject(f.Members[name]))
-	}
-	for _, id := range sorted(f.Agents) {
-		add(agentSubject(f.Agents[id]))
-	}
-	for _, id := range sorted(f.ControlPlanes) {
-		add(controlPlaneSubject(f.ControlPlanes[id]))
-	}
-	for _, name := range sorted(f.Files) {
-		add(fileSubject(f.Files[name]))
+}
+
+// each gives the subjects of entities, in the order of their IDs.
+func each[E any](entities map[string]E, subject func(E) Subject) func(func(Subject)) {
+	return func(add func(Subject)) {
+		for _, id := range sorted(entities) {
+			add(subject(entities[id]))
+		}
 	}
 }
 
@@ -220,10 +228,11 @@ func newSubject(kind string, origin Origin, ref ObjectRef) Subject {
 }
 
 func lookUp[T any](entities map[string]T, id string) *T {
-	if entity, ok := entities[id]; ok {
-		return &entity
+	if _, ok := entities[id]; !ok {
+		return nil
 	}
-	return nil
+	entity := entities[id]
+	return &entity
 }
 
 // entityOf is the entity that an object of some kind is. Of two kinds with one name, one has the kind in its ID.

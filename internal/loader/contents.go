@@ -20,6 +20,8 @@ type Contents struct {
 	opts Options
 	// earlier is what Flux was followed to in the contents that these were made from; nil for none.
 	earlier *earlier
+	// places are those that Locate has found, by file, content and field.
+	places map[string]fleet.Place
 }
 
 // Read lists the tree in fsys and reads its files; those that are as an earlier run with the same cache has seen them are not
@@ -49,26 +51,24 @@ func (c *Contents) Again(ctx context.Context, fsys fs.FS) (*Contents, error) {
 	return next, nil
 }
 
-// With is Again where only the files of these names may be others: the rest of the tree is not even looked at.
-func (c *Contents) With(ctx context.Context, fsys fs.FS, names ...string) (*Contents, error) {
-	for _, name := range names {
-		if f := c.tree.files[name]; f == nil || f.symlink {
-			return c.Again(ctx, fsys)
-		}
-	}
+// With is Again where only files of these names may have another content: the rest of the tree is not even looked at. No file
+// comes or goes.
+func (c *Contents) With(fsys fs.FS, names ...string) *Contents {
 	next := c.next(fsys)
 	next.tree.listAgain(c.tree)
 	for _, name := range names {
-		f := newFile(name, false)
-		f.tree, next.tree.files[name] = next.tree, f
-		f.safely((*file).look)
+		if old := c.tree.files[name]; old != nil && !old.symlink {
+			f := newFile(name, false)
+			f.tree, next.tree.files[name] = next.tree, f
+			f.safely((*file).look)
+		}
 	}
-	return next, ctx.Err()
+	return next
 }
 
 // next are contents that are still to be read, and what is known from these.
 func (c *Contents) next(fsys fs.FS) *Contents {
-	next := &Contents{tree: newTree(fsys), fsys: fsys, opts: c.opts, earlier: c.earlier}
+	next := &Contents{tree: newTree(fsys), fsys: fsys, opts: c.opts, earlier: c.earlier, places: c.places}
 	next.tree.matchers = c.tree.matchers
 	if c.earlier != nil {
 		next.opts.Cache = nil // what is in memory is newer
@@ -114,8 +114,11 @@ func (c *Contents) follow(ctx context.Context) (*fleet.Tree, error) {
 	if c.opts.Cache != nil && !c.tree.changed.Load() {
 		c.tree.keepReadings(c.opts.Cache)
 	}
+	news := c.earlier.news(c.tree)
+	c.tree.readLists(news.lists(c.tree))
 	f := newFollower(c.tree, c.opts.Cache, c.earlier)
-	if err := f.followAll(ctx, findEntries(c.tree)); err != nil {
+	entries := findEntries(c.tree)
+	if err := f.followAll(ctx, entries, news.standing(entries)); err != nil {
 		return nil, err
 	}
 	c.earlier = &earlier{c.tree, f.courses}

@@ -23,21 +23,43 @@ func (e *earlier) renderings(cluster string) renderings {
 	return e.courses[cluster].rendered
 }
 
-// standing are the courses that following the entries in the tree would come to as well, by cluster.
-func (e *earlier) standing(t *tree, entries []entry) map[string]*course {
+// news are what differs in a tree from an earlier one with the same files: their contents alone.
+type news struct {
+	earlier *earlier
+	changed []string
+}
+
+// news are what differs in a tree; nil where there may be anything.
+func (e *earlier) news(t *tree) *news {
 	if e == nil || !slices.Equal(e.tree.paths, t.paths) {
 		return nil
 	}
-	var changed []string
+	n := &news{earlier: e}
 	for p, f := range t.files {
 		if old := e.tree.files[p]; old.hash != f.hash || old.symlink != f.symlink {
-			changed = append(changed, p)
+			n.changed = append(n.changed, p)
 		}
 	}
+	return n
+}
+
+// lists is what the kustomization files of a tree list.
+func (n *news) lists(t *tree) listGraph {
+	if n == nil || slices.ContainsFunc(n.changed, isKustomizeName) {
+		return newListGraph(t)
+	}
+	return n.earlier.tree.lists
+}
+
+// standing are the courses that following the entries would come to once more, by cluster.
+func (n *news) standing(entries []entry) map[string]*course {
 	all := map[string]*course{}
-	for _, entry := range entries {
-		if c := e.courses[entry.cluster]; c != nil && reflect.DeepEqual(c.entry, entry) && !slices.ContainsFunc(changed, c.mayRead) {
-			all[entry.cluster] = c
+	if n == nil {
+		return all
+	}
+	for _, e := range entries {
+		if c := n.earlier.courses[e.cluster]; c != nil && reflect.DeepEqual(c.entry, e) && !slices.ContainsFunc(n.changed, c.mayRead) {
+			all[e.cluster] = c
 		}
 	}
 	return all

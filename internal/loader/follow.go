@@ -35,9 +35,8 @@ func newFollower(t *tree, cache Cache, earlier *earlier) *follower {
 		artifacts: map[string]*artifact{}}
 }
 
-// followAll follows all clusters, several at once; each keeps what it finds to itself until all are done.
-func (f *follower) followAll(ctx context.Context, entries []entry) error {
-	standing := f.earlier.standing(f.tree, entries)
+// followAll follows all clusters but those of which the course stands already, several at once; each keeps what it finds to itself until all are done.
+func (f *follower) followAll(ctx context.Context, entries []entry, standing map[string]*course) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(f.workers)
 	for _, e := range entries {

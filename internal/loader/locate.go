@@ -20,18 +20,61 @@ import (
 // the file as a whole. The files are read and parsed again, each once: keeping the nodes of a whole tree for the few
 // that a finding points at would cost gigabytes.
 func Locate(fsys fs.FS, findings []fleet.Finding) {
-	l := locator{fsys: fsys, files: map[string]*located{}}
+	l := locator{files: map[string]*located{}, text: func(name string) []byte {
+		file, err := fsys.Open(name)
+		if err != nil {
+			return nil
+		}
+		defer file.Close()
+		data, err := io.ReadAll(io.LimitReader(file, maxYAML))
+		if err != nil {
+			return nil
+		}
+		return data
+	}}
+	eachPlace(findings, l.fill)
+}
+
+// Locate is the function of that name, for findings in these contents. Where a place is found is known from the contents that these
+// were made from, if its file is as it was.
+func (c *Contents) Locate(findings []fleet.Finding) {
+	l := locator{files: map[string]*located{}, text: func(name string) []byte {
+		if f := c.tree.files[name]; f != nil && !f.unread {
+			return f.text()
+		}
+		return nil
+	}}
+	known := c.places
+	c.places = map[string]fleet.Place{}
+	eachPlace(findings, func(p *fleet.Place, field []any) {
+		f := c.tree.files[p.File]
+		if f == nil {
+			l.fill(p, field)
+			return
+		}
+		key := fmt.Sprintf("%s %s %d %d:%d %q %q", f.hash, p.File, p.Document, p.Line, p.Column, p.Field, field)
+		at, ok := known[key]
+		if !ok {
+			at = *p
+			l.fill(&at, field)
+		}
+		p.Line, p.Column, p.EndLine, p.EndColumn = at.Line, at.Column, at.EndLine, at.EndColumn
+		c.places[key] = at
+	})
+}
+
+func eachPlace(findings []fleet.Finding, do func(p *fleet.Place, field []any)) {
 	for i := range findings {
 		f := &findings[i]
-		l.fill(&f.Place, f.Field)
+		do(&f.Place, f.Field)
 		for j := range f.Related {
-			l.fill(&f.Related[j].Place, f.Related[j].Field)
+			do(&f.Related[j].Place, f.Related[j].Field)
 		}
 	}
 }
 
 type locator struct {
-	fsys  fs.FS
+	text  func(name string) []byte // nil for what cannot be read
 	files map[string]*located
 }
 
@@ -92,13 +135,8 @@ func (l *locator) file(name string) *located {
 	}
 	f := &located{roots: map[int]*yaml.Node{}}
 	l.files[name] = f
-	file, err := l.fsys.Open(name)
-	if err != nil {
-		return f
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxYAML))
-	if err != nil || !utf8.Valid(data) {
+	data := l.text(name)
+	if !utf8.Valid(data) {
 		return f
 	}
 	f.lines = bytes.SplitAfter(data, []byte("\n"))

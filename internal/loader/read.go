@@ -169,14 +169,15 @@ func (t *tree) readAll(ctx context.Context, opts Options) error {
 // parseFiles reads the files' documents, all cores at once.
 func (t *tree) parseFiles(ctx context.Context) error {
 	var charts sync.Map // folder → whether it is a Helm chart's
-	if err := t.eachFile(ctx, func(f *file) { f.parseOnce(&charts) }); err != nil {
-		return err
-	}
-	t.lists = newListGraph(t)
-	for _, source := range t.lists.secrets {
+	return t.eachFile(ctx, func(f *file) { f.parseOnce(&charts) })
+}
+
+// readLists takes over what the kustomization files list, and reads what is read for their sake.
+func (t *tree) readLists(lists listGraph) {
+	t.lists = lists
+	for _, source := range lists.secrets {
 		t.readSecretSource(source)
 	}
-	return nil
 }
 
 // readSecretSource looks at a file that a secretGenerator reads. A YAML file has been looked at as such.
@@ -213,14 +214,14 @@ func newFile(p string, symlink bool) *file {
 	return &file{path: p, symlink: symlink, isYAML: isYAMLName(p), broken: symlink, class: fleet.Text}
 }
 
-// listAgain lists what another tree has: its files as they were looked at.
+// listAgain lists what another tree has: its files as they were looked at, and parsed if they were.
 func (t *tree) listAgain(other *tree) {
-	t.paths, t.dirs = other.paths, other.dirs
+	t.paths, t.dirs, t.files = other.paths, other.dirs, make(map[string]*file, len(other.files))
 	for p, old := range other.files {
-		f := newFile(p, old.symlink)
-		f.tree, f.state, f.hash = t, old.state, old.hash
-		if old.unread {
-			f.unread, f.broken, f.class, f.problems = true, old.broken, old.class, old.problems
+		f := &file{tree: t, path: p, symlink: old.symlink, state: old.state, isYAML: old.isYAML, class: old.class, unread: old.unread, hash: old.hash,
+			read: old.read, problems: old.problems, exceptions: old.exceptions, lists: old.lists, broken: old.broken, plain: old.plain, objects: old.objects}
+		if f.read != nil && f.class != fleet.Template {
+			f.docs = f.read.Documents // without what a generator reads of it
 		}
 		t.files[p] = f
 	}
