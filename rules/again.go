@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
@@ -43,8 +45,11 @@ const maxChanged = 1000
 // CheckAgain is Check of a fleet that shares most of its facts with the one that was checked last; last may be nil.
 func (e *Engine) CheckAgain(ctx context.Context, last *Checked, f *fleet.Fleet) (*Checked, error) {
 	var hearings []hearing
-	var meanwhile sync.WaitGroup
-	meanwhile.Go(func() { hearings = e.onFiles.hear(f.Subjects()) })
+	var meanwhile errgroup.Group // it hands a panic on
+	meanwhile.Go(func() error {
+		hearings = e.onFiles.hear(f.Subjects())
+		return nil
+	})
 	next := &Checked{engine: e, fleet: f, facts: newFacts(f), read: newPathTable()}
 	facts, kept, touched := next.facts, map[subjectKey]*verdict(nil), []bool(nil)
 	if last != nil && last.engine == e {
@@ -53,7 +58,9 @@ func (e *Engine) CheckAgain(ctx context.Context, last *Checked, f *fleet.Fleet) 
 			facts, kept, touched = last.facts.overlaid(f), last.verdicts, last.read.meeting(changed)
 		}
 	}
-	meanwhile.Wait()
+	if err := meanwhile.Wait(); err != nil {
+		return nil, err
+	}
 	verdicts, found := make([]*verdict, len(hearings)), make([][]fleet.Finding, len(hearings))
 	err := e.each(ctx, len(hearings), func(evaluate *evaluation, i int) (err error) {
 		h := &hearings[i]

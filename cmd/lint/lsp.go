@@ -61,13 +61,13 @@ type resident struct {
 }
 
 // Lint lints the trees of the documents.
-func (r *residents) Lint(ctx context.Context, documents map[string][]byte, edited bool) ([]lsp.Tree, error) {
+func (r *residents) Lint(ctx context.Context, documents map[string][]byte, edited bool) (trees []lsp.Tree, err error) {
+	defer r.survive(&err)
 	var errs []error
 	if !edited {
 		errs = append(errs, r.settle(documents))
 		defer func() { go debug.FreeOSMemory() }() // reading a tree takes much that is not needed again
 	}
-	var trees []lsp.Tree
 	for _, home := range slices.Sorted(maps.Keys(r.trees)) {
 		t := r.trees[home]
 		mine := map[string][]byte{}
@@ -83,6 +83,16 @@ func (r *residents) Lint(ctx context.Context, documents map[string][]byte, edite
 		trees = append(trees, lsp.Tree{Root: t.root, Findings: found, Doc: t.doc, Text: t.text})
 	}
 	return trees, errors.Join(errs...)
+}
+
+// survive makes an error of a panic, and begins anew with the next call.
+func (r *residents) survive(err *error) {
+	if p := recover(); p != nil {
+		sayPanic(r.stderr, p)
+		r.close()
+		r.homes, r.trees = nil, map[string]*resident{}
+		*err = errors.New("internal error; what the server has written to stderr says where")
+	}
 }
 
 // settle finds out which trees the documents belong to, opens those and lets go of the others.
@@ -230,7 +240,8 @@ func (t *resident) text(name string) []byte {
 }
 
 // Fix makes the edits of a finding and proves that they hold.
-func (r *residents) Fix(ctx context.Context, root, identity string) ([]lsp.Change, error) {
+func (r *residents) Fix(ctx context.Context, root, identity string) (changes []lsp.Change, err error) {
+	defer r.survive(&err)
 	for _, t := range r.trees {
 		if t.root != root || !slices.ContainsFunc(t.found, func(f fleet.Finding) bool { return f.Identity == identity }) {
 			continue
@@ -242,7 +253,6 @@ func (r *residents) Fix(ctx context.Context, root, identity string) ([]lsp.Chang
 		for _, refused := range m.refused {
 			return nil, refused.Why
 		}
-		var changes []lsp.Change
 		for _, name := range slices.Sorted(maps.Keys(m.files)) {
 			changes = append(changes, lsp.Change{File: filepath.Join(t.root, filepath.FromSlash(name)), Old: m.files[name].old, New: m.files[name].new})
 		}

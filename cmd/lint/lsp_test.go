@@ -521,3 +521,16 @@ func TestEditorProtocol(t *testing.T) {
 		t.Errorf("exit %d, %q", code, e.stderr)
 	}
 }
+
+// A panic costs one answer, and says nothing of what was linted.
+func TestEditorSurvives(t *testing.T) {
+	var stderr bytes.Buffer
+	r := &residents{app: &app{stderr: &stderr}, trees: map[string]*resident{"/x": {tree: &tree{}}}, homes: map[string]string{"/x/a": "/x"}}
+	err := func() (err error) {
+		defer r.survive(&err)
+		panic("hunter2")
+	}()
+	if err == nil || len(r.trees)+len(r.homes) > 0 || strings.Contains(err.Error()+stderr.String(), "hunter2") || !strings.Contains(stderr.String(), "TestEditorSurvives") {
+		t.Errorf("%v, %+v, %s", err, r, &stderr)
+	}
+}

@@ -2,8 +2,8 @@
 
 // Bench measures rollcall on whole trees, in time and memory, beside what else one may do with the same files:
 //
-//   - rollcall as in a pipeline (cold, without a cache), once more (warm, all in its cache), and as an editor calls it,
-//     with one manifest changed;
+//   - rollcall as in a pipeline (cold, without a cache), once more (warm, all in its cache), as an editor calls it for a buffer
+//     (one manifest changed), and as an editor's language server, from a change of a manifest to what is said of it;
 //   - reading and parsing the YAML alone, on all cores;
 //   - the kustomize library on every distinct path that a Flux Kustomization builds, on all cores, without patches,
 //     substitution, and what comes after; paths that do not build, or not without a network, are left out;
@@ -124,6 +124,8 @@ type subject struct {
 	warmUp bool
 	// complains: exit code 1 is as good as 0.
 	complains bool
+	// inEditor measures what is no command that ends, instead.
+	inEditor func(ctx context.Context, runs int) (cost, error)
 }
 
 // cost is the median wall time and peak resident memory of a process.
@@ -139,6 +141,9 @@ func (c cost) String() string {
 // measure runs the command. Linux counts the memory of the process that starts another as the other's until that runs
 // its own program, so this one stays small: whatever reads a tree is a child.
 func (s subject) measure(ctx context.Context, runs int) (cost, error) {
+	if s.inEditor != nil {
+		return s.inEditor(ctx, runs)
+	}
 	if s.warmUp {
 		if _, err := s.run(ctx, 0); err != nil {
 			return cost{}, err

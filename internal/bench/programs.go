@@ -83,7 +83,10 @@ func (p programs) subjects(dir string, s survey, scratch string) []subject {
 	if s.Changed != "" {
 		all = append(all, subject{name: "rollcall, one file changed", warmUp: true,
 			command: slices.Concat(warm, []string{"--stdin-filename", filepath.Join(dir, filepath.FromSlash(s.Changed))}),
-			stdin:   func(run int) []byte { return fmt.Appendf(slices.Clip(s.Text), "\n# changed for the %dth time\n", run) }})
+			stdin:   func(run int) []byte { return fmt.Appendf(slices.Clip(s.Text), "\n# changed for the %dth time\n", run) }},
+			subject{name: "rollcall, in an editor", inEditor: func(ctx context.Context, runs int) (cost, error) {
+				return measureEditor(ctx, p.rollcall, filepath.Join(dir, filepath.FromSlash(s.Changed)), s.Text, runs)
+			}})
 	}
 	none := filepath.Join(scratch, "no-schemas", "{{.ResourceKind}}.json")
 	cores := strconv.Itoa(runtime.NumCPU())

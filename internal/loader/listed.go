@@ -16,7 +16,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// Most kustomization files only list files and set a namespace, and most objects are nothing to kustomize but a name. What
+// Most kustomization files only list files and set a namespace, and most objects are nothing to kustomize but their names. What
 // such a build comes to is well defined, and the library takes ten times as long to tell: it parses the files once more,
 // copies every object several times and looks for references in each. Whatever is not surely of that kind is left to the
 // library.
@@ -67,10 +67,10 @@ func oddLine(data []byte) bool {
 	return false
 }
 
-// isPlain tells whether a document is nothing to kustomize but an object with a name.
+// isPlain tells whether a document is nothing to kustomize but an object with a name, and names that it keeps.
 func (d *document) isPlain(root *yaml.Node) bool {
 	if d.Stamp.How != stampAnnotation && d.Stamp.How != stampAnnotations ||
-		d.APIVersion == "" || d.Kind == "" || d.Name == "" || strings.HasSuffix(d.Kind, "List") || refers(d.APIVersion, d.Kind) {
+		d.APIVersion == "" || d.Kind == "" || d.Name == "" || strings.HasSuffix(d.Kind, "List") || !keepsReferences(d.APIVersion, d.Kind, root) {
 		return false
 	}
 	meta := child(root, "metadata")
@@ -102,22 +102,6 @@ func isPlainNode(n *yaml.Node) bool {
 		}
 	}
 	return true
-}
-
-// refers tells the kinds in which kustomize looks for the names of other objects, by default.
-//
-// Source: kubernetes-sigs/kustomize api/v0.21.1 internal/konfig/builtinpluginconsts/namereference.go.
-func refers(apiVersion, kind string) bool {
-	switch kind {
-	case "APIService", "ClusterRole", "ClusterRoleBinding", "CronJob", "DaemonSet", "Deployment", "HorizontalPodAutoscaler",
-		"Ingress", "Job", "MutatingWebhookConfiguration", "Node", "PersistentVolume", "PersistentVolumeClaim", "Pod",
-		"PodTemplate", "ReplicaSet", "ReplicationController", "Role", "RoleBinding", "ServiceAccount", "StatefulSet",
-		"StorageClass", "ValidatingAdmissionPolicyBinding", "ValidatingWebhookConfiguration":
-		return true
-	case "Service":
-		return apiVersion != "v1" // Knative's
-	}
-	return false
 }
 
 // decode is an object with the meaning that its JSON form has, and whether its text has a "$"; nil where it has none.
