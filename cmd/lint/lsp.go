@@ -29,7 +29,7 @@ back within a moment, for every file that they are in. What has one right answer
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if a.getenv("GOGC") == "" {
-				debug.SetGCPercent(gcPercent)
+				debug.SetGCPercent(100) // a program that stays is not to take more than it needs; main has other aims
 			}
 			r := &residents{app: a, trees: map[string]*resident{}}
 			defer r.close()
@@ -37,9 +37,6 @@ back within a moment, for every file that they are in. What has one right answer
 		},
 	}
 }
-
-// gcPercent trades memory for time: after each change most of what is known is made anew from the same parts.
-const gcPercent = 200
 
 // residents are the trees of an editor's documents.
 type residents struct {
@@ -66,7 +63,6 @@ func (r *residents) Lint(ctx context.Context, documents map[string][]byte, edite
 	var errs []error
 	if !edited {
 		errs = append(errs, r.settle(documents))
-		defer func() { go debug.FreeOSMemory() }() // reading a tree takes much that is not needed again
 	}
 	for _, home := range slices.Sorted(maps.Keys(r.trees)) {
 		t := r.trees[home]

@@ -52,9 +52,8 @@ func startEditor(t *testing.T, can string, args ...string) *editor {
 	fromEditor, toServer := io.Pipe()
 	fromServer, toEditor := io.Pipe()
 	e := &editor{ended: make(chan int, 1), stderr: &bytes.Buffer{}, shown: map[string][]diagnosis{}, versions: map[string]int{}}
-	env := func(name string) string { return map[string]string{"GOGC": "100"}[name] }
 	go func() {
-		code := run(append([]string{"lsp", "--no-cache"}, args...), fromEditor, toEditor, e.stderr, env)
+		code := run(append([]string{"lsp", "--no-cache"}, args...), fromEditor, toEditor, e.stderr, noEnvironment)
 		_ = toEditor.Close()
 		e.ended <- code
 	}()

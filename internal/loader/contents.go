@@ -45,6 +45,9 @@ func Read(ctx context.Context, fsys fs.FS, opts Options) (*Contents, error) {
 func (c *Contents) Again(ctx context.Context, fsys fs.FS) (*Contents, error) {
 	next := c.next(fsys)
 	next.tree.versions = c.tree.allVersions()
+	if c.earlier != nil {
+		next.tree.kept = c.earlier.tree.readings()
+	}
 	if err := next.tree.readAll(ctx, c.opts); err != nil {
 		return nil, err
 	}
@@ -72,7 +75,6 @@ func (c *Contents) next(fsys fs.FS) *Contents {
 	next.tree.matchers = c.tree.matchers
 	if c.earlier != nil {
 		next.opts.Cache = nil // what is in memory is newer
-		next.tree.kept = c.earlier.tree.readings()
 	}
 	return next
 }

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
@@ -42,14 +44,33 @@ func (f *follower) result() *fleet.Tree {
 	for _, c := range f.courses {
 		objects += len(c.objects)
 	}
-	out := &fleet.Tree{Objects: make([]fleet.Object, 0, objects), Files: make([]fleet.File, 0, len(f.tree.paths))}
-	reached := map[string][]string{} // the clusters that read a file, by path
-	for _, cluster := range slices.Sorted(maps.Keys(f.courses)) {
-		c := f.courses[cluster]
-		out.Clusters = append(out.Clusters, c.fact)
-		out.Kustomizations = append(out.Kustomizations, c.kustomizations...)
-		out.Objects = append(out.Objects, c.objects...)
-		for name := range c.reached {
+	out := &fleet.Tree{Objects: make([]fleet.Object, 0, objects)}
+	clusters := slices.Sorted(maps.Keys(f.courses))
+	var both errgroup.Group // it hands a panic on
+	both.Go(func() error {
+		for _, cluster := range clusters {
+			c := f.courses[cluster]
+			out.Clusters = append(out.Clusters, c.fact)
+			out.Kustomizations = append(out.Kustomizations, c.kustomizations...)
+			out.Objects = append(out.Objects, c.objects...)
+		}
+		sortAll(out.Kustomizations, out.Objects) // one cluster's Kustomizations may apply to another's API server
+		return nil
+	})
+	both.Go(func() error {
+		out.Files, out.Unreached = f.filesReached(clusters)
+		return nil
+	})
+	_ = both.Wait()
+	return out
+}
+
+// filesReached are the files with the clusters that read them, and what may be an agent in those that none reads.
+func (f *follower) filesReached(clusters []string) (files []fleet.File, unreached []fleet.Object) {
+	files = make([]fleet.File, 0, len(f.tree.paths))
+	reached := make(map[string][]string, len(f.tree.paths)) // the clusters that read a file, by path
+	for _, cluster := range clusters {
+		for name := range f.courses[cluster].reached {
 			reached[name] = append(reached[name], cluster)
 		}
 	}
@@ -58,13 +79,12 @@ func (f *follower) result() *fleet.Tree {
 		if !file.isYAML && len(file.problems) == 0 && len(file.docs) == 0 {
 			continue
 		}
-		out.Files = append(out.Files, file.fact(reached[name]))
+		files = append(files, file.fact(reached[name]))
 		if len(reached[name]) == 0 && file.class == fleet.Manifest && !f.tree.lists.patches[name] {
-			out.Unreached = append(out.Unreached, unreachedObjects(file)...)
+			unreached = append(unreached, unreachedObjects(file)...)
 		}
 	}
-	sortAll(out.Kustomizations, out.Objects) // one cluster's Kustomizations may apply to another's API server
-	return out
+	return files, unreached
 }
 
 func sortAll(kustomizations []fleet.Kustomization, objects []fleet.Object) {

@@ -217,8 +217,10 @@ func newFile(p string, symlink bool) *file {
 // listAgain lists what another tree has: its files as they were looked at, and parsed if they were.
 func (t *tree) listAgain(other *tree) {
 	t.paths, t.dirs, t.files = other.paths, other.dirs, make(map[string]*file, len(other.files))
+	all := make([]file, len(other.files))
 	for p, old := range other.files {
-		f := &file{tree: t, path: p, symlink: old.symlink, state: old.state, isYAML: old.isYAML, class: old.class, unread: old.unread, hash: old.hash,
+		f := &all[len(t.files)]
+		*f = file{tree: t, path: p, symlink: old.symlink, state: old.state, isYAML: old.isYAML, class: old.class, unread: old.unread, hash: old.hash,
 			read: old.read, problems: old.problems, exceptions: old.exceptions, lists: old.lists, broken: old.broken, plain: old.plain, objects: old.objects}
 		if f.read != nil && f.class != fleet.Template {
 			f.docs = f.read.Documents // without what a generator reads of it
