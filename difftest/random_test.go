@@ -231,7 +231,7 @@ func (g generator) object(name string) string {
 
 // value is a value that YAML, or substitution, may take for something else than it looks like.
 func (g generator) value() string {
-	return g.pick("plain", "'yes'", "\"no\"", "on", "\"0777\"", "\"0o17\"", "\"1e3\"", "\"1_000\"", "\"12:30:45\"", "'null'", "\"~\"", "\"2026-01-02\"", "\"#x\"",
+	return g.pick("plain", "'yes'", "\"no\"", "on", "OFF", "\"0777\"", "\"0o17\"", "\"1e3\"", "\"1_000\"", "\"12:30:45\"", "'null'", "\"~\"", "\"2026-01-02\"", "\"#x\"",
 		"\"a: b\"", "\"- x\"", "\"\"", "\"${NAME:-d}\"", "\"${COLON:-a: b}\"", "\"${HASH:-x}\"", "\"${DASH:-x}\"", "\"${TRUE:-true}\"", "\"${NIL:-}\"", "\"${LIST:-[]}\"",
 		"\"${QUOTE:-q}\"", "\"${EMPTY:-e}\"", "\"$${NAME}\"", "\"100%\"", "\"@at\"", "\"!bang\"", "\"&and\"", "\"*star\"", "\"`tick`\"", "\"{brace\"", "\"a\\tb\"",
 		"\"${REGION:-r}-${NAME:-n}\"", "\"${NAME^^}\"", "\"${REGION:0:2}\"", "\"${REGION/eu/us}\"", "\"ünï\"", "\"😀\"")

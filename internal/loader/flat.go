@@ -28,7 +28,7 @@ func (c *cluster) applyAll() {
 			continue
 		}
 		c.reached[p] = true
-		for index, object := range sortedObjects(f.text()) {
+		for index, object := range f.inOrder() {
 			for i, o := range flatten(object) {
 				origin := fleet.Origin{File: p, Document: index}
 				if i >= 0 {
@@ -109,7 +109,7 @@ func unreachedObjects(f *file) []fleet.Object {
 		return nil
 	}
 	var all []fleet.Object
-	for index, object := range sortedObjects(f.text()) {
+	for index, object := range f.inOrder() {
 		if ofAgent(str(object, "kind")) {
 			o := newObject(object, fleet.Origin{File: f.path, Document: index})
 			o.ID = objectID(o)

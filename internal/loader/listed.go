@@ -129,6 +129,20 @@ func (f *file) decoded() []decodedObject {
 	return f.objects
 }
 
+// inOrder yields the file's objects by the numbers of their documents.
+func (f *file) inOrder() func(func(int, map[string]any) bool) {
+	if !f.plain {
+		return sortedObjects(f.text())
+	}
+	return func(yield func(int, map[string]any) bool) {
+		for i, o := range f.decoded() {
+			if i < len(f.docs) && o.object != nil && !yield(f.docs[i].Index, o.object) {
+				return
+			}
+		}
+	}
+}
+
 // decodedObject is an object as it lies in a file; never changed.
 type decodedObject struct {
 	object map[string]any
