@@ -119,11 +119,11 @@ func (c *Contents) follow(ctx context.Context) (*fleet.Tree, error) {
 	news := c.earlier.news(c.tree)
 	c.tree.readLists(news.lists(c.tree))
 	f := newFollower(c.tree, c.opts.Cache, c.earlier)
-	entries := findEntries(c.tree)
+	entries := news.entries(c.tree)
 	if err := f.followAll(ctx, entries, news.standing(entries)); err != nil {
 		return nil, err
 	}
-	c.earlier = &earlier{c.tree, f.courses}
+	c.earlier = &earlier{c.tree, entries, f.courses}
 	return f.result(), nil
 }
 

@@ -12,6 +12,7 @@ import (
 // earlier is a tree in which Flux was followed, and what its clusters came to, by name. All of it may be nil.
 type earlier struct {
 	tree    *tree
+	entries []entry
 	courses map[string]*course
 }
 
@@ -49,6 +50,21 @@ func (n *news) lists(t *tree) listGraph {
 		return newListGraph(t)
 	}
 	return n.earlier.tree.lists
+}
+
+// entries are the entry points of a tree. What they are hangs on Flux's own objects and on what lists them.
+func (n *news) entries(t *tree) []entry {
+	if n == nil || slices.ContainsFunc(n.changed, func(name string) bool {
+		return isKustomizeName(name) || t.files[name].leadsFlux() || n.earlier.tree.files[name].leadsFlux()
+	}) {
+		return findEntries(t)
+	}
+	return n.earlier.entries
+}
+
+// leadsFlux tells whether a file holds a source of Flux, or what says where a Flux goes.
+func (f *file) leadsFlux() bool {
+	return slices.ContainsFunc(f.docs, func(d document) bool { return d.Flux != nil || isFluxSource(d) })
 }
 
 // standing are the courses that following the entries would come to once more, by cluster.
