@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"testing"
@@ -21,25 +19,17 @@ import (
 // Checking a fleet again finds what checking it for the first time finds: for every example, after each of its files in turn was
 // taken away, changed and brought back.
 func TestCheckAgain(t *testing.T) {
-	archives, err := filepath.Glob("../testdata/rules/*.txtar")
-	if err != nil || len(archives) == 0 {
-		t.Fatal("no examples", err)
+	examples, err := example.ReadAll("../testdata/rules")
+	if err != nil {
+		t.Fatal(err)
 	}
 	e, err := rules.New(t.Context(), rules.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range archives {
-		archive, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		trees, err := example.Parse(archive)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for id, trees := range examples {
 		for _, tree := range trees {
-			t.Run(filepath.Base(name)+"/"+tree.Name, func(t *testing.T) {
+			t.Run(id+"/"+tree.Name, func(t *testing.T) {
 				t.Parallel()
 				e, _ := build(t, e, tree)
 				c, err := config.Read(tree.Files, config.Name)

@@ -99,21 +99,12 @@ func TestFixable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	archives, err := filepath.Glob("../testdata/rules/*.txtar")
+	examples, err := example.ReadAll("../testdata/rules")
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := map[string][]string{}
-	for _, name := range archives {
-		archive, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		trees, err := example.Parse(archive)
-		if err != nil {
-			t.Fatal(err)
-		}
-		id := strings.TrimSuffix(filepath.Base(name), ".txtar")
+	for id, trees := range examples {
 		for _, tree := range trees {
 			found, err := example.Lint(t.Context(), e, tree)
 			if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -52,6 +53,9 @@ type resident struct {
 	*tree
 	checked
 	last *rules.Checked
+	// documents are those that it was linted with, and shown is what was found then; nil where that failed.
+	documents map[string][]byte
+	shown     []fleet.Finding
 	// excluded is what the contents were read without, and severities are what the rules were compiled with.
 	excluded   []string
 	severities map[string]fleet.Severity
@@ -72,11 +76,14 @@ func (r *residents) Lint(ctx context.Context, documents map[string][]byte, edite
 				mine[inside] = text
 			}
 		}
-		found, err := r.lint(ctx, t, mine, edited)
-		if err != nil {
-			errs = append(errs, err)
+		if !edited || t.documents == nil || !maps.EqualFunc(mine, t.documents, bytes.Equal) {
+			var err error
+			if t.shown, err = r.lint(ctx, t, mine, edited); err != nil {
+				errs, mine = append(errs, err), nil
+			}
+			t.documents = mine
 		}
-		trees = append(trees, lsp.Tree{Root: t.root, Findings: found, Doc: t.doc, Text: t.text})
+		trees = append(trees, lsp.Tree{Root: t.root, Findings: t.shown, Doc: t.doc, Text: t.text})
 	}
 	return trees, errors.Join(errs...)
 }

@@ -14,6 +14,8 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -48,6 +50,27 @@ type Want struct {
 
 // Broken says that something is wrong with the tree.
 func (t Tree) Broken() bool { return strings.HasPrefix(t.Name, "broken") }
+
+// ReadAll reads the examples in a folder, by the IDs of the rules that they are for. That there is none is an error.
+func ReadAll(dir string) (map[string][]Tree, error) {
+	names, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
+	if err != nil || len(names) == 0 {
+		return nil, fmt.Errorf("no examples in %s", dir)
+	}
+	all := map[string][]Tree{}
+	for _, name := range names {
+		archive, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		trees, err := Parse(archive)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		all[strings.TrimSuffix(filepath.Base(name), ".txtar")] = trees
+	}
+	return all, nil
+}
 
 // Parse reads a txtar archive; the trees are in the archive's order.
 func Parse(archive []byte) ([]Tree, error) {

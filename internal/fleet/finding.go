@@ -47,6 +47,14 @@ type Edit struct {
 // Path leads from the document's root to the value.
 func (e Edit) Path() []any { return slices.Concat(e.Origin.Field, e.Field) }
 
+// WithFix is the message, and on a line of its own what would be right.
+func (f Finding) WithFix() string {
+	if f.Fix == "" {
+		return f.Message
+	}
+	return f.Message + "\nfix: " + f.Fix
+}
+
 // ObjectRef names what a finding is about.
 type ObjectRef struct {
 	Cluster   string `json:"cluster"`

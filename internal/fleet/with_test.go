@@ -3,8 +3,6 @@ package fleet_test
 import (
 	"encoding/json"
 	"maps"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -19,21 +17,13 @@ import (
 // A fleet with one object changed is the fleet that is built of a tree with that object changed, and the paths that With
 // gives lead to all that differs: for every object of every example, without it and with the content of another of its kind.
 func TestWithIsBuild(t *testing.T) {
-	archives, err := filepath.Glob("../../testdata/rules/*.txtar")
-	if err != nil || len(archives) == 0 {
-		t.Fatal("no examples", err)
+	examples, err := example.ReadAll("../../testdata/rules")
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, name := range archives {
-		archive, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		trees, err := example.Parse(archive)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for id, trees := range examples {
 		for _, tree := range trees {
-			t.Run(filepath.Base(name)+"/"+tree.Name, func(t *testing.T) {
+			t.Run(id+"/"+tree.Name, func(t *testing.T) {
 				t.Parallel()
 				c, err := config.Read(tree.Files, config.Name)
 				if err != nil {

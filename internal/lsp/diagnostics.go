@@ -81,10 +81,7 @@ type drawing struct {
 }
 
 func (d *drawing) diagnostic(f fleet.Finding) diagnostic {
-	out := diagnostic{Range: d.span(f.Place), Severity: severities[f.Severity], Code: f.Rule, Source: "rollcall", Message: f.Message}
-	if f.Fix != "" {
-		out.Message += "\nfix: " + f.Fix
-	}
+	out := diagnostic{Range: d.span(f.Place), Severity: severities[f.Severity], Code: f.Rule, Source: "rollcall", Message: f.WithFix()}
 	if doc := d.Doc(f.Rule); doc != "" {
 		out.CodeDescription = &codeDescription{doc}
 	}

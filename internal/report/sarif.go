@@ -36,7 +36,7 @@ func (r *Report) SARIF(w io.Writer) error {
 	for _, f := range r.Findings {
 		result := run.CreateResultForRule(f.Rule).
 			WithLevel(level(f.Severity)).
-			WithMessage(sarif.NewTextMessage(withFix(f))).
+			WithMessage(sarif.NewTextMessage(f.WithFix())).
 			WithPartialFingerprints(map[string]string{fingerprintName: f.Identity}).
 			WithLocations([]*sarif.Location{r.location(f.Place).WithLogicalLocations(logical(f.Object))})
 		for i, other := range f.Related {
@@ -82,13 +82,6 @@ func level(s fleet.Severity) string {
 		return sarif.LevelNone
 	}
 	return sarif.LevelNote
-}
-
-func withFix(f fleet.Finding) string {
-	if f.Fix == "" {
-		return f.Message
-	}
-	return f.Message + "\nfix: " + f.Fix
 }
 
 // location is a place, or no more than the tree where the finding is in no file.
