@@ -229,17 +229,22 @@ func TestStrayAgent(t *testing.T) {
 
 	listAs := func() string { return Build(&x.Tree, Declared{}).Agents[id].ListAs }
 	equal(t, "the folder that has a list of its own", listAs(), "karmada-agent/app")
-	leading := func(file string) Object {
+	leading := func(file, to string) Object {
 		return parse(t, file, "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: a}\n"+
-			"spec: {path: ./"+folder+"karmada-agent/app}\n")[0]
+			"spec: {path: \"./"+to+"\"}\n")[0]
 	}
+	app := folder + "karmada-agent/app"
 	alone := x.Unreached
-	x.Unreached = append(alone, leading(folder+"karmada-agent/ks.yaml"))
+	x.Unreached = append(alone, leading(folder+"karmada-agent/ks.yaml", app))
 	equal(t, "the Flux Kustomization", listAs(), "karmada-agent/ks.yaml")
-	x.Unreached = append(x.Unreached, leading(folder+"other/ks.yaml"))
+	x.Unreached = append(x.Unreached, leading(folder+"other/ks.yaml", app))
 	equal(t, "two of them", listAs(), "")
-	x.Unreached = append(alone, leading("elsewhere/ks.yaml"))
+	x.Unreached = append(alone, leading("elsewhere/ks.yaml", app))
 	equal(t, "one that another file would list", listAs(), "")
+	x.Unreached = append(alone, leading(folder+"karmada-agent/ks.yaml", "clusters/talos-${LOCATION}/apps/karmada-agent"))
+	equal(t, "one that leads to a folder around it, by a variable", listAs(), "karmada-agent/ks.yaml")
+	x.Unreached = append(alone, leading(folder+"karmada-agent/ks.yaml", "clusters/${UNKNOWN}/apps/karmada-agent/app"))
+	equal(t, "one that may lead to it", listAs(), "")
 	x.Unreached = alone
 	x.Files[3].Path = folder + "kustomization.yml"
 	equal(t, "the file", listAs(), "karmada-agent/app/helmrelease.yaml")

@@ -14,8 +14,8 @@ import (
 func (f *Fleet) readStrayAgents() {
 	folders := f.unreachedFolders()
 	files := f.kustomizeFiles()
-	leading := f.unreachedKustomizations()
 	places := f.clusterFolders()
+	leading := f.unreachedKustomizations(places)
 	for _, object := range f.tree.Unreached {
 		file := object.Origin.File
 		cluster := places.of(file)
@@ -137,15 +137,19 @@ func (k kustomizeFiles) above(folder string) string {
 }
 
 // entry is what a kustomization file would list for a file at or below its folder to be applied: the file, or the file with
-// the only Flux Kustomization that leads to its folder; in place of either, the outermost folder around it that has a list of
-// its own. Empty where several Flux Kustomizations lead there.
+// the only Flux Kustomization that leads to a folder around it; in place of either, the outermost folder around it that has a
+// list of its own. Empty where several Flux Kustomizations lead there, or one of which nobody knows where it leads may do so.
 func (k kustomizeFiles) entry(listIn, file string, leading map[string][]string) string {
 	home := path.Dir(listIn)
+	var flux []string
+	for folder := path.Dir(file); folder != home; folder = path.Dir(folder) {
+		flux = append(flux, leading[folder]...)
+	}
 	entry := file
-	if flux := leading[path.Dir(file)]; path.Dir(file) != home && len(flux) > 0 {
-		if len(flux) > 1 || k.above(path.Dir(flux[0])) != listIn {
-			return ""
-		}
+	switch inside := func(file string) bool { return k.above(path.Dir(file)) == listIn }; {
+	case len(flux) > 1 || len(flux) == 1 && !inside(flux[0]) || len(flux) == 0 && slices.ContainsFunc(leading[somewhere], inside):
+		return ""
+	case len(flux) == 1:
 		entry = flux[0]
 	}
 	for folder := path.Dir(entry); folder != home; folder = path.Dir(folder) {
@@ -159,13 +163,20 @@ func (k kustomizeFiles) entry(listIn, file string, leading map[string][]string) 
 	return entry
 }
 
+// somewhere is the folder that a Flux Kustomization leads to whose path has a variable that is not known.
+const somewhere = ""
+
 // unreachedKustomizations are the files with Flux Kustomizations that nothing reconciles, by the folder that they lead to.
-func (f *Fleet) unreachedKustomizations() map[string][]string {
+func (f *Fleet) unreachedKustomizations(places clusterFolders) map[string][]string {
 	leading := map[string][]string{}
 	for _, object := range f.tree.Unreached {
 		if kindOf(object) == kustomizationKind {
-			to := path.Join(".", textAt(object.Content, "spec", "path"))
-			leading[to] = append(leading[to], object.Origin.File)
+			file := object.Origin.File
+			to := path.Join(".", textAt(f.substituted(object.Content, places.of(file)), "spec", "path"))
+			if strings.Contains(to, "${") {
+				to = somewhere
+			}
+			leading[to] = append(leading[to], file)
 		}
 	}
 	return leading

@@ -102,15 +102,15 @@ func flatten(object map[string]any) func(func(int, map[string]any) bool) {
 	}
 }
 
-// unreachedObjects are the objects of a file that nothing reconciles, of the kinds that an agent can be or can take its
-// values from.
+// unreachedObjects are the objects of a file that nothing reconciles, of the kinds that an agent can be, that it can take its
+// values from, and that would lead Flux to it.
 func unreachedObjects(f *file) []fleet.Object {
-	if !slices.ContainsFunc(f.docs, func(d document) bool { return ofAgent(d.Kind) }) {
+	if !slices.ContainsFunc(f.docs, func(d document) bool { return ofAgent(d.APIVersion, d.Kind) }) {
 		return nil
 	}
 	var all []fleet.Object
 	for index, object := range f.inOrder() {
-		if ofAgent(str(object, "kind")) {
+		if ofAgent(str(object, "apiVersion"), str(object, "kind")) {
 			o := newObject(object, fleet.Origin{File: f.path, Document: index})
 			o.ID = objectID(o)
 			all = append(all, o)
@@ -119,10 +119,10 @@ func unreachedObjects(f *file) []fleet.Object {
 	return all
 }
 
-func ofAgent(kind string) bool {
+func ofAgent(apiVersion, kind string) bool {
 	switch kind {
 	case "HelmRelease", "Deployment", "ConfigMap", "Secret", "OCIRepository", "HelmChart":
 		return true
 	}
-	return false
+	return isFluxKustomization(apiVersion, kind)
 }
