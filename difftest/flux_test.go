@@ -38,7 +38,7 @@ type comparison struct {
 	t       *testing.T
 	fsys    fs.FS
 	tree    *fleet.Tree
-	objects map[string][]fleet.Object // by the Kustomization that applies them
+	objects map[string][]*fleet.Object // by the Kustomization that applies them
 
 	artifacts map[string]string // folders on disk, by the source's spec.ignore
 	builds    map[string]built  // by artifact and spec: clusters share folders
@@ -50,7 +50,7 @@ type built struct {
 }
 
 func newComparison(t *testing.T, fsys fs.FS, tree *fleet.Tree) *comparison {
-	c := &comparison{t: t, fsys: fsys, tree: tree, objects: map[string][]fleet.Object{}, artifacts: map[string]string{}, builds: map[string]built{}}
+	c := &comparison{t: t, fsys: fsys, tree: tree, objects: map[string][]*fleet.Object{}, artifacts: map[string]string{}, builds: map[string]built{}}
 	for _, o := range tree.Objects {
 		c.objects[o.Kustomization] = append(c.objects[o.Kustomization], o)
 	}
@@ -252,7 +252,7 @@ func (c *comparison) ignoreOf(k fleet.Kustomization) string {
 // cluster is the cluster's API server as substituteFrom reads it. It implements client.Client as far as Flux uses it.
 type cluster struct {
 	client.Client
-	own []fleet.Object
+	own []*fleet.Object
 }
 
 // Get finds a ConfigMap or a Secret. Values that the loader does not use stand as ${NAME}.
@@ -344,7 +344,7 @@ func (c *comparison) strict(k fleet.Kustomization, spec *kustomizev1.Kustomizati
 	}
 	api := c.cluster(k)
 	for _, ref := range spec.Spec.PostBuild.SubstituteFrom {
-		if !api.has(ref.Kind, spec.Namespace, ref.Name) || slices.ContainsFunc(c.objects[k.ID], func(o fleet.Object) bool {
+		if !api.has(ref.Kind, spec.Namespace, ref.Name) || slices.ContainsFunc(c.objects[k.ID], func(o *fleet.Object) bool {
 			return o.Kind == ref.Kind && o.Namespace == spec.Namespace && o.Name == ref.Name
 		}) {
 			return false, nil
@@ -379,7 +379,7 @@ func (c *comparison) cluster(k fleet.Kustomization) *cluster {
 }
 
 func (c *cluster) has(kind, namespace, name string) bool {
-	return slices.ContainsFunc(c.own, func(o fleet.Object) bool { return o.Kind == kind && o.Namespace == namespace && o.Name == name })
+	return slices.ContainsFunc(c.own, func(o *fleet.Object) bool { return o.Kind == kind && o.Namespace == namespace && o.Name == name })
 }
 
 var bareVariable = regexp.MustCompile(`\$\{([_a-zA-Z][_a-zA-Z0-9]*)\}`)

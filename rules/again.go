@@ -2,7 +2,6 @@ package rules
 
 import (
 	"context"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -22,21 +21,34 @@ type Checked struct {
 	fleet  *fleet.Fleet
 	// facts are those of the first fleet of the row: most of them are in the others too, and are converted once.
 	facts    *facts
-	read     *pathTable
+	paths    *pathTable
 	verdicts map[subjectKey]*verdict
 }
 
-// subjectKey tells a subject from nearly all others of its fleet.
+// subjectKey tells a subject from all others of its fleet. The id is that of an entity that no object of the fleet is.
 type subjectKey struct {
 	kind   string
 	object fleet.ObjectRef
+	id     string
 }
 
-// verdict is what the rules have found in a subject, and the facts that they have read for it, as numbers of Checked.read.
+func keyOf(s *fleet.Subject) subjectKey {
+	key := subjectKey{kind: s.Kind, object: s.Object}
+	switch in := &s.Input; {
+	case in.Object != nil:
+	case in.ControlPlane != nil:
+		key.id = in.ControlPlane.ID
+	case in.Kustomization != nil:
+		key.id = in.Kustomization.ID
+	}
+	return key
+}
+
+// verdict is what the rules have found in a subject, and the facts that it rests on, as numbers of Checked.paths: those that stand,
+// or may come to stand, in the subject's own input, and those that the rules have read.
 type verdict struct {
-	subject fleet.Subject
-	found   []fleet.Finding
-	read    []int
+	found []fleet.Finding
+	facts []int
 }
 
 // maxChanged is how many facts may change before it is quicker to begin anew.
@@ -47,15 +59,15 @@ func (e *Engine) CheckAgain(ctx context.Context, last *Checked, f *fleet.Fleet) 
 	var hearings []hearing
 	var meanwhile errgroup.Group // it hands a panic on
 	meanwhile.Go(func() error {
-		hearings = e.onFiles.hear(f.Subjects())
+		hearings = e.onFiles.hear(f.SubjectsOf(e.onFiles.judge))
 		return nil
 	})
-	next := &Checked{engine: e, fleet: f, facts: newFacts(f), read: newPathTable()}
+	next := &Checked{engine: e, fleet: f, facts: newFacts(f), paths: newPathTable()}
 	facts, kept, touched := next.facts, map[subjectKey]*verdict(nil), []bool(nil)
 	if last != nil && last.engine == e {
 		if changed := last.fleet.Differences(f); len(changed) <= maxChanged {
-			next.facts, next.read = last.facts, last.read
-			facts, kept, touched = last.facts.overlaid(f), last.verdicts, last.read.meeting(changed)
+			next.facts, next.paths = last.facts, last.paths
+			facts, kept, touched = last.facts.overlaid(f), last.verdicts, last.paths.meeting(changed)
 		}
 	}
 	if err := meanwhile.Wait(); err != nil {
@@ -64,16 +76,16 @@ func (e *Engine) CheckAgain(ctx context.Context, last *Checked, f *fleet.Fleet) 
 	verdicts, found := make([]*verdict, len(hearings)), make([][]fleet.Finding, len(hearings))
 	err := e.each(ctx, len(hearings), func(evaluate *evaluation, i int) (err error) {
 		h := &hearings[i]
-		if v := kept[subjectKey{h.subject.Kind, h.subject.Object}]; v != nil && v.stands(h.subject, touched) {
+		if v := kept[keyOf(h.subject)]; v != nil && v.stands(touched) {
 			verdicts[i], found[i] = v, v.found
 			return nil
 		}
-		recorder := &recorder{facts: facts}
+		recorder := &recorder{facts: facts, read: h.subject.Facts()}
 		evaluate.store = recorder
 		if found[i], err = e.judgeOne(evaluate, h.panel, h.subject); err != nil {
 			return err
 		}
-		verdicts[i] = &verdict{*h.subject, found[i], next.read.numbers(recorder.read)}
+		verdicts[i] = &verdict{found[i], next.paths.numbers(recorder.read)}
 		return nil
 	})
 	if err != nil {
@@ -81,7 +93,7 @@ func (e *Engine) CheckAgain(ctx context.Context, last *Checked, f *fleet.Fleet) 
 	}
 	next.verdicts = make(map[subjectKey]*verdict, len(hearings))
 	for i, v := range verdicts {
-		next.verdicts[subjectKey{hearings[i].subject.Kind, hearings[i].subject.Object}] = v
+		next.verdicts[keyOf(hearings[i].subject)] = v
 	}
 	if next.Findings, err = e.conclude(ctx, f, facts, found); err != nil {
 		return nil, err
@@ -92,9 +104,9 @@ func (e *Engine) CheckAgain(ctx context.Context, last *Checked, f *fleet.Fleet) 
 	return next, nil
 }
 
-// stands tells whether the rules would say the same of the subject: it is as it was, and so is what they have read.
-func (v *verdict) stands(s *fleet.Subject, touched []bool) bool {
-	return !slices.ContainsFunc(v.read, func(number int) bool { return touched[number] }) && reflect.DeepEqual(&v.subject, s)
+// stands tells whether the rules would say the same of the subject: nothing that it rests on is touched.
+func (v *verdict) stands(touched []bool) bool {
+	return !slices.ContainsFunc(v.facts, func(number int) bool { return touched[number] })
 }
 
 // pathTable numbers paths of facts: subjects read the same ones. Safe for concurrent use.

@@ -23,7 +23,7 @@ import (
 //
 // An error means that the rules could not finish: ctx is done, a built-in failed, or a violation has not the form of one.
 func (e *Engine) Check(ctx context.Context, f *fleet.Fleet) ([]fleet.Finding, error) {
-	return e.check(ctx, f, f.Subjects())
+	return e.check(ctx, f, f.SubjectsOf(e.onFiles.judge))
 }
 
 func (e *Engine) check(ctx context.Context, f *fleet.Fleet, subjects []fleet.Subject) ([]fleet.Finding, error) {
@@ -50,6 +50,12 @@ func (e *Engine) conclude(ctx context.Context, f *fleet.Fleet, facts *facts, fou
 type hearing struct {
 	subject *fleet.Subject
 	panel
+}
+
+// judge tells whether a rule is about subjects of a kind.
+func (all kinds) judge(kind string) bool {
+	_, judged := all[kind]
+	return judged
 }
 
 // hear gives each subject the rules of its kind; a subject that no rule is about is left out.

@@ -254,3 +254,49 @@ func TestCheckStopsWithContext(t *testing.T) {
 		t.Errorf("error %v after %s, want the deadline's", err, time.Since(start))
 	}
 }
+
+// Two control planes of one name, and a Kustomization that comes to be an object of the fleet, are told apart when they are judged
+// again.
+func TestCheckAgainNamesakes(t *testing.T) {
+	const kustomization = "Kustomization.kustomize.toolkit.fluxcd.io"
+	e := mustEngine(t, nil, map[string]string{
+		"r.rego": regoFile("r", "ControlPlane, "+kustomization, `violation contains {"message": input.controlPlane.id}
+
+violation contains {"message": "defined"} if input.object
+
+violation contains {"message": "undefined"} if {
+	input.kustomization
+	not input.object
+}`),
+	})
+	f := &fleet.Fleet{
+		ControlPlanes: map[string]fleet.ControlPlane{
+			"a/k/karmada/HelmRelease": {ID: "a/k/karmada/HelmRelease", Cluster: "a", Namespace: "k", Name: "karmada"},
+			"a/k/karmada/Karmada":     {ID: "a/k/karmada/Karmada", Cluster: "a", Namespace: "k", Name: "karmada"},
+		},
+		Kustomizations: map[string]fleet.Kustomization{
+			"a/k/apps": {ID: "a/k/apps", Cluster: "a", Namespace: "k", Name: "apps", Origin: fleet.Origin{File: "a.yaml"}},
+		},
+	}
+	defined := *f
+	defined.Objects = map[string]map[string]map[string]map[string]*fleet.Object{"a": {kustomization: {"k": {"apps": {
+		Cluster: "a", APIServer: "a", Group: "kustomize.toolkit.fluxcd.io", Kind: "Kustomization", Namespace: "k", Name: "apps",
+		Content: map[string]any{"kind": "Kustomization"}, Origin: fleet.Origin{File: "a.yaml"}}}}}}
+	var last *Checked
+	for _, step := range []struct {
+		*fleet.Fleet
+		want string
+	}{{f, "undefined"}, {f, "undefined"}, {&defined, "defined"}, {f, "undefined"}} {
+		var err error
+		if last, err = e.CheckAgain(t.Context(), last, step.Fleet); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, found := range last.Findings {
+			got = append(got, found.Message)
+		}
+		if want := []string{"a/k/karmada/HelmRelease", "a/k/karmada/Karmada", step.want}; !reflect.DeepEqual(got, want) {
+			t.Errorf("found %q, want %q", got, want)
+		}
+	}
+}

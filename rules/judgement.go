@@ -44,7 +44,7 @@ func (e *Engine) newAtAdmission() *atAdmission {
 // Judge judges a fleet for admission: by the rules that make sense there.
 func (e *Engine) Judge(ctx context.Context, f *fleet.Fleet) (*Judgement, error) {
 	j := &Judgement{engine: e, atAdmission: e.atAdmission(), fleet: f, facts: newFacts(f), exceptions: e.exceptions(f), known: map[string]bool{}}
-	hearings := j.kinds.hear(f.Subjects())
+	hearings := j.kinds.hear(f.SubjectsOf(j.kinds.judge))
 	j.subjects = make([]fleet.Path, len(hearings))
 	read, own, found := make([][]reading, len(hearings)), make([][]reading, len(hearings)), make([][]fleet.Finding, len(hearings))
 	err := e.each(ctx, len(hearings), func(evaluate *evaluation, i int) (err error) {

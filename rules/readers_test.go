@@ -51,7 +51,7 @@ is_paused(name) if all[name].object.spec.paused
 		return map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"namespace": "apps", "name": "web"},
 			"spec": map[string]any{"paused": paused, "replicas": int64(2)}}
 	}
-	f := fleet.Build(&fleet.Tree{Objects: []fleet.Object{
+	f := fleet.Build(&fleet.Tree{Objects: []*fleet.Object{
 		{Cluster: "ottawa", APIServer: "ottawa", Group: "apps", Kind: "Deployment", Namespace: "apps", Name: "web", Content: deployment(false)},
 		{Cluster: "ottawa", APIServer: "ottawa", Kind: "ConfigMap", Namespace: "apps", Name: "web", Content: map[string]any{
 			"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"namespace": "apps", "name": "web"}}},

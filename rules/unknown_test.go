@@ -62,7 +62,9 @@ func testVariables(t *testing.T, e *rules.Engine, tree example.Tree, seen map[st
 			seen[kind] = true
 			changed := *read
 			changed.Objects = slices.Clone(read.Objects)
-			changed.Objects[i].Content = with(object.Content, path, "${UNKNOWN}").(map[string]any)
+			of := *object
+			of.Content = with(object.Content, path, "${UNKNOWN}").(map[string]any)
+			changed.Objects[i] = &of
 			found, err := e.Check(t.Context(), fleet.Build(&changed, fleet.Declared{}))
 			if err != nil {
 				t.Fatalf("%s: %s %v: %v", tree.Name, object.ID, path, err)
@@ -115,9 +117,11 @@ func testHeldBack(t *testing.T, e *rules.Engine, id string, tree example.Tree) {
 		t.Fatal(err)
 	}
 	suspended, unreached := *read, *read
-	suspended.Objects = slices.Clone(read.Objects)
-	for i := range suspended.Objects {
-		suspended.Objects[i].Suspended = true
+	suspended.Objects = nil
+	for _, object := range read.Objects {
+		of := *object
+		of.Suspended = true
+		suspended.Objects = append(suspended.Objects, &of)
 	}
 	unreached.Objects, unreached.Unreached = nil, read.Objects
 	for state, changed := range map[string]*fleet.Tree{"suspended": &suspended, "unreached": &unreached} {

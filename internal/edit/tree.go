@@ -22,7 +22,7 @@ func Verify(before, after *fleet.Tree, edits []fleet.Edit) error {
 	for _, k := range before.Kustomizations {
 		fails[k.ID] = k.Build == fleet.Missing
 	}
-	now := map[string]fleet.Object{}
+	now := map[string]*fleet.Object{}
 	for _, o := range after.Objects {
 		now[identity(o)] = o
 	}
@@ -51,12 +51,12 @@ type document struct {
 	index int
 }
 
-func identity(o fleet.Object) string {
+func identity(o *fleet.Object) string {
 	return fmt.Sprint(o.ID, " ", o.Kustomization, " ", o.Origin)
 }
 
 // expected is an object as the edits of its document are to make it.
-func expected(o fleet.Object, edits []fleet.Edit) (content any, changed bool, err error) {
+func expected(o *fleet.Object, edits []fleet.Edit) (content any, changed bool, err error) {
 	content = o.Content
 	for _, e := range edits {
 		path := e.Path()

@@ -27,7 +27,7 @@ func (f *Fleet) readAgentsAndControlPlanes() {
 			switch r.installMode() {
 			case "agent":
 				agent := chartAgent(r, chartVersion)
-				agent.Suspended = !object.reconciled || r.Spec.Suspend
+				agent.Suspended = !object.reconciled() || r.Spec.Suspend
 				f.addAgent(agent, object)
 			case "host":
 				f.addControlPlane(chartControlPlane(r, chartVersion))
@@ -35,7 +35,7 @@ func (f *Fleet) readAgentsAndControlPlanes() {
 		}
 		for object := range f.ofKind(server, deploymentKind) {
 			if agent, ok := deploymentAgent(object); ok {
-				agent.Suspended = !object.reconciled || hasNoReplicas(object)
+				agent.Suspended = !object.reconciled() || hasNoReplicas(object)
 				f.addAgent(agent, object)
 			}
 		}

@@ -229,7 +229,7 @@ func TestStrayAgent(t *testing.T) {
 
 	listAs := func() string { return Build(&x.Tree, Declared{}).Agents[id].ListAs }
 	equal(t, "the folder that has a list of its own", listAs(), "karmada-agent/app")
-	leading := func(file, to string) Object {
+	leading := func(file, to string) *Object {
 		return parse(t, file, "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: a}\n"+
 			"spec: {path: \"./"+to+"\"}\n")[0]
 	}

@@ -23,9 +23,9 @@ func Build(tree *Tree, declared Declared) *Fleet {
 	f := &Fleet{
 		Schema:         SchemaVersion,
 		FailoverOrder:  orEmpty(slices.Clone(declared.FailoverOrder)),
-		Clusters:       map[string]Cluster{},
-		Kustomizations: map[string]Kustomization{},
-		Files:          map[string]File{},
+		Clusters:       make(map[string]Cluster, len(tree.Clusters)),
+		Kustomizations: make(map[string]Kustomization, len(tree.Kustomizations)),
+		Files:          make(map[string]File, len(tree.Files)),
 		Objects:        map[string]map[string]map[string]map[string]*Object{},
 		Date:           declared.Date,
 		KarmadaVersion: strings.TrimPrefix(declared.KarmadaVersion, "v"),
@@ -86,16 +86,22 @@ func keyOf(object Object) key {
 
 // index files an object under its API server, kind, namespace and name; of several, the one whose Kustomization comes
 // first.
-func (f *Fleet) index(object Object) {
+func (f *Fleet) index(object *Object) {
 	kinds := within(f.Objects, object.APIServer)
-	names := within(within(kinds, kindOf(object)), object.Namespace)
-	other, ok := names[object.Name]
-	object.reconciled = !object.Suspended || ok && other.reconciled
-	if ok && other.Kustomization <= object.Kustomization {
-		other.reconciled = object.reconciled
-		return
+	names := within(within(kinds, kindOf(*object)), object.Namespace)
+	if other := names[object.Name]; other != nil {
+		first, second := object, other
+		if other.Kustomization <= object.Kustomization {
+			first, second = other, object
+		}
+		object = first
+		if !first.reconciled() && second.reconciled() {
+			of := *first
+			of.elsewhere = true
+			object = &of
+		}
 	}
-	names[object.Name] = &object
+	names[object.Name] = object
 }
 
 // within is a map inside a map, made where it is not there yet.

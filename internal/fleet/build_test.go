@@ -32,15 +32,15 @@ func (x *fixture) apply(t *testing.T, cluster, server, manifest string) {
 	t.Helper()
 	for i, object := range parse(t, "clusters/"+cluster+"/apps.yaml", manifest) {
 		object.Cluster, object.APIServer, object.Kustomization = cluster, server, cluster+"/flux-system/apps"
-		object.ID = strings.Join([]string{server, kindOf(object), object.Namespace, object.Name}, "/")
+		object.ID = strings.Join([]string{server, kindOf(*object), object.Namespace, object.Name}, "/")
 		object.Origin.Document = i
 		x.Objects = append(x.Objects, object)
 	}
 }
 
-func parse(t *testing.T, file, manifest string) []Object {
+func parse(t *testing.T, file, manifest string) []*Object {
 	t.Helper()
-	objects := []Object{}
+	objects := []*Object{}
 	for i, text := range strings.Split(manifest, "\n---\n") {
 		var content map[string]any
 		if err := yaml.Unmarshal([]byte(text), &content); err != nil {
@@ -50,7 +50,7 @@ func parse(t *testing.T, file, manifest string) []Object {
 		if !hasGroup {
 			group = ""
 		}
-		objects = append(objects, Object{
+		objects = append(objects, &Object{
 			Group: group, Kind: textAt(content, "kind"), Content: content, Origin: Origin{File: file, Document: i},
 			Namespace: textAt(content, "metadata", "namespace"), Name: textAt(content, "metadata", "name"),
 		})

@@ -146,9 +146,11 @@ func (f *Fleet) indexLive(live Live) {
 		names := within(within(within(f.Objects, server), kindOf(object)), object.Namespace)
 		switch inGit, known := names[object.Name]; {
 		case !known:
-			f.index(object)
+			f.index(&object)
 		case object.Group == clusterGroup:
-			inGit.Content = object.Content
+			registered := *inGit
+			registered.Content = object.Content
+			names[object.Name] = &registered
 		}
 	}
 }

@@ -156,7 +156,7 @@ spec: {taints: [{key: k, effect: NoExecute}]}`)})
 	more := names["more"]
 	more.Content = nil
 	equal(t, "a policy that is live alone", *more, Object{ID: server + "/PropagationPolicy.policy.karmada.io/shop/more", Cluster: "hub",
-		APIServer: server, Group: "policy.karmada.io", Kind: "PropagationPolicy", Namespace: "shop", Name: "more", reconciled: true})
+		APIServer: server, Group: "policy.karmada.io", Kind: "PropagationPolicy", Namespace: "shop", Name: "more"})
 	equal(t, "claims", len(f.Claims[server]["Deployment.apps"]["shop"]["web"]), 2)
 	equal(t, "the taint", f.ControlPlanes["hub/karmada-system/karmada"].FailoverArmed[taintSwitch], Found)
 

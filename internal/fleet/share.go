@@ -10,10 +10,11 @@ import (
 // applications that are much alike then take about half the memory, which is for whoever holds a tree for days.
 func (t *Tree) Share() {
 	s := sharing{texts: map[string]part{}, parts: map[string]part{}}
-	for i := range t.Objects {
-		object := &t.Objects[i]
+	for i, object := range t.Objects {
 		if object.Content != nil {
-			object.Content = s.share(object.Content).value.(map[string]any)
+			shared := *object
+			shared.Content = s.share(object.Content).value.(map[string]any)
+			t.Objects[i] = &shared
 		}
 	}
 }

@@ -19,7 +19,7 @@ func (f *Fleet) readStrayAgents() {
 	for _, object := range f.tree.Unreached {
 		file := object.Origin.File
 		cluster := places.of(file)
-		agent, ok := f.strayAgent(object, cluster, folders[path.Dir(file)])
+		agent, ok := f.strayAgent(*object, cluster, folders[path.Dir(file)])
 		if !ok {
 			continue
 		}
@@ -96,8 +96,8 @@ func (f *Fleet) unreachedFolders() map[string]map[string]Object {
 	folders := map[string]map[string]Object{}
 	for _, object := range f.tree.Unreached {
 		names := within(folders, path.Dir(object.Origin.File))
-		if key := kindOf(object) + "/" + object.Name; names[key].Name == "" {
-			names[key] = object
+		if key := kindOf(*object) + "/" + object.Name; names[key].Name == "" {
+			names[key] = *object
 		}
 	}
 	return folders
@@ -170,7 +170,7 @@ const somewhere = ""
 func (f *Fleet) unreachedKustomizations(places clusterFolders) map[string][]string {
 	leading := map[string][]string{}
 	for _, object := range f.tree.Unreached {
-		if kindOf(object) == kustomizationKind {
+		if kindOf(*object) == kustomizationKind {
 			file := object.Origin.File
 			to := path.Join(".", textAt(f.substituted(object.Content, places.of(file)), "spec", "path"))
 			if strings.Contains(to, "${") {

@@ -1,10 +1,18 @@
 package fleet
 
-import "strings"
+import (
+	"maps"
+	"strings"
+)
 
-// Subjects are all things that rules judge, by kind and then in a fixed order: every object once, and the entities of
+// Subjects are all things that rules may judge, by kind and then in a fixed order: every object once, and the entities of
 // the fleet. They share their contents with the fleet and must not be changed.
 func (f *Fleet) Subjects() []Subject {
+	return f.SubjectsOf(func(string) bool { return true })
+}
+
+// SubjectsOf are the subjects of some kinds only.
+func (f *Fleet) SubjectsOf(wanted func(kind string) bool) []Subject {
 	entities := map[string]func(func(Subject)){
 		kustomizationKind: f.undefinedKustomizations,
 		"Cluster":         each(f.Clusters, clusterSubject),
@@ -16,17 +24,20 @@ func (f *Fleet) Subjects() []Subject {
 	total := len(f.Kustomizations) + len(f.Clusters) + len(f.Members) + len(f.Agents) + len(f.ControlPlanes) + len(f.Files)
 	kinds := map[string]bool{}
 	for kind := range entities {
-		kinds[kind] = true
+		kinds[kind] = wanted(kind)
 	}
 	servers := sorted(f.Objects)
 	for _, server := range servers {
 		for kind, namespaces := range f.Objects[server] {
-			kinds[kind] = true
+			if kinds[kind] = wanted(kind); !kinds[kind] {
+				continue
+			}
 			for _, names := range namespaces {
 				total += len(names)
 			}
 		}
 	}
+	maps.DeleteFunc(kinds, func(_ string, wanted bool) bool { return !wanted })
 	subjects := make([]Subject, 0, total)
 	add := func(s Subject) { subjects = append(subjects, s) }
 	for _, kind := range sorted(kinds) {

@@ -73,8 +73,8 @@ func TestHostileContent(t *testing.T) {
 			o := object
 			o.Content = map[string]any{"metadata": spec, "spec": spec}
 			o.APIServer, o.Cluster = "a", "a"
-			x.Objects = []Object{o}
-			x.Unreached = []Object{o}
+			x.Objects = []*Object{o}
+			x.Unreached = []*Object{o}
 			Build(&x.Tree, Declared{}).Subjects()
 		}
 	}

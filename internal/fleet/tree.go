@@ -11,11 +11,12 @@ type Tree struct {
 	Clusters []Cluster
 	// Kustomizations are the Flux Kustomizations that each cluster reconciles, by ID.
 	Kustomizations []Kustomization
-	// Objects are what the API servers receive, by ID; one entry for each Kustomization that applies the object.
-	Objects []Object
-	// Unreached are the objects in files that no cluster reconciles. They are no part of the fleet, but an agent
-	// among them explains a member that has none.
-	Unreached []Object
+	// Objects are what the API servers receive, by ID; one entry for each Kustomization that applies the object. An object never
+	// changes: trees of which one was made from the other share what is the same in both.
+	Objects []*Object
+	// Unreached are the objects in files that no cluster reconciles, of the kinds that have to do with agents. They are no part of
+	// the fleet, but an agent among them explains a member that has none.
+	Unreached []*Object
 }
 
 // Origin is the place in Git that something comes from.
@@ -284,9 +285,12 @@ type Object struct {
 	// here still stand in it as ${NAME}. Shared between clusters: never changed.
 	Content map[string]any `json:"object"`
 
-	// reconciled: a Kustomization applies it that is not suspended.
-	reconciled bool
+	// elsewhere: a Kustomization that is not suspended applies it too.
+	elsewhere bool
 }
+
+// reconciled is true where a Kustomization applies the object that is not suspended.
+func (o Object) reconciled() bool { return !o.Suspended || o.elsewhere }
 
 // GroupKind is how a kind is called where kinds of several groups stand together: "Deployment.apps", "Secret".
 func GroupKind(group, kind string) string {

@@ -38,7 +38,6 @@ func (f *Fleet) With(ref ObjectRef, content map[string]any) (*Fleet, []Path) {
 			ID:        strings.Join([]string{at.server, at.kind, at.namespace, at.name}, "/"),
 			Cluster:   cmp.Or(ref.Cluster, f.APIServers[at.server].Cluster),
 			APIServer: at.server, Group: ref.Group, Kind: ref.Kind, Namespace: at.namespace, Name: at.name,
-			reconciled: true,
 		}
 	}
 	object.Content = content

@@ -37,7 +37,7 @@ func TestWithIsBuild(t *testing.T) {
 				f := fleet.Build(read, declared)
 				for _, o := range read.Objects {
 					compareChange(t, f, read, declared, o, nil)
-					i := slices.IndexFunc(read.Objects, func(other fleet.Object) bool {
+					i := slices.IndexFunc(read.Objects, func(other *fleet.Object) bool {
 						return other.Kind == o.Kind && other.Group == o.Group && other.ID != o.ID
 					})
 					if i >= 0 {
@@ -49,17 +49,19 @@ func TestWithIsBuild(t *testing.T) {
 	}
 }
 
-func compareChange(t *testing.T, f *fleet.Fleet, read *fleet.Tree, declared fleet.Declared, o fleet.Object, content map[string]any) {
+func compareChange(t *testing.T, f *fleet.Fleet, read *fleet.Tree, declared fleet.Declared, o *fleet.Object, content map[string]any) {
 	t.Helper()
 	tree := *read
 	tree.Objects = slices.Clone(read.Objects)
-	for i := range tree.Objects {
-		if tree.Objects[i].ID == o.ID {
-			tree.Objects[i].Content = content
+	for i, object := range tree.Objects {
+		if object.ID == o.ID {
+			of := *object
+			of.Content = content
+			tree.Objects[i] = &of
 		}
 	}
 	if content == nil {
-		tree.Objects = slices.DeleteFunc(tree.Objects, func(other fleet.Object) bool { return other.ID == o.ID })
+		tree.Objects = slices.DeleteFunc(tree.Objects, func(other *fleet.Object) bool { return other.ID == o.ID })
 	}
 	with, changed := f.With(fleet.ObjectRef{Cluster: o.Cluster, APIServer: o.APIServer, Group: o.Group, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}, content)
 	built := fleet.Build(&tree, declared)

@@ -73,7 +73,7 @@ func (c *cluster) apply(it *item, r rendered) []*item {
 	if r.Encrypted {
 		it.fact.Encrypted = append(it.fact.Encrypted, o.Origin)
 	}
-	c.objects = append(c.objects, o)
+	c.objects = append(c.objects, &o)
 	if it.fact.APIServer != c.entry.cluster {
 		return nil
 	}

@@ -38,7 +38,7 @@ func (c *cluster) applyAll() {
 					applied := newObject(o, origin)
 					applied.Cluster, applied.APIServer, applied.Kustomization = c.entry.cluster, c.entry.cluster, k.ID
 					applied.ID = objectID(applied)
-					c.objects = append(c.objects, applied)
+					c.objects = append(c.objects, &applied)
 				}
 			}
 		}
@@ -104,16 +104,16 @@ func flatten(object map[string]any) func(func(int, map[string]any) bool) {
 
 // unreachedObjects are the objects of a file that nothing reconciles, of the kinds that an agent can be, that it can take its
 // values from, and that would lead Flux to it.
-func unreachedObjects(f *file) []fleet.Object {
+func unreachedObjects(f *file) []*fleet.Object {
 	if !slices.ContainsFunc(f.docs, func(d document) bool { return ofAgent(d.APIVersion, d.Kind) }) {
 		return nil
 	}
-	var all []fleet.Object
+	var all []*fleet.Object
 	for index, object := range f.inOrder() {
 		if ofAgent(str(object, "apiVersion"), str(object, "kind")) {
 			o := newObject(object, fleet.Origin{File: f.path, Document: index})
 			o.ID = objectID(o)
-			all = append(all, o)
+			all = append(all, &o)
 		}
 	}
 	return all

@@ -13,7 +13,7 @@ import (
 // Sources: flux2 v2.9.4 internal/build and manifests/install (flux bootstrap labels what it installs with part-of and
 // version); the flux-manifests artifact, whose tag is the version; flux-operator api/v1 fluxinstance_types.go, where
 // spec.distribution.version may be a range.
-func fluxVersion(objects []fleet.Object) string {
+func fluxVersion(objects []*fleet.Object) string {
 	found := ""
 	for _, o := range objects {
 		version := settled(installs(o))
@@ -28,7 +28,7 @@ func fluxVersion(objects []fleet.Object) string {
 	return found
 }
 
-func installs(o fleet.Object) string {
+func installs(o *fleet.Object) string {
 	spec, _ := o.Content["spec"].(map[string]any)
 	switch {
 	case o.Kind == "Namespace" && o.Group == "":

@@ -74,7 +74,7 @@ type course struct {
 	entry          entry
 	fact           fleet.Cluster
 	kustomizations []fleet.Kustomization
-	objects        []fleet.Object
+	objects        []*fleet.Object
 	reached        map[string]bool // the files that its Flux reads
 	rendered       renderings
 }

@@ -304,7 +304,7 @@ func wantProblem(t *testing.T, tree *fleet.Tree, name, kind string) {
 
 func wantGood(t *testing.T, tree *fleet.Tree) {
 	t.Helper()
-	if !slices.ContainsFunc(tree.Objects, func(o fleet.Object) bool { return o.ID == "a/ConfigMap/default/good" }) {
+	if !slices.ContainsFunc(tree.Objects, func(o *fleet.Object) bool { return o.ID == "a/ConfigMap/default/good" }) {
 		t.Errorf("the good object is gone:\n%s", describe(tree))
 	}
 }

@@ -44,7 +44,7 @@ func (f *follower) result() *fleet.Tree {
 	for _, c := range f.courses {
 		objects += len(c.objects)
 	}
-	out := &fleet.Tree{Objects: make([]fleet.Object, 0, objects)}
+	out := &fleet.Tree{Objects: make([]*fleet.Object, 0, objects)}
 	clusters := slices.Sorted(maps.Keys(f.courses))
 	var both errgroup.Group // it hands a panic on
 	both.Go(func() error {
@@ -66,7 +66,7 @@ func (f *follower) result() *fleet.Tree {
 }
 
 // filesReached are the files with the clusters that read them, and what may be an agent in those that none reads.
-func (f *follower) filesReached(clusters []string) (files []fleet.File, unreached []fleet.Object) {
+func (f *follower) filesReached(clusters []string) (files []fleet.File, unreached []*fleet.Object) {
 	files = make([]fleet.File, 0, len(f.tree.paths))
 	reached := make(map[string][]string, len(f.tree.paths)) // the clusters that read a file, by path
 	for _, cluster := range clusters {
@@ -87,9 +87,9 @@ func (f *follower) filesReached(clusters []string) (files []fleet.File, unreache
 	return files, unreached
 }
 
-func sortAll(kustomizations []fleet.Kustomization, objects []fleet.Object) {
+func sortAll(kustomizations []fleet.Kustomization, objects []*fleet.Object) {
 	slices.SortFunc(kustomizations, func(a, b fleet.Kustomization) int { return strings.Compare(a.ID, b.ID) })
-	slices.SortStableFunc(objects, func(a, b fleet.Object) int {
+	slices.SortStableFunc(objects, func(a, b *fleet.Object) int {
 		return cmp.Or(strings.Compare(a.ID, b.ID), strings.Compare(a.Kustomization, b.Kustomization))
 	})
 }
