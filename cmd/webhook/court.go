@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -68,11 +67,12 @@ func (c *court) load(ctx context.Context, from content) error {
 	c.sitting.Lock()
 	defer c.sitting.Unlock()
 	start := c.now()
+	unbindMemory()
+	defer bindMemory()
 	next, err := read(ctx, from)
 	if err != nil {
 		return err
 	}
-	defer debug.FreeOSMemory() // reading takes more than keeping, and a fleet is kept for days
 	return c.sit(ctx, next, start)
 }
 

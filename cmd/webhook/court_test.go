@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -22,6 +23,9 @@ func TestLiveChanges(t *testing.T) {
 	c.observe(func(found []fleet.Finding) { told = found })
 	if err := c.serve(t.Context(), content{Checkout: checkout.Checkout{FS: fsys, Name: "fleet"}}); err != nil {
 		t.Fatal(err)
+	}
+	if limit := debug.SetMemoryLimit(-1); limit > 1<<30 {
+		t.Errorf("reviews may take up to %d bytes", limit)
 	}
 	policy := func(conflict string) fleet.Object {
 		o, ok := fleet.LiveObject(map[string]any{

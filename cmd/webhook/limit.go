@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
+	"sync"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -58,7 +60,29 @@ type body struct {
 
 func (b *body) release() {
 	b.budget.Release(b.held)
+	buffers.put(b.data)
 	b.data, b.held = nil, 0
+}
+
+// buffers are those that bodies were read into, by the power of two that their size is: under a flood of large reviews they would be
+// most of the garbage.
+var buffers pools
+
+type pools [64]sync.Pool
+
+func (p *pools) get(size int64) []byte {
+	if size&(size-1) == 0 {
+		if buffer, ok := p[bits.TrailingZeros64(uint64(size))].Get().(*[]byte); ok {
+			return (*buffer)[:0]
+		}
+	}
+	return make([]byte, 0, size)
+}
+
+func (p *pools) put(buffer []byte) {
+	if size := cap(buffer); size > 0 && size&(size-1) == 0 {
+		p[bits.TrailingZeros(uint(size))].Put(&buffer)
+	}
 }
 
 // read reads to the end, at most so many bytes. It takes of the budget as the bytes arrive: a slow client holds no more than
@@ -75,9 +99,9 @@ func (b budget) read(r io.Reader, most int64) (*body, error) {
 			if !b.TryAcquire(grown) {
 				return read, errBusy
 			}
-			data := make([]byte, len(read.data), grown)
-			copy(data, read.data)
+			data := append(buffers.get(grown), read.data...)
 			b.Release(read.held)
+			buffers.put(read.data)
 			read.data, read.held = data, grown
 		}
 		n, err := r.Read(read.data[len(read.data):cap(read.data)])
