@@ -80,10 +80,13 @@ type Change struct {
 	Before, After map[string]any
 }
 
+// IsNone is true where the object stays as it is, as when Flux applies once more what is there.
+func (c Change) IsNone() bool { return c.Before != nil && reflect.DeepEqual(c.Before, c.After) }
+
 // Introduced are the findings that a change brings about: those that the fleet has after it and not before, whatever else
 // of the object is in Git. They are about the object itself or about others that hang on it.
 func (j *Judgement) Introduced(ctx context.Context, c Change) ([]fleet.Finding, error) {
-	if c.Before != nil && reflect.DeepEqual(c.Before, c.After) { // as when Flux applies once more what is there
+	if c.IsNone() {
 		return nil, nil
 	}
 	after, changed := j.fleet.With(c.Object, c.After)

@@ -34,12 +34,6 @@ type Reviewer struct {
 	bench  atomic.Pointer[bench]
 }
 
-// bench is a snapshot, judged.
-type bench struct {
-	snapshot  *Snapshot
-	judgement *rules.Judgement
-}
-
 // NewReviewer judges by the rules of an engine, as the configuration wants it. A mode of a rule that does not exist is an error.
 func NewReviewer(engine *rules.Engine, c config.Config) (*Reviewer, error) {
 	r := &Reviewer{engine: engine, rules: map[string]rules.Rule{}, config: c.Admission}
@@ -60,7 +54,7 @@ func (r *Reviewer) Serve(ctx context.Context, s *Snapshot) error {
 	if err != nil {
 		return err
 	}
-	r.bench.Store(&bench{s, judgement})
+	r.bench.Store(newBench(s, judgement))
 	return nil
 }
 
@@ -113,7 +107,7 @@ func (r *Reviewer) Review(ctx context.Context, apiServer string, req *admissionv
 	if why != "" {
 		return r.skip(b.snapshot, req, why), nil
 	}
-	found, err := b.judgement.Introduced(ctx, change)
+	found, err := b.introduced(ctx, change, len(req.Object.Raw)+len(req.OldObject.Raw))
 	if err != nil {
 		return nil, fmt.Errorf("judge %s %s/%s: %w", req.Kind.Kind, change.Object.Namespace, change.Object.Name, err)
 	}

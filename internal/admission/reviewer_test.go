@@ -258,6 +258,60 @@ func TestElsewhere(t *testing.T) {
 	}
 }
 
+// A change that was judged is not judged again, as Flux asks about each one twice; one that differs in anything is, and so is every
+// change once another fleet is served.
+func TestAskedAgain(t *testing.T) {
+	r, _ := healthy(t, config.Admission{})
+	right := strings.Replace(policyText, "robinsdale", "robbinsdale", 1)
+	resent := strings.Replace(right, "managedFields: [{manager: kubectl}]", "uid: u-2\n  managedFields: [{manager: flux}]", 1)
+	for round := range 2 {
+		for _, c := range []struct {
+			name, server string
+			req          *admissionv1.AdmissionRequest
+			want         admission.Decision
+		}{
+			{"the change", karmada, request(t, admissionv1.Create, right, ""), admission.Allow},
+			{"for good", karmada, request(t, admissionv1.Create, resent, ""), admission.Allow},
+			{"another server", ottawa, request(t, admissionv1.Create, right, ""), admission.Deny},
+			{"another object", karmada, request(t, admissionv1.Create, policyText, ""), admission.Deny},
+			{"from it", karmada, request(t, admissionv1.Update, policyText, right), admission.Deny},
+			{"back to it", karmada, request(t, admissionv1.Update, right, policyText), admission.Allow},
+		} {
+			if v := review(t, r, c.server, c.req); v.Decision != c.want {
+				t.Errorf("%s, round %d: %s", c.name, round, text(v.Response))
+			}
+		}
+	}
+
+	again := testing.AllocsPerRun(10, func() { review(t, r, karmada, request(t, admissionv1.Create, right, "")) })
+	priority := 1
+	anew := testing.AllocsPerRun(10, func() {
+		priority++
+		object := strings.Replace(right, "priority: 1", "priority: "+strconv.Itoa(priority), 1)
+		review(t, r, karmada, request(t, admissionv1.Create, object, ""))
+	})
+	if again*2 > anew {
+		t.Errorf("%v allocations the second time, %v for another change", again, anew)
+	}
+
+	f, err := read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := loader.Load(t.Context(), os.DirFS("../../testdata/fleet"), loader.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared := f.config.Declared()
+	declared.Members = []fleet.DeclaredMember{{Name: "ottawa"}}
+	if err := r.Serve(t.Context(), &admission.Snapshot{Fleet: fleet.Build(tree, declared)}); err != nil {
+		t.Fatal(err)
+	}
+	if v := review(t, r, karmada, request(t, admissionv1.Create, right, "")); v.Decision != admission.Deny {
+		t.Errorf("another fleet: %s", text(v.Response))
+	}
+}
+
 // Clients show ten warnings of 256 characters.
 func TestManyWarnings(t *testing.T) {
 	r, _ := healthy(t, config.Admission{Mode: config.Warn})

@@ -3,7 +3,8 @@
 // Benchwebhook measures rollcall-webhook under load, from a process of its own over loopback, beside OPA's server answering
 // the same question with the same rules and facts. Both serve fleets of several sizes; asked are reviews of small policies that
 // change where most rules look or where few do and of policies of 1 MiB, one in five of which names a member that is none, and of
-// small policies of which nothing changes, as whenever Flux applies them again:
+// small policies of which nothing changes, as whenever Flux applies them again. Each change is asked about once; of those where most
+// rules look a hundred at a time are asked about twice as well, as Flux does:
 //
 //   - as many as it answers, from eight connections, each with one review at a time;
 //   - a given number a second, each sent when its time has come, whether or not the last one is answered; its latency counts

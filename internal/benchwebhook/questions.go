@@ -34,10 +34,17 @@ const (
 	rule    = "policy-names-members" // that is broken in bad reviews
 )
 
-// sorts are those of the reviews: of a policy that places objects otherwise, about which most rules have something to say; of one
-// that says otherwise what few rules look at; of one of 1 MiB; and of one that stays as it is, which is what an API server
-// asks whenever Flux applies a policy again.
-var sorts = []string{"placement", "conflict", "1 MiB", "unchanged"}
+// sorts are those of the reviews: of a policy that places objects otherwise, about which most rules have something to say; of the
+// same changes as Flux asks about them, in dry runs and then for good; of a policy that says otherwise what few rules look at; of
+// one of 1 MiB; and of one that stays as it is, which is what an API server asks whenever Flux applies a policy again.
+var sorts = []string{"placement", "by Flux", "conflict", "1 MiB", "unchanged"}
+
+const (
+	// different is how many reviews of a sort differ: more than anyone remembers.
+	different = 6000
+	// applied is how many policies Flux applies at once.
+	applied = 100
+)
 
 // questions are a fleet and what is asked about it.
 type questions struct {
@@ -87,10 +94,10 @@ func prepare(ctx context.Context, n int, dir string) (*questions, error) {
 		}
 	}
 	q.policies = len(f.Policies)
-	for _, ask := range []func(*fleet.Fleet, int) (question, error){placement, conflict, large, unchanged} {
+	for _, ask := range []func(*fleet.Fleet, int, int) (question, error){placement, conflict, large, unchanged} {
 		var set []question
-		for i := range min(n/5, 500) {
-			one, err := ask(f, i)
+		for i := range different {
+			one, err := ask(f, i%(n/5), i)
 			if err != nil {
 				return nil, err
 			}
@@ -99,9 +106,19 @@ func prepare(ctx context.Context, n int, dir string) (*questions, error) {
 				break
 			}
 		}
-		q.sets = append(q.sets, set)
+		if q.sets = append(q.sets, set); len(q.sets) == 1 {
+			q.sets = append(q.sets, twice(set))
+		}
 	}
 	return q, q.forOPA(f, engine)
+}
+
+// twice are questions as Flux asks them.
+func twice(set []question) (all []question) {
+	for once := range slices.Chunk(set, applied) {
+		all = append(append(all, once...), once...)
+	}
+	return all
 }
 
 // forOPA writes the facts, and what asks the rules about a policy's kind: the same that rollcall-webhook evaluates.
@@ -239,8 +256,8 @@ spec:
 `
 
 // placement asks about a PropagationPolicy of which the weights change.
-func placement(f *fleet.Fleet, i int) (question, error) {
-	return ask(f, "PropagationPolicy", i, func(spec map[string]any, wrong bool) {
+func placement(f *fleet.Fleet, app, i int) (question, error) {
+	return ask(f, "PropagationPolicy", app, i, func(spec map[string]any, wrong bool) {
 		name := "ottawa"
 		if wrong {
 			name = "paris"
@@ -255,8 +272,8 @@ func placement(f *fleet.Fleet, i int) (question, error) {
 }
 
 // conflict asks about a PropagationPolicy of which conflictResolution changes.
-func conflict(f *fleet.Fleet, i int) (question, error) {
-	return ask(f, "PropagationPolicy", i, func(spec map[string]any, wrong bool) {
+func conflict(f *fleet.Fleet, app, i int) (question, error) {
+	return ask(f, "PropagationPolicy", app, i, func(spec map[string]any, wrong bool) {
 		spec["conflictResolution"] = "Overwrite"
 		if wrong {
 			spec["placement"].(map[string]any)["clusterAffinity"] = map[string]any{"clusterNames": []any{"ottawa", "robbinsdale", "stpetersburg", "paris"}}
@@ -265,8 +282,8 @@ func conflict(f *fleet.Fleet, i int) (question, error) {
 }
 
 // large asks about an OverridePolicy that is given 1 MiB to write into a field.
-func large(f *fleet.Fleet, i int) (question, error) {
-	return ask(f, "OverridePolicy", i, func(spec map[string]any, wrong bool) {
+func large(f *fleet.Fleet, app, i int) (question, error) {
+	return ask(f, "OverridePolicy", app, i, func(spec map[string]any, wrong bool) {
 		cluster := "stpetersburg"
 		if wrong {
 			cluster = "paris"
@@ -280,13 +297,14 @@ func large(f *fleet.Fleet, i int) (question, error) {
 }
 
 // unchanged asks about a PropagationPolicy of which nothing changes.
-func unchanged(f *fleet.Fleet, i int) (question, error) {
-	return ask(f, "PropagationPolicy", i, nil)
+func unchanged(f *fleet.Fleet, app, i int) (question, error) {
+	return ask(f, "PropagationPolicy", app, i, nil)
 }
 
-// ask is about an application's policy as edit changes it, nil for not at all; each fifth change is wrong.
-func ask(f *fleet.Fleet, kind string, i int, edit func(spec map[string]any, wrong bool)) (q question, err error) {
-	ref := fleet.ObjectRef{APIServer: karmada, Group: "policy.karmada.io", Kind: kind, Namespace: "test-failover", Name: nameOf(i)}
+// ask is about an application's policy as edit changes it, nil for not at all; each fifth change is wrong. No two changes are the
+// same: each has a finalizer of its own, which no rule looks at.
+func ask(f *fleet.Fleet, kind string, app, i int, edit func(spec map[string]any, wrong bool)) (q question, err error) {
+	ref := fleet.ObjectRef{APIServer: karmada, Group: "policy.karmada.io", Kind: kind, Namespace: "test-failover", Name: nameOf(app)}
 	object, ok := f.ObjectOf(ref)
 	if !ok {
 		return q, fmt.Errorf("the fleet has no %s %s", kind, ref.Name)
@@ -302,6 +320,7 @@ func ask(f *fleet.Fleet, kind string, i int, edit func(spec map[string]any, wron
 	if edit != nil {
 		q.wrong = i%5 == 0
 		edit(content["spec"].(map[string]any), q.wrong)
+		content["metadata"].(map[string]any)["finalizers"] = []any{fmt.Sprintf("example.com/change-%d", i)}
 	}
 	after, err := json.Marshal(content)
 	if err != nil {
