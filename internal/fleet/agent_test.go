@@ -251,6 +251,11 @@ func TestStrayAgent(t *testing.T) {
 	x.Files[3].Path = folder + "karmada-agent/app/kustomization.yaml"
 	x.Files[1].ReachedBy = []string{"talos-ottawa", "talos-robbinsdale"}
 	equal(t, "two clusters", listAs(), "")
+	x.Files[1].ReachedBy = []string{"talos-ottawa"}
+	x.Kustomizations = []Kustomization{{ID: "talos-ottawa/flux-system/agent", Cluster: "talos-ottawa", PathState: Missing}}
+	equal(t, "one that is not led anywhere", listAs(), "")
+	x.Kustomizations[0].Cluster = "talos-robbinsdale"
+	equal(t, "another cluster's", listAs(), "karmada-agent/app")
 
 	x.Files[1].ReachedBy = nil
 	equal(t, "nearest of unread files", Build(&x.Tree, Declared{}).Agents[id].ListIn,

@@ -133,8 +133,9 @@ type Agent struct {
 	// reads, or the nearest one at or above the agent's folder. Empty where there is none.
 	ListIn string `json:"listIn"`
 	// ListAs is the entry that ListIn's resources lack, where one cluster alone reads that file and one entry is right: the
-	// agent's file, the file with the only Flux Kustomization that leads to the agent's folder, or a folder around it that
-	// has a kustomization.yaml of its own. Else empty.
+	// agent's file, the file with the only Flux Kustomization that leads to a folder around the agent, or a folder around
+	// either that has a kustomization.yaml of its own. Else empty, as where a Flux Kustomization of the cluster leads to a
+	// folder that is not there.
 	ListAs string `json:"listAs"`
 	// Name is the member's name that it registers; NameState is unknown where it comes from something unreadable.
 	Name      string `json:"name"`

@@ -26,7 +26,7 @@ func (f *Fleet) readStrayAgents() {
 		agent.ID = file + "/" + object.Name
 		agent.Cluster = cluster
 		agent.ListIn = files.above(path.Dir(file))
-		if slices.Equal(f.Files[agent.ListIn].ReachedBy, []string{cluster}) {
+		if slices.Equal(f.Files[agent.ListIn].ReachedBy, []string{cluster}) && !f.losesWay(cluster) {
 			agent.ListAs = files.entry(agent.ListIn, file, leading)
 		}
 		if _, taken := f.Agents[agent.ID]; !taken {
@@ -161,6 +161,16 @@ func (k kustomizeFiles) entry(listIn, file string, leading map[string][]string) 
 		entry = strings.TrimPrefix(entry, home+"/")
 	}
 	return entry
+}
+
+// losesWay is true where a Flux Kustomization of the cluster leads to a folder that is not there: it may mean any.
+func (f *Fleet) losesWay(cluster string) bool {
+	for _, k := range f.Kustomizations {
+		if k.Cluster == cluster && k.PathState == Missing {
+			return true
+		}
+	}
+	return false
 }
 
 // somewhere is the folder that a Flux Kustomization leads to whose path has a variable that is not known.
