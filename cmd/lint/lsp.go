@@ -83,7 +83,7 @@ func (r *residents) Lint(ctx context.Context, documents map[string][]byte, edite
 			}
 			t.documents = mine
 		}
-		trees = append(trees, lsp.Tree{Root: t.root, Findings: t.shown, Doc: t.doc, Text: t.text})
+		trees = append(trees, lsp.Tree{Root: t.root, Config: t.configPath, Findings: t.shown, Doc: t.doc, Text: t.text})
 	}
 	return trees, errors.Join(errs...)
 }

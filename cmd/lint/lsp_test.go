@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/sourcegraph/jsonrpc2"
+
+	"github.com/rollcall-dev/rollcall/rules"
 )
 
 // editor is an editor with a language server of its own.
@@ -474,6 +476,28 @@ func TestEditorTrees(t *testing.T) {
 		e.closes(t, path)
 	}
 	e.wants(t, "nothing", map[string][]diagnosis{})
+}
+
+// What is wrong with a configuration outside the tree is shown there, and so is what is in no file.
+func TestEditorConfig(t *testing.T) {
+	root, elsewhere := fleetCopy(t), fleetCopy(t)
+	config := filepath.Join(elsewhere, "config.yaml")
+	policy, err := os.ReadFile(filepath.Join(root, policyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, config, "unknown: 1\n")
+	e := startEditor(t, "{}", "--config", config)
+	e.opens(t, filepath.Join(root, policyFile), string(policy))
+	e.wants(t, "a key that is none", map[string][]diagnosis{config: {
+		{1, 1, 1, 1, "error", "configuration", `unknown key "unknown"; the configuration has admission, exclude, failover, karmadaVersion, members, rulePaths, rules`, "", ""},
+	}})
+	write(t, config, "members: [ottawa, robbinsdale, stpetersburg, paris]\n")
+	e.notify(t, "textDocument/didSave", map[string]any{"textDocument": map[string]any{"uri": uri(filepath.Join(root, policyFile))}})
+	e.wants(t, "a member without an agent", map[string][]diagnosis{config: {
+		{1, 1, 1, 1, "error", "member-has-agent", "member \"paris\" has no running karmada-agent: Git holds none; its Flux cluster would reconcile one\n" +
+			"fix: Let the member's own Flux reconcile a karmada-agent that registers its name.", rules.Docs + "member-has-agent", ""},
+	}})
 }
 
 // The protocol is kept to, and what is not in it is refused without an end to the rest.

@@ -33,8 +33,8 @@ type tree struct {
 	cache *cache.Store
 	// paths are what the user named, as given; named are the same, relative to the root, with slashes; "." is the whole tree.
 	paths, named []string
-	// configFile is the configuration's path, relative to the root; empty where it lies outside.
-	configFile string
+	// configFile is the configuration's path, relative to the root; empty where it lies outside. configPath is the absolute one.
+	configFile, configPath string
 }
 
 // open finds and opens the tree that the paths belong to, and reads its configuration. A buffer that is not nil takes the
@@ -148,6 +148,7 @@ func (t *tree) seen(name string) string {
 // configure reads the configuration.
 func (a *app) configure(t *tree) error {
 	t.configFile, t.ConfigName = config.Name, path.Join(t.dir, config.Name)
+	t.configPath = filepath.Join(t.root, config.Name)
 	fsys, name := t.FS, config.Name
 	if a.config != "" {
 		if _, err := os.Stat(a.config); err != nil {
@@ -158,7 +159,7 @@ func (a *app) configure(t *tree) error {
 			return fmt.Errorf("--config %s: %w", a.config, checkout.Cause(err))
 		}
 		rel, ok := below(t.root, abs)
-		t.configFile, t.ConfigName, name = rel, a.config, rel
+		t.configFile, t.configPath, t.ConfigName, name = rel, abs, a.config, rel
 		if !ok {
 			t.configFile = ""
 			fsys, name = os.DirFS(filepath.Dir(abs)), filepath.Base(abs)

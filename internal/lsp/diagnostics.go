@@ -91,12 +91,12 @@ func (d *drawing) diagnostic(f fleet.Finding) diagnostic {
 	return out
 }
 
-// uri is what the editor calls a file. What is in no file is shown where the configuration is, or would be.
+// uri is what the editor calls a file.
 func (d *drawing) uri(name string) string {
-	if name == "" {
-		name = ".rollcall.yaml"
-	}
 	path := filepath.Join(d.Root, filepath.FromSlash(name))
+	if name == "" {
+		path = d.Config
+	}
 	if document, open := d.documents[path]; open {
 		return document.uri
 	}

@@ -31,7 +31,9 @@ type Linter interface {
 // Tree is a tree that was linted.
 type Tree struct {
 	// Root is its absolute path. What the findings call a file is relative to it, with slashes.
-	Root     string
+	Root string
+	// Config is the absolute path of its configuration, whether that is there or not: what is in no file is shown there.
+	Config   string
 	Findings []fleet.Finding
 	// Doc is the address of a rule's documentation; empty where there is none.
 	Doc func(rule string) string
