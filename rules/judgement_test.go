@@ -3,8 +3,6 @@ package rules_test
 import (
 	"maps"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -29,17 +27,13 @@ func TestParity(t *testing.T) {
 		never[rule.ID] = rule.Admission == rules.AdmissionNever
 		only[rule.ID] = rule.Admission == rules.AdmissionOnly
 	}
-	for _, rule := range e.Rules() {
-		archive, err := os.ReadFile(filepath.Join("..", "testdata", "rules", rule.ID+".txtar"))
-		if err != nil {
-			continue // TestContract says so
-		}
-		trees, err := example.Parse(archive)
-		if err != nil {
-			t.Fatalf("%s: %v", rule.ID, err)
-		}
+	examples, err := example.ReadAll("../testdata/rules")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, trees := range examples {
 		for _, tree := range trees {
-			t.Run(rule.ID+"/"+tree.Name, func(t *testing.T) {
+			t.Run(id+"/"+tree.Name, func(t *testing.T) {
 				t.Parallel()
 				e, f := build(t, e, tree)
 				linted, err := e.Check(t.Context(), f)

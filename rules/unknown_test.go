@@ -3,8 +3,6 @@ package rules_test
 import (
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -22,21 +20,13 @@ func TestVariablesAreUnknown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	archives, err := filepath.Glob(filepath.Join("..", "testdata", "rules", "*.txtar"))
+	examples, err := example.ReadAll("../testdata/rules")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range archives {
-		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
+	for id, trees := range examples {
+		t.Run(id, func(t *testing.T) {
 			t.Parallel()
-			archive, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			trees, err := example.Parse(archive)
-			if err != nil {
-				t.Fatal(err)
-			}
 			seen := map[string]bool{}
 			for _, tree := range trees {
 				if !tree.Broken() {
@@ -85,6 +75,10 @@ func TestWhatFluxDoesNotApplyIsNotJudged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	examples, err := example.ReadAll("../testdata/rules")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, rule := range e.Rules() {
 		judged := func(kind string) bool {
 			return kind == "Agent" || strings.HasSuffix(kind, ".policy.karmada.io") || strings.Contains(kind, "WebhookConfiguration")
@@ -94,15 +88,7 @@ func TestWhatFluxDoesNotApplyIsNotJudged(t *testing.T) {
 		}
 		t.Run(rule.ID, func(t *testing.T) {
 			t.Parallel()
-			archive, err := os.ReadFile(filepath.Join("..", "testdata", "rules", rule.ID+".txtar"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			trees, err := example.Parse(archive)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, tree := range trees {
+			for _, tree := range examples[rule.ID] { // TestContract says where there is none
 				if tree.Broken() {
 					testHeldBack(t, e, rule.ID, tree)
 				}
