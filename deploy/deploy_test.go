@@ -5,6 +5,7 @@ package deploy
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"path"
@@ -18,6 +19,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/rollcall-dev/rollcall/internal/config"
+	"github.com/rollcall-dev/rollcall/internal/example"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/loader"
 	"github.com/rollcall-dev/rollcall/rules"
@@ -67,18 +69,11 @@ func manifests(t *testing.T) fstest.MapFS {
 
 func read(t *testing.T, from fs.FS) fstest.MapFS {
 	t.Helper()
-	files := fstest.MapFS{}
-	err := fs.WalkDir(from, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || strings.HasSuffix(name, ".go") {
-			return err
-		}
-		data, err := fs.ReadFile(from, name)
-		files[name] = &fstest.MapFile{Data: data}
-		return err
-	})
+	files, err := example.Copy(from)
 	if err != nil {
 		t.Fatal(err)
 	}
+	maps.DeleteFunc(files, func(name string, _ *fstest.MapFile) bool { return strings.HasSuffix(name, ".go") })
 	return files
 }
 

@@ -94,16 +94,7 @@ func TestCheckEdits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := fstest.MapFS{}
-	disk := os.DirFS("../testdata/fleet")
-	err = fs.WalkDir(disk, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		data, err := fs.ReadFile(disk, name)
-		files[name] = &fstest.MapFile{Data: data}
-		return err
-	})
+	files, err := example.Copy(os.DirFS("../testdata/fleet"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -106,7 +106,7 @@ func (r *Reviewer) decide(finding fleet.Finding, own bool) Decision {
 // isOf is true where a finding is about the object that changes, or about the agent or control plane that it is.
 func isOf(finding fleet.Finding, change rules.Change) bool {
 	o := change.Object
-	id := strings.Join([]string{o.APIServer, o.Namespace, o.Name}, "/")
+	id := fleet.IDOf(o.APIServer, o.Namespace, o.Name)
 	switch finding.Object.Kind {
 	case "Agent":
 		return finding.Object.Group == "" && (finding.Object.Name == id || finding.Object.Name == id+"/"+o.Kind)

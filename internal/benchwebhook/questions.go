@@ -106,10 +106,9 @@ func prepare(ctx context.Context, n int, dir string) (*questions, error) {
 				break
 			}
 		}
-		if q.sets = append(q.sets, set); len(q.sets) == 1 {
-			q.sets = append(q.sets, twice(set))
-		}
+		q.sets = append(q.sets, set)
 	}
+	q.sets = slices.Insert(q.sets, 1, twice(q.sets[0]))
 	return q, q.forOPA(f, engine)
 }
 

@@ -72,6 +72,19 @@ func ReadAll(dir string) (map[string][]Tree, error) {
 	return all, nil
 }
 
+// Copy are the files of a folder.
+func Copy(folder fs.FS) (fstest.MapFS, error) {
+	files := fstest.MapFS{}
+	return files, fs.WalkDir(folder, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(folder, name)
+		files[name] = &fstest.MapFile{Data: data}
+		return err
+	})
+}
+
 // Parse reads a txtar archive; the trees are in the archive's order.
 func Parse(archive []byte) ([]Tree, error) {
 	var trees []Tree

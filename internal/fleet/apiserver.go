@@ -46,7 +46,7 @@ func (f *Fleet) findComplete() {
 // chartTarget is the API server that a HelmRelease installs its chart at.
 func chartTarget(release Object) string {
 	if name := textAt(release.Content, "spec", "kubeConfig", "secretRef", "name"); name != "" {
-		return release.APIServer + "/" + release.Namespace + "/" + name
+		return IDOf(release.APIServer, release.Namespace, name)
 	}
 	return release.APIServer
 }

@@ -41,7 +41,7 @@ func chartControlPlane(r release, chartVersion string) ControlPlane {
 	}
 	domain, _ := r.text("clusterDomain")
 	c := ControlPlane{
-		ID:         r.object.APIServer + "/" + r.object.Namespace + "/" + r.object.Name,
+		ID:         IDOf(r.object.APIServer, r.object.Namespace, r.object.Name),
 		Kind:       "HelmRelease",
 		Cluster:    r.runsOn(),
 		Namespace:  r.GetReleaseNamespace(),
@@ -146,7 +146,7 @@ func operatorControlPlane(object Object) ControlPlane {
 	server := mapAt(components, "karmadaAPIServer")
 	domain := cmp.Or(textAt(object.Content, "spec", "hostCluster", "networking", "dnsDomain"), "cluster.local")
 	c := ControlPlane{
-		ID:         object.APIServer + "/" + object.Namespace + "/" + object.Name,
+		ID:         IDOf(object.APIServer, object.Namespace, object.Name),
 		Kind:       "Karmada",
 		Cluster:    runsOn(object),
 		Namespace:  object.Namespace,

@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"maps"
-	"strings"
 )
 
 // Subjects are all things that rules may judge, by kind and then in a fixed order: every object once, and the entities of
@@ -60,7 +59,7 @@ func (f *Fleet) objectSubject(object Object) Subject {
 		Group: object.Group, Kind: object.Kind, Namespace: object.Namespace, Name: object.Name,
 	})
 	s.Input.Object = object.Content
-	id := object.APIServer + "/" + object.Namespace + "/" + object.Name
+	id := IDOf(object.APIServer, object.Namespace, object.Name)
 	switch s.Kind {
 	case kustomizationKind:
 		s.Input.Kustomization = lookUp(f.Kustomizations, id)
@@ -144,7 +143,7 @@ func fileSubject(file File) Subject {
 // subject itself; see SubjectAt.
 func (s Subject) Facts() []Path {
 	o := s.Object
-	id := strings.Join([]string{o.APIServer, o.Namespace, o.Name}, "/")
+	id := IDOf(o.APIServer, o.Namespace, o.Name)
 	switch s.Kind {
 	case "Cluster":
 		return []Path{{"clusters", o.Name}}

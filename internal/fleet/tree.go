@@ -292,6 +292,10 @@ type Object struct {
 // reconciled is true where a Kustomization applies the object that is not suspended.
 func (o Object) reconciled() bool { return !o.Suspended || o.elsewhere }
 
+// IDOf is the ID of what is in a namespace of a cluster or an API server: a Kustomization, an agent, a control plane, or the API
+// server that a kubeconfig Secret leads to.
+func IDOf(server, namespace, name string) string { return server + "/" + namespace + "/" + name }
+
 // GroupKind is how a kind is called where kinds of several groups stand together: "Deployment.apps", "Secret".
 func GroupKind(group, kind string) string {
 	if group == "" {

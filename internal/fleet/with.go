@@ -84,7 +84,7 @@ func (f *Fleet) keyOf(ref ObjectRef) key {
 
 // forget drops what the loader says of a Kustomization that is no more the one that it followed.
 func (f *Fleet) forget(before Object, content map[string]any) []Path {
-	id := before.APIServer + "/" + before.Namespace + "/" + before.Name
+	id := IDOf(before.APIServer, before.Namespace, before.Name)
 	_, known := f.Kustomizations[id]
 	if !known || reflect.DeepEqual(before.Content["spec"], content["spec"]) {
 		return nil

@@ -150,7 +150,7 @@ func (c *cluster) finish() {
 			switch {
 			case strings.Contains(ref.Name, "$"):
 				r.State = fleet.Unknown
-			case c.seen[idOf(c.entry.cluster, ref.Namespace, ref.Name)]:
+			case c.seen[fleet.IDOf(c.entry.cluster, ref.Namespace, ref.Name)]:
 				r.State = fleet.Found
 			case c.own["HelmRelease/"+ref.Namespace+"/"+ref.Name] != nil:
 				r.OtherKind = "HelmRelease"

@@ -226,7 +226,7 @@ func (c *cluster) newItem(object map[string]any, origin fleet.Origin, parent *it
 		it.spec = typed.Spec
 	}
 	it.fact.Cluster, it.fact.Namespace, it.fact.Name = c.entry.cluster, str(meta, "namespace"), str(meta, "name")
-	it.fact.ID = idOf(it.fact.Cluster, it.fact.Namespace, it.fact.Name)
+	it.fact.ID = fleet.IDOf(it.fact.Cluster, it.fact.Namespace, it.fact.Name)
 	it.fact.Origin = origin
 	it.fact.Suspended = it.spec.Suspend
 	it.fact.APIServer = c.entry.cluster
@@ -237,7 +237,7 @@ func (c *cluster) newItem(object map[string]any, origin fleet.Origin, parent *it
 		} else if kc.ConfigMapRef != nil {
 			name = kc.ConfigMapRef.Name
 		}
-		it.fact.APIServer = idOf(c.entry.cluster, it.fact.Namespace, name)
+		it.fact.APIServer = fleet.IDOf(c.entry.cluster, it.fact.Namespace, name)
 	}
 	if it.spec.Decryption != nil {
 		it.fact.Decryption = it.spec.Decryption.Provider
@@ -252,9 +252,6 @@ func (c *cluster) newItem(object map[string]any, origin fleet.Origin, parent *it
 	}
 	return it
 }
-
-// idOf is the ID of a Kustomization of a cluster, and that of the API server that a Secret of the cluster leads to.
-func idOf(cluster, namespace, name string) string { return cluster + "/" + namespace + "/" + name }
 
 // find finds an object on the cluster's own API server.
 func (c *cluster) find(kind, namespace, name string) map[string]any {
