@@ -252,10 +252,10 @@ func TestStrayAgent(t *testing.T) {
 	x.Files[1].ReachedBy = []string{"talos-ottawa", "talos-robbinsdale"}
 	equal(t, "two clusters", listAs(), "")
 	x.Files[1].ReachedBy = []string{"talos-ottawa"}
-	x.Kustomizations = []Kustomization{{ID: "talos-ottawa/flux-system/agent", Cluster: "talos-ottawa", PathState: Missing}}
+	x.Clusters = append(x.Clusters, Cluster{Name: "talos-robbinsdale", Incomplete: []Incomplete{{Kind: UnknownPath}}})
+	equal(t, "another cluster's that is not led anywhere", listAs(), "karmada-agent/app")
+	x.Clusters[0].Incomplete = []Incomplete{{Kind: UnknownPath}}
 	equal(t, "one that is not led anywhere", listAs(), "")
-	x.Kustomizations[0].Cluster = "talos-robbinsdale"
-	equal(t, "another cluster's", listAs(), "karmada-agent/app")
 
 	x.Files[1].ReachedBy = nil
 	equal(t, "nearest of unread files", Build(&x.Tree, Declared{}).Agents[id].ListIn,

@@ -135,7 +135,7 @@ type Agent struct {
 	// ListAs is the entry that ListIn's resources lack, where one cluster alone reads that file and one entry is right: the
 	// agent's file, the file with the only Flux Kustomization that leads to a folder around the agent, or a folder around
 	// either that has a kustomization.yaml of its own. Else empty, as where a Flux Kustomization of the cluster leads to a
-	// folder that is not there.
+	// folder that is not there or not known.
 	ListAs string `json:"listAs"`
 	// Name is the member's name that it registers; NameState is unknown where it comes from something unreadable.
 	Name      string `json:"name"`

@@ -163,14 +163,10 @@ func (k kustomizeFiles) entry(listIn, file string, leading map[string][]string) 
 	return entry
 }
 
-// losesWay is true where a Flux Kustomization of the cluster leads to a folder that is not there: it may mean any.
+// losesWay is true where nobody knows where a Flux Kustomization of the cluster leads, or it leads to a folder that is not there: it
+// may mean any.
 func (f *Fleet) losesWay(cluster string) bool {
-	for _, k := range f.Kustomizations {
-		if k.Cluster == cluster && k.PathState == Missing {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(f.Clusters[cluster].Incomplete, func(i Incomplete) bool { return i.Kind == UnknownPath })
 }
 
 // somewhere is the folder that a Flux Kustomization leads to whose path has a variable that is not known.
