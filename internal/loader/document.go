@@ -170,6 +170,20 @@ var (
 	unknownAnchor = regexp.MustCompile(`unknown anchor '([^']+)' referenced`)
 )
 
+// rendersTo tells whether a text parses once its directives are gone from lines of their own, and words elsewhere.
+func rendersTo(data []byte) bool {
+	data = directive.ReplaceAll(directiveLine.ReplaceAll(data, nil), []byte("x"))
+	return eachNode(data, func(int, *yaml.Node) {}) == nil
+}
+
+// A directive of Go templates and Helm, or of Jinja in its own delimiters and in those that keep a file YAML.
+const directiveForm = `(?:\{\{(?s:.*?)\}\}|\{%(?s:.*?)%\}|#\{(?s:.*?)\}#)`
+
+var (
+	directive     = regexp.MustCompile(directiveForm)
+	directiveLine = regexp.MustCompile(`(?m)^[ \t]*(?:` + directiveForm + `[ \t]*)+$`)
+)
+
 // syntaxProblem finds the line of a syntax error. The parser's own message names the line where the broken construct
 // begins, so the line is looked for: the first that the file parses without and never with.
 func syntaxProblem(data []byte, err error) fleet.Problem {

@@ -79,7 +79,7 @@ func (p *plan) missing(entry, target string, where place) {
 // resourceFile plans the objects of a file. Where a document is no object the whole build fails, as kustomize's does.
 func (p *plan) resourceFile(f *file, where place) bool {
 	p.reached[f.path] = true
-	if f.class == fleet.Template {
+	if f.class == fleet.Template && len(f.problems) == 0 {
 		p.unknown(fleet.UnknownFile, where, "%q is a template, so it is not read here", f.path)
 		return false
 	}

@@ -99,14 +99,15 @@ func (f *file) fact(reachedBy []string) fleet.File {
 
 // facts are the documents as rules see them; of the same content they are the same slice.
 func (f *file) facts() []fleet.Document {
-	if f.read != nil && f.read.facts != nil && len(f.read.facts) == len(f.docs) {
+	own := f.read != nil && len(f.docs) > 0 && len(f.read.Documents) == len(f.docs) && &f.read.Documents[0] == &f.docs[0]
+	if own && f.read.facts != nil {
 		return f.read.facts
 	}
 	all := make([]fleet.Document, 0, len(f.docs))
 	for _, d := range f.docs {
 		all = append(all, d.Document.Complete())
 	}
-	if f.read != nil && len(f.read.Documents) == len(f.docs) {
+	if own {
 		f.read.facts = all
 	}
 	return all
@@ -222,7 +223,9 @@ func (t *tree) listAgain(other *tree) {
 		f := &all[len(t.files)]
 		*f = file{tree: t, path: p, symlink: old.symlink, state: old.state, isYAML: old.isYAML, class: old.class, unread: old.unread, hash: old.hash,
 			read: old.read, problems: old.problems, exceptions: old.exceptions, lists: old.lists, broken: old.broken, plain: old.plain, objects: old.objects}
-		if f.read != nil && f.class != fleet.Template {
+		if f.class == fleet.Template {
+			f.docs = old.docs
+		} else if f.read != nil {
 			f.docs = f.read.Documents // without what a generator reads of it
 		}
 		t.files[p] = f
@@ -294,7 +297,7 @@ func (f *file) look() {
 		f.data, f.hash = data, hash(data)
 	default:
 		f.hash = hash(data)
-		f.searchKeys(data)
+		f.docs = keysIn(f.path, data)
 		f.read = f.reading()
 	}
 }
@@ -328,33 +331,57 @@ func (f *file) parseOnce(charts *sync.Map) {
 		return
 	}
 	if !f.isYAML {
-		f.tree.readOnce(f, func() { f.searchKeys(f.text()) })
+		f.tree.readOnce(f, func() { f.docs = keysIn(f.path, f.text()) })
 		return
 	}
 	f.tree.readOnce(f, func() {
 		f.text()
 		f.parse()
+		if f.broken && !holdsKey(f.docs) {
+			f.docs = append(f.docs, privateKeyIn(f.text())...)
+		}
 		if f.lists != nil && len(f.lists.Patches)+len(f.lists.PatchesStrategicMerge) > 0 {
 			go parseSchema() // meanwhile: the build will need it
 		}
 	})
-	if f.broken && f.class == fleet.Template || inChart(f.path, f.tree, charts) {
-		f.class, f.problems, f.docs, f.broken = fleet.Template, nil, nil, true
+	if inChart(f.path, f.tree, charts) {
+		var key []document
+		if holdsKey(f.docs) {
+			key = privateKeyIn(f.text())
+		}
+		f.class, f.problems, f.docs, f.broken = fleet.Template, nil, key, true
 	}
 }
 
-// searchKeys looks for private keys and kubeconfigs.
-func (f *file) searchKeys(data []byte) {
-	if _, found := secret.HasPrivateKey(data); found {
-		values := secret.Literals(data, "file")
-		for i := range values {
-			values[i].Field = []any{} // the whole file
-		}
-		f.docs = []document{{Document: fleet.Document{Values: values}}}
-	} else if kubeconfigKind.Match(data) && utf8.Valid(data) {
-		docs, _, _ := parseDocuments(f.path, data)
-		f.docs = slices.DeleteFunc(docs, func(d document) bool { return len(d.Values) == 0 })
+// keysIn are the private key or the kubeconfigs in a file that is no YAML.
+func keysIn(name string, data []byte) []document {
+	if key := privateKeyIn(data); key != nil {
+		return key
 	}
+	if kubeconfigKind.Match(data) && utf8.Valid(data) {
+		docs, _, _ := parseDocuments(name, data)
+		return slices.DeleteFunc(docs, func(d document) bool { return len(d.Values) == 0 })
+	}
+	return nil
+}
+
+// privateKeyIn is a text with a private key, as one value of no document; none where there is no key.
+func privateKeyIn(data []byte) []document {
+	if _, found := secret.HasPrivateKey(data); !found {
+		return nil
+	}
+	values := secret.Literals(data, "file")
+	for i := range values {
+		values[i].Field = []any{} // the whole file
+	}
+	return []document{{Document: fleet.Document{Index: -1, Values: values}}}
+}
+
+// holdsKey tells whether one of the documents has a private key.
+func holdsKey(docs []document) bool {
+	return slices.ContainsFunc(docs, func(d document) bool {
+		return slices.ContainsFunc(d.Values, func(v fleet.Value) bool { return v.Class == fleet.Key })
+	})
 }
 
 // kubeconfigKind finds a kubeconfig in a file that is not called YAML: admin.conf, kubeconfig.
@@ -433,7 +460,10 @@ func (f *file) parse() {
 		f.exceptions = append(f.exceptions, d.Exceptions...)
 	}
 	if f.broken && hasDirectives(f) {
-		f.class = fleet.Template
+		f.class, f.docs = fleet.Template, nil
+		if rendersTo(f.data) {
+			f.problems = nil
+		}
 	}
 	if f.broken && f.class == fleet.Data && looksLikeManifest.Match(f.data) {
 		f.class = fleet.Manifest
@@ -454,8 +484,8 @@ func invalidAt(data []byte) int {
 // looksLikeManifest finds a file that is meant to hold Kubernetes objects although it does not parse.
 var looksLikeManifest = regexp.MustCompile(`(?m)^apiVersion:[^\n]*(?:\n[^\n]*){0,3}?\nkind:|^kind:[^\n]*\napiVersion:`)
 
-// hasDirectives tells a file that only becomes YAML when something renders it: it does not parse, and holds template
-// directives.
+// hasDirectives tells a file that may become YAML when something renders it: it does not parse, and holds template
+// directives. Whether they are what is wrong rendersTo tells.
 func hasDirectives(f *file) bool {
 	return len(f.problems) > 0 && f.problems[0].Kind == "syntax" &&
 		(bytes.Contains(f.data, []byte("{{")) || bytes.Contains(f.data, []byte("{%")) || bytes.Contains(f.data, []byte("#%")))
