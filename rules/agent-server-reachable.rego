@@ -5,7 +5,7 @@
 #   server must cover its host (certs.auto.hosts of the chart; certificates are made once, at installation), and something
 #   must expose the API server under that name and port. A Tailscale machine name is completed by any tailnet: the
 #   Service "karmada-apiserver" answers at karmada-apiserver.<tailnet>.ts.net. Where the values of the control plane cannot
-#   be read nothing is said.
+#   be read nothing is said, and nothing of what exposes it where not all is known that its cluster reconciles.
 # related_resources:
 #   - ref: https://github.com/karmada-io/karmada/issues/4256
 #     description: An exposed API server and a certificate that does not cover the name
@@ -20,6 +20,8 @@
 #     - karmada-io/karmada v1.18.2 charts/karmada/values.yaml:146
 #     - karmada-io/karmada v1.18.2 charts/karmada/templates/pre-install-job.yaml:293
 package rules["agent-server-reachable"]
+
+import data.lib.clusters
 
 violation contains {"field": input.agent.serverField, "message": message} if {
 	_runs
@@ -62,6 +64,9 @@ violation contains {
 	count(_answering) == 0
 	every exposure in _exposures {
 		exposure.host != ""
+	}
+	every plane in _planes {
+		not clusters.doubtful(plane.cluster)
 	}
 }
 

@@ -56,10 +56,14 @@ _other_kind(namespace, name) := "Kustomization" if {
 
 _message(kind, reference, other) := sprintf("%q is a %s, and a %s can depend on %ss only", [_id(reference), other, kind, kind]) if {
 	other != ""
+} else := sprintf("Git shows no %s %q in Flux cluster %q, of which it does not show all", [kind, _id(reference), input.cluster]) if {
+	_incomplete
 } else := sprintf("there is no %s %q in Flux cluster %q; name one that exists", [kind, _id(reference), input.cluster])
 
 _id(reference) := concat("/", [reference.namespace, reference.name])
 
 default _severity := "error"
 
-_severity := "warning" if count(data.fleet.clusters[input.cluster].incomplete) > 0
+_severity := "warning" if _incomplete
+
+_incomplete if count(data.fleet.clusters[input.cluster].incomplete) > 0

@@ -144,6 +144,11 @@ func TestSeverities(t *testing.T) {
 		{"secret-encrypted", "broken-unreached", map[string]fleet.Severity{
 			`"password"`: fleet.Error, `"authentik_mail_sender"`: fleet.Warning, `"keycloak_theme"`: fleet.Warning,
 		}},
+		// What nobody knows may be what is missed.
+		{"member-has-agent", "broken", map[string]fleet.Severity{"": fleet.Error}},
+		{"member-has-agent", "broken-unknown", map[string]fleet.Severity{"": fleet.Warning}},
+		{"depends-on-exists", "broken", map[string]fleet.Severity{"": fleet.Error}},
+		{"depends-on-exists", "broken-unknown", map[string]fleet.Severity{"": fleet.Warning}},
 	} {
 		found := checkExample(t, e, c.rule, c.tree)
 		for part, want := range c.want {

@@ -4,8 +4,10 @@
 #   A member in pull mode exists for Karmada only as long as its agent runs: without one nothing is scheduled there, and
 #   nothing fails over to it. The agent must be reachable from the entry point of the member's own Flux cluster, must not
 #   be suspended, and must register the member's name. It is an error where the configuration lists the member or Git
-#   leaves no doubt, otherwise a warning, since a member may have been joined by hand. Members in push mode need no agent,
-#   and the cluster that hosts the control plane need not be a member.
+#   leaves no doubt, otherwise a warning, since a member may have been joined by hand, or what the cluster applies is not
+#   all known: a path with a variable that is not in Git, or a ResourceSet, may lead to an agent. Sources and bases on other
+#   servers raise no such doubt. Members in push mode need no agent, and the cluster that hosts the control plane need not
+#   be a member.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/clustermanager/cluster-registration
 #     description: Cluster registration
@@ -19,6 +21,7 @@
 #     - karmada-io/karmada v1.18.2 pkg/controllers/cluster/cluster_controller.go:514
 package rules["member-has-agent"]
 
+import data.lib.clusters
 import data.lib.variables
 
 violation contains object.union(_place, {"message": message, "severity": _severity}) if {
@@ -71,10 +74,18 @@ _why := "the one in Git is suspended, or has no replicas; it would have to run" 
 	_agent.name == ""
 } else := sprintf("the one of this cluster registers %q; it would register the member's name", [_agent.name]) if {
 	_case == "misnamed"
+} else := sprintf("nothing that Git shows reconciles the one in %q", [_agent.origin.file]) if {
+	_case == "stray"
+	_doubt
+} else := sprintf("nothing reconciles the one in %q; a path or a resource of its cluster is not there", [_agent.origin.file]) if {
+	_case == "stray"
+	count(_astray) > 0
 } else := sprintf("nothing reconciles the one in %q; it would be listed here", [_agent.origin.file]) if {
 	_lists
 } else := "nothing reconciles the one in Git; a kustomization.yaml that Flux reads would list it" if {
 	_case == "stray"
+} else := "Git shows none, and does not show all that its Flux cluster reconciles" if {
+	_doubt
 } else := "Git holds none; its Flux cluster would reconcile one"
 
 _place := {"origin": _agent.origin, "field": ["spec", "replicas"]} if {
@@ -87,7 +98,7 @@ _place := {"origin": _agent.origin, "field": ["spec", "replicas"]} if {
 } else := {
 	"origin": {"file": _agent.listIn, "document": 0},
 	"field": ["resources"],
-	"related": [{"message": "the agent", "origin": _agent.origin}],
+	"related": array.concat([{"message": "the agent", "origin": _agent.origin}], _astray),
 	"edits": [{"field": ["resources", "-"], "value": _agent.listAs} | _agent.listAs != ""; count(_member.stray) == 1],
 } if {
 	_lists
@@ -100,11 +111,24 @@ _lists if {
 	_agent.listIn != ""
 }
 
+# What the member's Flux cluster reconciles, and nobody knows whether an agent is among it.
+_doubt if {
+	_case in {"stray", "none"}
+	clusters.doubtful(_member.fluxCluster)
+}
+
+# What leads nobody knows where, or nowhere.
+_astray := [{"message": unknown.why, "origin": unknown.origin} |
+	some unknown in data.fleet.clusters[_member.fluxCluster].incomplete
+	unknown.kind in {"path", "absent"}
+]
+
 default _severity := "warning"
 
 _severity := "error" if {
 	_certain
 	not _by_hand
+	not _doubt
 }
 
 _by_hand if {

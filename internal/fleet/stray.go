@@ -166,7 +166,9 @@ func (k kustomizeFiles) entry(listIn, file string, leading map[string][]string) 
 // losesWay is true where nobody knows where a Flux Kustomization of the cluster leads, or it leads to a folder that is not there: it
 // may mean any.
 func (f *Fleet) losesWay(cluster string) bool {
-	return slices.ContainsFunc(f.Clusters[cluster].Incomplete, func(i Incomplete) bool { return i.Kind == UnknownPath })
+	return slices.ContainsFunc(f.Clusters[cluster].Incomplete, func(i Incomplete) bool {
+		return i.Kind == UnknownPath || i.Kind == UnknownAbsent
+	})
 }
 
 // somewhere is the folder that a Flux Kustomization leads to whose path has a variable that is not known.

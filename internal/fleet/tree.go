@@ -248,12 +248,14 @@ type UnknownKind string
 const (
 	// UnknownSource: a source is another repository, or holds more than this one.
 	UnknownSource UnknownKind = "source"
-	// UnknownPath: a path has a variable without a known value, or is not there.
+	// UnknownPath: a path has a variable without a known value.
 	UnknownPath UnknownKind = "path"
+	// UnknownAbsent: a path, a resource or a component is not there.
+	UnknownAbsent UnknownKind = "absent"
 	// UnknownRemoteBase: a base or component lies on another server; UnknownRemoteFile: a single file does.
 	UnknownRemoteBase UnknownKind = "remote-base"
 	UnknownRemoteFile UnknownKind = "remote-file"
-	// UnknownFile: a template, or a resource that is not called YAML.
+	// UnknownFile: a template, a file that cannot be read, or a resource that is not called YAML.
 	UnknownFile UnknownKind = "file"
 	// UnknownProducer: an object makes further objects inside the cluster.
 	UnknownProducer UnknownKind = "producer"

@@ -133,7 +133,7 @@ func (c *cluster) finish() {
 	for i := range c.kustomizations {
 		k := &c.kustomizations[i]
 		if k.PathState == fleet.Missing {
-			c.fact.Incomplete = append(c.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownPath, Why: "the path of the Kustomization " + k.Name + " does not exist, so what it was to apply is not known", Origin: k.Origin})
+			c.fact.Incomplete = append(c.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownAbsent, Why: "the path of the Kustomization " + k.Name + " does not exist, so what it was to apply is not known", Origin: k.Origin})
 		}
 		for _, inc := range k.Incomplete {
 			if inc.Kind != fleet.UnknownRemoteFile && inc.Kind != fleet.UnknownVariables {

@@ -61,19 +61,18 @@ func (p *plan) resource(dir, entry string, where place, stack []string) bool {
 	if p.artifact.isDir(target) {
 		return p.nested(target, false, where, stack)
 	}
-	p.missing(entry, target, where)
-	return false
+	return p.absent(where, p.whyAbsent(target), entry)
 }
 
-func (p *plan) missing(entry, target string, where place) {
+// whyAbsent says why the artifact lacks a file or a folder, of which it leaves the name to be filled in.
+func (p *plan) whyAbsent(target string) string {
 	switch f := p.artifact.tree.files[target]; {
 	case f != nil && f.symlink:
-		p.problem("missing-resource", where, "%q is a symbolic link, which Flux leaves out of the artifact", entry)
+		return "%q is a symbolic link, which Flux leaves out of the artifact"
 	case f != nil || p.artifact.tree.isDir(target):
-		p.problem("missing-resource", where, "%q is left out of the artifact by the source's ignore rules", entry)
-	default:
-		p.problem("missing-resource", where, "%q does not exist", entry)
+		return "%q is left out of the artifact by the source's ignore rules"
 	}
+	return "%q does not exist"
 }
 
 // resourceFile plans the objects of a file. Where a document is no object the whole build fails, as kustomize's does.
@@ -84,7 +83,7 @@ func (p *plan) resourceFile(f *file, where place) bool {
 		return false
 	}
 	if f.broken {
-		p.failed = true // the file's own problems say why
+		p.unreadable(f)
 		return false
 	}
 	for _, d := range f.docs {
@@ -157,7 +156,7 @@ func (p *plan) sourceFile(dir, entry string, where place) bool {
 	}
 	target, ok := p.inside(dir, entry, where)
 	if ok && p.artifact.file(target) == nil && !p.artifact.isDir(target) {
-		p.missing(entry, target, where)
+		p.problem("missing-resource", where, p.whyAbsent(target), entry)
 		return false
 	}
 	return ok

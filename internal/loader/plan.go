@@ -69,6 +69,19 @@ func (p *plan) unknown(kind fleet.UnknownKind, where place, format string, args 
 		Origin: fleet.Origin{File: where.file, Field: where.at}})
 }
 
+// unreadable: the build fails at a file whose own problems say why, and nobody knows what the file was to bring.
+func (p *plan) unreadable(f *file) {
+	p.failed = true
+	p.unknown(fleet.UnknownFile, place{file: f.path}, "the file cannot be read")
+}
+
+// absent: the build fails at an entry that leads to nothing, and nobody knows what it was to bring.
+func (p *plan) absent(where place, format string, args ...any) bool {
+	p.problem("missing-resource", where, format, args...)
+	p.unknown(fleet.UnknownAbsent, where, format, args...)
+	return false
+}
+
 // root plans the folder that a Flux Kustomization names, with what its spec adds.
 //
 // Source: fluxcd/pkg kustomize/kustomize_generator.go GenerateManifest: the root's own file is decoded leniently and
@@ -86,7 +99,7 @@ func (p *plan) root(dir string, spec overlaySpec) {
 		name = kf.path
 		p.reached[name] = true
 		if kf.broken {
-			p.failed = true
+			p.unreadable(kf)
 		} else if err := sigsyaml.Unmarshal(kf.text(), &k); err != nil {
 			p.problem("build", place{file: name}, "kustomize cannot read the file: %s", firstLine(err))
 		}
@@ -133,7 +146,7 @@ func (p *plan) scan(dir string) []string {
 		}
 		p.reached[child] = true
 		if f.broken {
-			p.failed = true
+			p.unreadable(f)
 			continue
 		}
 		if i := slices.IndexFunc(f.docs, func(d document) bool { return !isObject(d) }); i >= 0 {
@@ -162,8 +175,7 @@ func (p *plan) nested(dir string, component bool, from place, stack []string) bo
 	}
 	kf := p.artifact.kustomizeFile(dir)
 	if kf == nil {
-		p.problem("missing-resource", from, "the folder %q has no kustomization file", dir)
-		return false
+		return p.absent(from, "the folder %q has no kustomization file", dir)
 	}
 	if p.visited[dir] {
 		p.lists = false // kustomize reads it twice, and then has two of each object
@@ -172,7 +184,7 @@ func (p *plan) nested(dir string, component bool, from place, stack []string) bo
 	p.visited[dir] = true
 	p.reached[kf.path] = true
 	if kf.broken {
-		p.failed = true
+		p.unreadable(kf)
 		p.placeholder(kf.path)
 		return true
 	}
@@ -240,8 +252,7 @@ func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, ge
 	k.Components = keep("components", k.Components, func(entry string, where place) bool {
 		target, ok := p.inside(dir, entry, where)
 		if ok && !p.artifact.isDir(target) {
-			p.problem("missing-resource", where, "the component %q does not exist", entry)
-			return false
+			return p.absent(where, "the component %q does not exist", entry)
 		}
 		return ok && p.nested(target, true, where, stack)
 	})

@@ -98,7 +98,7 @@ func TestRecall(t *testing.T) {
 		"              ks-path      1            1       1              1   100.0 %",
 		"   kustomize-resource      3            2       1              2    50.0 %",
 		"still reported\tdepends-on?\towner/fleet@" + short(1) + "\tclusters/a/ks.yaml\tcertificates\t" +
-			`there is no Kustomization "flux-system/certificates" in Flux cluster "a"; name one that exists`,
+			`Git shows no Kustomization "flux-system/certificates" in Flux cluster "a", of which it does not show all`,
 		"missed\tkustomize-resource\towner/fleet@" + short(1) + "\tapps/web/kustomization.yaml\tconfig.yaml\t" +
 			`apps/web/config.yaml exists; kustomize-builds: "./service" does not exist; nothing that is built with it is applied`,
 		"not reconciled\tkustomize-resource\towner/fleet@" + short(1) + "\tapps/old/kustomization.yaml\tgone.yaml\t" +
