@@ -9,6 +9,7 @@ const (
 	Key        Class = "pem"        // a PEM private key
 	Kubeconfig Class = "kubeconfig" // a kubeconfig with a credential in it
 	Token      Class = "token"      // the shape of a known credential: a JWT, a cloud or forge token
+	Address    Class = "address"    // an address with a password in it, alone or in a longer text
 	Plain      Class = "plain"      // any other text
 	Empty      Class = "empty"      // nothing, or what is no credential: a placeholder, a truth value
 	Ref        Class = "ref"        // a reference that another tool fills in: op://, vault:, <path:…>

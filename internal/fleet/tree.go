@@ -67,6 +67,7 @@ type Problem struct {
 
 // Document is one YAML document: its identity and what of it bears on secrets. Its content is not kept.
 type Document struct {
+	// Index is the place in the file; -1 for the file as a whole.
 	Index      int    `json:"index"`
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`

@@ -27,6 +27,7 @@ type reading struct {
 	Hash       string
 	Class      fleet.FileClass
 	Documents  []document
+	Whole      *fleet.Document
 	Problems   []fleet.Problem
 	Exceptions []fleet.Exception
 	Lists      *kustomizeLists
@@ -38,13 +39,13 @@ type reading struct {
 
 // reading is what the file has come to.
 func (f *file) reading() *reading {
-	return &reading{f.hash, f.class, f.docs, f.problems, f.exceptions, f.lists, f.broken, f.plain, nil}
+	return &reading{f.hash, f.class, f.docs, f.whole, f.problems, f.exceptions, f.lists, f.broken, f.plain, nil}
 }
 
 // readOnce makes f what read makes of it, or made of the same content in the last run.
 func (t *tree) readOnce(f *file, read func()) {
 	if old := t.kept[f.path]; old != nil && old.Hash == f.hash {
-		f.class, f.docs, f.problems, f.exceptions, f.lists, f.broken, f.plain = old.Class, old.Documents, old.Problems, old.Exceptions, old.Lists, old.Broken, old.Plain
+		f.class, f.docs, f.whole, f.problems, f.exceptions, f.lists, f.broken, f.plain = old.Class, old.Documents, old.Whole, old.Problems, old.Exceptions, old.Lists, old.Broken, old.Plain
 		f.read = old
 		return
 	}

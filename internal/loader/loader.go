@@ -76,7 +76,7 @@ func (f *follower) filesReached(clusters []string) (files []fleet.File, unreache
 	}
 	for _, name := range f.tree.paths {
 		file := f.tree.files[name]
-		if !file.isYAML && len(file.problems) == 0 && len(file.docs) == 0 {
+		if !file.isYAML && len(file.problems) == 0 && len(file.docs) == 0 && file.whole == nil {
 			continue
 		}
 		files = append(files, file.fact(reached[name]))

@@ -66,8 +66,10 @@ type file struct {
 	// hash is that of the content, in hexadecimal; another text where it could not be read.
 	hash string
 	// read is what the content alone has come to.
-	read       *reading
-	docs       []document
+	read *reading
+	docs []document
+	// whole is the text as a whole, where that is to be encrypted: with a private key in no document, or for a secretGenerator.
+	whole      *fleet.Document
 	problems   []fleet.Problem
 	exceptions []fleet.Exception
 	// lists are the files that a kustomization file names.
@@ -99,13 +101,16 @@ func (f *file) fact(reachedBy []string) fleet.File {
 
 // facts are the documents as rules see them; of the same content they are the same slice.
 func (f *file) facts() []fleet.Document {
-	own := f.read != nil && len(f.docs) > 0 && len(f.read.Documents) == len(f.docs) && &f.read.Documents[0] == &f.docs[0]
+	own := f.read != nil && f.whole == f.read.Whole && len(f.docs) == len(f.read.Documents)
 	if own && f.read.facts != nil {
 		return f.read.facts
 	}
 	all := make([]fleet.Document, 0, len(f.docs))
 	for _, d := range f.docs {
 		all = append(all, d.Document.Complete())
+	}
+	if f.whole != nil {
+		all = append(all, f.whole.Complete())
 	}
 	if own {
 		f.read.facts = all
@@ -181,13 +186,13 @@ func (t *tree) readLists(lists listGraph) {
 	}
 }
 
-// readSecretSource looks at a file that a secretGenerator reads. A YAML file has been looked at as such.
+// readSecretSource looks at a file that a secretGenerator reads, unless there is something to say of its values anyway.
 func (t *tree) readSecretSource(source secretSource) {
 	f := t.files[source.file]
-	if f == nil || f.isYAML || f.symlink || len(f.docs) > 0 {
+	if f == nil || f.symlink || f.unread || f.whole != nil || slices.ContainsFunc(f.docs, func(d document) bool { return len(d.Values) > 0 }) {
 		return
 	}
-	data, err := t.read(f.path, maxText)
+	data, err := t.read(f.path, f.limit())
 	if err != nil {
 		return // the build says so
 	}
@@ -199,7 +204,7 @@ func (t *tree) readSecretSource(source secretSource) {
 		}
 	}
 	if len(values) > 0 {
-		f.docs = []document{{Document: fleet.Document{Values: values}}}
+		f.whole = &fleet.Document{Index: -1, Values: values}
 	}
 }
 
@@ -224,9 +229,9 @@ func (t *tree) listAgain(other *tree) {
 		*f = file{tree: t, path: p, symlink: old.symlink, state: old.state, isYAML: old.isYAML, class: old.class, unread: old.unread, hash: old.hash,
 			read: old.read, problems: old.problems, exceptions: old.exceptions, lists: old.lists, broken: old.broken, plain: old.plain, objects: old.objects}
 		if f.class == fleet.Template {
-			f.docs = old.docs
-		} else if f.read != nil {
-			f.docs = f.read.Documents // without what a generator reads of it
+			f.whole = old.whole
+		} else if f.read != nil { // without what a generator reads of it
+			f.docs, f.whole = f.read.Documents, f.read.Whole
 		}
 		t.files[p] = f
 	}
@@ -297,7 +302,7 @@ func (f *file) look() {
 		f.data, f.hash = data, hash(data)
 	default:
 		f.hash = hash(data)
-		f.docs = keysIn(f.path, data)
+		f.searchKeys(data)
 		f.read = f.reading()
 	}
 }
@@ -331,42 +336,37 @@ func (f *file) parseOnce(charts *sync.Map) {
 		return
 	}
 	if !f.isYAML {
-		f.tree.readOnce(f, func() { f.docs = keysIn(f.path, f.text()) })
+		f.tree.readOnce(f, func() { f.searchKeys(f.text()) })
 		return
 	}
 	f.tree.readOnce(f, func() {
 		f.text()
 		f.parse()
-		if f.broken && !holdsKey(f.docs) {
-			f.docs = append(f.docs, privateKeyIn(f.text())...)
+		if !holdsKey(f.docs) { // not in what was read: in a comment, or where reading ended
+			f.whole = privateKeyIn(f.text())
 		}
 		if f.lists != nil && len(f.lists.Patches)+len(f.lists.PatchesStrategicMerge) > 0 {
 			go parseSchema() // meanwhile: the build will need it
 		}
 	})
 	if inChart(f.path, f.tree, charts) {
-		var key []document
 		if holdsKey(f.docs) {
-			key = privateKeyIn(f.text())
+			f.whole = privateKeyIn(f.text())
 		}
-		f.class, f.problems, f.docs, f.broken = fleet.Template, nil, key, true
+		f.class, f.problems, f.docs, f.broken = fleet.Template, nil, nil, true
 	}
 }
 
-// keysIn are the private key or the kubeconfigs in a file that is no YAML.
-func keysIn(name string, data []byte) []document {
-	if key := privateKeyIn(data); key != nil {
-		return key
+// searchKeys looks for a private key or kubeconfigs in a file that is no YAML.
+func (f *file) searchKeys(data []byte) {
+	if f.whole = privateKeyIn(data); f.whole == nil && kubeconfigKind.Match(data) && utf8.Valid(data) {
+		docs, _, _ := parseDocuments(f.path, data)
+		f.docs = slices.DeleteFunc(docs, func(d document) bool { return len(d.Values) == 0 })
 	}
-	if kubeconfigKind.Match(data) && utf8.Valid(data) {
-		docs, _, _ := parseDocuments(name, data)
-		return slices.DeleteFunc(docs, func(d document) bool { return len(d.Values) == 0 })
-	}
-	return nil
 }
 
-// privateKeyIn is a text with a private key, as one value of no document; none where there is no key.
-func privateKeyIn(data []byte) []document {
+// privateKeyIn is a text with a private key as one value; nil where there is no key.
+func privateKeyIn(data []byte) *fleet.Document {
 	if _, found := secret.HasPrivateKey(data); !found {
 		return nil
 	}
@@ -374,7 +374,7 @@ func privateKeyIn(data []byte) []document {
 	for i := range values {
 		values[i].Field = []any{} // the whole file
 	}
-	return []document{{Document: fleet.Document{Index: -1, Values: values}}}
+	return &fleet.Document{Index: -1, Values: values}
 }
 
 // holdsKey tells whether one of the documents has a private key.

@@ -60,7 +60,7 @@ func keyAt(text string) int {
 	}
 }
 
-// isKeyBody is true for base64, as long as a key at least. Line ends may be escaped, as they are in JSON; headers
+// isKeyBody is true for base64, as long as a key at least, in comments too. Line ends may be escaped, as they are in JSON; headers
 // (Proc-Type, Version) and OpenPGP's checksum are no part of it.
 func isKeyBody(body string) bool {
 	if strings.Contains(body, `\`) {
@@ -69,7 +69,7 @@ func isKeyBody(body string) bool {
 	var seen [256]bool
 	length, kinds := 0, 0
 	for line := range strings.Lines(body) {
-		line = strings.Trim(line, " \t\r\n\"'")
+		line = strings.Trim(line, " \t\r\n\"'#")
 		if line == "" || line[0] == '=' || strings.Contains(line, ": ") {
 			continue
 		}

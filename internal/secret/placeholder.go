@@ -9,7 +9,7 @@ import (
 // placeholders are texts that say "put the value here", as words in lower case without anything between them.
 var placeholders = map[string]bool{
 	"changeme": true, "replaceme": true, "changethis": true, "replacethis": true, "fillme": true, "fillmein": true,
-	"insertme": true, "todo": true, "tbd": true, "fixme": true, "placeholder": true, "redacted": true, "dummy": true,
+	"insertme": true, "todo": true, "tbd": true, "fixme": true, "xoauthbasic": true, "placeholder": true, "redacted": true, "dummy": true,
 	"notset": true, "unset": true, "notneeded": true, "notused": true, "unused": true, "test": true, "none": true, "null": true, "nil": true, "{}": true, "[]": true, `""`: true, "''": true,
 }
 

@@ -50,7 +50,7 @@ func TestRedact(t *testing.T) {
 
 		{"shapes", `{"kind":"A","spec":{"a":"` + token + `","b":["x","` + ciphertext("str") + `"],"c":` + jsonText(t, privateKey()) + `,"d":"https://u:` + random + `@h"}}`, []string{"spec"},
 			map[string]any{"a": r(fleet.Token, 20), "b": []any{"x", r(fleet.Encrypted, 9)},
-				"c": r(fleet.Key, len(privateKey())), "d": r(fleet.Plain, 28)}},
+				"c": r(fleet.Key, len(privateKey())), "d": r(fleet.Address, 28)}},
 		{"a number", `{"kind":"A","spec":{"password":12345,"port":12345}}`, []string{"spec"},
 			map[string]any{"password": r(fleet.Plain, 5), "port": float64(12345)}},
 		{"names that promise a credential", `{"kind":"A","spec":{"password":"abc","DB_PASSWORD":"abc","api-key":"abc","authToken":"abc","clientSecret":"` + random + `","aws_secret_access_key":"abc"}}`, []string{"spec"},

@@ -6,8 +6,11 @@ package secret
 
 import (
 	"encoding/base64"
+	"iter"
 	"regexp"
+	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
@@ -85,6 +88,8 @@ func shape(text string) fleet.Class {
 		return fleet.Kubeconfig
 	case hasToken(text):
 		return fleet.Token
+	case addressHasPassword(text):
+		return fleet.Address
 	case isEncryptedFile(text):
 		return fleet.Encrypted
 	}
@@ -155,24 +160,60 @@ func literalCredential(text string) bool {
 	return urlPassword(text) || assigns(text) || defaults(text)
 }
 
-// urlPassword is true where an address has a password in it: https://user:password@host.
+// urlPassword is true where an address may have a password in it: https://user:password@host.
 func urlPassword(text string) bool {
-	for {
-		_, rest, ok := strings.Cut(text, "://")
-		if !ok {
-			return false
+	for _, password := range userinfo(text) {
+		if password != "" && isLiteral(password) {
+			return true
 		}
-		authority := rest
-		if end := strings.IndexAny(rest, "/?# \t\r\n\"'`,"); end >= 0 {
-			authority = rest[:end]
+	}
+	return false
+}
+
+// minAddressPassword is the length, in bytes, of the shortest password of an address that counts as one.
+const minAddressPassword = 6
+
+// patternPasswords stand where an address is explained.
+var patternPasswords = []string{"password", "passwd", "secret", "mypassword", "yourpassword"}
+
+// addressHasPassword is true where an address surely has a password in it that somebody chose: no default as guest:guest is,
+// and no pattern of such addresses.
+//
+// Source: RFC 3986, section 3.2.1, for the characters.
+func addressHasPassword(text string) bool {
+	for user, password := range userinfo(text) {
+		if len(password) >= minAddressPassword && password != user && !slices.Contains(patternPasswords, strings.ToLower(password)) &&
+			isLiteral(password) && strings.IndexFunc(password, notInUserinfo) < 0 {
+			return true
 		}
-		if at := strings.LastIndexByte(authority, '@'); at > 0 {
-			_, password, _ := strings.Cut(authority[:at], ":")
-			if password != "" && isLiteral(password) {
-				return true
+	}
+	return false
+}
+
+func notInUserinfo(r rune) bool {
+	return r > unicode.MaxASCII || !isAlphanumeric(byte(r)) && !strings.ContainsRune("-._~!&()*+;=:@", r)
+}
+
+// userinfo are the users and passwords of the addresses in a text.
+func userinfo(text string) iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for {
+			_, rest, ok := strings.Cut(text, "://")
+			if !ok {
+				return
 			}
+			authority := rest
+			if end := strings.IndexAny(rest, "/?# \t\r\n\"'`,"); end >= 0 {
+				authority = rest[:end]
+			}
+			if at := strings.LastIndexByte(authority, '@'); at > 0 {
+				user, password, _ := strings.Cut(authority[:at], ":")
+				if !yield(user, password) {
+					return
+				}
+			}
+			text = rest
 		}
-		text = rest
 	}
 }
 

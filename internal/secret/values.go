@@ -16,7 +16,7 @@ const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 //
 //   - the data and stringData of a v1 Secret, at the root, in a List or inside another object (In "Secret");
 //   - the literals of a kustomization's secretGenerator (In "generator") and inline patches of Secrets (In "patch");
-//   - private keys, kubeconfigs and tokens in anything else (In "object"); of a kubeconfig, its credentials.
+//   - private keys, kubeconfigs, tokens and addresses with a password in anything else (In "object"); of a kubeconfig, its credentials.
 //
 // kustomizeFile says that the file is a kustomization by its name: kustomize takes one without a kind. The metadata
 // of SOPS is left out. doc may be the document or the node in it. Nothing is said of a document whose aliases expand
@@ -169,7 +169,7 @@ func (c *collector) metadata(n *yaml.Node, field []any) {
 
 // worst is the class of the leaf that tells most, and nothing where no leaf is in the clear.
 func worst(values []fleet.Value) fleet.Class {
-	for _, class := range []fleet.Class{fleet.Key, fleet.Kubeconfig, fleet.Token, fleet.Plain} {
+	for _, class := range []fleet.Class{fleet.Key, fleet.Kubeconfig, fleet.Token, fleet.Address, fleet.Plain} {
 		if slices.ContainsFunc(values, func(v fleet.Value) bool { return v.Class == class }) {
 			return class
 		}
@@ -189,7 +189,7 @@ func (c *collector) object(n *yaml.Node, field []any) {
 		}
 	}
 	switch class := shape(strings.TrimSpace(n.Value)); class {
-	case fleet.Key, fleet.Kubeconfig, fleet.Token:
+	case fleet.Key, fleet.Kubeconfig, fleet.Token, fleet.Address:
 		c.report(field, "object", class, len(n.Value))
 	}
 }
