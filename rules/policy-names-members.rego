@@ -20,9 +20,13 @@
 #     - ClusterTaintPolicy.policy.karmada.io
 #     - FederatedResourceQuota.policy.karmada.io
 #     - MultiClusterService.networking.karmada.io
+#     - Remedy.remedy.karmada.io
+#     - ResourceRegistry.search.karmada.io
 #   fix: Correct the name, or register the cluster with Karmada.
 #   source:
 #     - karmada-io/karmada v1.18.2 pkg/util/selector.go:97
+#     - karmada-io/karmada v1.18.2 pkg/controllers/remediation/eventhandlers.go:92
+#     - karmada-io/karmada v1.18.2 pkg/search/controller.go:199
 package rules["policy-names-members"]
 
 import data.lib.members

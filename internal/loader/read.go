@@ -228,10 +228,12 @@ func (t *tree) listAgain(other *tree) {
 		f := &all[len(t.files)]
 		*f = file{tree: t, path: p, symlink: old.symlink, state: old.state, isYAML: old.isYAML, class: old.class, unread: old.unread, hash: old.hash,
 			read: old.read, problems: old.problems, exceptions: old.exceptions, lists: old.lists, broken: old.broken, plain: old.plain, objects: old.objects}
-		if f.class == fleet.Template {
-			f.whole = old.whole
-		} else if f.read != nil { // without what a generator reads of it
+		switch {
+		case f.read == nil:
+		case f.class == f.read.Class: // without what a generator reads of it
 			f.docs, f.whole = f.read.Documents, f.read.Whole
+		default: // of a chart
+			f.whole = old.whole
 		}
 		t.files[p] = f
 	}

@@ -16,6 +16,8 @@ _parts[["spec", "placement"]] := input.object.spec.placement
 
 _parts[["spec", "suspension"]] := input.object.spec.suspension
 
+_parts[["spec", "clusterAffinity"]] := input.object.spec.clusterAffinity
+
 _parts[["spec", "targetCluster"]] := input.object.spec.targetCluster
 
 _parts[["spec", "targetClusters"]] := input.object.spec.targetClusters
