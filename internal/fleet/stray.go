@@ -163,12 +163,12 @@ func (k kustomizeFiles) entry(listIn, file string, leading map[string][]string) 
 	return entry
 }
 
-// losesWay is true where nobody knows where a Flux Kustomization of the cluster leads, or it leads to a folder that is not there: it
-// may mean any.
+// losesWay is true where nobody knows where a Flux Kustomization of the cluster leads, or it leads to what is not there or does
+// not build: it may mean any folder.
 func (f *Fleet) losesWay(cluster string) bool {
 	return slices.ContainsFunc(f.Clusters[cluster].Incomplete, func(i Incomplete) bool {
 		return i.Kind == UnknownPath || i.Kind == UnknownAbsent
-	})
+	}) || slices.ContainsFunc(f.tree.Kustomizations, func(k Kustomization) bool { return k.Cluster == cluster && k.Build == Missing })
 }
 
 // somewhere is the folder that a Flux Kustomization leads to whose path has a variable that is not known.

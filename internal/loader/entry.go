@@ -294,11 +294,15 @@ func (c claims) byOther(lists listGraph, d fluxDoc, root bool) bool {
 
 // hold tells whether the path of another Kustomization than d holds the file. The path "./" holds everything where the
 // source is this repository, and is as usual for sources elsewhere: it counts with the same source only. Against a
-// Kustomization that holds itself a path with variables does not count: it may well lead elsewhere.
+// Kustomization that holds itself a path with variables does not count: it may well lead elsewhere. Against what flux
+// bootstrap wrote only another such one counts: a path that leads too high up does not make it a part of something else.
 func (c claims) hold(file string, d fluxDoc, root bool) bool {
 	for dir := path.Dir(file); ; dir = path.Dir(dir) {
 		for _, o := range c[dir] {
 			counts := o.dir != "." || o.source.kind == "GitRepository" && (o.source.is(d.source) || d.source.name == "")
+			if root && d.dir != "." && d.isBootstrap() {
+				counts = counts && o.isBootstrap()
+			}
 			if counts && (o.whole || !root) && o.holds(file) && (o.file != d.file || o.index != d.index && o.dir != d.dir) && !(root && o.isCopyOf(d)) {
 				return true
 			}
