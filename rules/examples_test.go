@@ -149,6 +149,9 @@ func TestSeverities(t *testing.T) {
 		{"member-has-agent", "broken-unknown", map[string]fleet.Severity{"": fleet.Warning}},
 		{"depends-on-exists", "broken", map[string]fleet.Severity{"": fleet.Error}},
 		{"depends-on-exists", "broken-unknown", map[string]fleet.Severity{"": fleet.Warning}},
+		{"source-exists", "broken", map[string]fleet.Severity{"": fleet.Error}},
+		{"source-exists", "broken-kustomization", map[string]fleet.Severity{"": fleet.Error}},
+		{"source-exists", "broken-unknown", map[string]fleet.Severity{"": fleet.Warning}},
 	} {
 		found := checkExample(t, e, c.rule, c.tree)
 		for part, want := range c.want {

@@ -223,6 +223,9 @@ type Reference struct {
 	// OtherKind is set where an object of that name exists as the other kind: a HelmRelease where a Kustomization is
 	// asked for, or the reverse.
 	OtherKind string `json:"otherKind"`
+	// Cycle are the IDs by which dependencies lead from the Kustomization back to it, itself first and not repeated at the
+	// end; empty where they do not.
+	Cycle []string `json:"cycle"`
 }
 
 // BuildProblem is one reason why kustomize cannot build a path.

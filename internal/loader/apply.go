@@ -146,7 +146,7 @@ func (c *cluster) finish() {
 			if ref.Namespace == "" {
 				ref.Namespace = k.Namespace
 			}
-			r := fleet.Reference{Namespace: ref.Namespace, Name: ref.Name, State: fleet.Missing}
+			r := fleet.Reference{Namespace: ref.Namespace, Name: ref.Name, State: fleet.Missing, Cycle: []string{}}
 			switch {
 			case strings.Contains(ref.Name, "$"):
 				r.State = fleet.Unknown
@@ -159,6 +159,7 @@ func (c *cluster) finish() {
 		}
 		fillEmpty(k)
 	}
+	findCycles(c.kustomizations)
 	sortAll(c.kustomizations, c.objects)
 }
 

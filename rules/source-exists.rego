@@ -1,0 +1,107 @@
+# METADATA
+# title: The source of a Kustomization or HelmRelease exists
+# description: |
+#   Flux applies nothing of a Kustomization or HelmRelease whose source it does not find, and says so in their status alone. The
+#   source is an object of the same Flux cluster; without a namespace it is looked for in the one of the Kustomization or
+#   HelmRelease, which a Kustomization above may have set with targetNamespace. It is a warning where something that this
+#   repository does not show may bring the source, since a source may also have been made by hand. Sources that nobody keeps
+#   in Git are fine: the one that Flux started from, and those that a ResourceSet, an ArtifactGenerator or a variable names.
+# related_resources:
+#   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#source-reference
+#     description: Kustomization, source reference
+#   - ref: https://fluxcd.io/flux/components/helm/helmreleases/#chart-template
+#     description: HelmRelease, chart template
+# custom:
+#   severity: error
+#   admission: warn
+#   subjects:
+#     - Kustomization.kustomize.toolkit.fluxcd.io
+#     - HelmRelease.helm.toolkit.fluxcd.io
+#   fix: Correct the name and namespace, or let Flux apply the source.
+#   source:
+#     - fluxcd/kustomize-controller v1.9.4 internal/controller/kustomization_controller.go:667
+#     - fluxcd/helm-controller v1.6.3 internal/controller/helmrelease_controller.go:766
+package rules["source-exists"]
+
+violation contains {
+	"field": field,
+	"message": sprintf("there is no %s %q in Flux cluster %q; %s", [kind, concat("/", [namespace, name]), input.cluster, _right(kind, namespace, name)]),
+	"severity": _severity,
+} if {
+	data.fleet.clusters[input.cluster].declared
+	some [field, kind, namespace, name] in _sources
+	group_kind := sprintf("%s.source.toolkit.fluxcd.io", [kind])
+	not contains(concat("", [namespace, name]), "$")
+	not data.fleet.objects[input.cluster][group_kind][namespace][name].id
+	not _by_variable(group_kind)
+	not _started_from(concat("/", [kind, namespace, name]))
+}
+
+# One whose name has a variable may be the one.
+_by_variable(group_kind) if {
+	some namespace, sources in data.fleet.objects[input.cluster][group_kind]
+	some name, _ in sources
+	contains(concat("", [namespace, name]), "$")
+}
+
+# Kustomizations as Flux sees them: after their parents' patches.
+_sources contains [["spec", "sourceRef", "name"], kind, namespace, name] if {
+	not input.kustomization.suspended
+	[kind, namespace, name] := split(input.kustomization.source, "/")
+	kind in _kinds
+}
+
+_sources contains [field, ref.kind, namespace, ref.name] if {
+	input.subject == "HelmRelease.helm.toolkit.fluxcd.io"
+	input.apiServer == input.cluster
+	not data.fleet.objects[input.apiServer][input.subject][input.object.metadata.namespace][input.object.metadata.name].suspended
+	not input.object.spec.suspend
+	some [field, ref] in _references
+	ref.kind in _kinds
+	namespace := object.get(ref, "namespace", input.object.metadata.namespace)
+}
+
+_references contains [["spec", "chart", "spec", "sourceRef", "name"], input.object.spec.chart.spec.sourceRef]
+
+_references contains [["spec", "chartRef", "name"], input.object.spec.chartRef]
+
+# What an ArtifactGenerator makes is never in Git.
+_kinds := {"GitRepository", "OCIRepository", "HelmRepository", "HelmChart", "Bucket"}
+
+# flux bootstrap and the Flux Operator make the source that they start from themselves.
+_started_from(source) if {
+	some kustomization in data.fleet.kustomizations
+	kustomization.cluster == input.cluster
+	kustomization.local
+	kustomization.source == source
+}
+
+_right(kind, namespace, name) := sprintf("%q is one", [concat("/", [min(elsewhere), name])]) if {
+	group_kind := sprintf("%s.source.toolkit.fluxcd.io", [kind])
+	elsewhere := {other | data.fleet.objects[input.cluster][group_kind][other][name].id; other != namespace}
+	count(elsewhere) > 0
+} else := "name one that exists"
+
+default _severity := "warning"
+
+_severity := "error" if {
+	every unknown in data.fleet.clusters[input.cluster].incomplete {
+		_own(unknown)
+	}
+	not _remote_file
+}
+
+# A single file on another server makes no cluster incomplete, but may well be of sources.
+_remote_file if {
+	some kustomization in data.fleet.kustomizations
+	kustomization.cluster == input.cluster
+	some unknown in kustomization.incomplete
+	unknown.kind == "remote-file"
+}
+
+# What this very source was to bring is not known either.
+_own(unknown) if {
+	unknown.kind == "source"
+	unknown.origin.file == input.kustomization.origin.file
+	unknown.origin.document == input.kustomization.origin.document
+}
