@@ -4,7 +4,8 @@
 #   The karmada chart writes agent.kubeconfig.caCrt, crt and key into the agent's kubeconfig as they are, and their
 #   defaults are a placeholder of XXXX. An agent with a placeholder, or with too little to be a PEM text, cannot connect.
 #   The length of a SOPS-encrypted value is that of its plain text, so a placeholder shows without a key. The values may
-#   come from valuesFrom; what lies in a Secret that is not in Git is not judged.
+#   come from valuesFrom; what lies in a Secret that is not in Git is not judged. A Secret of valuesFrom that lies in Git and
+#   that nothing reconciles is a warning: without it Flux does not install the agent.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/helm/helmreleases/#values
 #     description: Values from Secrets and ConfigMaps
@@ -37,6 +38,17 @@ violation contains {
 	some name, credential in input.agent.credentials
 	credential.state == "found"
 	credential.placeholder
+}
+
+# Somebody may have applied it by hand.
+violation contains {
+	"field": array.concat(values.field, ["name"]),
+	"message": sprintf("%s %q lies in %q, which nothing reconciles; a kustomization.yaml that Flux reads would list it", [values.kind, values.name, values.origin.file]),
+	"severity": "warning",
+	"related": [{"message": sprintf("the %s", [values.kind]), "origin": values.origin}],
+} if {
+	_runs
+	some values in input.agent.unlisted
 }
 
 _runs if {

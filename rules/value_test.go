@@ -66,7 +66,7 @@ func TestEncodeNil(t *testing.T) {
 			"name": "", "entry": "", "declared": false, "fluxVersion": "", "variables": empty, "incomplete": none, "origin": origin,
 		}},
 		"files": map[string]any{"f": map[string]any{
-			"path": "", "class": "", "reachedBy": none, "problems": none, "exceptions": none,
+			"path": "", "class": "", "reachedBy": none, "unlistedIn": "", "problems": none, "exceptions": none,
 			"documents": []any{map[string]any{
 				"index": json.Number("0"), "apiVersion": "", "kind": "", "namespace": "", "name": "", "encryption": nil, "values": none,
 			}},

@@ -28,6 +28,7 @@ func (f *Fleet) readAgentsAndControlPlanes() {
 			case "agent":
 				agent := chartAgent(r, chartVersion)
 				agent.Suspended = !object.reconciled() || r.Spec.Suspend
+				agent.Unlisted = f.unlistedValues(r)
 				f.addAgent(agent, object)
 			case "host":
 				f.addControlPlane(chartControlPlane(r, chartVersion))
@@ -111,6 +112,7 @@ func chartAgent(r release, chartVersion string) Agent {
 		ServerState:    serverAt.state,
 		ServerField:    serverAt.shown,
 		Credentials:    map[string]Credential{},
+		Unlisted:       []UnlistedValues{},
 		Version:        knownVersion(tag),
 	}
 	if tagAt.chartsOwn() {
@@ -189,6 +191,7 @@ func deploymentAgent(object Object) (Agent, bool) {
 			ServerState:    Unknown, // it stands in a kubeconfig Secret
 			ServerField:    field,
 			Credentials:    map[string]Credential{},
+			Unlisted:       []UnlistedValues{},
 			Version:        imageVersion(image),
 		}
 		if !complete {

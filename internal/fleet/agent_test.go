@@ -54,7 +54,7 @@ func TestChartAgent(t *testing.T) {
 		Endpoint: "10.0.0.1:6443", EndpointState: Found, EndpointField: []any{"spec", "valuesFrom", 0},
 		Name: "ottawa", NameState: Found, NameField: []any{"spec", "valuesFrom", 0},
 		ServerState: Unknown, ServerField: []any{"spec", "valuesFrom", 4},
-		Credentials: map[string]Credential{
+		Unlisted: []UnlistedValues{}, Credentials: map[string]Credential{
 			"caCrt": {State: Found, From: "Secret/agent", Class: Encrypted, Length: 1100, Origin: secret,
 				Field: []any{"stringData", "ca.crt"}},
 			"crt": {State: Missing, From: "Secret/agent", Origin: secret, Field: []any{"data"}},
@@ -173,7 +173,7 @@ spec:
 				Namespace: "karmada-system", LeaseNamespace: c.lease,
 				Endpoint: c.endpoint.Endpoint, EndpointState: c.endpoint.EndpointState, EndpointField: c.endpoint.EndpointField,
 				Name: c.member, NameState: c.state, NameField: c.field,
-				ServerState: Unknown, ServerField: field, Credentials: map[string]Credential{},
+				ServerState: Unknown, ServerField: field, Unlisted: []UnlistedValues{}, Credentials: map[string]Credential{},
 			}})
 		})
 	}

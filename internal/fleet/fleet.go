@@ -159,11 +159,23 @@ type Agent struct {
 	ServerField []any  `json:"serverField"`
 	// Credentials are agent.kubeconfig.caCrt, crt and key of the chart; empty for a Deployment.
 	Credentials map[string]Credential `json:"credentials"`
+	// Unlisted are the objects of valuesFrom that lie in the cluster's files and that nothing reconciles.
+	Unlisted []UnlistedValues `json:"unlisted"`
 	// Version is the chart's version or the image's tag, empty where unknown. Tag is the image's tag as it is written, empty where
 	// none is; TagField leads to it.
 	Version  string `json:"version"`
 	Tag      string `json:"tag"`
 	TagField []any  `json:"tagField"`
+}
+
+// UnlistedValues is an object that a HelmRelease takes values from, in a file that nothing reconciles.
+type UnlistedValues struct {
+	// Kind is "Secret" or "ConfigMap".
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+	// Field leads to the entry of valuesFrom, Origin to the object.
+	Field  []any  `json:"field"`
+	Origin Origin `json:"origin"`
 }
 
 // Credential is one of the three PEM texts that the chart's agent needs.

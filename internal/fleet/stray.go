@@ -35,6 +35,27 @@ func (f *Fleet) readStrayAgents() {
 	}
 }
 
+// unlistedValues are the objects that a release takes values from, that nothing applies, and that lie beside the release or below
+// its cluster's folder all the same; each at the first entry that names it.
+func (f *Fleet) unlistedValues(r release) []UnlistedValues {
+	unlisted := []UnlistedValues{}
+	for i, ref := range r.Spec.ValuesFrom {
+		said := slices.ContainsFunc(unlisted, func(u UnlistedValues) bool { return u.Kind == ref.Kind && u.Name == ref.Name })
+		if _, applied := r.find(ref.Kind, r.object.Namespace, ref.Name); applied || said || ref.Optional {
+			continue
+		}
+		at := slices.IndexFunc(f.tree.Unreached, func(o *Object) bool {
+			file := o.Origin.File
+			return o.Kind == ref.Kind && o.Group == "" && o.Name == ref.Name && (o.Namespace == "" || o.Namespace == r.object.Namespace) &&
+				(path.Dir(file) == path.Dir(r.object.Origin.File) || f.clusterFolders().of(file) == r.object.Cluster)
+		})
+		if at >= 0 {
+			unlisted = append(unlisted, UnlistedValues{ref.Kind, ref.Name, []any{"spec", "valuesFrom", i}, f.tree.Unreached[at].Origin})
+		}
+	}
+	return unlisted
+}
+
 func (f *Fleet) strayAgent(object Object, cluster string, folder map[string]Object) (Agent, bool) {
 	switch kindOf(object) {
 	case helmReleaseKind:

@@ -47,6 +47,9 @@ type File struct {
 	Class FileClass `json:"class"`
 	// ReachedBy are the clusters whose Flux reads the file, sorted. Empty: nothing reconciles it.
 	ReachedBy []string `json:"reachedBy"`
+	// UnlistedIn is, for a file with a Flux Kustomization or an object for Karmada that nothing reconciles, the kustomization file
+	// next above it that Flux reads and that has no word for it. Empty where there is none.
+	UnlistedIn string `json:"unlistedIn"`
 	// Problems are what keeps the file from being read as it was meant.
 	Problems []Problem `json:"problems"`
 	// Documents are the YAML documents that hold something, in their order in the file.

@@ -69,7 +69,9 @@ func (f *follower) result() *fleet.Tree {
 func (f *follower) filesReached(clusters []string) (files []fleet.File, unreached []*fleet.Object) {
 	files = make([]fleet.File, 0, len(f.tree.paths))
 	reached := make(map[string][]string, len(f.tree.paths)) // the clusters that read a file, by path
+	starts := map[string]bool{}                             // the files that say where a Flux starts: whoever did so applied them
 	for _, cluster := range clusters {
+		starts[f.courses[cluster].fact.Origin.File] = true
 		for name := range f.courses[cluster].reached {
 			reached[name] = append(reached[name], cluster)
 		}
@@ -79,7 +81,11 @@ func (f *follower) filesReached(clusters []string) (files []fleet.File, unreache
 		if !file.isYAML && len(file.problems) == 0 && len(file.docs) == 0 && file.whole == nil {
 			continue
 		}
-		files = append(files, file.fact(reached[name]))
+		fact := file.fact(reached[name])
+		if !starts[name] {
+			fact.UnlistedIn = f.tree.unlistedIn(file, reached)
+		}
+		files = append(files, fact)
 		if len(reached[name]) == 0 && file.class == fleet.Manifest && !f.tree.lists.patches[name] {
 			unreached = append(unreached, unreachedObjects(file)...)
 		}

@@ -1,0 +1,50 @@
+package loader
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+)
+
+// unlistedIn is the kustomization file next above a file that nothing reconciles, if Flux reads the former and it has no word for
+// the latter: what is put aside is often still there in a comment. Empty for files without a Flux Kustomization or an object of
+// Karmada's.
+func (t *tree) unlistedIn(f *file, reached map[string][]string) string {
+	if len(reached[f.path]) > 0 || f.class != fleet.Manifest || hidden(f.path) || t.lists.patches[f.path] ||
+		!slices.ContainsFunc(f.docs, func(d document) bool { return isFluxKustomization(d.APIVersion, d.Kind) || isKarmadas(d.APIVersion) }) {
+		return ""
+	}
+	for dir := path.Dir(f.path); ; dir = path.Dir(dir) {
+		for _, name := range kustomizeFiles {
+			list := t.files[path.Join(dir, name)]
+			switch {
+			case list == nil || len(reached[list.path]) == 0:
+			case mentions(list.text(), dir, f.path):
+				return ""
+			default:
+				return list.path
+			}
+		}
+		if dir == "." {
+			return ""
+		}
+	}
+}
+
+func isKarmadas(apiVersion string) bool {
+	group, _, _ := strings.Cut(apiVersion, "/")
+	return strings.HasSuffix(group, ".karmada.io")
+}
+
+// mentions tells whether a text in a folder names a file, or a folder on the way to it.
+func mentions(text []byte, dir, name string) bool {
+	for _, word := range strings.FieldsFunc(string(text), func(r rune) bool { return strings.ContainsRune(" \t\r\n\"'#,[]{}:", r) }) {
+		at := path.Join(dir, word)
+		if at == name || at != dir && strings.HasPrefix(name, at+"/") {
+			return true
+		}
+	}
+	return false
+}
