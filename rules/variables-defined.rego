@@ -7,7 +7,8 @@
 #   kustomize.toolkit.fluxcd.io/substitute: disabled.
 #
 #   It is an error where the cluster's Flux is known to be 2.9 or later, and else an information: nothing may be what is
-#   wanted. Nothing is said where a source of variables is not in Git: it may define the name.
+#   wanted. Nothing is said where a source of variables is not in Git: it may define the name. Where a Kustomization substitutes
+#   nothing at all, a variable in the name or namespace of an object is an error: it is applied as it stands.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#post-build-variable-substitution
 #     description: Kustomization, post build variable substitution
@@ -33,6 +34,17 @@ violation contains {
 	not endswith(variable.origin.file, "gotk-components.yaml") # an upgrade of Flux writes it anew
 	place := _place(variable)
 	[severity, outcome] := _judgement
+}
+
+# No name of an object has such a text, other than by mistake.
+violation contains {
+	"origin": variable.origin,
+	"field": variable.field,
+	"message": sprintf("Kustomization %q substitutes no variables, so ${%s} is applied as it stands; spec.postBuild would define it", [input.kustomization.name, variable.name]),
+	"related": [{"message": "the Kustomization", "origin": input.kustomization.origin, "field": ["spec", "postBuild"]}],
+} if {
+	not input.kustomization.suspended
+	some variable in input.kustomization.literal
 }
 
 _place(variable) := variable if {

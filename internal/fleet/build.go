@@ -174,7 +174,7 @@ func (k Kustomization) complete() Kustomization {
 	k.Problems = orEmpty(k.Problems)
 	k.Incomplete = orEmpty(k.Incomplete)
 	k.Encrypted = orEmpty(k.Encrypted)
-	k.Undefined = orEmpty(k.Undefined)
+	k.Undefined, k.Literal = orEmpty(k.Undefined), orEmpty(k.Literal)
 	if slices.ContainsFunc(k.Problems, func(p BuildProblem) bool { return p.At == nil }) {
 		k.Problems = slices.Clone(k.Problems)
 		for i := range k.Problems {

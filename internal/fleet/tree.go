@@ -198,6 +198,8 @@ type Kustomization struct {
 	// Undefined are the variables without a default, in objects that Flux substitutes in, that no source defines. Empty where
 	// a source is not known, or is optional and not in Git: it may define them.
 	Undefined []UndefinedVariable `json:"undefined"`
+	// Literal are the variables in names and namespaces of objects in which nothing is substituted: they are applied as they stand.
+	Literal []UndefinedVariable `json:"literal"`
 	// Problems are what makes the build fail; each with the place to mend.
 	Problems []BuildProblem `json:"problems"`
 	// Incomplete says what of the build could not be read without a network, and why.

@@ -37,6 +37,9 @@ func (c *cluster) integrate(it *item) []*item {
 		for _, o := range r.Objects {
 			children = append(children, c.apply(it, o)...)
 		}
+		if !k.Substitutes && !it.partial {
+			k.Literal = literal(r.Objects)
+		}
 		if r.Partial {
 			k.Incomplete = append(k.Incomplete, fleet.Incomplete{Kind: fleet.UnknownBuild, Why: "the build fails here, so its objects are read without patches", Origin: k.Origin})
 		}
@@ -49,6 +52,22 @@ func (c *cluster) integrate(it *item) []*item {
 	c.kustomizations = append(c.kustomizations, *k)
 	return children
 }
+
+// literal are the variables in the objects' names and namespaces.
+func literal(objects []rendered) (all []fleet.UndefinedVariable) {
+	for _, o := range objects {
+		for _, field := range []struct{ name, text string }{{"name", o.Object.Name}, {"namespace", o.Object.Namespace}} {
+			if name := variable.FindStringSubmatch(field.text); name != nil {
+				all = append(all, fleet.UndefinedVariable{Name: name[1], Origin: o.Object.Origin, Field: []any{"metadata", field.name}})
+				break
+			}
+		}
+	}
+	return all
+}
+
+// variable is one that Flux substitutes.
+var variable = regexp.MustCompile(`\$\{([_a-zA-Z][_a-zA-Z0-9]*)`)
 
 // unknownVariables are the sources of variables that this repository does not show.
 func (c *cluster) unknownVariables(it *item) (all []fleet.Incomplete) {
@@ -173,6 +192,9 @@ func fillEmpty(k *fleet.Kustomization) {
 	}
 	if k.Undefined == nil {
 		k.Undefined = []fleet.UndefinedVariable{}
+	}
+	if k.Literal == nil {
+		k.Literal = []fleet.UndefinedVariable{}
 	}
 	for i := range k.Undefined {
 		if k.Undefined[i].Field == nil {

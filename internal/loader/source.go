@@ -22,7 +22,7 @@ func (c *cluster) locate(it *item) {
 	switch {
 	case !it.fact.Local:
 		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownSource, Why: "the source " + it.fact.Source + " is not this repository", Origin: it.at("spec", "sourceRef", "name")})
-	case strings.Contains(it.fact.Path, "$"):
+	case strings.Contains(it.fact.Path, "$") && !it.literal:
 		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownPath, Why: "the path holds a variable that has no known value", Origin: it.at("spec", "path")})
 	case c.artifactOf(it).isDir(it.fact.Path):
 		it.fact.PathState = fleet.Found
