@@ -1,0 +1,42 @@
+# METADATA
+# title: The path of a Flux Kustomization is not in another cluster's folder
+# description: |
+#   A Kustomization that was copied from one cluster to another, its path with it, applies the other cluster's manifests: its
+#   names, its hosts, the agent that registers the other member. What clusters share lies in a folder that is none of theirs. A
+#   Kustomization with a kubeConfig may well be for the other cluster, and nothing is said of it.
+# related_resources:
+#   - ref: https://fluxcd.io/flux/guides/repository-structure/#monorepo
+#     description: Ways of structuring a repository
+# custom:
+#   severity: warning
+#   subjects:
+#     - Kustomization.kustomize.toolkit.fluxcd.io
+#   fix: Correct spec.path, or move what both clusters share out of the folder.
+#   source:
+#     - fluxcd/kustomize-controller v1.9.4 internal/controller/kustomization_controller.go:371
+package rules["kustomization-path-own"]
+
+violation contains {
+	"field": ["spec", "path"],
+	"message": sprintf("path %q is in the folder of Flux cluster %q, and this is %q; it would be in its own, or in one that they share", [path, other, input.cluster]),
+} if {
+	not input.kustomization.suspended
+	input.kustomization.local
+	input.kustomization.pathState == "found"
+	input.kustomization.apiServer == input.cluster
+	path := input.kustomization.path
+	own := _folder(data.fleet.clusters[input.cluster])
+	some other, cluster in data.fleet.clusters
+	other != input.cluster
+	folder := _folder(cluster)
+	startswith(concat("", [path, "/"]), folder)
+	not startswith(own, folder)
+	not startswith(folder, own)
+}
+
+# The folder below clusters/ that Flux starts in, with a slash at its end.
+_folder(cluster) := found[0] if {
+	cluster.declared
+	found := regex.find_n(`^(.*/)?clusters/[^/]+/`, concat("", [cluster.entry, "/"]), 1)
+	count(found) == 1
+}
