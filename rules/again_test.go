@@ -90,19 +90,7 @@ spec: {interval: 10m, path: ./clusters/a, prune: true, sourceRef: {kind: GitRepo
 // It does so after edits of any kind, such as people's files go through while they are written: of one line each, some of which
 // stay.
 func TestCheckEdits(t *testing.T) {
-	e, err := rules.New(t.Context(), rules.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := example.Copy(os.DirFS("../testdata/fleet"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := config.Read(files, config.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	names := slices.DeleteFunc(slices.Sorted(maps.Keys(files)), func(name string) bool { return !strings.HasSuffix(name, ".yaml") || name == config.Name })
+	e, files, c, names := testFleet(t)
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
@@ -122,6 +110,41 @@ func TestCheckEdits(t *testing.T) {
 			}
 		})
 	}
+}
+
+// testFleet are the rules, the files of testdata/fleet with their configuration, and the names of its manifests.
+func testFleet(t *testing.T) (*rules.Engine, fstest.MapFS, config.Config, []string) {
+	t.Helper()
+	e, err := rules.New(t.Context(), rules.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := example.Copy(os.DirFS("../testdata/fleet"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Read(files, config.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(files)), func(name string) bool {
+		return !strings.HasSuffix(name, ".yaml") || strings.HasPrefix(name, ".")
+	})
+	return e, files, c, names
+}
+
+// check are the findings in a tree that is read for the first time.
+func check(t *testing.T, e *rules.Engine, files fs.FS, c config.Config) []fleet.Finding {
+	t.Helper()
+	read, err := loader.Load(t.Context(), files, loader.Options{Exclude: c.Exclude})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := e.Check(t.Context(), fleet.Build(read, c.Declared()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }
 
 // editLine changes one line of a file; the new one may be another file's.
@@ -161,18 +184,13 @@ func newAgain(t *testing.T, e *rules.Engine, files fs.FS, c config.Config) *agai
 
 func (a *again) compare(t *testing.T, what string, files fs.FS) {
 	t.Helper()
-	read, err := loader.Load(t.Context(), files, loader.Options{Exclude: a.config.Exclude})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := a.engine.Check(t.Context(), fleet.Build(read, a.config.Declared()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	want := check(t, a.engine, files, a.config)
+	var err error
 	if a.contents, err = a.contents.Again(t.Context(), files); err != nil {
 		t.Fatal(err)
 	}
-	if read, err = a.contents.Follow(t.Context()); err != nil {
+	read, err := a.contents.Follow(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
 	if a.last, err = a.engine.CheckAgain(t.Context(), a.last, fleet.Build(read, a.config.Declared())); err != nil {

@@ -20,6 +20,8 @@
 #     - fluxcd/helm-controller v1.6.3 internal/controller/helmrelease_controller.go:613
 package rules["depends-on-exists"]
 
+import data.lib.objects
+
 violation contains {
 	"field": ["spec", "dependsOn", i, "name"],
 	"message": _message("Kustomization", reference, reference.otherKind),
@@ -46,7 +48,7 @@ violation contains {
 _release if {
 	input.subject == "HelmRelease.helm.toolkit.fluxcd.io"
 	input.apiServer == input.cluster
-	not data.fleet.objects[input.apiServer][input.subject][input.object.metadata.namespace][input.object.metadata.name].suspended
+	not objects.suspended
 	not input.object.spec.suspend
 }
 

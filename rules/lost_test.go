@@ -3,49 +3,21 @@ package rules_test
 import (
 	"bytes"
 	"maps"
-	"os"
 	"slices"
-	"strings"
 	"testing"
 	"testing/fstest"
 
-	"github.com/rollcall-dev/rollcall/internal/config"
-	"github.com/rollcall-dev/rollcall/internal/example"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
-	"github.com/rollcall-dev/rollcall/internal/loader"
-	"github.com/rollcall-dev/rollcall/rules"
 )
 
 // What a file that cannot be read was to bring is not known: the file is the only error, whatever the fleet lacks for want of it.
 // Where a file is not there, what it was to bring is not there either, and a member may be left without an agent.
 func TestOneFileLost(t *testing.T) {
-	e, err := rules.New(t.Context(), rules.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := example.Copy(os.DirFS("../testdata/fleet"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := config.Read(files, config.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	e, files, c, names := testFleet(t)
 	errors := func(t *testing.T, files fstest.MapFS) (found []fleet.Finding) {
-		tree, err := loader.Load(t.Context(), files, loader.Options{Exclude: c.Exclude})
-		if err != nil {
-			t.Fatal(err)
-		}
-		checked, err := e.Check(t.Context(), fleet.Build(tree, c.Declared()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return slices.DeleteFunc(checked, func(f fleet.Finding) bool { return f.Severity != fleet.Error })
+		return slices.DeleteFunc(check(t, e, files, c), func(f fleet.Finding) bool { return f.Severity != fleet.Error })
 	}
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if !strings.HasSuffix(name, ".yaml") || strings.HasPrefix(name, ".") {
-			continue
-		}
+	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			lost := maps.Clone(files)

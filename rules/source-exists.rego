@@ -23,6 +23,8 @@
 #     - fluxcd/helm-controller v1.6.3 internal/controller/helmrelease_controller.go:766
 package rules["source-exists"]
 
+import data.lib.objects
+
 violation contains {
 	"field": field,
 	"message": sprintf("there is no %s %q in Flux cluster %q; %s", [kind, concat("/", [namespace, name]), input.cluster, _right(kind, namespace, name)]),
@@ -30,7 +32,7 @@ violation contains {
 } if {
 	data.fleet.clusters[input.cluster].declared
 	some [field, kind, namespace, name] in _sources
-	group_kind := sprintf("%s.source.toolkit.fluxcd.io", [kind])
+	group_kind := objects.group_kind("source.toolkit.fluxcd.io/v1", kind)
 	not contains(concat("", [namespace, name]), "$")
 	not data.fleet.objects[input.cluster][group_kind][namespace][name].id
 	not _by_variable(group_kind)
@@ -54,7 +56,7 @@ _sources contains [["spec", "sourceRef", "name"], kind, namespace, name] if {
 _sources contains [field, ref.kind, namespace, ref.name] if {
 	input.subject == "HelmRelease.helm.toolkit.fluxcd.io"
 	input.apiServer == input.cluster
-	not data.fleet.objects[input.apiServer][input.subject][input.object.metadata.namespace][input.object.metadata.name].suspended
+	not objects.suspended
 	not input.object.spec.suspend
 	some [field, ref] in _references
 	ref.kind in _kinds
@@ -77,7 +79,7 @@ _started_from(source) if {
 }
 
 _right(kind, namespace, name) := sprintf("%q is one", [concat("/", [min(elsewhere), name])]) if {
-	group_kind := sprintf("%s.source.toolkit.fluxcd.io", [kind])
+	group_kind := objects.group_kind("source.toolkit.fluxcd.io/v1", kind)
 	elsewhere := {other | data.fleet.objects[input.cluster][group_kind][other][name].id; other != namespace}
 	count(elsewhere) > 0
 } else := "name one that exists"

@@ -37,7 +37,7 @@ func (c *cluster) integrate(it *item) []*item {
 		for _, o := range r.Objects {
 			children = append(children, c.apply(it, o)...)
 		}
-		if !k.Substitutes && !it.partial {
+		if it.whole && r.whole() && !k.Substitutes {
 			k.Literal = literal(r.Objects)
 		}
 		if r.Partial {

@@ -112,8 +112,8 @@ type item struct {
 	rendering *rendering
 	// partial: a build above it was read without its patches, so what they would have put here is unknown.
 	partial bool
-	// literal: nothing was substituted in it.
-	literal bool
+	// whole: all of what brought it could be read, so that its spec is the one that Flux sees. literal: nothing was substituted in it.
+	whole, literal bool
 }
 
 // follow works through the Kustomizations in waves: those whose variables are known are built at once, all cores; what
@@ -249,8 +249,10 @@ func (c *cluster) newItem(object map[string]any, origin fleet.Origin, parent *it
 		it.fact.Chain = slices.Concat(parent.fact.Chain, []string{it.fact.ID})
 		it.fact.Suspended = it.fact.Suspended || parent.fact.Suspended
 		it.partial = it.partial || parent.partial && !parent.fact.Implicit || parent.rendering.Partial
-		it.literal = !parent.fact.Substitutes && !parent.partial && !it.partial
+		it.whole = !it.partial && parent.whole && parent.rendering.whole()
+		it.literal = it.whole && !parent.fact.Substitutes
 	} else {
+		it.whole = !it.partial
 		it.fact.Chain = []string{it.fact.ID}
 	}
 	return it

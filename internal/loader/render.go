@@ -40,6 +40,9 @@ type rendering struct {
 	Seen lookups
 }
 
+// whole tells whether all of it could be read.
+func (r *rendering) whole() bool { return r.State == fleet.Found && len(r.Incomplete) == 0 }
+
 // rendered is an object as Flux applies it.
 type rendered struct {
 	// Object lacks what depends on who applies it to what: its ID, the cluster, the API server, the Kustomization.
