@@ -335,12 +335,16 @@ func (c *comparison) substitute(k fleet.Kustomization, spec *kustomizev1.Kustomi
 }
 
 // strict substitutes as Flux does since 2.9, where a variable without a value fails the Kustomization. Where a source of
-// variables is not in the tree, or is applied by the Kustomization itself, the loader says nothing, and known is false.
+// variables is not in the tree, or is applied by the Kustomization itself, or may come with a patch that the loader could not read, it
+// says nothing, and known is false.
 //
 // Source: fluxcd/kustomize-controller v1.9.6 internal/features/features.go StrictPostBuildSubstitutions.
 func (c *comparison) strict(k fleet.Kustomization, spec *kustomizev1.Kustomization) (known bool, err error) {
 	if spec.Spec.PostBuild == nil {
 		return true, nil
+	}
+	if slices.ContainsFunc(k.Incomplete, func(i fleet.Incomplete) bool { return i.Kind == fleet.UnknownVariables }) {
+		return false, nil
 	}
 	api := c.cluster(k)
 	for _, ref := range spec.Spec.PostBuild.SubstituteFrom {

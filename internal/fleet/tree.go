@@ -268,7 +268,7 @@ const (
 	UnknownFile UnknownKind = "file"
 	// UnknownProducer: an object makes further objects inside the cluster.
 	UnknownProducer UnknownKind = "producer"
-	// UnknownVariables: a ConfigMap or Secret that variables come from is not in Git.
+	// UnknownVariables: a ConfigMap or Secret that variables come from is not in Git, or not known.
 	UnknownVariables UnknownKind = "variables"
 	// UnknownObject: an object cannot be read without its variables' values.
 	UnknownObject UnknownKind = "object"

@@ -44,7 +44,7 @@ func (c *cluster) integrate(it *item) []*item {
 			k.Incomplete = append(k.Incomplete, fleet.Incomplete{Kind: fleet.UnknownBuild, Why: "the build fails here, so its objects are read without patches", Origin: k.Origin})
 		}
 	}
-	if k.Decryption == "" && it.partial {
+	if k.Decryption == "" && it.unpatched {
 		k.Decryption = "unknown"
 	}
 	c.name(it)
@@ -79,6 +79,9 @@ func (c *cluster) unknownVariables(it *item) (all []fleet.Incomplete) {
 			all = append(all, fleet.Incomplete{Kind: fleet.UnknownVariables, Why: fmt.Sprintf("the variables of %s %q are not in Git", ref.Kind, ref.Name),
 				Origin: it.at("spec", "postBuild", "substituteFrom", i)})
 		}
+	}
+	if it.unpatched {
+		all = append(all, fleet.Incomplete{Kind: fleet.UnknownVariables, Why: "a patch that cannot be read may bring a further source of variables", Origin: it.at("spec", "postBuild")})
 	}
 	return all
 }

@@ -57,8 +57,8 @@ type build struct {
 	// seen is what was looked up in the tree.
 	seen lookups
 	// partial: kustomize could not build even what was left, and the objects are the resource files' own, without
-	// patches.
-	partial bool
+	// patches. unpatched: so it is, or something was left out that may change the objects.
+	partial, unpatched bool
 }
 
 // state tells whether Flux's build of the path works.
@@ -115,6 +115,7 @@ func newBuild(a *artifact, dir string, spec overlaySpec) *build {
 	out.encrypted = p.encrypted
 	out.seen = p.artifact.seen
 	out.problems, out.incomplete, out.failed = p.problems, p.incomplete, p.failed
+	out.unpatched = out.partial || p.unpatched
 	return out
 }
 

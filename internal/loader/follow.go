@@ -110,8 +110,8 @@ type item struct {
 	vars   *variables
 	// rendering is nil where the path cannot be read here.
 	rendering *rendering
-	// partial: a build above it was read without its patches, so what they would have put here is unknown.
-	partial bool
+	// unpatched: a build above it was read without some of its patches, so what they would have put here is unknown.
+	unpatched bool
 	// whole: all of what brought it could be read, so that its spec is the one that Flux sees. literal: nothing was substituted in it.
 	whole, literal bool
 }
@@ -130,6 +130,7 @@ func (c *cluster) follow(ctx context.Context) error {
 		for _, it := range queue {
 			var found sources
 			it.vars, found = newVariables(it.spec.PostBuild, it.fact.Namespace, c.find)
+			it.vars.open = it.vars.open || it.unpatched // a patch may bring a further source
 			if !c.knowsSource(it) {
 				found = max(found, optionalMissing)
 			}
@@ -177,7 +178,7 @@ func (c *cluster) buildAll(ctx context.Context, items []*item) error {
 func (c *cluster) rootItem() *item {
 	if c.entry.root == nil {
 		it := &item{fact: fleet.Kustomization{ID: c.entry.cluster + "//", Cluster: c.entry.cluster, Origin: c.entry.origin, Implicit: true,
-			Path: c.entry.dir, APIServer: c.entry.cluster}, partial: true}
+			Path: c.entry.dir, APIServer: c.entry.cluster}, unpatched: true}
 		it.spec.Path = c.entry.dir
 		it.spec.SourceRef = kustomizev1.CrossNamespaceSourceReference{Kind: c.entry.source.kind, Namespace: c.entry.source.namespace, Name: c.entry.source.name}
 		it.fact.Chain = []string{it.fact.ID}
@@ -222,7 +223,7 @@ func (c *cluster) newItem(object map[string]any, origin fleet.Origin, parent *it
 		it.spec = kustomizev1.KustomizationSpec{Path: str(spec, "path"), TargetNamespace: str(spec, "targetNamespace")}
 		ref, _ := spec["sourceRef"].(map[string]any)
 		it.spec.SourceRef = kustomizev1.CrossNamespaceSourceReference{Kind: str(ref, "kind"), Namespace: str(ref, "namespace"), Name: str(ref, "name")}
-		it.partial = true
+		it.unpatched = true
 		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownSpec, Why: "the Kustomization's spec cannot be decoded: " + firstLine(err), Origin: origin})
 	} else {
 		it.spec = typed.Spec
@@ -248,11 +249,11 @@ func (c *cluster) newItem(object map[string]any, origin fleet.Origin, parent *it
 		it.fact.Parent = parent.fact.ID
 		it.fact.Chain = slices.Concat(parent.fact.Chain, []string{it.fact.ID})
 		it.fact.Suspended = it.fact.Suspended || parent.fact.Suspended
-		it.partial = it.partial || parent.partial && !parent.fact.Implicit || parent.rendering.Partial
-		it.whole = !it.partial && parent.whole && parent.rendering.whole()
+		it.unpatched = it.unpatched || parent.unpatched && !parent.fact.Implicit || parent.rendering.Unpatched
+		it.whole = !it.unpatched && parent.whole && parent.rendering.whole()
 		it.literal = it.whole && !parent.fact.Substitutes
 	} else {
-		it.whole = !it.partial
+		it.whole = !it.unpatched
 		it.fact.Chain = []string{it.fact.ID}
 	}
 	return it

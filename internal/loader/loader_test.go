@@ -91,6 +91,9 @@ func describe(tree *fleet.Tree) string {
 		for _, d := range k.DependsOn {
 			fmt.Fprintf(&b, "  depends on %s/%s %s %s\n", d.Namespace, d.Name, d.State, d.OtherKind)
 		}
+		for _, v := range k.Undefined {
+			fmt.Fprintf(&b, "  undefined %s (%s)\n", v.Name, at(v.Origin, v.Field))
+		}
 		for _, e := range k.Encrypted {
 			fmt.Fprintf(&b, "  encrypted %s\n", at(e, nil))
 		}

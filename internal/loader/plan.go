@@ -45,6 +45,8 @@ type plan struct {
 	incomplete []fleet.Incomplete
 	// failed: Flux's own build fails, for a problem here or in a file.
 	failed bool
+	// unpatched: something was left out that may change what else is built: a patch, a component, a transformer.
+	unpatched bool
 }
 
 func newPlan(a *view) *plan {
@@ -102,6 +104,7 @@ func (p *plan) root(dir string, spec overlaySpec) {
 			p.unreadable(kf)
 		} else if err := sigsyaml.Unmarshal(kf.text(), &k); err != nil {
 			p.problem("build", place{file: name}, "kustomize cannot read the file: %s", firstLine(err))
+			p.unpatched = true
 		}
 		if len(k.Resources) == 0 {
 			k.BuildMetadata = []string{types.OriginAnnotations}
@@ -111,6 +114,7 @@ func (p *plan) root(dir string, spec overlaySpec) {
 	spec.apply(&k, func(component string) bool {
 		if path.IsAbs(component) || isRemote(component) {
 			p.problem("build", place{file: name}, "the Flux Kustomization's component %q is no relative path in the repository, which Flux refuses", withoutCredentials(component))
+			p.unpatched = true
 			return false
 		}
 		return !spec.IgnoreMissingComponents || p.artifact.isDir(path.Join(dir, component))
@@ -185,14 +189,16 @@ func (p *plan) nested(dir string, component bool, from place, stack []string) bo
 	p.reached[kf.path] = true
 	if kf.broken {
 		p.unreadable(kf)
-		p.placeholder(kf.path)
+		p.placeholder(kf.path, component)
+		p.unpatched = p.unpatched || component
 		return true
 	}
 	var k types.Kustomization
 	if err := k.Unmarshal(kf.text()); err != nil {
+		p.unpatched = true
 		p.problem("build", place{file: kf.path}, "kustomize cannot read the file: %s", firstLine(err))
 		if sigsyaml.Unmarshal(kf.text(), &k) != nil {
-			p.placeholder(kf.path)
+			p.placeholder(kf.path, component)
 			return true
 		}
 	}
@@ -202,7 +208,7 @@ func (p *plan) nested(dir string, component bool, from place, stack []string) bo
 	}
 	if err := k.CheckEmpty(); err != nil {
 		p.problem("empty", from, "the kustomization file in %q is empty, which kustomize refuses", dir)
-		p.placeholder(kf.path)
+		p.placeholder(kf.path, component)
 		return true
 	}
 	if (k.Kind == types.ComponentKind) != component {
@@ -220,13 +226,17 @@ func (p *plan) nested(dir string, component bool, from place, stack []string) bo
 // placeholderKustomization stands for a kustomization file that cannot be read.
 var placeholderKustomization = []byte("buildMetadata: [originAnnotations]\n")
 
-func (p *plan) placeholder(name string) {
+func (p *plan) placeholder(name string, component bool) {
 	p.texts[name], p.lists = placeholderKustomization, false
+	if component {
+		p.texts[name] = slices.Concat([]byte("kind: "+types.ComponentKind+"\n"), placeholderKustomization)
+	}
 }
 
 // fill checks every entry of a kustomization file, takes out what cannot be built, and sets the file's text.
 func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, generated bool) {
 	p.lists = p.lists && p.onlyLists(dir, k, generated)
+	patching := entriesThatPatch(k)
 	above := p.namespace
 	p.namespace = cmp.Or(above, k.Namespace)
 	defer func() { p.namespace = above }()
@@ -282,6 +292,7 @@ func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, ge
 	for i := range k.SecretGenerator {
 		p.generator(dir, &k.SecretGenerator[i].GeneratorArgs, name, "secretGenerator", i)
 	}
+	p.unpatched = p.unpatched || entriesThatPatch(k) < patching
 	if k.CheckEmpty() != nil {
 		k.BuildMetadata = []string{types.OriginAnnotations}
 	}
@@ -294,6 +305,12 @@ func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, ge
 		text = placeholderKustomization
 	}
 	p.texts[name] = text
+}
+
+// entriesThatPatch counts the entries of a kustomization file that may change any object of the build.
+func entriesThatPatch(k *types.Kustomization) int {
+	//lint:ignore SA1019 files may have it all the same
+	return len(k.Components) + len(k.Transformers) + len(k.Patches) + len(k.PatchesStrategicMerge) + len(k.PatchesJson6902) + len(k.Replacements)
 }
 
 // firstLine is the beginning of an error's text, without what it may quote of the files.

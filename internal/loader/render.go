@@ -29,6 +29,8 @@ type rendering struct {
 	State fleet.State
 	// Partial: kustomize could not build, and the objects are the resource files' own, without patches.
 	Partial bool
+	// Unpatched: so it is, or a patch, a component or a transformer could not be read, which may change the objects.
+	Unpatched bool
 	// Files are those that take part, sorted.
 	Files      []string
 	Encrypted  []fleet.Origin
@@ -75,7 +77,7 @@ func (it *item) renderKey(a *artifact) string {
 // Source: fluxcd/kustomize-controller v1.9.4 internal/controller/kustomization_controller.go:753-866.
 func (c *cluster) render(it *item, a *artifact) *rendering {
 	b := c.builder.build(a, it.fact.Path, newOverlaySpec(it.spec))
-	r := &rendering{State: b.state(), Partial: b.partial, Files: b.files, Encrypted: b.encrypted,
+	r := &rendering{State: b.state(), Partial: b.partial, Unpatched: b.unpatched, Files: b.files, Encrypted: b.encrypted,
 		Problems: slices.Clone(b.problems), Incomplete: slices.Clone(b.incomplete), Seen: b.seen}
 	for _, built := range b.objects {
 		object := built.object
