@@ -26,6 +26,7 @@ violation contains {
 	"field": objects.selector_field(i),
 	"message": sprintf("%s may be placed on another cluster than the workload, since each is scheduled by itself; maxGroups is %d of %d clusters", [_called(i), placement.few, _most]),
 } if {
+	placement.few > 0
 	not objects.suspended
 	some selection in input.policy.selections
 	workloads.divisible(selection.kind)

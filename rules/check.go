@@ -88,7 +88,10 @@ type evaluation struct {
 	store  storage.Store
 }
 
-// each does something n times, on all processors, and gives the error of the first that fails.
+// forOne is how many evaluations one goroutine does sooner than two: the other has to be woken, and to grow its stack.
+const forOne = 8
+
+// each does something n times, on all processors where that is worth it, and gives the error of the first that fails.
 func (e *Engine) each(ctx context.Context, n int, do func(*evaluation, int) error) error {
 	cancel := topdown.NewCancel()
 	defer context.AfterFunc(ctx, cancel.Cancel)()
@@ -108,7 +111,7 @@ func (e *Engine) each(ctx context.Context, n int, do func(*evaluation, int) erro
 			}
 		}
 	}
-	for range min(runtime.GOMAXPROCS(0), n) - 1 {
+	for range min(runtime.GOMAXPROCS(0), n/forOne) - 1 {
 		workers.Go(work)
 	}
 	work()

@@ -72,10 +72,10 @@ violation contains {
 	"severity": "warning",
 } if {
 	_judged
-	_closed
+	candidates := placement.candidates
 	some i, entry in placement.static_weights
 	some j, name in entry.targetCluster.clusterNames
-	not name in _candidates
+	not name in candidates
 }
 
 # Only names and numbers can be judged: no selectors, no variables.
@@ -91,23 +91,11 @@ _judged if {
 }
 
 # Of several weights for one cluster the highest counts.
-_weight := {name: max([weight | some [other, weight] in _shares; other == name]) | some [name, _] in _shares}
+_weight[name] := max(shares) if some name, shares in _shares
 
-_shares := [[name, entry.weight] |
+_shares[name] contains entry.weight if {
 	some entry in placement.static_weights
 	some name in placement.included(entry.targetCluster)
-]
-
-_closed if {
-	count(placement.terms) > 0
-	every term in placement.terms {
-		term.plain
-	}
-}
-
-_candidates contains name if {
-	some term in placement.terms
-	some name in term.names
 }
 
 # Whether the list is meant as an order at all. Several affinity terms are an order of their own.
@@ -132,15 +120,9 @@ _severity := "error" if {
 }
 
 # The clusters that take part: those with a weight, in the declared order and then by weight.
-_weighted contains name if {
-	some name, _ in _weight
-	name in _candidates
-}
-
-_weighted contains name if {
-	some name, _ in _weight
-	not _closed
-}
+_weighted := object.keys(_weight) & placement.candidates if {
+	placement.candidates
+} else := object.keys(_weight)
 
 _declared := [name |
 	some name in data.fleet.failoverOrder

@@ -6,10 +6,12 @@ import data.lib.variables
 # names is every cluster name in a policy, by its field. Values of overriders and of selectors are none.
 names[field] := name if {
 	some root, part in _parts
-	walk(part, [path, name])
+	walk(part, [path, list])
+	is_array(list)
+	path[count(path) - 1] in {"clusterNames", "exclude"}
+	some i, name in list
 	is_string(name)
-	path[count(path) - 2] in {"clusterNames", "exclude"}
-	field := array.concat(root, path)
+	field := array.concat(root, array.concat(path, [i]))
 }
 
 _parts[["spec", "placement"]] := input.object.spec.placement
@@ -72,24 +74,21 @@ _tiers(affinity) := array.concat([affinity], object.get(affinity, "overflowAffin
 } else := [affinity, {}]
 
 # included are the clusters that an affinity names and does not exclude.
-included(affinity) := {name |
-	some name in object.get(affinity, "clusterNames", [])
-	not name in object.get(affinity, "exclude", [])
-}
+included(affinity) := {name | some name in affinity.clusterNames} - {name | some name in affinity.exclude}
 
 # by_name: an affinity chooses clusters by their names alone, and all of them are known.
 default by_name(_) := false
 
 by_name(affinity) if {
-	count(object.get(affinity, "clusterNames", [])) > 0
+	count(affinity.clusterNames) > 0
 	not selects_by_property(affinity)
 	not variables.stand_in([affinity.clusterNames, object.get(affinity, "exclude", [])])
 }
 
 # selects_by_property: an affinity chooses clusters by labels, or by provider, region or zone.
-selects_by_property(affinity) if object.get(affinity, "labelSelector", null) != null
+selects_by_property(affinity) if affinity.labelSelector != null
 
-selects_by_property(affinity) if object.get(affinity, "fieldSelector", null) != null
+selects_by_property(affinity) if affinity.fieldSelector != null
 
 # candidates are the clusters that a policy may ever use, where its terms name them all; undefined otherwise.
 candidates := candidates_of(_affinities)
