@@ -45,7 +45,7 @@ func benchFleet(n int) (*fleet.Fleet, []fleet.Subject) {
 			Path: path, Class: fleet.Manifest, ReachedBy: []string{"a"},
 			Documents: []fleet.Document{{
 				APIVersion: "v1", Kind: "Secret", Namespace: "default", Name: name,
-				Encryption: &fleet.Encryption{Selector: "encrypted_regex", Pattern: "^(data|stringData)$", MAC: "found", Recipients: 2},
+				Encryption: &fleet.Encryption{Selector: "encrypted_regex", Pattern: "^(data|stringData)$", MAC: "found", Recipients: []string{"age", "age"}},
 				Values: []fleet.Value{
 					{Field: []any{"stringData", "password"}, In: "Secret", Class: fleet.Encrypted, Length: 24},
 					{Field: []any{"stringData", "user"}, In: "Secret", Class: fleet.Encrypted, Length: 24},

@@ -188,6 +188,7 @@ func (f File) complete() File {
 	f.ReachedBy = orEmpty(f.ReachedBy)
 	f.Problems = orEmpty(f.Problems)
 	f.Exceptions = orEmpty(f.Exceptions)
+	f.KeyDrift = orEmpty(f.KeyDrift)
 	if f.Documents == nil || slices.ContainsFunc(f.Documents, Document.hasNull) {
 		documents := make([]Document, len(f.Documents))
 		for i, document := range f.Documents {
@@ -201,14 +202,14 @@ func (f File) complete() File {
 // Complete is the document with empty lists in the place of nil.
 func (d Document) Complete() Document {
 	d.Values = orEmpty(d.Values)
-	if d.Encryption != nil && d.Encryption.Faults == nil {
+	if d.hasNull() {
 		encryption := *d.Encryption
-		encryption.Faults = []EncryptionFault{}
+		encryption.Recipients, encryption.Faults = orEmpty(encryption.Recipients), orEmpty(encryption.Faults)
 		d.Encryption = &encryption
 	}
 	return d
 }
 
 func (d Document) hasNull() bool {
-	return d.Values == nil || d.Encryption != nil && d.Encryption.Faults == nil
+	return d.Values == nil || d.Encryption != nil && (d.Encryption.Recipients == nil || d.Encryption.Faults == nil)
 }

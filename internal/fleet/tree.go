@@ -50,6 +50,8 @@ type File struct {
 	// UnlistedIn is, for a file with a Flux Kustomization or an object for Karmada that nothing reconciles, the kustomization file
 	// next above it that Flux reads and that has no word for it. Empty where there is none.
 	UnlistedIn string `json:"unlistedIn"`
+	// KeyDrift are the encrypted documents whose recipients are not those of the creation rule for the file.
+	KeyDrift []KeyDrift `json:"keyDrift"`
 	// Problems are what keeps the file from being read as it was meant.
 	Problems []Problem `json:"problems"`
 	// Documents are the YAML documents that hold something, in their order in the file.
@@ -103,10 +105,25 @@ type Encryption struct {
 	Pattern  string `json:"pattern"`
 	// MAC is "found", "missing" or "malformed".
 	MAC string `json:"mac"`
-	// Recipients counts the keys that the data key is encrypted to.
-	Recipients int `json:"recipients"`
+	// Recipients are the keys that the data key is encrypted to: age's and SSH's public keys, PGP's fingerprints in capitals; of
+	// other keys the kind, "kms" or "azure_kv".
+	Recipients []string `json:"recipients"`
 	// Faults are the leaves that keep Flux from decrypting the document, or that were never encrypted.
 	Faults []EncryptionFault `json:"faults"`
+}
+
+// KeyDrift is the difference between the recipients of an encrypted document and those that a creation rule names for its file:
+// what "sops updatekeys" would change.
+//
+// Source: getsops/sops v3.13.2 config/config.go parseCreationRuleForFile, cmd/sops/common/common.go DiffKeyGroups.
+type KeyDrift struct {
+	Document int `json:"document"`
+	// Rule is the creation rule, an entry of a .sops.yaml; the .sops.yaml next above the file where none has a rule for it.
+	Rule Origin `json:"rule"`
+	// Missing are recipients of the rule that the document is not encrypted to, Extra those of the document that the rule does
+	// not name; both sorted, and called as in Encryption. Both are empty where there is no rule.
+	Missing []string `json:"missing"`
+	Extra   []string `json:"extra"`
 }
 
 // EncryptionFault is one leaf, or one entry of the SOPS metadata, that is not as SOPS writes it.

@@ -76,6 +76,7 @@ func (f *follower) filesReached(clusters []string) (files []fleet.File, unreache
 			reached[name] = append(reached[name], cluster)
 		}
 	}
+	rules := f.tree.creationRules()
 	for _, name := range f.tree.paths {
 		file := f.tree.files[name]
 		if !file.isYAML && len(file.problems) == 0 && len(file.docs) == 0 && file.whole == nil {
@@ -85,6 +86,7 @@ func (f *follower) filesReached(clusters []string) (files []fleet.File, unreache
 		if !starts[name] {
 			fact.UnlistedIn = f.tree.unlistedIn(file, reached)
 		}
+		fact.KeyDrift = rules.drift(file)
 		files = append(files, fact)
 		if len(reached[name]) == 0 && file.class == fleet.Manifest && !f.tree.lists.patches[name] {
 			unreached = append(unreached, unreachedObjects(file)...)

@@ -112,6 +112,9 @@ func describe(tree *fleet.Tree) string {
 		for _, p := range f.Problems {
 			fmt.Fprintf(&b, "file %s %s %s:%d:%d: %s %v\n", f.Path, f.Class, p.Kind, p.Line, p.Column, p.Message, f.ReachedBy)
 		}
+		for _, d := range f.KeyDrift {
+			fmt.Fprintf(&b, "drift %s#%d missing %q extra %q by %s\n", f.Path, d.Document, d.Missing, d.Extra, at(d.Rule, nil))
+		}
 		for _, e := range f.Exceptions {
 			fmt.Fprintf(&b, "exception %s:%d:%d document=%d rule=%q reason=%q\n", f.Path, e.Line, e.Column, e.Document, e.Rule, e.Reason)
 		}

@@ -12,11 +12,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-var (
-	selectors = []string{"unencrypted_suffix", "encrypted_suffix", "unencrypted_regex", "encrypted_regex",
-		"unencrypted_comment_regex", "encrypted_comment_regex"}
-	keyGroups = []string{"age", "pgp", "kms", "gcp_kms", "azure_kv", "hc_vault", "hckms"}
-)
+var selectors = []string{"unencrypted_suffix", "encrypted_suffix", "unencrypted_regex", "encrypted_regex",
+	"unencrypted_comment_regex", "encrypted_comment_regex"}
 
 // isMetadata tells the metadata of SOPS from another mapping called sops, such as a package in a lock file.
 func isMetadata(n *yaml.Node) bool {
@@ -53,7 +50,7 @@ func Encryption(doc *yaml.Node) *fleet.Encryption {
 	if !isMetadata(meta) || IsBomb(root) {
 		return nil
 	}
-	e := &examination{root: root, Encryption: fleet.Encryption{Faults: []fleet.EncryptionFault{}}}
+	e := &examination{root: root, Encryption: fleet.Encryption{Recipients: []string{}, Faults: []fleet.EncryptionFault{}}}
 	e.selector(meta)
 	e.mac(meta)
 	e.lastModified(meta)
@@ -140,17 +137,20 @@ func (e *examination) recipients(meta *yaml.Node) {
 				continue
 			}
 			for _, key := range keys.Content {
-				if scalar(resolve(key), "enc") != "" {
-					e.Recipients++
+				if key = resolve(key); scalar(key, "enc") != "" {
+					e.Recipients = append(e.Recipients, Recipient(name, scalar(key, idOf[name])))
 				}
 			}
 		}
 	}
-	if e.Recipients == 0 {
+	if len(e.Recipients) == 0 {
 		e.fault(fleet.EncryptionFault{Field: []any{"sops"}, Kind: "metadata", Class: fleet.Empty,
 			Why: "the data key is encrypted to no recipient, so nobody can decrypt the document"})
 	}
 }
+
+// idOf is what names a key of a kind in the metadata.
+var idOf = map[string]string{"age": "recipient", "pgp": "fp"}
 
 func (e *examination) metadata(name, value, why string) {
 	class, length := Classify(name, value)

@@ -44,7 +44,7 @@ func TestEncryption(t *testing.T) {
 	cipher := ciphertext("str")
 	good := head + "stringData: {a: '" + cipher + "', b: '', c: null}\n"
 	found := func(faults ...fleet.EncryptionFault) *fleet.Encryption {
-		e := &fleet.Encryption{Selector: "encrypted_regex", Pattern: "^(data|stringData)$", MAC: "found", Recipients: 1, Faults: faults}
+		e := &fleet.Encryption{Selector: "encrypted_regex", Pattern: "^(data|stringData)$", MAC: "found", Recipients: []string{"age"}, Faults: faults}
 		if faults == nil {
 			e.Faults = []fleet.EncryptionFault{}
 		}
@@ -119,9 +119,9 @@ func TestEncryption(t *testing.T) {
 			fault("metadata", "lastmodified is no RFC 3339 time, and SOPS refuses to load it", fleet.Plain, 9, "sops", "lastmodified"))},
 		{"no recipient", good + metadata("age: [{recipient: age1}]"), with(
 			found(fault("metadata", "the data key is encrypted to no recipient, so nobody can decrypt the document", fleet.Empty, 0, "sops")),
-			func(e *fleet.Encryption) { e.Recipients = 0 })},
+			func(e *fleet.Encryption) { e.Recipients = []string{} })},
 		{"key groups", good + metadata("age:", "key_groups: [{age: [{enc: a}], pgp: [{enc: a}, {enc: b}]}, {hc_vault: [{enc: a}], kms: null}]"), with(
-			found(), func(e *fleet.Encryption) { e.Recipients = 4 })},
+			found(), func(e *fleet.Encryption) { e.Recipients = []string{"age", "pgp", "pgp", "hc_vault"} })},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := Encryption(parse(t, test.text)); !reflect.DeepEqual(got, test.want) {
@@ -147,7 +147,7 @@ func FuzzEncryption(f *testing.F) {
 		if e == nil {
 			return
 		}
-		if e.Selector == "" || e.MAC == "" || e.Faults == nil || e.Recipients == 0 && len(e.Faults) == 0 {
+		if e.Selector == "" || e.MAC == "" || e.Faults == nil || len(e.Recipients) == 0 && len(e.Faults) == 0 {
 			t.Errorf("got %+v", e)
 		}
 		for _, fault := range e.Faults {
