@@ -1,9 +1,10 @@
 # METADATA
-# title: A Kustomization or a policy is listed where Flux reads
+# title: A manifest is listed where Flux reads
 # description: |
-#   A Flux Kustomization, or an object for Karmada, in a file that no kustomization.yaml lists is never applied, however right
-#   it is. Said is it where Flux reads a kustomization.yaml in its folder or above and that has no word for it: a line that was
-#   made a comment tells that the file was put aside, and so does a folder whose name begins with a dot or an underscore.
+#   An object in a file that no kustomization.yaml lists is never applied, however right it is. Said is it where Flux reads the
+#   kustomization.yaml in the file's folder, and of a Flux Kustomization or an object for Karmada where it reads one above, and that
+#   has no word for the file: a line that was made a comment tells that the file was put aside, and so does a folder whose name
+#   begins with a dot or an underscore.
 # related_resources:
 #   - ref: https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/resource/
 #     description: Kustomize, resources
@@ -24,20 +25,39 @@ violation contains {
 	"related": [{"message": "the list", "origin": {"file": input.file.unlistedIn, "document": 0}, "field": ["resources"]}],
 } if {
 	input.file.unlistedIn != ""
+	not regex.match(`\.(example|sample)(\.|$)`, input.file.path)
 	not _agents
-	document := [document |
-		some document in input.file.documents
-		_matters(document.apiVersion)
-	][0]
+	document := array.concat(
+		[document | some document in _named; _matters(document.apiVersion)],
+		_named,
+	)[0]
+}
+
+_named := [document |
+	some document in input.file.documents
+	document.name != ""
+	not _plain(document)
+]
+
+# A Secret that is not encrypted had better not be listed.
+_plain(document) if {
+	document.kind == "Secret"
+	not is_object(document.encryption)
 }
 
 _matters(api_version) if startswith(api_version, "kustomize.toolkit.fluxcd.io/")
 
 _matters(api_version) if endswith(split(api_version, "/")[0], ".karmada.io")
 
-# A member without an agent is said to be so.
+# A member without an agent is said to be so, and an agent without its credentials.
 _agents if {
 	some agent in data.fleet.agents
 	not agent.reached
 	agent.listIn == input.file.unlistedIn
+}
+
+_agents if {
+	some agent in data.fleet.agents
+	some values in agent.unlisted
+	values.origin.file == input.file.path
 }

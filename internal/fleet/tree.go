@@ -47,8 +47,9 @@ type File struct {
 	Class FileClass `json:"class"`
 	// ReachedBy are the clusters whose Flux reads the file, sorted. Empty: nothing reconciles it.
 	ReachedBy []string `json:"reachedBy"`
-	// UnlistedIn is, for a file with a Flux Kustomization or an object for Karmada that nothing reconciles, the kustomization file
-	// next above it that Flux reads and that has no word for it. Empty where there is none.
+	// UnlistedIn is, for a manifest that nothing reconciles and no kustomization file lists, the kustomization file in its folder if
+	// Flux reads that and it has no word for the manifest; for a Flux Kustomization or an object for Karmada the next one above.
+	// Empty where there is none.
 	UnlistedIn string `json:"unlistedIn"`
 	// KeyDrift are the encrypted documents whose recipients are not those of the creation rule for the file.
 	KeyDrift []KeyDrift `json:"keyDrift"`

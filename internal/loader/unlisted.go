@@ -8,12 +8,12 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// unlistedIn is the kustomization file next above a file that nothing reconciles, if Flux reads the former and it has no word for
-// the latter: what is put aside is often still there in a comment. Empty for files without a Flux Kustomization or an object of
-// Karmada's.
+// unlistedIn is the kustomization file in the folder of a file that nothing reconciles, if Flux reads the former, it has no word for
+// the latter (what is put aside is often still there in a comment), and no other kustomization file lists it. For a file with a Flux
+// Kustomization or an object of Karmada's it is the next one above, whether or not another lists the file.
 func (t *tree) unlistedIn(f *file, reached map[string][]string) string {
-	if len(reached[f.path]) > 0 || f.class != fleet.Manifest || hidden(f.path) || t.lists.patches[f.path] ||
-		!slices.ContainsFunc(f.docs, func(d document) bool { return isFluxKustomization(d.APIVersion, d.Kind) || isKarmadas(d.APIVersion) }) {
+	leads := slices.ContainsFunc(f.docs, func(d document) bool { return isFluxKustomization(d.APIVersion, d.Kind) || isKarmadas(d.APIVersion) })
+	if len(reached[f.path]) > 0 || f.class != fleet.Manifest || hidden(f.path) || t.lists.patches[f.path] || !leads && len(t.lists.listedIn[f.path]) > 0 {
 		return ""
 	}
 	for dir := path.Dir(f.path); ; dir = path.Dir(dir) {
@@ -27,7 +27,7 @@ func (t *tree) unlistedIn(f *file, reached map[string][]string) string {
 				return list.path
 			}
 		}
-		if dir == "." {
+		if dir == "." || !leads {
 			return ""
 		}
 	}
