@@ -18,6 +18,8 @@
 #     - fluxcd/pkg kustomize/v1.39.0 kustomize_generator.go:600
 package rules["file-listed"]
 
+import data.lib.files
+
 violation contains {
 	"origin": {"file": input.file.path, "document": document.index},
 	"field": ["metadata", "name"],
@@ -25,7 +27,7 @@ violation contains {
 	"related": [{"message": "the list", "origin": {"file": input.file.unlistedIn, "document": 0}, "field": ["resources"]}],
 } if {
 	input.file.unlistedIn != ""
-	not regex.match(`\.(example|sample)(\.|$)`, input.file.path)
+	not files.example
 	not _agents
 	document := array.concat(
 		[document | some document in _named; _matters(document.apiVersion)],

@@ -27,6 +27,8 @@
 #     - fluxcd/kustomize-controller v1.9.4 internal/decryptor/decryptor.go:1051
 package rules["secret-encrypted"]
 
+import data.lib.files
+
 violation contains {
 	"origin": {"file": input.file.path, "document": document.index},
 	"field": value.field,
@@ -55,12 +57,10 @@ violation contains {
 }
 
 _documents := [document |
-	not _example
+	not files.example
 	some document in input.file.documents
 	not is_object(document.encryption)
 ]
-
-_example if regex.match(`\.(example|sample)(\.|$)`, input.file.path)
 
 _holders := {"Secret", "generator", "patch"}
 

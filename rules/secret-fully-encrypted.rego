@@ -22,6 +22,8 @@
 #     - fluxcd/kustomize-controller v1.9.4 internal/decryptor/decryptor.go:1051
 package rules["secret-fully-encrypted"]
 
+import data.lib.files
+
 violation contains {
 	"origin": _origin(document),
 	"field": fault.field,
@@ -33,7 +35,8 @@ violation contains {
 }
 
 _encrypted := [document |
-	not regex.match(`(^|/)testdata/|\.(example|sample)(\.|$)`, input.file.path)
+	not files.example
+	not regex.match(`(^|/)testdata/`, input.file.path)
 	some document in input.file.documents
 	is_object(document.encryption)
 ]

@@ -53,6 +53,7 @@ violation contains {
 	"field": ["sops"],
 	"message": sprintf("%q has no creation rule for the file, so \"sops updatekeys\" fails on it; one would name its keys", [drift.rule.file]),
 	"severity": "info",
+	"fix": "Add a creation rule for the file, or let one match it.",
 } if {
 	count(input.file.reachedBy) > 0
 	some drift in input.file.keyDrift

@@ -75,34 +75,45 @@ func (f *file) creationRules() []creationRule {
 var keyLists = map[string]string{"age": "age", "pgp": "pgp", "kms": "kms", "gcp_kms": "gcp_kms", "hckms": "hckms",
 	"azure_keyvault": "azure_kv", "hc_vault": "hc_vault", "hc_vault_transit_uri": "hc_vault"}
 
-// ruleRecipients are those of a creation rule: of its key groups, and where it has none its own.
+// ruleRecipients are those of a creation rule: of its key groups, and where it has none its own. None where a group takes keys
+// from elsewhere by "<<".
 func ruleRecipients(rule *yaml.Node) (all []string) {
-	groups := list(lookup(rule, "key_groups"))
+	groups := slices.Clone(list(lookup(rule, "key_groups")))
 	if len(groups) == 0 {
 		groups = []*yaml.Node{rule}
 	}
 	for len(groups) > 0 {
 		group := groups[0]
+		if lookup(group, "<<") != nil {
+			return nil
+		}
 		groups = append(groups[1:], list(lookup(group, "merge"))...)
 		for name, kind := range keyLists {
-			keys := lookup(group, name)
-			for _, key := range append(list(keys), keys) {
-				switch key = resolve(key); {
-				case key == nil || key.Kind == yaml.SequenceNode || key.Tag == "!!null":
-				case key.Kind == yaml.MappingNode:
-					all = append(all, kind)
-				default:
-					for id := range strings.SplitSeq(key.Value, ",") {
-						if strings.TrimSpace(id) != "" {
-							all = append(all, secret.Recipient(kind, id))
-						}
-					}
-				}
-			}
+			all = append(all, recipients(kind, lookup(group, name))...)
 		}
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// recipients are those that a list of keys names, or a text with commas in between.
+func recipients(kind string, keys *yaml.Node) (all []string) {
+	switch keys = resolve(keys); {
+	case keys == nil || keys.Tag == "!!null":
+	case keys.Kind == yaml.SequenceNode:
+		for _, key := range keys.Content {
+			all = append(all, recipients(kind, key)...)
+		}
+	case keys.Kind == yaml.MappingNode:
+		all = append(all, kind)
+	default:
+		for id := range strings.SplitSeq(keys.Value, ",") {
+			if strings.TrimSpace(id) != "" {
+				all = append(all, secret.Recipient(kind, id))
+			}
+		}
+	}
+	return all
 }
 
 // list are the entries of a sequence.
