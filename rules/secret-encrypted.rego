@@ -2,16 +2,18 @@
 # title: A secret in Git is encrypted
 # description: |
 #   Whoever can read the repository, now or later, can read a value that was ever committed in the clear: encrypt the file
-#   with SOPS, and replace the secret itself, since the old commit stays. Judged are the values of Secrets (in Lists and
-#   patches too), the literals and files of secretGenerators, and private keys, kubeconfigs with a credential, well-known
-#   tokens and addresses with a password anywhere, also in files that nothing reconciles.
+#   with SOPS, and replace the secret itself, since the old commit stays. Judged are the values of Secrets that Flux applies,
+#   wherever they stand in Git: in a file of any name, a patch, a generator, a replacement, a variable of spec.postBuild or of
+#   a ConfigMap. In files that nothing reconciles the values of Secrets (in Lists and patches too) and the literals and files
+#   of secretGenerators are judged; private keys, kubeconfigs with a credential, well-known tokens and addresses with a
+#   password are found anywhere.
 #
 #   Variables (${NAME}), references that another tool fills in (op://…, vault:…), empty values and placeholders are fine.
 #   Keys that by their name hold nothing secret (a user name, a host, a public certificate) are reported as errors only
 #   where the same document holds a secret in the clear. Alone they are an information, and next to variables, as in a
 #   template, nothing. A value that may be either is a warning in a template and in a file that nothing reconciles, unless
 #   its key speaks of a password, token or key. A Secret that is still empty in a file that is called *.sops.* is an
-#   information: what is filled in next would stand in the clear. Examples (*.example, *.sample) are not judged.
+#   information: what is filled in next would stand in the clear. Examples (*.example, *.sample) are judged only where Flux applies them.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/guides/mozilla-sops/
 #     description: Manage Kubernetes secrets with Flux and SOPS
@@ -158,17 +160,23 @@ _harmless_key := concat("", [
 	`)$`,
 ])
 
-# The leaf's own key, in lower case, words apart: "adminPassword" is "admin_password". A literal has none.
+# The key in the Secret, or the leaf's own, in lower case, words apart: "adminPassword" is "admin_password". A literal has none.
 _key(value) := lower(regex.replace(last, `([a-z0-9])([A-Z])`, "${1}_${2}")) if {
-	last := value.field[count(value.field) - 1]
+	last := _name(value)
 	is_string(last)
 } else := ""
 
+_name(value) := value.key if value.key != ""
+
+else := value.field[count(value.field) - 1]
+
 _wrong(document, value) := sprintf("a %s stands in the clear%s", [_names[value.class], _in(document)]) if {
 	_names[value.class]
+} else := sprintf("%q in Secret %q is not encrypted", [_name(value), value.secret]) if {
+	value.secret != ""
 } else := "a value that this patch puts into a Secret is not encrypted" if {
 	value.in == "patch"
-} else := sprintf("%q%s is not encrypted", [value.field[count(value.field) - 1], _in(document)]) if {
+} else := sprintf("%q%s is not encrypted", [_name(value), _in(document)]) if {
 	_key(value) != ""
 } else := "a literal of secretGenerator is not encrypted"
 

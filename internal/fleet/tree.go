@@ -94,6 +94,10 @@ type Value struct {
 	In     string `json:"in"`
 	Class  Class  `json:"class"`
 	Length int    `json:"length"`
+	// Secret is the Secret that Flux applies the value in, by name, where the document alone does not show it: a patch, a generator,
+	// a variable. Key is the key of the value there, or the variable's name. Empty elsewhere.
+	Secret string `json:"secret"`
+	Key    string `json:"key"`
 }
 
 // Encryption is what can be known of a SOPS-encrypted document without a key.

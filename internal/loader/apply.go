@@ -34,6 +34,7 @@ func (c *cluster) integrate(it *item) []*item {
 			k.Problems = append(k.Problems, fleet.BuildProblem{Kind: "substitution", Origin: k.Origin, At: []any{"spec", "postBuild"},
 				Message: fmt.Sprintf("%q is no name of a variable, so substitution fails, and with it the whole Kustomization", it.vars.invalid[0])})
 		}
+		c.clear = append(c.clear, c.resolveClear(it, r.Clear)...)
 		for _, o := range r.Objects {
 			children = append(children, c.apply(it, o)...)
 		}
@@ -101,7 +102,7 @@ func (c *cluster) apply(it *item, r rendered) []*item {
 	key := o.Kind + "/" + o.Namespace + "/" + o.Name
 	switch {
 	case o.Kind == "ConfigMap" || o.Kind == "Secret" || o.Group == "source.toolkit.fluxcd.io":
-		c.own[key] = r.asApplied()
+		c.own[key], c.ownOrigin[key] = r.asApplied(), o.Origin
 	case o.Kind == "HelmRelease":
 		c.own[key] = map[string]any{}
 	case o.Kind == "ResourceSet" || o.Kind == "ArtifactGenerator" && o.Group == "source.extensions.fluxcd.io":

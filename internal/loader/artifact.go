@@ -106,7 +106,7 @@ func domain(dir string) []string {
 
 // file is the regular file at p; nil where the artifact has none.
 func (a *artifact) file(p string) *file {
-	f := a.tree.files[p]
+	f := a.tree.file(p)
 	if f == nil || f.symlink || a.matcher.leavesOut(p) {
 		return nil
 	}

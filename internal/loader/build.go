@@ -111,6 +111,11 @@ func newBuild(a *artifact, dir string, spec overlaySpec) *build {
 			p.problem("build", p.blame(err, dir), "kustomize cannot build the path: %s", explain(err))
 		}
 	}
+	for name := range p.artifact.read {
+		if f := p.artifact.file(name); f != nil && !f.broken { // a generator takes any text
+			p.reached[name] = true
+		}
+	}
 	out.files = slices.Sorted(maps.Keys(p.reached))
 	out.encrypted = p.encrypted
 	out.seen = p.artifact.seen
@@ -165,7 +170,7 @@ func (p *plan) objects(m resmap.ResMap, dir string) []built {
 			p.failed = true
 			if o, ok := p.originOf(r.GetAnnotations()[originAnnotation]); ok && p.hasDuplicateKey(o) {
 				// the file's own problem says so; kyaml refuses to write such an object, and Flux fails
-				all = append(all, built{object: objects(p.artifact.tree.files[o.File].text())[o.Document], origin: o, variables: true})
+				all = append(all, built{object: objects(p.artifact.tree.file(o.File).text())[o.Document], origin: o, variables: true})
 				continue
 			}
 			p.problem("build", place{file: p.kustomizeName(dir)}, "the object %s cannot be written as JSON", r.CurId())
@@ -253,7 +258,7 @@ func (p *plan) originOf(stamp string) (fleet.Origin, bool) {
 }
 
 func (p *plan) hasDuplicateKey(o fleet.Origin) bool {
-	f := p.artifact.tree.files[o.File]
+	f := p.artifact.tree.file(o.File)
 	return f != nil && slices.ContainsFunc(f.problems, func(p fleet.Problem) bool { return p.Kind == "duplicate-key" })
 }
 
@@ -273,7 +278,7 @@ func takeStamp(object map[string]any) string {
 func (p *plan) originByName(object map[string]any) (fleet.Origin, bool) {
 	meta, _ := object["metadata"].(map[string]any)
 	for _, name := range p.resources {
-		for _, d := range p.artifact.tree.files[name].docs {
+		for _, d := range p.artifact.tree.file(name).docs {
 			if d.Kind == object["kind"] && d.APIVersion == object["apiVersion"] && d.Name == meta["name"] {
 				return fleet.Origin{File: name, Document: d.Index}, true
 			}
@@ -286,7 +291,7 @@ func (p *plan) originByName(object map[string]any) (fleet.Origin, bool) {
 func (p *plan) rawObjects() []built {
 	var all []built
 	for _, name := range p.resources {
-		f := p.artifact.tree.files[name]
+		f := p.artifact.tree.file(name)
 		for index, object := range sortedObjects(f.text()) {
 			if p.dropped[name][index] || str(object, "kind") == "" {
 				continue
@@ -333,7 +338,7 @@ func (p *plan) dropDuplicate(err error) bool {
 	name = name[:at]
 	var same []fleet.Origin
 	for _, file := range p.resources {
-		for _, d := range p.artifact.tree.files[file].docs {
+		for _, d := range p.artifact.tree.file(file).docs {
 			if d.Name == name && kind == resID(d) && !p.dropped[file][d.Index] {
 				same = append(same, fleet.Origin{File: file, Document: d.Index})
 			}
@@ -347,7 +352,7 @@ func (p *plan) dropDuplicate(err error) bool {
 	p.problems = append(p.problems, fleet.BuildProblem{Kind: "duplicate", Origin: last, At: []any{"metadata", "name"},
 		Message: fmt.Sprintf("the %s %q is in this build already, from %s", strings.SplitN(kind, ".", 2)[0], name, first.File)})
 	p.drop(last.File, last.Document)
-	return p.stampFile(p.artifact.tree.files[last.File])
+	return p.stampFile(p.artifact.tree.file(last.File))
 }
 
 func resID(d document) string {

@@ -98,9 +98,6 @@ func describe(name string, index int, root *yaml.Node) document {
 	if d.Values == nil {
 		d.Values = []fleet.Value{}
 	}
-	if strings.HasSuffix(name, ".example") || strings.Contains(name, ".example.") {
-		d.Values = []fleet.Value{} // an example shows what the real file looks like
-	}
 	d.Stamp = findStamp(root)
 	d.Flux = newFluxSpec(root, d.APIVersion, d.Kind)
 	d.Exceptions = annotationExceptions(index, root)

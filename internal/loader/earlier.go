@@ -46,17 +46,22 @@ func (e *earlier) news(t *tree) *news {
 
 // lists is what the kustomization files of a tree list.
 func (n *news) lists(t *tree) listGraph {
-	if n == nil || slices.ContainsFunc(n.changed, isKustomizeName) {
+	if n == nil || n.leadsElsewhere(t) {
 		return newListGraph(t)
 	}
 	return n.earlier.tree.lists
 }
 
+// leadsElsewhere tells that a file has changed, and lists or leads to other files.
+func (n *news) leadsElsewhere(t *tree) bool {
+	return slices.ContainsFunc(n.changed, func(name string) bool {
+		return isKustomizeName(name) || t.files[name].leadsFlux() || n.earlier.tree.files[name].leadsFlux()
+	})
+}
+
 // entries are the entry points of a tree. What they are hangs on Flux's own objects and on what lists them.
 func (n *news) entries(t *tree) []entry {
-	if n == nil || slices.ContainsFunc(n.changed, func(name string) bool {
-		return isKustomizeName(name) || t.files[name].leadsFlux() || n.earlier.tree.files[name].leadsFlux()
-	}) {
+	if n == nil || n.leadsElsewhere(t) {
 		return findEntries(t)
 	}
 	return n.earlier.entries

@@ -52,10 +52,6 @@ func (p *plan) resource(dir, entry string, where place, stack []string) bool {
 		return false
 	}
 	if f := p.artifact.file(target); f != nil {
-		if !f.isYAML { // rare: what kustomize would read as YAML all the same
-			p.unknown(fleet.UnknownFile, where, "%q is not called YAML or JSON, so it is not read here", entry)
-			return false
-		}
 		return p.resourceFile(f, where)
 	}
 	if p.artifact.isDir(target) {
@@ -66,7 +62,7 @@ func (p *plan) resource(dir, entry string, where place, stack []string) bool {
 
 // whyAbsent says why the artifact lacks a file or a folder, of which it leaves the name to be filled in.
 func (p *plan) whyAbsent(target string) string {
-	switch f := p.artifact.tree.files[target]; {
+	switch f := p.artifact.tree.file(target); {
 	case f != nil && f.symlink:
 		return "%q is a symbolic link, which Flux leaves out of the artifact"
 	case f != nil || p.artifact.tree.isDir(target):
@@ -110,7 +106,7 @@ func (p *plan) resourceFile(f *file, where place) bool {
 func (p *plan) stampFiles() {
 	for _, name := range p.resources {
 		if p.texts[name] == nil {
-			p.stampFile(p.artifact.tree.files[name])
+			p.stampFile(p.artifact.tree.file(name))
 		}
 	}
 }

@@ -15,7 +15,7 @@ func (c *cluster) applyAll() {
 	k := fleet.Kustomization{ID: c.entry.cluster + "//", Cluster: c.entry.cluster, Implicit: true, Chain: []string{c.entry.cluster + "//"},
 		APIServer: c.entry.cluster, Path: c.entry.dir, PathState: fleet.Found, Local: true, Build: fleet.Unknown, Decryption: "unknown"}
 	for _, p := range c.tree.paths {
-		f := c.tree.files[p]
+		f := c.tree.file(p)
 		inside := c.entry.dir == "." || strings.HasPrefix(p, c.entry.dir+"/")
 		if !inside || !f.isYAML || f.class == fleet.Template || f.class == fleet.Text || c.tree.lists.patches[p] || hidden(p) {
 			continue

@@ -76,6 +76,7 @@ type course struct {
 	objects        []*fleet.Object
 	reached        map[string]bool // the files that its Flux reads
 	rendered       renderings
+	clear          []clearValue // of all Secrets
 }
 
 // cluster is one Flux cluster being followed.
@@ -83,8 +84,10 @@ type cluster struct {
 	*follower
 	*course
 	// own are the objects on the cluster's own API server, unredacted, by kind/namespace/name: what Flux itself reads.
-	own  map[string]map[string]any
-	seen map[string]bool // Flux Kustomizations, by ID
+	own map[string]map[string]any
+	// ownOrigin is where they come from.
+	ownOrigin map[string]fleet.Origin
+	seen      map[string]bool // Flux Kustomizations, by ID
 
 	dependsOn map[string][]kustomizev1.DependencyReference // by ID
 
@@ -97,7 +100,7 @@ func newCluster(f *follower, e entry) *cluster {
 		fact: fleet.Cluster{Name: e.cluster, Entry: e.dir, Declared: !e.flat, Origin: e.origin,
 			Variables: map[string]string{}, Incomplete: []fleet.Incomplete{}},
 		reached: map[string]bool{}, rendered: renderings{}},
-		own: map[string]map[string]any{}, seen: map[string]bool{},
+		own: map[string]map[string]any{}, ownOrigin: map[string]fleet.Origin{}, seen: map[string]bool{},
 		dependsOn: map[string][]kustomizev1.DependencyReference{}, kept: f.earlier.renderings(e.cluster),
 	}
 }
@@ -129,7 +132,7 @@ func (c *cluster) follow(ctx context.Context) error {
 		var by [someMissing + 1][]*item
 		for _, it := range queue {
 			var found sources
-			it.vars, found = newVariables(it.spec.PostBuild, it.fact.Namespace, c.find)
+			it.vars, found = newVariables(it.spec.PostBuild, it.fact, c.findFrom)
 			it.vars.open = it.vars.open || it.unpatched // a patch may bring a further source
 			if !c.knowsSource(it) {
 				found = max(found, optionalMissing)
@@ -201,7 +204,7 @@ func (c *cluster) asAppliedByItself(it *item) map[string]any {
 	probe := *it
 	probe.fact.Path = c.entry.dir
 	var found sources
-	if probe.vars, found = newVariables(it.spec.PostBuild, it.fact.Namespace, c.find); found != allFound {
+	if probe.vars, found = newVariables(it.spec.PostBuild, it.fact, c.findFrom); found != allFound {
 		probe.vars = &variables{}
 	}
 	for _, r := range c.renderOnce(&probe, c.artifactOf(it)).Objects {
@@ -262,4 +265,9 @@ func (c *cluster) newItem(object map[string]any, origin fleet.Origin, parent *it
 // find finds an object on the cluster's own API server.
 func (c *cluster) find(kind, namespace, name string) map[string]any {
 	return c.own[kind+"/"+namespace+"/"+name]
+}
+
+// findFrom is find, with where the object comes from.
+func (c *cluster) findFrom(kind, namespace, name string) (map[string]any, fleet.Origin) {
+	return c.find(kind, namespace, name), c.ownOrigin[kind+"/"+namespace+"/"+name]
 }

@@ -159,7 +159,7 @@ func (p *plan) listed() ([]built, bool) {
 	openAPI.RLock()
 	defer openAPI.RUnlock()
 	for _, name := range p.resources {
-		f := p.artifact.tree.files[name]
+		f := p.artifact.tree.file(name)
 		objects, namespace := f.decoded(), p.namespaces[name]
 		for i, d := range f.docs {
 			if i >= len(objects) || objects[i].object == nil || seen[d.Kind+"/"+d.Name] { // it may be the same object

@@ -17,6 +17,10 @@ type listGraph struct {
 	// patchedIn are the folders whose kustomization applies the file as a patch.
 	patchedIn map[string][]string
 	secrets   []secretSource
+	// manifests are the files that kustomize reads as YAML: resources, patches, and what generators and transformers lie in.
+	manifests map[string]bool
+	// paths are those of Flux Kustomizations in a chart's templates/.
+	paths []string
 }
 
 // secretSource is a file that a secretGenerator reads.
@@ -32,14 +36,22 @@ type kustomizeLists struct {
 	Bases                 []string `yaml:"bases"`
 	Components            []string `yaml:"components"`
 	PatchesStrategicMerge []string `yaml:"patchesStrategicMerge"`
+	Generators            []string `yaml:"generators"`
+	Transformers          []string `yaml:"transformers"`
 	Patches               []struct {
 		Path string `yaml:"path"`
 	} `yaml:"patches"`
-	SecretGenerator []struct {
-		Files []string `yaml:"files"`
-		Envs  []string `yaml:"envs"`
-		Env   string   `yaml:"env"`
-	} `yaml:"secretGenerator"`
+	PatchesJSON6902 []struct {
+		Path string `yaml:"path"`
+	} `yaml:"patchesJson6902"`
+	SecretGenerator []generatorFiles `yaml:"secretGenerator"`
+}
+
+// generatorFiles are the files that a secretGenerator names.
+type generatorFiles struct {
+	Files []string `yaml:"files"`
+	Envs  []string `yaml:"envs"`
+	Env   string   `yaml:"env"`
 }
 
 // newKustomizeLists reads a kustomization file; nil where it has not the form of one.
@@ -52,17 +64,24 @@ func newKustomizeLists(root *yaml.Node) *kustomizeLists {
 }
 
 func newListGraph(t *tree) listGraph {
-	g := listGraph{listedIn: map[string][]string{}, patches: map[string]bool{}, patchedIn: map[string][]string{}}
+	g := listGraph{listedIn: map[string][]string{}, patches: map[string]bool{}, patchedIn: map[string][]string{}, manifests: map[string]bool{}}
 	for _, p := range t.paths {
 		f := t.files[p]
-		if f.class == fleet.KustomizeFile && !f.broken && f.lists != nil {
-			g.add(path.Dir(p), f.lists)
+		switch {
+		case f.lists == nil:
+		case f.class == fleet.KustomizeFile && !f.broken, f.inChart() && f.read.Class == fleet.KustomizeFile && !f.read.Broken:
+			g.add(t, path.Dir(p), f.lists)
+		}
+		for _, d := range f.docs {
+			if d.Flux != nil && slices.Contains(strings.Split(inTree(d.Flux.Path), "/"), "templates") {
+				g.paths = append(g.paths, inTree(d.Flux.Path))
+			}
 		}
 	}
 	return g
 }
 
-func (g *listGraph) add(dir string, k *kustomizeLists) {
+func (g *listGraph) add(t *tree, dir string, k *kustomizeLists) {
 	for _, entry := range slices.Concat(k.Resources, k.Bases, k.Components) {
 		at := path.Join(dir, entry)
 		g.listedIn[at] = append(g.listedIn[at], dir)
@@ -71,23 +90,47 @@ func (g *listGraph) add(dir string, k *kustomizeLists) {
 		at := path.Join(dir, entry)
 		g.patches[at], g.patchedIn[at] = true, append(g.patchedIn[at], dir)
 	}
-	for _, patch := range k.Patches {
+	for _, entry := range slices.Concat(k.Resources, k.PatchesStrategicMerge, k.Generators, k.Transformers) {
+		at := path.Join(dir, entry)
+		g.manifests[at] = true
+		for _, name := range kustomizeFiles { // of a folder
+			g.manifests[path.Join(at, name)] = true
+		}
+	}
+	for _, entry := range k.Generators {
+		text := []byte(entry)
+		if f := t.files[path.Join(dir, entry)]; f != nil && !f.symlink && !f.unread {
+			text = f.text()
+		}
+		eachBounded(text, func(_ int, root *yaml.Node) {
+			var files generatorFiles
+			if text := lookup(root, "kind"); text != nil && text.Value == "SecretGenerator" && root.Decode(&files) == nil {
+				g.addSources(dir, files)
+			}
+		})
+	}
+	for _, patch := range slices.Concat(k.Patches, k.PatchesJSON6902) {
 		if patch.Path != "" {
 			at := path.Join(dir, patch.Path)
-			g.patches[at], g.patchedIn[at] = true, append(g.patchedIn[at], dir)
+			g.patches[at], g.patchedIn[at], g.manifests[at] = true, append(g.patchedIn[at], dir), true
 		}
 	}
 	for _, generator := range k.SecretGenerator {
-		for _, source := range generator.Files {
-			key, file, named := strings.Cut(source, "=")
-			if !named {
-				key, file = path.Base(source), source
-			}
-			g.secrets = append(g.secrets, secretSource{path.Join(dir, file), key})
+		g.addSources(dir, generator)
+	}
+}
+
+// addSources takes the files of a generator in a folder in.
+func (g *listGraph) addSources(dir string, generator generatorFiles) {
+	for _, source := range generator.Files {
+		key, file, named := strings.Cut(source, "=")
+		if !named {
+			key, file = path.Base(source), source
 		}
-		for _, file := range append(generator.Envs, generator.Env) {
-			g.secrets = append(g.secrets, secretSource{file: path.Join(dir, file)})
-		}
+		g.secrets = append(g.secrets, secretSource{path.Join(dir, file), key})
+	}
+	for _, file := range append(generator.Envs, generator.Env) {
+		g.secrets = append(g.secrets, secretSource{file: path.Join(dir, file)})
 	}
 }
 

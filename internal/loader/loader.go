@@ -76,13 +76,20 @@ func (f *follower) filesReached(clusters []string) (files []fleet.File, unreache
 			reached[name] = append(reached[name], cluster)
 		}
 	}
+	clear := map[string][]clearValue{} // the values in the clear, by file
+	for _, cluster := range clusters {
+		for _, v := range f.courses[cluster].clear {
+			clear[v.Origin.File] = append(clear[v.Origin.File], v)
+		}
+	}
 	rules := f.tree.creationRules()
 	for _, name := range f.tree.paths {
-		file := f.tree.files[name]
-		if !file.isYAML && len(file.problems) == 0 && len(file.docs) == 0 && file.whole == nil {
+		file := f.tree.file(name)
+		if !file.isYAML && len(file.problems) == 0 && len(file.docs) == 0 && file.whole == nil && clear[name] == nil {
 			continue
 		}
 		fact := file.fact(reached[name])
+		fact.Documents = withClear(fact.Documents, clear[name])
 		if !starts[name] {
 			fact.UnlistedIn = f.tree.unlistedIn(file, reached)
 		}

@@ -39,7 +39,7 @@ func Locate(fsys fs.FS, findings []fleet.Finding) {
 // were made from, if its file is as it was.
 func (c *Contents) Locate(findings []fleet.Finding) {
 	l := locator{files: map[string]*located{}, text: func(name string) []byte {
-		if f := c.tree.files[name]; f != nil && !f.unread {
+		if f := c.tree.file(name); f != nil && !f.unread {
 			return f.text()
 		}
 		return nil
@@ -80,8 +80,19 @@ type locator struct {
 
 // located is a file, parsed for its positions.
 type located struct {
+	data  []byte
 	lines [][]byte
+	// roots are the documents, nil until one is asked for.
 	roots map[int]*yaml.Node
+}
+
+// root is a document of a file that is YAML by its name, by what lists it, or by its content; nil where there is none.
+func (f *located) root(document int, isYAML bool) *yaml.Node {
+	if f.roots == nil && (isYAML || kubeconfigKind.Match(f.data)) {
+		f.roots = map[int]*yaml.Node{}
+		_ = eachNode(f.data, func(index int, root *yaml.Node) { f.roots[index] = root })
+	}
+	return f.roots[document]
 }
 
 func (l *locator) fill(p *fleet.Place, field []any) {
@@ -95,13 +106,13 @@ func (l *locator) fill(p *fleet.Place, field []any) {
 		return
 	}
 	f := l.file(p.File)
-	root := f.roots[p.Document]
+	root := f.root(p.Document, isYAMLName(p.File) || p.Document >= 0 && len(p.Field)+len(field) > 0)
 	if root == nil {
 		f.fillText(p, field)
 		return
 	}
 	whole := slices.Concat(p.Field, field)
-	n, depth := deepest(root, whole)
+	n, depth := f.deepest(root, whole)
 	if depth == 0 || depth == 1 && len(whole) > 1 { // "spec" alone says nothing: a patch put it there, or it is not there at all
 		n = lookup(root, "metadata", "name")
 	}
@@ -133,22 +144,19 @@ func (l *locator) file(name string) *located {
 	if f := l.files[name]; f != nil {
 		return f
 	}
-	f := &located{roots: map[int]*yaml.Node{}}
+	f := &located{}
 	l.files[name] = f
 	data := l.text(name)
 	if !utf8.Valid(data) {
 		return f
 	}
-	f.lines = bytes.SplitAfter(data, []byte("\n"))
-	if isYAMLName(name) || kubeconfigKind.Match(data) {
-		_ = eachNode(data, func(index int, root *yaml.Node) { f.roots[index] = root })
-	}
+	f.data, f.lines = data, bytes.SplitAfter(data, []byte("\n"))
 	return f
 }
 
 // deepest is the node to point at for a field: the value where it is a scalar, else its key, or the entry of a list;
 // where the field is not there, the key of the deepest part that is, and how many steps of the field lead there.
-func deepest(root *yaml.Node, field []any) (show *yaml.Node, depth int) {
+func (f *located) deepest(root *yaml.Node, field []any) (show *yaml.Node, depth int) {
 	at, show := root, root
 	for i, step := range field {
 		var key, value *yaml.Node
@@ -166,12 +174,37 @@ func deepest(root *yaml.Node, field []any) (show *yaml.Node, depth int) {
 			return show, i
 		}
 		at, show = value, value
+		if inner, n := f.embedded(value, field[i+1:]); inner != nil {
+			return inner, i + 1 + n
+		}
 		if value.Kind == yaml.MappingNode || value.Kind == yaml.SequenceNode || value.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 || value.Value == "" && value.Kind == yaml.ScalarNode {
 			show = key
 		}
 	}
 	return show, len(field)
 }
+
+// embedded is deepest in a literal text that is YAML itself, and how many steps lead there; nil where the field does not lead into it.
+func (f *located) embedded(n *yaml.Node, field []any) (show *yaml.Node, depth int) {
+	if len(field) == 0 || n.Kind != yaml.ScalarNode || n.Style&yaml.LiteralStyle == 0 || n.Line >= len(f.lines) {
+		return nil, 0
+	}
+	inner := &located{lines: bytes.SplitAfter([]byte(n.Value), []byte("\n"))}
+	indent := 0
+	if first := slices.IndexFunc(inner.lines, func(line []byte) bool { return len(bytes.TrimSpace(line)) > 0 }); first >= 0 && n.Line+first < len(f.lines) {
+		indent = leadingSpaces(f.lines[n.Line+first]) - leadingSpaces(inner.lines[first])
+	}
+	eachBounded([]byte(n.Value), func(_ int, root *yaml.Node) {
+		if at, steps := inner.deepest(root, field); steps > depth {
+			moved := *at
+			moved.Line, moved.Column = at.Line+n.Line, at.Column+indent
+			show, depth = &moved, steps
+		}
+	})
+	return show, depth
+}
+
+func leadingSpaces(line []byte) int { return len(line) - len(bytes.TrimLeft(line, " ")) }
 
 func mappingEntry(n *yaml.Node, name string) (key, value *yaml.Node) {
 	if n == nil || n.Kind != yaml.MappingNode {

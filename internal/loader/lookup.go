@@ -22,9 +22,11 @@ const (
 type view struct {
 	*artifact
 	seen lookups
+	// read are the files of which the library has read the content itself: what a generator in a file of its own names.
+	read map[string]bool
 }
 
-func (a *artifact) watched() *view { return &view{a, lookups{}} }
+func (a *artifact) watched() *view { return &view{a, lookups{}, map[string]bool{}} }
 
 func (v *view) ask(question string) {
 	if _, asked := v.seen[question]; !asked {
@@ -36,7 +38,7 @@ func (a *artifact) answer(question string) string {
 	kind, p, _ := strings.Cut(question, " ")
 	switch kind + " " {
 	case askFile:
-		f := a.tree.files[p]
+		f := a.tree.file(p)
 		switch {
 		case f == nil && a.tree.isDir(p):
 			return "folder"

@@ -41,6 +41,9 @@ type tree struct {
 	dirs map[string][]string
 	// lists is what the kustomization files list.
 	lists listGraph
+	// listed are the files that kustomize reads as YAML because a kustomization file lists them, where their names or their folders
+	// say otherwise: s.txt, a file in a chart's templates/.
+	listed map[string]*file
 	// versions and kept are what the last run has seen and made of the files.
 	versions map[string]version
 	kept     map[string]*reading
@@ -180,10 +183,30 @@ func (t *tree) parseFiles(ctx context.Context) error {
 
 // readLists takes over what the kustomization files list, and reads what is read for their sake.
 func (t *tree) readLists(lists listGraph) {
-	t.lists = lists
+	t.lists, t.listed = lists, map[string]*file{}
+	for p := range lists.manifests {
+		t.readListed(p)
+	}
+	for p, f := range t.files { // what Flux takes from a folder without a kustomization file
+		if f.inChart() && slices.ContainsFunc(lists.paths, func(dir string) bool { return strings.HasPrefix(p, dir+"/") }) {
+			t.readListed(p)
+		}
+	}
 	for _, source := range lists.secrets {
 		t.readSecretSource(source)
 	}
+}
+
+// readListed reads a file as YAML that its name or its folder does not show to be one.
+func (t *tree) readListed(p string) {
+	f := t.files[p]
+	if f == nil || f.symlink || f.unread || f.isYAML && !f.inChart() {
+		return
+	}
+	listed := newFile(p, false)
+	listed.tree, listed.isYAML, listed.data, listed.hash = t, true, f.text(), f.hash
+	listed.safely((*file).parse)
+	t.listed[p] = listed
 }
 
 // readSecretSource looks at a file that a secretGenerator reads, unless there is something to say of its values anyway.
@@ -214,6 +237,17 @@ func skip(d fs.DirEntry) error {
 	}
 	return nil
 }
+
+// file is the file at p, as kustomize reads it where a kustomization file lists it; nil where there is none.
+func (t *tree) file(p string) *file {
+	if f := t.listed[p]; f != nil {
+		return f
+	}
+	return t.files[p]
+}
+
+// inChart tells that the file is taken for a template because it lies in a chart.
+func (f *file) inChart() bool { return f.isYAML && f.read != nil && f.class != f.read.Class }
 
 // newFile is a regular file, or a symbolic link.
 func newFile(p string, symlink bool) *file {

@@ -38,6 +38,8 @@ type rendering struct {
 	Incomplete []fleet.Incomplete
 	// Undefined are the variables in the objects that no source defines.
 	Undefined []fleet.UndefinedVariable
+	// Clear are the values in the clear of its Secrets.
+	Clear []clearValue
 	// Seen is what was looked up in the tree for it.
 	Seen lookups
 }
@@ -79,6 +81,11 @@ func (c *cluster) render(it *item, a *artifact) *rendering {
 	b := c.builder.build(a, it.fact.Path, newOverlaySpec(it.spec))
 	r := &rendering{State: b.state(), Partial: b.partial, Unpatched: b.unpatched, Files: b.files, Encrypted: b.encrypted,
 		Problems: slices.Clone(b.problems), Incomplete: slices.Clone(b.incomplete), Seen: b.seen}
+	index := newTextIndex(c.tree)
+	var patches []string
+	for _, p := range it.spec.Patches {
+		patches = append(patches, p.Patch)
+	}
 	for _, built := range b.objects {
 		object := built.object
 		if str(object, "kind") == "Kustomization" && strings.HasPrefix(str(object, "apiVersion"), "kustomize.config.k8s.io/") {
@@ -88,7 +95,7 @@ func (c *cluster) render(it *item, a *artifact) *rendering {
 		if it.spec.PostBuild != nil && built.variables && it.vars.any() {
 			substituted, undefined, err := it.vars.apply(object)
 			for _, name := range undefined {
-				r.addUndefined(name, built, c.tree.files[built.origin.File])
+				r.addUndefined(name, built, c.tree.file(built.origin.File))
 			}
 			switch {
 			case errors.Is(err, errUnknownValue):
@@ -107,6 +114,7 @@ func (c *cluster) render(it *item, a *artifact) *rendering {
 		if labelled(object, reconcileLabel, "disabled") {
 			continue
 		}
+		r.Clear = append(r.Clear, c.tree.clearValues(built, b.files, patches, index)...)
 		r.add(object, built.origin, c.isEncrypted(built.origin) && !labelled(built.object, decryptLabel, "disabled"))
 	}
 	return r
@@ -166,7 +174,7 @@ func same(a, b map[string]any) bool {
 }
 
 func (c *cluster) isEncrypted(o fleet.Origin) bool {
-	f := c.tree.files[o.File]
+	f := c.tree.file(o.File)
 	return f != nil && slices.ContainsFunc(f.docs, func(d document) bool { return d.Index == o.Document && d.Encryption != nil && len(o.Field) == 0 })
 }
 

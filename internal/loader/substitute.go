@@ -15,6 +15,7 @@ import (
 
 	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
 
+	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
@@ -33,12 +34,14 @@ type variables struct {
 	always bool
 	// invalid are the names that are no names of variables, sorted: Flux then fails the whole Kustomization.
 	invalid []string
+	// clear is where the values stand that are in the clear in Git.
+	clear map[string]variableSource
 }
 
 func (v *variables) any() bool { return len(v.values)+len(v.hidden) > 0 || v.open || v.always }
 
-// objectFinder finds an object on a cluster's own API server, as far as the cluster has been followed.
-type objectFinder func(kind, namespace, name string) map[string]any
+// objectFinder finds an object on a cluster's own API server, as far as the cluster has been followed, and where it comes from.
+type objectFinder func(kind, namespace, name string) (map[string]any, fleet.Origin)
 
 // sources says which sources of variables were found.
 type sources int
@@ -49,16 +52,16 @@ const (
 	someMissing
 )
 
-// newVariables reads the variables of a Flux Kustomization in the namespace, and tells whether every source was found.
-func newVariables(spec *kustomizev1.PostBuild, namespace string, find objectFinder) (*variables, sources) {
-	v := &variables{values: map[string]string{}, hidden: map[string]bool{}}
+// newVariables reads the variables of a Flux Kustomization, and tells whether every source was found.
+func newVariables(spec *kustomizev1.PostBuild, of fleet.Kustomization, find objectFinder) (*variables, sources) {
+	v := &variables{values: map[string]string{}, hidden: map[string]bool{}, clear: map[string]variableSource{}}
 	if spec == nil {
 		return v, allFound
 	}
 	v.always = spec.SubstituteStrategy == kustomizev1.SubstituteStrategyAlways
 	found := allFound
 	for _, ref := range spec.SubstituteFrom {
-		object := find(ref.Kind, namespace, ref.Name)
+		object, origin := find(ref.Kind, of.Namespace, ref.Name)
 		if object == nil && ref.Optional {
 			found, v.optional = max(found, optionalMissing), true
 			continue
@@ -72,11 +75,16 @@ func newVariables(spec *kustomizev1.PostBuild, namespace string, find objectFind
 			for name, value := range data {
 				text, isText := value.(string)
 				v.set(name, text, ref.Kind != "ConfigMap" || !isText)
+				delete(v.clear, name)
+				if ref.Kind == "ConfigMap" {
+					v.clear[name] = newVariableSource(name, value, origin, field, name)
+				}
 			}
 		}
 	}
 	for name, value := range spec.Substitute {
 		v.set(name, value, false)
+		v.clear[name] = newVariableSource(name, value, fleet.Origin{}, "spec", "postBuild", "substitute", name)
 	}
 	slices.Sort(v.invalid)
 	v.invalid = slices.Compact(v.invalid)

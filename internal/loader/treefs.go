@@ -77,6 +77,7 @@ func (t treeFS) ReadFile(p string) ([]byte, error) {
 	if f == nil {
 		return nil, &fs.PathError{Op: "open", Path: p, Err: fs.ErrNotExist}
 	}
+	t.artifact.read[p] = true
 	if !f.unread {
 		return f.text(), nil
 	}

@@ -3,6 +3,7 @@ package secret
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
@@ -25,15 +26,15 @@ func (c *collector) generators(n *yaml.Node, field []any) {
 				continue
 			}
 			key, value, _ := strings.Cut(item.Value, "=")
-			class, length := Classify(key, unquote(value))
+			class, length := Classify(key, Unquote(value))
 			c.report(append(field, i, "literals", j), "generator", class, length)
 		}
 	}
 }
 
-// unquote takes quotes off as kustomize does: both or none.
+// Unquote takes quotes off as kustomize does: both or none.
 // Source: kustomize api v0.21.1 kv/kv.go removeQuotes.
-func unquote(value string) string {
+func Unquote(value string) string {
 	if n := len(value); n > 1 && value[0] == value[n-1] && (value[0] == '"' || value[0] == '\'') {
 		return value[1 : n-1]
 	}
@@ -58,8 +59,8 @@ func (c *collector) patches(n *yaml.Node, field []any) {
 				at = append(at, "patch")
 			}
 			for _, v := range patchValues(text.Value, scalar(get(entry, "target"), "kind")) {
-				c.report(at, "patch", v.Class, v.Length)
-				found = true
+				v.Field, v.In = slices.Concat(at, v.Field), "patch"
+				c.values, found = append(c.values, v), true
 			}
 		}
 		if !found {
@@ -95,7 +96,7 @@ func patchValues(patch, target string) []fleet.Value {
 }
 
 func (c *collector) operations(patch *yaml.Node) {
-	for _, op := range patch.Content {
+	for i, op := range patch.Content {
 		op = resolve(op)
 		value := get(op, "value")
 		if value == nil {
@@ -104,7 +105,7 @@ func (c *collector) operations(patch *yaml.Node) {
 		path := scalar(op, "path")
 		top, key, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 		if top == "data" || top == "stringData" {
-			c.data(value, []any{top, key}, top == "data")
+			c.data(value, []any{i, "value"}, key, top == "data")
 		}
 	}
 }
@@ -173,7 +174,7 @@ func Literals(text []byte, kind string) []fleet.Value {
 			continue
 		}
 		key, value, _ := strings.Cut(line, "=")
-		class, length := Classify(key, unquote(value))
+		class, length := Classify(key, Unquote(value))
 		values = append(values, fleet.Value{Field: []any{key}, In: "generator", Class: class, Length: length})
 	}
 	return values

@@ -15,7 +15,8 @@ const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 // Values are the leaves of a YAML document that hold, or should hold, secret material, in the order of the text:
 //
 //   - the data and stringData of a v1 Secret, at the root, in a List or inside another object (In "Secret");
-//   - the literals of a kustomization's secretGenerator (In "generator") and inline patches of Secrets (In "patch");
+//   - the literals of a kustomization's secretGenerator (In "generator") and inline patches of Secrets (In "patch"), with
+//     the field in the patch;
 //   - private keys, kubeconfigs, tokens and addresses with a password in anything else (In "object"); of a kubeconfig, its credentials.
 //
 // kustomizeFile says that the file is a kustomization by its name: kustomize takes one without a kind. The metadata
@@ -97,7 +98,7 @@ func (c *collector) secret(n *yaml.Node, field []any) {
 		at := append(field, key)
 		switch {
 		case key == "data" || key == "stringData":
-			c.data(value, at, key == "data")
+			c.data(value, at, "", key == "data")
 		case key == "sops" && len(field) == 0 && isMetadata(resolve(value)):
 		case key == "metadata":
 			c.metadata(value, at)
@@ -108,7 +109,7 @@ func (c *collector) secret(n *yaml.Node, field []any) {
 	for _, part := range merged(n) {
 		for key, value := range entries(part) {
 			if key == "data" || key == "stringData" {
-				c.data(value, append(field, key), key == "data")
+				c.data(value, append(field, key), "", key == "data")
 			}
 		}
 	}
@@ -116,23 +117,27 @@ func (c *collector) secret(n *yaml.Node, field []any) {
 
 // data reports every leaf, whatever its class. Only strings one level down make sense to Kubernetes; a linter reads
 // what is there.
-func (c *collector) data(n *yaml.Node, field []any, isBase64 bool) {
+//
+// key is the name of the value in the Secret where the field does not end in it.
+func (c *collector) data(n *yaml.Node, field []any, key string, isBase64 bool) {
 	switch n = resolve(n); n.Kind {
 	case yaml.MappingNode:
-		for key, value := range effective(n) {
-			c.data(value, append(field, key), isBase64)
+		for name, value := range effective(n) {
+			c.data(value, append(field, name), name, isBase64)
 		}
 	case yaml.SequenceNode:
 		for i, item := range n.Content {
-			c.data(item, append(field, i), isBase64)
+			c.data(item, append(field, i), key, isBase64)
 		}
 	case yaml.ScalarNode:
-		key := keyOf(field)
-		if n.Tag == "!!null" && (key == "data" || key == "stringData") {
+		if n.Tag == "!!null" && key == "" {
 			return // data: with nothing in it
 		}
 		class, length := classifyNode(key, n, isBase64)
 		c.report(field, "Secret", class, length)
+		if last := &c.values[len(c.values)-1]; key != keyOf(field) {
+			last.Key = key
+		}
 	}
 }
 

@@ -71,9 +71,10 @@ func TestValues(t *testing.T) {
 			"- target: {kind: Deployment}\n  patch: " + indent(4, "[{op: add, path: /data/a, value: abcd}]") +
 			"- patch: " + indent(4, secret+"$patch: delete") +
 			"patchesStrategicMerge:\n- b.yaml\n- " + indent(2, secret+"data: {a: "+b64("abc")+"}"), []fleet.Value{
-			value("patch", fleet.Plain, 3, "patches", 1, "patch"), value("patch", fleet.Variable, 4, "patches", 1, "patch"),
-			value("patch", fleet.Plain, 4, "patches", 2, "patch"),
-			value("patch", fleet.Plain, 3, "patchesStrategicMerge", 1)}},
+			value("patch", fleet.Plain, 3, "patches", 1, "patch", "stringData", "a"),
+			value("patch", fleet.Variable, 4, "patches", 1, "patch", "stringData", "b"),
+			keyed("a", value("patch", fleet.Plain, 4, "patches", 2, "patch", 0, "value")),
+			value("patch", fleet.Plain, 3, "patchesStrategicMerge", 1, "data", "a")}},
 
 		{"a key in values", "kind: HelmRelease\nspec:\n  values:\n    agent:\n      kubeconfig:\n        key: " + indent(10, key) + "        crt: abc\n", []fleet.Value{
 			value("object", fleet.Key, len(key), "spec", "values", "agent", "kubeconfig", "key")}},
@@ -178,4 +179,10 @@ func unmarshal(text []byte, doc *yaml.Node) (ok bool) {
 		}
 	}()
 	return yaml.Unmarshal(text, doc) == nil
+}
+
+// keyed is a value that has its key beside its field.
+func keyed(key string, v fleet.Value) fleet.Value {
+	v.Key = key
+	return v
 }

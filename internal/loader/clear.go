@@ -1,0 +1,427 @@
+package loader
+
+import (
+	"bytes"
+	"encoding/base64"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	yaml "sigs.k8s.io/yaml/goyaml.v3"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
+)
+
+// clearValue is a value in the clear of a Secret that Flux applies, and where it stands in Git. It does not hold the value itself.
+type clearValue struct {
+	// Secret is the Secret's name, Key the key of the value there, or the name of the variable that tells more.
+	Secret, Key string
+	Class       fleet.Class
+	Length      int
+	// Origin and Field are the place. Without a file it is in the Flux Kustomization that applies the Secret.
+	Origin fleet.Origin
+	Field  []any
+	// Variable is the variable that brings the value; its source has the place and the class.
+	Variable string
+}
+
+// inClear tells the classes of values that must not stand in Git.
+func inClear(class fleet.Class) bool {
+	return slices.Contains([]fleet.Class{fleet.Plain, fleet.Key, fleet.Kubeconfig, fleet.Token, fleet.Address}, class)
+}
+
+// clearValues are the values in the clear of an object, as the build made it; none where the object is no Secret.
+func (t *tree) clearValues(b built, files []string, patches []string, index *textIndex) (all []clearValue) {
+	if str(b.object, "kind") != "Secret" || str(b.object, "apiVersion") != "v1" {
+		return nil
+	}
+	meta, _ := b.object["metadata"].(map[string]any)
+	for _, field := range []string{"data", "stringData"} {
+		data, _ := b.object[field].(map[string]any)
+		for _, key := range slices.Sorted(maps.Keys(data)) {
+			value, ok := data[key].(string)
+			if !ok {
+				continue
+			}
+			v := clearValue{Secret: str(meta, "name"), Key: key}
+			if field == "data" {
+				v.Class, v.Length = secret.ClassifyData(key, value)
+			} else {
+				v.Class, v.Length = secret.Classify(key, value)
+			}
+			if inClear(v.Class) {
+				texts := []string{value}
+				if decoded, err := base64.StdEncoding.DecodeString(value); err == nil && field == "data" {
+					texts = append(texts, string(decoded))
+				}
+				for _, p := range index.find(b.origin, []any{field, key}, key, texts, files, patches) {
+					v.Origin, v.Field = p.origin, p.field
+					all = append(all, v)
+				}
+				continue
+			}
+			for _, m := range variable.FindAllStringSubmatch(value, maxVariables) {
+				v.Variable = m[1]
+				all = append(all, v)
+			}
+		}
+	}
+	return all
+}
+
+// maxVariables bounds the variables of one value that are looked up.
+const maxVariables = 100
+
+// textIndex knows where the texts of a build's files stand. It is filled as far as it is asked.
+type textIndex struct {
+	tree  *tree
+	files map[string]*fileTexts
+	spec  *fileTexts
+	// left is how many bytes may still be searched for a value that is a part of a text.
+	left int
+}
+
+func newTextIndex(t *tree) *textIndex {
+	return &textIndex{tree: t, files: map[string]*fileTexts{}, left: 16 << 20}
+}
+
+// fileTexts are the scalars of a file.
+type fileTexts struct {
+	// whole is true for a text that the file as a whole is.
+	whole func(text string) bool
+	// at are the scalars by their text, and those of the form KEY=value by the value; each bounded.
+	at map[string][]textPlace
+	// keys are the scalars by the keys that they stand under; bounded too.
+	keys map[string][]textPlace
+	// long are those that may hold a value as a part of them.
+	long []textPlace
+}
+
+// textPlace is where a text stands.
+type textPlace struct {
+	document int
+	field    []any
+	// key is the name under which the text stands.
+	key  string
+	text string
+}
+
+const (
+	// maxSame bounds the places of one text in a file that are told apart.
+	maxSame = 64
+	// minPart is the length, in bytes, of the shortest value that is looked for as a part of a text.
+	minPart = 8
+	// maxEmbedded bounds how deep YAML stands in texts of YAML.
+	maxEmbedded = 3
+)
+
+// find are the places of a value of a Secret: in the document that the object comes from, in a patch of the Flux Kustomization, or in
+// other files of the build, those under the value's own key before others. Where it is in none, the place is the field in that document.
+// There is none where a file as a whole is the value: what is in a file that a generator reads is judged there.
+func (x *textIndex) find(origin fleet.Origin, field []any, key string, texts, files, patches []string) (places []clearPlace) {
+	type candidate struct {
+		file  string // empty for the Flux Kustomization
+		texts *fileTexts
+	}
+	candidates := []candidate{{origin.File, x.file(origin.File)}, {"", x.patches(patches)}}
+	for _, name := range files {
+		if name != origin.File {
+			candidates = append(candidates, candidate{name, x.file(name)})
+		}
+	}
+	own := slices.Concat(origin.Field, field)
+	best := 0
+	for _, c := range candidates {
+		if slices.ContainsFunc(texts, c.texts.whole) {
+			return nil
+		}
+		for _, text := range texts {
+			for _, p := range c.texts.at[text] {
+				score := 2
+				switch isOwn := c.file == origin.File && p.document == origin.Document; {
+				case isOwn && slices.Equal(p.field, own):
+					score = 5
+				case isOwn && len(origin.Field) > 0 && startsWith(p.field, origin.Field):
+					score = 4
+				case p.key == key:
+					score = 3
+				}
+				if score > best {
+					best, places = score, nil
+				}
+				if score == best && (score > 2 || len(places) == 0) {
+					places = append(places, clearPlace{fleet.Origin{File: c.file, Document: p.document}, p.field})
+				}
+			}
+		}
+		if best > 3 {
+			return places
+		}
+	}
+	for _, c := range candidates {
+		if p, ok := x.part(c.texts, texts); ok && best == 0 {
+			return []clearPlace{{fleet.Origin{File: c.file, Document: p.document}, p.field}}
+		}
+	}
+	if best == 0 {
+		return []clearPlace{{fleet.Origin{File: origin.File, Document: origin.Document}, own}}
+	}
+	return places
+}
+
+// clearPlace is a document and the field in it.
+type clearPlace struct {
+	origin fleet.Origin
+	field  []any
+}
+
+func startsWith(field, prefix []any) bool {
+	return len(field) >= len(prefix) && slices.Equal(field[:len(prefix)], prefix)
+}
+
+// part is the first text that holds one of the values as a part of it.
+func (x *textIndex) part(in *fileTexts, values []string) (textPlace, bool) {
+	for _, p := range in.long {
+		for _, value := range values {
+			x.left -= len(p.text)
+			if x.left < 0 {
+				return textPlace{}, false
+			}
+			if len(value) >= minPart && strings.Contains(p.text, value) {
+				return p, true
+			}
+		}
+	}
+	return textPlace{}, false
+}
+
+// file are the texts of a file.
+func (x *textIndex) file(name string) *fileTexts {
+	if x.files[name] == nil {
+		x.files[name] = x.read(name)
+	}
+	return x.files[name]
+}
+
+func (x *textIndex) read(name string) *fileTexts {
+	texts := newFileTexts()
+	f := x.tree.file(name)
+	if f == nil || f.unread {
+		return texts
+	}
+	data := f.text()
+	texts.whole = func(text string) bool { return text != "" && text == string(data) }
+	if f.isYAML {
+		eachBounded(data, func(index int, root *yaml.Node) { texts.add(textPlace{document: index}, root, "", 0) })
+		return texts
+	}
+	for line := range bytes.Lines(data) { // as a generator reads KEY=value
+		if key, value, ok := strings.Cut(strings.TrimSpace(string(line)), "="); ok {
+			texts.keep(secret.Unquote(value), textPlace{document: -1, field: []any{key}, key: key})
+		}
+	}
+	return texts
+}
+
+// patches are the texts of the Flux Kustomization's patches.
+func (x *textIndex) patches(patches []string) *fileTexts {
+	if x.spec == nil {
+		x.spec = newFileTexts()
+		for i, patch := range patches {
+			x.spec.embedded(textPlace{field: []any{"spec", "patches", i, "patch"}, text: patch}, 0)
+		}
+	}
+	return x.spec
+}
+
+func newFileTexts() *fileTexts {
+	return &fileTexts{whole: func(string) bool { return false }, at: map[string][]textPlace{}, keys: map[string][]textPlace{}}
+}
+
+// eachBounded calls do for the documents of a text that are neither too deep nor too large.
+func eachBounded(data []byte, do func(index int, root *yaml.Node)) {
+	_ = eachNode(data, func(index int, root *yaml.Node) {
+		if !deeperThan(root, maxDepth) && !secret.IsBomb(root) {
+			do(index, root)
+		}
+	})
+}
+
+// add takes the scalars below n in. An alias is not followed: what it stands for is at its anchor.
+func (t *fileTexts) add(at textPlace, n *yaml.Node, key string, depth int) {
+	switch n.Kind {
+	case yaml.MappingNode:
+		operation := lookup(n, "op") != nil
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			name := n.Content[i].Value
+			below := at
+			below.field = append(slices.Clone(at.field), name)
+			if path := text(n, "path"); operation && name == "value" {
+				name = pointerKey(path)
+			}
+			t.add(below, n.Content[i+1], name, depth)
+		}
+	case yaml.SequenceNode:
+		for i, item := range n.Content {
+			below := at
+			below.field = append(slices.Clone(at.field), i)
+			t.add(below, item, key, depth)
+		}
+	case yaml.ScalarNode:
+		at.key, at.text = key, n.Value
+		t.keep(n.Value, at)
+		if name, value, ok := strings.Cut(n.Value, "="); ok {
+			at.key = name
+			t.keep(secret.Unquote(value), at)
+			at.key = key
+		}
+		if len(n.Value) >= minPart {
+			t.long = append(t.long, at)
+		}
+		if depth < maxEmbedded && strings.ContainsAny(n.Value, "\n{[") {
+			t.embedded(at, depth+1)
+		}
+	}
+}
+
+// embedded takes the scalars of a text that is YAML itself in.
+func (t *fileTexts) embedded(at textPlace, depth int) {
+	if len(at.text) > 1<<20 {
+		return
+	}
+	eachBounded([]byte(at.text), func(_ int, root *yaml.Node) {
+		if root.Kind != yaml.ScalarNode {
+			t.add(at, root, at.key, depth)
+		}
+	})
+}
+
+func (t *fileTexts) keep(text string, at textPlace) {
+	if len(t.keys[at.key]) < maxSame {
+		t.keys[at.key] = append(t.keys[at.key], at)
+	}
+	if len(t.at[text]) < maxSame {
+		t.at[text] = append(t.at[text], at)
+	}
+}
+
+// pointerKey is the last part of a JSON pointer.
+//
+// Source: RFC 6901, section 4.
+func pointerKey(pointer string) string {
+	last := pointer[strings.LastIndexByte(pointer, '/')+1:]
+	return strings.ReplaceAll(strings.ReplaceAll(last, "~1", "/"), "~0", "~")
+}
+
+// variableSource is where the value of a variable stands in Git in the clear.
+type variableSource struct {
+	class  fleet.Class
+	length int
+	// tells: the variable's name or its value promises a credential.
+	tells  bool
+	origin fleet.Origin
+	field  []any
+}
+
+// newVariableSource is for a value that is a text, or its redacted form.
+func newVariableSource(name string, value any, origin fleet.Origin, field ...any) variableSource {
+	s := variableSource{origin: origin, field: field}
+	redacted := secret.Redact(map[string]any{name: value})[name]
+	if m, ok := redacted.(map[string]any); ok {
+		class, _ := m["$class"].(string)
+		s.class, s.tells = fleet.Class(class), true
+		s.length, _ = m["$len"].(int)
+	} else if text, ok := value.(string); ok {
+		s.class, s.length = secret.Classify(name, text)
+	}
+	return s
+}
+
+// telling are the keys of a Secret that promise a credential.
+var telling = regexp.MustCompile(`(?i)pass|pwd|secret|token|key([^a-z]|s?$)|cred|private|salt|seed`)
+
+// variable is the place of a variable's value: the field of the object that it comes from, else the entry of the generator that makes
+// the object, else where a patch in one of the files brings it.
+func (x *textIndex) variable(name string, source variableSource, files []string) (fleet.Origin, []any) {
+	own := slices.Concat(source.origin.Field, source.field)
+	in := func(file string, is func(textPlace) bool) (fleet.Origin, []any, bool) {
+		for _, p := range x.file(file).keys[name] {
+			if is(p) {
+				return fleet.Origin{File: file, Document: p.document}, p.field, true
+			}
+		}
+		return fleet.Origin{}, nil, false
+	}
+	for _, is := range []func(textPlace) bool{
+		func(p textPlace) bool { return slices.Equal(p.field, own) },
+		func(p textPlace) bool {
+			return len(source.origin.Field) > 0 && startsWith(p.field, source.origin.Field)
+		},
+	} {
+		if origin, field, ok := in(source.origin.File, func(p textPlace) bool { return p.document == source.origin.Document && is(p) }); ok {
+			return origin, field
+		}
+	}
+	for _, file := range files {
+		if origin, field, ok := in(file, func(p textPlace) bool {
+			return slices.Contains(p.field, any("substitute")) || p.field[len(p.field)-1] == "value"
+		}); ok {
+			return origin, field
+		}
+	}
+	return fleet.Origin{File: source.origin.File, Document: source.origin.Document}, own
+}
+
+// resolveClear fills in the places that hang on the Flux Kustomization and on its variables, and leaves out what is none in the clear.
+func (c *cluster) resolveClear(it *item, values []clearValue) (all []clearValue) {
+	index := newTextIndex(c.tree)
+	for _, v := range values {
+		if v.Variable != "" {
+			source, ok := it.vars.clear[v.Variable]
+			if !ok || !inClear(source.class) || !source.tells && !telling.MatchString(v.Key) {
+				continue
+			}
+			if source.tells {
+				v.Key = v.Variable
+			}
+			if source.origin.File == "" {
+				source.origin = it.fact.Origin
+			}
+			v.Class, v.Length = source.class, source.length
+			v.Origin, v.Field = index.variable(v.Variable, source, slices.Sorted(maps.Keys(c.reached)))
+		}
+		if v.Origin.File == "" {
+			v.Origin, v.Field = it.fact.Origin, slices.Concat(it.fact.Origin.Field, v.Field)
+			v.Origin.Field = nil
+		}
+		all = append(all, v)
+	}
+	return all
+}
+
+// withClear are a file's documents with the values in the clear that stand in them and that the file alone does not show.
+func withClear(documents []fleet.Document, values []clearValue) []fleet.Document {
+	if len(values) == 0 {
+		return documents
+	}
+	documents = slices.Clone(documents)
+	for _, v := range values {
+		i := slices.IndexFunc(documents, func(d fleet.Document) bool { return d.Index == v.Origin.Document })
+		if i < 0 {
+			documents = append(documents, fleet.Document{Index: v.Origin.Document}.Complete())
+			i = len(documents) - 1
+		}
+		d := &documents[i]
+		if at := slices.IndexFunc(d.Values, func(o fleet.Value) bool { return slices.Equal(o.Field, v.Field) }); at >= 0 {
+			if d.Values[at].In == "patch" && d.Values[at].Secret == "" {
+				d.Values = slices.Clone(d.Values)
+				d.Values[at].Secret, d.Values[at].Key = v.Secret, v.Key
+			}
+			continue
+		}
+		d.Values = append(slices.Clip(d.Values), fleet.Value{Field: v.Field, In: "Secret", Key: v.Key, Secret: v.Secret, Class: v.Class, Length: v.Length})
+	}
+	return documents
+}
