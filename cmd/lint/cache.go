@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -52,10 +53,15 @@ func (a *app) cacheFolder() (string, error) {
 	return filepath.Join(dir, "rollcall"), nil
 }
 
-// openCache is what earlier runs of this very program kept of the tree in the folder; nil where nothing is to be kept.
-func (a *app) openCache(root string) *cache.Store {
+// openCache is what earlier runs of this very program kept of the tree; nil where nothing is to be kept. A folder in the checkout
+// is not used: whoever brought it may have written verdicts of their own there.
+func (a *app) openCache(t *tree) *cache.Store {
 	dir, err := a.cacheFolder()
 	if a.noCache || err != nil {
+		return nil
+	}
+	if t.bringsCache(dir, a.cacheDir != "") {
+		t.cacheLeftOut = dir
 		return nil
 	}
 	program, err := os.Executable()
@@ -66,9 +72,24 @@ func (a *app) openCache(root string) *cache.Store {
 	if err != nil {
 		return nil
 	}
-	store, err := cache.New(dir, version(), fmt.Sprint(info.Size(), info.ModTime().UnixNano()), root)
+	store, err := cache.New(dir, version(), fmt.Sprint(info.Size(), info.ModTime().UnixNano()), t.root)
 	if err != nil {
 		return nil
 	}
 	return store
+}
+
+// bringsCache tells whether a folder lies in the tree's checkout, or behind a symbolic link there. What lies beside the tree in the
+// working directory counts where the user has named the folder; by default it may well be the user's own.
+func (t *tree) bringsCache(dir string, named bool) bool {
+	inside := func(name string) bool {
+		_, in := below(cmp.Or(checkoutOf(t.root), t.root), name)
+		return in || named && t.brought(name)
+	}
+	linked := false
+	at, err := resolve(dir, func(link string) error {
+		linked = linked || inside(link)
+		return nil
+	})
+	return err != nil || linked || inside(at)
 }

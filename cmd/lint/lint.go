@@ -149,6 +149,10 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 		if err := r.WriteSummary(l.stderr, time.Since(start)); err != nil {
 			return err
 		}
+		if t.cacheLeftOut != "" {
+			fmt.Fprintf(l.stderr, "the cache is not used: %q lies in the checkout, where anybody may have written it; --cache-dir names another folder\n",
+				t.seen(t.cacheLeftOut))
+		}
 	}
 	if r.Fails(failOn) {
 		return errFindings

@@ -31,6 +31,8 @@ type tree struct {
 	disk fs.FS
 	// cache is the Checkout's, to be closed; nil for none.
 	cache *cache.Store
+	// cacheLeftOut is the folder of a cache that is not used, because it lies in the checkout.
+	cacheLeftOut string
 	// paths are what the user named, as given; named are the same, relative to the root, with slashes; "." is the whole tree.
 	paths, named []string
 	// configFile is the configuration's path, relative to the root; empty where it lies outside. configPath is the absolute one.
@@ -48,7 +50,7 @@ func (a *app) open(paths []string, buffer []byte) (*tree, error) {
 		return nil, fmt.Errorf("find the working directory: %w", checkout.Cause(err))
 	}
 	// Relative paths start from the folder itself, whatever links $PWD goes through.
-	if cwd, err = physical(cwd); err != nil {
+	if cwd, err = filepath.EvalSymlinks(cwd); err != nil {
 		return nil, fmt.Errorf("find the working directory: %w", checkout.Cause(err))
 	}
 	t := &tree{cwd: cwd, paths: paths}
@@ -91,7 +93,7 @@ func (a *app) open(paths []string, buffer []byte) (*tree, error) {
 	}
 	if lone { // a file of no fleet: what else lies in its folder, and below, has nothing to do with it
 		t.FS = loader.Only(t.FS, t.named)
-	} else if t.cache = a.openCache(t.root); t.cache != nil {
+	} else if t.cache = a.openCache(t); t.cache != nil {
 		t.Cache = t.cache
 	}
 	if t.disk = t.FS; buffer != nil {
@@ -115,20 +117,6 @@ func (a *app) rootOf(abs string) (root string, found bool, err error) {
 	}
 	root, err = physical(a.root)
 	return root, true, err
-}
-
-// physical is the absolute path without symbolic links, as far as it exists.
-func physical(name string) (string, error) {
-	abs, err := filepath.Abs(name)
-	if err != nil {
-		return "", err
-	}
-	resolved, err := filepath.EvalSymlinks(abs)
-	if !errors.Is(err, fs.ErrNotExist) || filepath.Dir(abs) == abs {
-		return resolved, err
-	}
-	dir, err := physical(filepath.Dir(abs))
-	return filepath.Join(dir, filepath.Base(abs)), err
 }
 
 // below is a path relative to the root, with slashes; false where it is not inside.
@@ -181,7 +169,11 @@ func (a *app) ruleSet(ctx context.Context, t *tree) (*rules.Engine, []report.Rul
 		return nil, nil, err
 	}
 	for _, name := range a.ruleDirs {
-		dir, err := loader.Open(name)
+		folder, err := physical(name)
+		if err != nil {
+			return nil, nil, fmt.Errorf("--rules %s: %w", name, checkout.Cause(err))
+		}
+		dir, err := loader.Open(folder)
 		if err != nil {
 			return nil, nil, fmt.Errorf("--rules %s: %w", name, checkout.Cause(err))
 		}

@@ -67,7 +67,7 @@ func (l *lint) write(r *report.Report, t *tree, outputs []output) error {
 			}
 			continue
 		}
-		if err := os.WriteFile(o.file, b.Bytes(), 0o644); err != nil {
+		if err := t.writeFile(o.file, b.Bytes()); err != nil {
 			return fmt.Errorf("write %s: %w", o.file, checkout.Cause(err))
 		}
 	}

@@ -16,7 +16,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestScript runs the program in each script of testdata/script, in a folder that looks like a Git work tree, beside
-// copies of testdata/fleet and testdata/seed. "exits CODE COMMAND…" runs a command that must exit so.
+// copies of testdata/fleet and testdata/seed; $OUTSIDE is a folder outside of that work tree. "exits CODE COMMAND…" runs a command that must exit so.
 //
 // UPDATE=1 go test ./cmd/lint writes the outputs that the scripts compare with anew.
 func TestScript(t *testing.T) {
@@ -37,6 +37,12 @@ func TestScript(t *testing.T) {
 					return err
 				}
 			}
+			outside, err := os.MkdirTemp("", "rollcall-outside-")
+			if err != nil {
+				return err
+			}
+			env.Defer(func() { _ = os.RemoveAll(outside) })
+			env.Setenv("OUTSIDE", outside)
 			return os.Mkdir(filepath.Join(env.WorkDir, ".git"), 0o755)
 		},
 	})

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rollcall-dev/rollcall/internal/apiserver"
+	"github.com/rollcall-dev/rollcall/internal/checkout"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/verify"
 )
@@ -39,6 +40,9 @@ The exit code is 0 where all is as Git has it, 1 with problems at or above --fai
 			severity, err := parseFailOn(failOn)
 			if err != nil {
 				return err
+			}
+			if _, err := physical(kubeconfig); err != nil {
+				return fmt.Errorf("--karmada-kubeconfig %s: %w", kubeconfig, checkout.Cause(err))
 			}
 			client, err := apiserver.Open(kubeconfig, kubecontext)
 			if err != nil {
