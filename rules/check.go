@@ -27,23 +27,33 @@ func (e *Engine) Check(ctx context.Context, f *fleet.Fleet) ([]fleet.Finding, er
 }
 
 func (e *Engine) check(ctx context.Context, f *fleet.Fleet, subjects []fleet.Subject) ([]fleet.Finding, error) {
+	found, _, err := e.checkAll(ctx, f, subjects)
+	return found, err
+}
+
+// CheckAll is Check, and what it would find as well if there were no exceptions.
+func (e *Engine) CheckAll(ctx context.Context, f *fleet.Fleet) (found, excepted []fleet.Finding, err error) {
+	return e.checkAll(ctx, f, f.SubjectsOf(e.onFiles.judge))
+}
+
+func (e *Engine) checkAll(ctx context.Context, f *fleet.Fleet, subjects []fleet.Subject) (found, excepted []fleet.Finding, err error) {
 	facts := newFacts(f)
-	found, err := e.judge(ctx, facts, e.onFiles.hear(subjects))
+	each, err := e.judge(ctx, facts, e.onFiles.hear(subjects))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return e.conclude(ctx, f, facts, found)
+	return e.conclude(ctx, f, facts, each)
 }
 
 // conclude makes of what was found in each subject what is found in the fleet.
-func (e *Engine) conclude(ctx context.Context, f *fleet.Fleet, facts *facts, found [][]fleet.Finding) ([]fleet.Finding, error) {
+func (e *Engine) conclude(ctx context.Context, f *fleet.Fleet, facts *facts, each [][]fleet.Finding) (found, excepted []fleet.Finding, err error) {
 	exceptions := e.exceptions(f)
-	kept := exceptions.except(merge(slices.Concat(found...)))
+	found, excepted = exceptions.except(merge(slices.Concat(each...)))
 	about, err := e.judge(ctx, facts, e.onFiles.hear(exceptions.subjects()))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return merge(append(kept, slices.Concat(about...)...)), nil
+	return merge(append(found, slices.Concat(about...)...)), excepted, nil
 }
 
 // hearing is a subject with the rules that judge it.
@@ -199,6 +209,9 @@ func (e *Engine) complete(v violation, rule *Rule, s *fleet.Subject) fleet.Findi
 		Object:   s.Object,
 		Field:    v.field,
 		Place:    place(v.origin, s),
+	}
+	if own := cmp.Or(v.severity, e.origins[rule.ID].Severity); rank(own) < rank(found.Severity) {
+		found.Softened = own
 	}
 	if v.line > 0 {
 		found.Place.Line, found.Place.Column = v.line, max(v.column, 1)

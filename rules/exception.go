@@ -11,7 +11,7 @@ import (
 // commentDocument is the Document of an exception that is a comment: it excepts its whole file.
 const commentDocument = -1
 
-// notJudged is UsedException.Used of an exception from a rule that is off: whether it is needed cannot be told.
+// notJudged is UsedException.Used of an exception from a rule that is off or left out: whether it is needed cannot be told.
 const notJudged = -1
 
 // exceptions are what the files of a fleet except, by rule and place.
@@ -27,8 +27,8 @@ func (e *Engine) exceptions(f *fleet.Fleet) exceptions {
 	for path, file := range f.Files {
 		for _, x := range file.Exceptions {
 			used := &fleet.UsedException{Exception: x, Origin: fleet.Origin{File: path, Document: x.Document}, Known: e.known(x.Rule)}
-			if e.isOff(x.Rule) {
-				used.Used = notJudged
+			if e.isOff(x.Rule) || e.partial && !used.Known {
+				used.Known, used.Used = true, notJudged
 			}
 			at := exceptionKey{x.Rule, path, x.Document}
 			all[at] = append(all[at], used)
@@ -48,15 +48,21 @@ func (all exceptions) of(finding fleet.Finding) []*fleet.UsedException {
 	return allowed
 }
 
-// except leaves out the findings that an exception in the same place allows, and counts them there.
-func (all exceptions) except(found []fleet.Finding) []fleet.Finding {
-	return slices.DeleteFunc(found, func(finding fleet.Finding) bool {
+// except sets the findings apart that an exception in the same place allows, and counts them there.
+func (all exceptions) except(found []fleet.Finding) (kept, excepted []fleet.Finding) {
+	for _, finding := range found {
 		allowed := all.of(finding)
 		for _, x := range allowed {
 			x.Used++
+			finding.Exceptions = append(finding.Exceptions, x.Exception)
 		}
-		return len(allowed) > 0
-	})
+		if len(allowed) > 0 {
+			excepted = append(excepted, finding)
+		} else {
+			kept = append(kept, finding)
+		}
+	}
+	return kept, excepted
 }
 
 // subjects are the exceptions as rules judge them, in the order of their places.

@@ -22,7 +22,7 @@ import (
 // maxModule is far more than a rule needs, in bytes.
 const maxModule = 1 << 20
 
-// source is a folder of Rego files; name is what stands before their paths in errors.
+// source is a folder of Rego files; name is what stands before their paths in errors. One without a file system is left out.
 type source struct {
 	name string
 	fsys fs.FS
@@ -32,7 +32,8 @@ type source struct {
 
 // module is one Rego file.
 type module struct {
-	file string
+	file   string
+	folder int // of moduleText
 	*ast.Module
 }
 
@@ -100,6 +101,9 @@ type moduleText struct {
 func readTexts(ctx context.Context, sources []source) ([]moduleText, error) {
 	var texts []moduleText
 	for folder, src := range sources {
+		if src.fsys == nil {
+			continue
+		}
 		err := fs.WalkDir(src.fsys, ".", func(file string, d fs.DirEntry, err error) error {
 			if err != nil || ctx.Err() != nil {
 				return cmp.Or(err, ctx.Err())
@@ -140,7 +144,7 @@ func (t moduleText) parse(allowed *ast.Capabilities) (module, error) {
 	if err != nil {
 		return module{}, err
 	}
-	m := module{t.file, parsed}
+	m := module{t.file, t.folder, parsed}
 	if (m.root() != "rules" && m.root() != "lib") || len(m.Package.Path) != 3 || name(m.Package.Path, 2) == "" {
 		return module{}, fmt.Errorf(`%s: package %s must be rules["<id>"] or lib.<name>`, m.Package.Location, m.Package.Path)
 	}

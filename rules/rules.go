@@ -44,7 +44,8 @@ const Docs = "https://github.com/rollcall-dev/rollcall/blob/main/docs/rules.md#"
 
 // Options are the user's part in the rules.
 type Options struct {
-	// Dirs hold further rules, laid out like this folder.
+	// Dirs hold further rules, laid out like this folder. nil stands for a folder that is left out: a rule that Severities or an
+	// exception name and that does not exist may be one of its.
 	Dirs []fs.FS
 	// Severities are by rule id. They replace METADATA's severity and that of each violation; Off turns a rule off.
 	Severities map[string]fleet.Severity
@@ -54,6 +55,9 @@ type Options struct {
 type Engine struct {
 	rules    []Rule // by ID
 	severity map[string]fleet.Severity
+	partial  bool
+	// origins are where the rules come from, by ID.
+	origins  map[string]Origin
 	compiler *ast.Compiler
 	onFiles  kinds // the rules that judge what is in Git
 	// atAdmission is what judges what API servers have, made when it is first asked for.
@@ -105,7 +109,8 @@ func newEngine(ctx context.Context, sources []source, severities map[string]flee
 	if err != nil {
 		return nil, fmt.Errorf("compile the rules: %w", err)
 	}
-	e := &Engine{compiler: compiler, severity: severities}
+	e := &Engine{compiler: compiler, severity: severities, origins: map[string]Origin{}}
+	e.partial = slices.ContainsFunc(sources, func(s source) bool { return s.fsys == nil })
 	for _, m := range modules {
 		if !m.isRule() {
 			continue
@@ -114,6 +119,7 @@ func newEngine(ctx context.Context, sources []source, severities map[string]flee
 		if err != nil {
 			return nil, err
 		}
+		e.origins[rule.ID] = Origin{m.folder, rule.Severity}
 		if s, ok := severities[rule.ID]; ok {
 			rule.Severity = s
 		}
@@ -136,6 +142,17 @@ func (e *Engine) Rules() []Rule {
 	return slices.Clone(e.rules)
 }
 
+// Origin is where a rule comes from.
+type Origin struct {
+	// Folder is the one of Options.Dirs that holds the rule, from 1; 0 for the program's own.
+	Folder int
+	// Severity is that of its METADATA, whatever the options say.
+	Severity fleet.Severity
+}
+
+// Origin is where the rule of an ID comes from.
+func (e *Engine) Origin(id string) Origin { return e.origins[id] }
+
 // panels are those of the rules that are on, but for those whose METADATA has the given admission.
 func (e *Engine) panels(except string) kinds {
 	rules := map[string][]*Rule{}
@@ -157,7 +174,7 @@ func (e *Engine) panels(except string) kinds {
 
 func (e *Engine) checkSeverities() error {
 	for _, id := range slices.Sorted(maps.Keys(e.severity)) {
-		if !e.known(id) {
+		if !e.known(id) && !e.partial {
 			return fmt.Errorf("no rule is called %q%s", id, spelling.DidYouMean(id, e.ids()))
 		}
 		switch s := e.severity[id]; s {

@@ -98,10 +98,11 @@ func (m *mending) try(ctx context.Context, findings []fleet.Finding) (next *mend
 		return nil, why, nil
 	}
 	n.after.fleet = n.Build(n.after.loaded)
-	if n.after.found, err = n.engine.Check(ctx, n.after.fleet); err != nil {
+	if n.after.found, n.after.excepted, err = n.engine.CheckAll(ctx, n.after.fleet); err != nil {
 		return nil, nil, err
 	}
 	contents.Locate(n.after.found)
+	contents.Locate(n.after.excepted)
 	return &n, n.worse(), nil
 }
 

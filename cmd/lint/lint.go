@@ -120,7 +120,9 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 		if m, err = mend(ctx, t, c, func(f fleet.Finding) bool { return t.concerns(f, reach) }); err != nil {
 			return err
 		}
-		v = (&checked{judged: m.after, rules: c.rules}).verdict()
+		after := *c
+		after.judged = m.after
+		v = after.verdict()
 	} else if v, err = l.judge(ctx, t, p); err != nil {
 		return err
 	}
@@ -187,6 +189,8 @@ type judged struct {
 	loaded *fleet.Tree
 	fleet  *fleet.Fleet
 	found  []fleet.Finding
+	// excepted would be found as well if there were no exceptions.
+	excepted []fleet.Finding
 }
 
 // checked is a tree that the rules have judged.
@@ -194,6 +198,7 @@ type checked struct {
 	judged
 	engine   *rules.Engine
 	rules    []report.Rule
+	own      report.OwnRules
 	contents *loader.Contents
 }
 
@@ -203,7 +208,9 @@ func (l *lint) check(ctx context.Context, t *tree, contents *loader.Contents, p 
 	c := &checked{contents: contents}
 	g, both := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		c.engine, c.rules, err = l.ruleSet(both, t)
+		if c.engine, c.rules, err = l.ruleSet(both, t); err == nil {
+			c.own = t.ownRules(c.engine, l.ruleDirs)
+		}
 		return err
 	})
 	g.Go(func() (err error) {
@@ -224,10 +231,11 @@ func (l *lint) check(ctx context.Context, t *tree, contents *loader.Contents, p 
 	}
 	p.say("checking the rules")
 	var err error
-	if c.found, err = c.engine.Check(ctx, c.fleet); err != nil {
+	if c.found, c.excepted, err = c.engine.CheckAll(ctx, c.fleet); err != nil {
 		return nil, err
 	}
 	c.contents.Locate(c.found)
+	c.contents.Locate(c.excepted)
 	return c, nil
 }
 

@@ -179,7 +179,7 @@ func (r *residents) lint(ctx context.Context, t *resident, documents map[string]
 		return nil, err
 	}
 	contents.Locate(last.Findings)
-	t.judged = judged{loaded, built, report.New(built, last.Findings, t.rules).Findings}
+	t.judged = judged{loaded: loaded, fleet: built, found: report.New(built, last.Findings, t.rules).Findings}
 	t.contents, t.last = contents, last
 	return t.found, nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -54,7 +55,7 @@ func (a *app) open(paths []string, buffer []byte) (*tree, error) {
 		return nil, fmt.Errorf("find the working directory: %w", checkout.Cause(err))
 	}
 	t := &tree{cwd: cwd, paths: paths}
-	t.Date = a.today()
+	t.Date, t.NoOwnRules = a.today(), a.noOwnRules
 	first, lone := "", true
 	for _, name := range paths {
 		info, err := os.Stat(name)
@@ -183,14 +184,38 @@ func (a *app) ruleSet(ctx context.Context, t *tree) (*rules.Engine, []report.Rul
 	if err != nil {
 		return nil, nil, err
 	}
-	return engine, described(engine.Rules()), nil
+	return engine, described(engine), nil
+}
+
+// ownRules are the folders of rules that the tree's checkout brings, and the rules in them.
+func (t *tree) ownRules(engine *rules.Engine, flags []string) report.OwnRules {
+	own := report.OwnRules{LeftOut: t.Config.RulePaths}
+	if !t.NoOwnRules {
+		own = report.OwnRules{Folders: slices.Clone(t.Config.RulePaths)}
+	}
+	brought := make([]bool, len(t.Config.RulePaths)+len(flags)) // by rules.Origin.Folder, from 0
+	for i := range t.Config.RulePaths {
+		brought[i] = true
+	}
+	for i, name := range flags {
+		if at, err := physical(name); err == nil && t.brought(at) {
+			own.Folders, brought[len(t.Config.RulePaths)+i] = append(own.Folders, t.seen(at)), true
+		}
+	}
+	for _, r := range engine.Rules() {
+		if folder := engine.Origin(r.ID).Folder; folder > 0 && brought[folder-1] {
+			own.Rules = append(own.Rules, r.ID)
+		}
+	}
+	return own
 }
 
 // described are the rules as reports take them.
-func described(all []rules.Rule) []report.Rule {
+func described(engine *rules.Engine) []report.Rule {
 	var out []report.Rule
-	for _, r := range all {
-		out = append(out, report.Rule{ID: r.ID, Title: r.Title, Description: r.Description, Fix: r.Fix, Severity: r.Severity, Refs: r.Refs, Doc: r.Doc})
+	for _, r := range engine.Rules() {
+		out = append(out, report.Rule{ID: r.ID, Title: r.Title, Description: r.Description, Fix: r.Fix, Severity: r.Severity,
+			Default: engine.Origin(r.ID).Severity, Refs: r.Refs, Doc: r.Doc})
 	}
 	return out
 }

@@ -37,7 +37,10 @@ func reachOf(f *fleet.Fleet, found []fleet.Finding) reach {
 
 func (c *checked) verdict() *verdict {
 	found := slices.Clone(c.found)
-	return &verdict{*report.New(c.fleet, found, c.rules), reachOf(c.fleet, found)}
+	r := report.New(c.fleet, found, c.rules)
+	r.Except(c.fleet, slices.Clone(c.excepted))
+	r.Summary.FilesExcluded, r.Summary.OwnRules = c.contents.Excluded(), c.own
+	return &verdict{*r, reachOf(c.fleet, slices.Concat(found, c.excepted))}
 }
 
 // report is about what concerns the named paths.
@@ -85,8 +88,8 @@ type kept struct {
 
 // judge is the verdict on the tree: the last one where nothing has changed since.
 func (l *lint) judge(ctx context.Context, t *tree, p *progress) (*verdict, error) {
-	question := fmt.Sprintf("%q %q %q %s %+v", t.Name, t.ConfigName, t.configFile, t.Date, t.Config)
-	keeps := t.cache != nil && len(l.ruleDirs)+len(t.Config.RulePaths) == 0
+	question := fmt.Sprintf("%q %q %q %s %t %+v", t.Name, t.ConfigName, t.configFile, t.Date, t.NoOwnRules, t.Config)
+	keeps := t.cache != nil && len(l.ruleDirs) == 0 && (len(t.Config.RulePaths) == 0 || t.NoOwnRules)
 	var contents *loader.Contents
 	var last kept
 	if keeps && t.cache.Get("verdict", &last) && last.Question == question {

@@ -28,6 +28,8 @@ type Checkout struct {
 	Date string
 	// Cache is what an earlier run has read of it; nil for none.
 	Cache loader.Cache
+	// NoOwnRules leaves out the rules that the configuration names.
+	NoOwnRules bool
 	// Live is what a Karmada API server of the fleet has; nil where nobody has asked.
 	Live *fleet.Live
 }
@@ -54,8 +56,11 @@ func (c *Checkout) placed(err error) error {
 	return &config.Error{File: filepath.FromSlash(c.ConfigName), Line: e.Line, Column: e.Column, Message: e.Message}
 }
 
-// RuleDirs are the folders of further rules that the configuration names.
+// RuleDirs are the folders of further rules that the configuration names; nil for each with NoOwnRules.
 func (c *Checkout) RuleDirs() ([]fs.FS, error) {
+	if c.NoOwnRules {
+		return make([]fs.FS, len(c.Config.RulePaths)), nil
+	}
 	var dirs []fs.FS
 	for _, name := range c.Config.RulePaths {
 		dir, err := subfolder(c.FS, name)

@@ -29,6 +29,10 @@ type Finding struct {
 	// Place is where to look; its range is filled in by the loader from the origin and the field.
 	Place   Place
 	Related []Related
+	// Softened is the severity that the rule gave it, where the configuration gives it a lesser one.
+	Softened Severity
+	// Exceptions are those that allow it, in the file of its place; a finding without any is reported.
+	Exceptions []Exception
 	// Identity is Fleet.Identity, in a report.
 	Identity string
 }

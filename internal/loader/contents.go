@@ -79,9 +79,13 @@ func (c *Contents) next(fsys fs.FS) *Contents {
 	return next
 }
 
-// Digest identifies the contents: of two with the same digest, Follow makes the same.
+// Excluded counts the files that Options.Exclude leaves out, up to MaxExcluded.
+func (c *Contents) Excluded() int { return c.tree.excluded }
+
+// Digest identifies the contents: of two with the same digest, Follow makes the same, and Excluded is the same.
 func (c *Contents) Digest() string {
 	sum := sha256.New()
+	fmt.Fprintf(sum, "%d\n", c.tree.excluded)
 	for _, p := range c.tree.paths {
 		f := c.tree.files[p]
 		fmt.Fprintf(sum, "%q %t %s\n", p, f.symlink, f.hash)

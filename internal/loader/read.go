@@ -49,6 +49,8 @@ type tree struct {
 	kept     map[string]*reading
 	// matchers are those of the artifacts, by their rules.
 	matchers *matchers
+	// excluded counts the files that the options leave out, up to MaxExcluded.
+	excluded int
 	// changed: a file is not what it was when it was looked at.
 	changed atomic.Bool
 }
@@ -136,8 +138,11 @@ func (t *tree) readAll(ctx context.Context, opts Options) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if p != "." && excluded(p) || d != nil && d.IsDir() && d.Name() == ".git" {
+		if d != nil && d.IsDir() && d.Name() == ".git" {
 			return skip(d)
+		}
+		if p != "." && excluded(p) {
+			return t.leaveOut(d, err)
 		}
 		if err != nil {
 			if p == "." {
@@ -229,6 +234,20 @@ func (t *tree) readSecretSource(source secretSource) {
 	if len(values) > 0 {
 		f.whole = &fleet.Document{Index: -1, Values: values}
 	}
+}
+
+// MaxExcluded is how many files that are left out are counted: they may be left out because they are many.
+const MaxExcluded = 10_000
+
+// leaveOut counts a file that is left out. A folder is walked for the sake of its files.
+func (t *tree) leaveOut(d fs.DirEntry, err error) error {
+	if err != nil || t.excluded >= MaxExcluded {
+		return skip(d)
+	}
+	if !d.IsDir() {
+		t.excluded++
+	}
+	return nil
 }
 
 func skip(d fs.DirEntry) error {

@@ -23,9 +23,14 @@ type Report struct {
 	Summary Summary
 	// Findings are sorted by file, line, column, rule and object.
 	Findings []fleet.Finding
+	// Excepted would be findings as well if there were no exceptions; sorted like them.
+	Excepted []fleet.Finding
 	// Rules are all rules there are, by ID.
 	Rules []Rule
 }
+
+// maxExcluded is how many excluded files are counted.
+const maxExcluded = 10_000
 
 // Summary counts the findings in the report and what was read.
 type Summary struct {
@@ -39,16 +44,38 @@ type Summary struct {
 	Files          int `json:"files"`
 	// Unknown counts the places whose content this repository does not show, by kind.
 	Unknown map[fleet.UnknownKind]int `json:"unknown"`
+	// RulesOff are the rules that the configuration turns off, RulesSoftened those that it gives a lesser severity, by ID.
+	RulesOff      []string `json:"rulesOff,omitempty"`
+	RulesSoftened []string `json:"rulesSoftened,omitempty"`
+	// FilesExcluded counts the files that the configuration excludes, up to maxExcluded.
+	FilesExcluded int `json:"filesExcluded,omitempty"`
+	// FindingsExcepted counts the findings that comments and annotations except.
+	FindingsExcepted int `json:"findingsExcepted,omitempty"`
+	// OwnRules are those that the repository brings.
+	OwnRules OwnRules `json:"ownRules,omitzero"`
 	// Fixable counts those that --fix may mend.
 	Fixable int `json:"-"`
 	// Elsewhere counts the findings that were not asked for.
 	Elsewhere int `json:"-"`
 }
 
+// OwnRules are the rules that a repository brings.
+type OwnRules struct {
+	// Rules are those that ran, by ID, and Folders hold them.
+	Rules   []string `json:"rules,omitempty"`
+	Folders []string `json:"folders,omitempty"`
+	// LeftOut are the folders of those that did not run.
+	LeftOut []string `json:"leftOut,omitempty"`
+}
+
+// IsZero is true where there are none.
+func (o OwnRules) IsZero() bool { return len(o.Folders)+len(o.LeftOut) == 0 }
+
 // Rule is what a report says of a rule, beside its findings.
 type Rule struct {
 	ID, Title, Description, Fix string
-	Severity                    fleet.Severity
+	// Severity is what the configuration says, else Default, the rule's own; that may be left out where it is the same.
+	Severity, Default fleet.Severity
 	// Doc is the address of the rule's documentation, empty where there is none.
 	Doc  string
 	Refs []string
@@ -79,14 +106,41 @@ func New(f *fleet.Fleet, findings []fleet.Finding, rules []Rule) *Report {
 		r.Summary.Unknown[inc.Kind]++
 	}
 	r.Summary.count(findings)
+	for _, rule := range rules {
+		switch {
+		case rule.Severity == fleet.Off && rule.own() != fleet.Off:
+			r.Summary.RulesOff = append(r.Summary.RulesOff, rule.ID)
+		case isLess(rule.Severity, rule.own()) || slices.ContainsFunc(findings, func(f fleet.Finding) bool { return f.Rule == rule.ID && f.Softened != "" }):
+			r.Summary.RulesSoftened = append(r.Summary.RulesSoftened, rule.ID)
+		}
+	}
 	return r
+}
+
+// own is the rule's own severity.
+func (r Rule) own() fleet.Severity { return cmp.Or(r.Default, r.Severity) }
+
+func isLess(a, b fleet.Severity) bool {
+	all := []fleet.Severity{fleet.Off, fleet.Info, fleet.Warning, fleet.Error}
+	return slices.Index(all, a) < slices.Index(all, b)
+}
+
+// Except takes over what would be findings about f as well if there were no exceptions.
+func (r *Report) Except(f *fleet.Fleet, excepted []fleet.Finding) {
+	for i := range excepted {
+		excepted[i].Identity = f.Identity(excepted[i])
+	}
+	slices.SortStableFunc(excepted, compare)
+	r.Excepted, r.Summary.FindingsExcepted = excepted, len(excepted)
 }
 
 // Only is the report of the findings that are wanted; of the others the summary tells how many there are.
 func (r *Report) Only(wanted func(fleet.Finding) bool) *Report {
 	only := *r
 	only.Findings = slices.DeleteFunc(slices.Clone(r.Findings), func(f fleet.Finding) bool { return !wanted(f) })
+	only.Excepted = slices.DeleteFunc(slices.Clone(r.Excepted), func(f fleet.Finding) bool { return !wanted(f) })
 	only.Summary.count(only.Findings)
+	only.Summary.FindingsExcepted = len(only.Excepted)
 	only.Summary.Elsewhere = len(r.Findings) - len(only.Findings)
 	return &only
 }

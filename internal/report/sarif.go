@@ -7,11 +7,13 @@ import (
 	"net/url"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
 const (
@@ -33,7 +35,10 @@ func (r *Report) SARIF(w io.Writer) error {
 	for _, rule := range r.Rules {
 		describe(run.AddRule(rule.ID), rule)
 	}
-	for _, f := range r.Findings {
+	if call := r.invocation(); len(call.RuleConfigurationOverrides)+len(call.ToolConfigurationNotifications) > 0 {
+		run.AddInvocation(call)
+	}
+	for _, f := range slices.Concat(r.Findings, r.Excepted) {
 		result := run.CreateResultForRule(f.Rule).
 			WithLevel(level(f.Severity)).
 			WithMessage(sarif.NewTextMessage(f.WithFix())).
@@ -42,19 +47,75 @@ func (r *Report) SARIF(w io.Writer) error {
 		for i, other := range f.Related {
 			result.AddRelatedLocation(r.location(other.Place).WithID(i + 1).WithMessage(sarif.NewTextMessage(other.Message)))
 		}
+		for _, x := range f.Exceptions {
+			at := fleet.Place{Origin: fleet.Origin{File: f.Place.File}, Line: x.Line, Column: x.Column}
+			result.AddSuppression(sarif.NewSuppression().WithKind("inSource").WithJustification(justification(x)).WithLocation(r.location(at)))
+		}
 	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	if err := enc.Encode(sarif.NewReport().AddRun(run)); err != nil {
+	if err := enc.Encode(evaluated(sarif.NewReport(), run)); err != nil {
 		return fmt.Errorf("write the report as SARIF: %w", err)
 	}
 	return nil
 }
 
+// evaluated is the report of the run. Once a result has suppressions each must have some, if only none: SARIF 2.1.0 §3.27.23. The
+// library leaves an empty list out.
+func evaluated(report *sarif.Report, run *sarif.Run) any {
+	if !slices.ContainsFunc(run.Results, func(r *sarif.Result) bool { return len(r.Suppressions) > 0 }) {
+		return report.AddRun(run)
+	}
+	type result struct {
+		*sarif.Result
+		Suppressions []*sarif.Suppression `json:"suppressions"`
+	}
+	type runOfResults struct {
+		*sarif.Run
+		Results []result `json:"results"`
+	}
+	all := runOfResults{Run: run}
+	for _, r := range run.Results {
+		all.Results = append(all.Results, result{r, append([]*sarif.Suppression{}, r.Suppressions...)})
+	}
+	return struct {
+		*sarif.Report
+		Runs []runOfResults `json:"runs"`
+	}{report, []runOfResults{all}}
+}
+
+// justification is the reason of an exception, unless that looks like secret material: a comment may be no more than a line of a value.
+func justification(x fleet.Exception) string {
+	if class, _ := secret.Classify("", x.Reason); class != fleet.Plain && class != fleet.Empty {
+		return hidden
+	}
+	return clean(x.Reason)
+}
+
+// invocation says what the configuration makes of the rules, what it leaves out, and whether the repository's own rules ran.
+func (r *Report) invocation() *sarif.Invocation {
+	call := sarif.NewInvocation().WithExecutionSuccessful(true)
+	for i, rule := range r.Rules {
+		if rule.Severity != rule.own() {
+			call.AddRuleConfigurationOverride(sarif.NewConfigurationOverride().
+				WithDescriptor(sarif.NewReportingDescriptorReference().WithID(rule.ID).WithIndex(i)).
+				WithConfiguration(configuration(rule.Severity)))
+		}
+	}
+	for _, line := range r.Summary.notes() {
+		call.AddToolConfigurationNotification(sarif.NewNotification().WithLevel(sarif.LevelNote).WithMessage(sarif.NewTextMessage(line)))
+	}
+	return call
+}
+
+func configuration(s fleet.Severity) *sarif.ReportingConfiguration {
+	c := sarif.NewReportingConfiguration().WithLevel(level(s))
+	c.Enabled = s != fleet.Off
+	return c
+}
+
 func describe(d *sarif.ReportingDescriptor, rule Rule) {
-	configuration := sarif.NewReportingConfiguration().WithLevel(level(rule.Severity))
-	configuration.Enabled = rule.Severity != fleet.Off
 	help := strings.TrimSpace(rule.Description)
 	if rule.Fix != "" {
 		help += "\n\nFix: " + rule.Fix
@@ -66,7 +127,7 @@ func describe(d *sarif.ReportingDescriptor, rule Rule) {
 	if help == "" {
 		help = rule.Title
 	}
-	d.WithDescription(rule.Title).WithMarkdownHelp(help).WithDefaultConfiguration(configuration)
+	d.WithDescription(rule.Title).WithMarkdownHelp(help).WithDefaultConfiguration(configuration(rule.own()))
 	if rule.Doc != "" {
 		d.WithHelpURI(rule.Doc)
 	}

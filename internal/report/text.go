@@ -83,8 +83,51 @@ func (r *Report) WriteSummary(w io.Writer, took time.Duration) error {
 		fmt.Fprintf(&b, "%s could not be followed in this repository and counted as unknown (%s); \"rollcall facts --unknown\" lists them\n",
 			count(total, "place"), kinds)
 	}
+	for _, line := range s.notes() {
+		b.WriteString(line + "\n")
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// notes are sentences on what the repository itself has a say in: what keeps findings back or softens them, and whose rules ran.
+func (s Summary) notes() (lines []string) {
+	var parts []string
+	if n := len(s.RulesOff); n > 0 {
+		parts = append(parts, count(n, "rule")+" off"+examples(s.RulesOff))
+	}
+	if n := len(s.RulesSoftened); n > 0 {
+		parts = append(parts, count(n, "rule")+" softened"+examples(s.RulesSoftened))
+	}
+	if s.FilesExcluded > 0 {
+		excluded := count(s.FilesExcluded, "file") + " excluded"
+		if s.FilesExcluded >= maxExcluded {
+			excluded = "at least " + excluded
+		}
+		parts = append(parts, excluded)
+	}
+	if s.FindingsExcepted > 0 {
+		parts = append(parts, count(s.FindingsExcepted, "finding")+" excepted")
+	}
+	if len(parts) > 0 {
+		lines = append(lines, "relaxed by the configuration or an exception: "+strings.Join(parts, ", "))
+	}
+	if own := s.OwnRules; len(own.Folders) > 0 {
+		lines = append(lines, count(len(own.Rules), "rule")+" of the repository's own ran"+examples(own.Folders))
+	}
+	if folders := s.OwnRules.LeftOut; len(folders) > 0 {
+		lines = append(lines, "the repository's own rules were left out"+examples(folders))
+	}
+	return lines
+}
+
+// examples are the first few of some names, in parentheses.
+func examples(names []string) string {
+	const few = 3
+	if len(names) > few {
+		names = slices.Concat(names[:few], []string{"…"})
+	}
+	return " (" + clean(strings.Join(names, ", ")) + ")"
 }
 
 // unknown is the number of all, and the kinds with their numbers, the most frequent first.
