@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -156,6 +157,9 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 				t.seen(t.cacheLeftOut))
 		}
 	}
+	if len(v.Unread) > 0 {
+		return fmt.Errorf("%s cannot be read, so it was not judged", t.seen(filepath.Join(t.root, filepath.FromSlash(v.Unread[0]))))
+	}
 	if r.Fails(failOn) {
 		return errFindings
 	}
@@ -226,7 +230,7 @@ func (l *lint) check(ctx context.Context, t *tree, contents *loader.Contents, p 
 		return nil, err
 	}
 	c.fleet = t.Build(c.loaded)
-	if len(c.fleet.Files) == 0 {
+	if _, configured := c.fleet.Files[t.configFile]; len(c.fleet.Files) == 0 || configured && len(c.fleet.Files) == 1 {
 		return nil, fmt.Errorf("%s: nothing to lint: there is no YAML file", strings.Join(t.paths, ", "))
 	}
 	p.say("checking the rules")

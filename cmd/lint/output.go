@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -55,7 +56,9 @@ func wantsSummary(outputs []output) bool {
 	})
 }
 
+// write writes the report. What goes to stdout is last: whoever reads it there may go before its end.
 func (l *lint) write(r *report.Report, t *tree, outputs []output) error {
+	slices.SortStableFunc(outputs, func(a, b output) int { return cmp.Compare(b.file, "") - cmp.Compare(a.file, "") })
 	for _, o := range outputs {
 		var b bytes.Buffer
 		if err := writeAs(o.format, r, t, &b, o.file == "" && l.colors()); err != nil {

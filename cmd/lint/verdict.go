@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"path"
 	"slices"
+	"strings"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/loader"
@@ -14,6 +17,8 @@ import (
 type verdict struct {
 	Report report.Report
 	Reach  reach
+	// Unread are the files and folders that cannot be read where a Flux may read them.
+	Unread []string
 }
 
 // reach tells which clusters the files with findings concern.
@@ -40,7 +45,32 @@ func (c *checked) verdict() *verdict {
 	r := report.New(c.fleet, found, c.rules)
 	r.Except(c.fleet, slices.Clone(c.excepted))
 	r.Summary.FilesExcluded, r.Summary.OwnRules = c.contents.Excluded(), c.own
-	return &verdict{*r, reachOf(c.fleet, slices.Concat(found, c.excepted))}
+	return &verdict{*r, reachOf(c.fleet, slices.Concat(found, c.excepted)), unread(c.fleet)}
+}
+
+// unread are the files and folders that cannot be read, such as for want of permission, and that lie where Flux looks or above.
+func unread(f *fleet.Fleet) []string {
+	var looks []string
+	for _, cluster := range f.Clusters {
+		looks = append(looks, path.Clean(cluster.Entry))
+	}
+	for _, k := range f.Kustomizations {
+		looks = append(looks, path.Clean(k.Path))
+	}
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(f.Files)) {
+		isUnread := slices.ContainsFunc(f.Files[name].Problems, func(p fleet.Problem) bool { return p.Kind == "unreadable" })
+		matters := len(looks) == 0 || slices.ContainsFunc(looks, func(look string) bool { return isAt(name, look) || isAt(look, name) })
+		if isUnread && matters {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// isAt is true for a path that is the folder or lies below it, both relative to the root, with slashes.
+func isAt(name, folder string) bool {
+	return name == folder || folder == "." || strings.HasPrefix(name, folder+"/")
 }
 
 // report is about what concerns the named paths.
