@@ -158,7 +158,8 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 		}
 	}
 	if len(v.Unread) > 0 {
-		return fmt.Errorf("%s cannot be read, so it was not judged", t.seen(filepath.Join(t.root, filepath.FromSlash(v.Unread[0]))))
+		file := v.Unread[0]
+		return fmt.Errorf("%s was not judged: %s", t.seen(filepath.Join(t.root, filepath.FromSlash(file.Name))), file.Why)
 	}
 	if r.Fails(failOn) {
 		return errFindings

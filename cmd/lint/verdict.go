@@ -18,8 +18,11 @@ type verdict struct {
 	Report report.Report
 	Reach  reach
 	// Unread are the files and folders that cannot be read where a Flux may read them.
-	Unread []string
+	Unread []unreadFile
 }
+
+// unreadFile is a file or folder that cannot be read, and why.
+type unreadFile struct{ Name, Why string }
 
 // reach tells which clusters the files with findings concern.
 type reach struct {
@@ -49,7 +52,7 @@ func (c *checked) verdict() *verdict {
 }
 
 // unread are the files and folders that cannot be read, such as for want of permission, and that lie where Flux looks or above.
-func unread(f *fleet.Fleet) []string {
+func unread(f *fleet.Fleet) []unreadFile {
 	var looks []string
 	for _, cluster := range f.Clusters {
 		looks = append(looks, path.Clean(cluster.Entry))
@@ -57,12 +60,13 @@ func unread(f *fleet.Fleet) []string {
 	for _, k := range f.Kustomizations {
 		looks = append(looks, path.Clean(k.Path))
 	}
-	var all []string
+	var all []unreadFile
 	for _, name := range slices.Sorted(maps.Keys(f.Files)) {
-		isUnread := slices.ContainsFunc(f.Files[name].Problems, func(p fleet.Problem) bool { return p.Kind == "unreadable" })
+		problems := f.Files[name].Problems
+		i := slices.IndexFunc(problems, func(p fleet.Problem) bool { return p.Kind == "unreadable" })
 		matters := len(looks) == 0 || slices.ContainsFunc(looks, func(look string) bool { return isAt(name, look) || isAt(look, name) })
-		if isUnread && matters {
-			all = append(all, name)
+		if i >= 0 && matters {
+			all = append(all, unreadFile{name, problems[i].Message})
 		}
 	}
 	return all
