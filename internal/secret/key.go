@@ -53,8 +53,8 @@ func keyAt(text string) int {
 		if !ok {
 			continue
 		}
-		body, _, ok := strings.Cut(rest[:min(len(rest), maxKeyBody)], "-----END ")
-		if ok && isKeyBody(body) {
+		body, after, _ := strings.Cut(rest[:min(len(rest), maxKeyBody)], "-----")
+		if strings.HasPrefix(after, "END ") && isKeyBody(body) {
 			return max(0, at-40) + begin
 		}
 	}

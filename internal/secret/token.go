@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"bytes"
 	"encoding/base64"
 	"strings"
 )
@@ -87,9 +88,10 @@ func hasToken(text string) bool {
 }
 
 func runHasToken(run string) bool {
+	var jwt jwtScan
 	inWord := false
 	for i := 0; i+minToken <= len(run); i++ {
-		if !inWord && strings.IndexByte(tokenStarts, run[i]) >= 0 && tokenAt(run[i:]) {
+		if !inWord && strings.IndexByte(tokenStarts, run[i]) >= 0 && (tokenAt(run[i:]) || jwt.at(run, i)) {
 			return true
 		}
 		inWord = isAlphanumeric(run[i]) || run[i] == '_'
@@ -97,17 +99,19 @@ func runHasToken(run string) bool {
 	return false
 }
 
-// tokenAt is true for a text that begins with a credential.
+// maxLooked is how much of a token is looked at, in bytes. A prefix may stand in the text again and again, so that a look at the
+// whole token each time is quadratic. It is more than any shape asks for.
+const maxLooked = 128
+
+// tokenAt is true for a text that begins with a credential other than a JWT.
 func tokenAt(text string) bool {
-	if strings.HasPrefix(text, "eyJ") && isJWT(text) {
-		return true
-	}
 	for i := range tokenShapes {
 		t := &tokenShapes[i]
 		if t.prefix[0] != text[0] || !strings.HasPrefix(text, t.prefix) {
 			continue
 		}
-		word := leading(text[len(t.prefix):], t.extra)
+		rest := text[len(t.prefix):]
+		word := leading(rest[:min(len(rest), maxLooked)], t.extra)
 		if len(word) >= t.min && (!t.exact || len(word) == t.min) && isRandom(word) {
 			return true
 		}
@@ -115,14 +119,36 @@ func tokenAt(text string) bool {
 	return false
 }
 
-// isJWT is true for a signed JSON Web Token: RFC 7519, in the compact form of RFC 7515 section 7.1.
-func isJWT(text string) bool {
-	parts := strings.SplitN(leading(text, "_-."), ".", 4)
-	if len(parts) < 3 || !strings.HasPrefix(parts[1], "eyJ") || len(parts[2]) < minToken {
+// jwtScan finds signed JSON Web Tokens in one run, from its beginning to its end: RFC 7519, in the compact form of RFC 7515
+// section 7.1. It keeps what it knows of the header that it is in, so that each byte is read a fixed number of times.
+type jwtScan struct {
+	end    int  // where the header ends
+	signed bool // a payload and a signature follow
+}
+
+const base64URL = "_-"
+
+func (s *jwtScan) at(run string, i int) bool {
+	if !strings.HasPrefix(run[i:], "eyJ") {
 		return false
 	}
-	header, err := base64.RawURLEncoding.DecodeString(parts[0])
-	return err == nil && strings.Contains(string(header), `"alg"`)
+	if i >= s.end {
+		s.end = i + len(leading(run[i:], base64URL))
+		payload, _ := strings.CutPrefix(run[s.end:], ".")
+		payload, isObject := strings.CutPrefix(payload, "eyJ")
+		signature, dotted := strings.CutPrefix(payload[len(leading(payload, base64URL)):], ".")
+		s.signed = isObject && dotted && len(leading(signature[:min(len(signature), minToken)], base64URL)) == minToken
+	}
+	return s.signed && isJWTHeader(run[i:s.end])
+}
+
+// maxHeader is how much of a JWT's header is looked at for its algorithm, which stands first or nearly so: in bytes of base64.
+const maxHeader = 1024
+
+func isJWTHeader(text string) bool {
+	var header [maxHeader]byte
+	n, err := base64.RawURLEncoding.Decode(header[:], []byte(text[:min(len(text), maxHeader)]))
+	return err == nil && bytes.Contains(header[:n], []byte(`"alg"`))
 }
 
 // leading is the longest beginning of text that has only letters, digits and the characters of extra.
