@@ -20,19 +20,28 @@ package rules["depends-on-acyclic"]
 
 violation contains {
 	"field": ["spec", "dependsOn", i, "name"],
-	"message": sprintf("%q depends on %s: none of them is ever applied; drop one of the dependencies", [_name(input.kustomization.id), concat(", which depends on ", way)]),
+	"message": sprintf("%q depends on %s: none of them is ever applied; drop one of the dependencies", [_name(input.kustomization.id), _way(reference)]),
 	"related": related,
 } if {
 	not input.kustomization.suspended
 	some i, reference in input.kustomization.dependsOn
 	count(reference.cycle) > 0
-	way := [sprintf("%q", [_name(id)]) | some id in array.concat(array.slice(reference.cycle, 1, count(reference.cycle)), [input.kustomization.id])]
 	related := [{"message": "it is in the circle", "origin": other.origin, "field": ["spec", "dependsOn"]} |
 		some id in reference.cycle
 		id != input.kustomization.id
 		other := data.fleet.kustomizations[id]
 	]
 }
+
+# The others by their names, and then the Kustomization itself.
+_way(reference) := concat(", which depends on ", array.concat(names, last)) if {
+	names := [sprintf("%q", [_name(id)]) | some id in array.slice(reference.cycle, 1, count(reference.cycle))]
+	last := _last(reference.cycleLength - count(reference.cycle))
+}
+
+_last(0) := [sprintf("%q", [_name(input.kustomization.id)])]
+
+_last(more) := [sprintf("%d others and then on %q", [more, _name(input.kustomization.id)])] if more > 0
 
 # The ID without the cluster.
 _name(id) := substring(id, count(input.cluster) + 1, -1)

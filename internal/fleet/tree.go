@@ -251,8 +251,9 @@ type Reference struct {
 	// asked for, or the reverse.
 	OtherKind string `json:"otherKind"`
 	// Cycle are the IDs by which dependencies lead from the Kustomization back to it, itself first and not repeated at the
-	// end; empty where they do not.
-	Cycle []string `json:"cycle"`
+	// end, at most the first ten of them; empty where they do not. CycleLength is how many there are.
+	Cycle       []string `json:"cycle"`
+	CycleLength int      `json:"cycleLength"`
 }
 
 // BuildProblem is one reason why kustomize cannot build a path.

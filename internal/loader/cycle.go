@@ -6,59 +6,113 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
+// maxCycle bounds what is kept of a cycle, in Kustomizations: each of its members keeps a way of its own.
+const maxCycle = 10
+
 // findCycles finds the dependencies that lead back to the Kustomization that has them.
 func findCycles(all []fleet.Kustomization) {
-	open := map[string]*fleet.Kustomization{} // those from which dependencies lead on and on
+	g := newDependencies(all)
+	groups := g.groups()
+	steps := make([]int, len(all)) // how many lead from a Kustomization to the present one, counted from 1; 0 for none
+	for k := range all {
+		clear(steps)
+		steps[k] = 1
+		for next := []int{k}; len(next) > 0; next = next[1:] {
+			for _, from := range g.backward[next[0]] {
+				if groups[from] == groups[k] && steps[from] == 0 {
+					steps[from] = steps[next[0]] + 1
+					next = append(next, from)
+				}
+			}
+		}
+		for i, to := range g.forward[k] {
+			if to < 0 || groups[to] != groups[k] {
+				continue
+			}
+			r := &all[k].DependsOn[i]
+			r.CycleLength = steps[to]
+			r.Cycle = append(r.Cycle, all[k].ID)
+			for at := to; at != k && len(r.Cycle) < maxCycle; at = g.closer(at, steps) {
+				r.Cycle = append(r.Cycle, all[at].ID)
+			}
+		}
+	}
+}
+
+// dependencies is the graph of Kustomizations by their numbers; forward has one entry for each of dependsOn, -1 where it names
+// none of them.
+type dependencies struct {
+	forward, backward [][]int
+}
+
+func newDependencies(all []fleet.Kustomization) dependencies {
+	numbers := make(map[string]int, len(all))
 	for i := range all {
-		open[all[i].ID] = &all[i]
+		numbers[all[i].ID] = i
 	}
-	leadsOn := func(k *fleet.Kustomization) bool {
-		return slices.ContainsFunc(k.DependsOn, func(r fleet.Reference) bool { return open[dependency(k, r)] != nil })
-	}
-	for before := len(open) + 1; len(open) < before; {
-		before = len(open)
-		for id, k := range open {
-			if !leadsOn(k) {
-				delete(open, id)
+	g := dependencies{make([][]int, len(all)), make([][]int, len(all))}
+	for i := range all {
+		k := &all[i]
+		for _, r := range k.DependsOn {
+			to, ok := numbers[fleet.IDOf(k.Cluster, r.Namespace, r.Name)]
+			if !ok {
+				to = -1
+			} else {
+				g.backward[to] = append(g.backward[to], i)
 			}
+			g.forward[i] = append(g.forward[i], to)
 		}
 	}
-	for _, k := range open {
-		for i, r := range k.DependsOn {
-			if way := cycle(open, k, r); way != nil {
-				k.DependsOn[i].Cycle = way
-			}
-		}
-	}
+	return g
 }
 
-// dependency is the ID of what a Kustomization depends on.
-func dependency(k *fleet.Kustomization, r fleet.Reference) string {
-	return fleet.IDOf(k.Cluster, r.Namespace, r.Name)
+// closer is the first dependency from which fewer steps lead to where steps are counted to.
+func (g *dependencies) closer(from int, steps []int) int {
+	return g.forward[from][slices.IndexFunc(g.forward[from], func(to int) bool { return to >= 0 && steps[to] == steps[from]-1 })]
 }
 
-// cycle is the shortest way from a Kustomization by one of its dependencies back to it; nil where none leads back.
-func cycle(open map[string]*fleet.Kustomization, k *fleet.Kustomization, r fleet.Reference) []string {
-	from := map[string]string{dependency(k, r): k.ID} // how each was first come to
-	for next := []string{dependency(k, r)}; len(next) > 0; next = next[1:] {
-		id := next[0]
-		if id == k.ID {
-			way := []string{}
-			for at := from[id]; at != k.ID; at = from[at] {
-				way = append(way, at)
-			}
-			way = append(way, k.ID)
-			slices.Reverse(way)
-			return way
+// groups number the Kustomizations so that those have the same number of which each depends on every other, through others too;
+// one that does not depend on itself in this way has a number of its own.
+//
+// Source: Kosaraju's algorithm for strongly connected components.
+func (g *dependencies) groups() []int {
+	var order []int
+	done := make([]bool, len(g.forward))
+	type visit struct{ at, next int }
+	for start := range g.forward {
+		if done[start] {
+			continue
 		}
-		if on := open[id]; on != nil {
-			for _, r := range on.DependsOn {
-				if to := dependency(on, r); from[to] == "" {
-					from[to] = id
-					next = append(next, to)
+		done[start] = true
+		for stack := []visit{{start, 0}}; len(stack) > 0; {
+			v := &stack[len(stack)-1]
+			if v.next == len(g.forward[v.at]) {
+				order = append(order, v.at)
+				stack = stack[:len(stack)-1]
+				continue
+			}
+			to := g.forward[v.at][v.next]
+			v.next++
+			if to >= 0 && !done[to] {
+				done[to] = true
+				stack = append(stack, visit{to, 0})
+			}
+		}
+	}
+	groups := make([]int, len(g.forward))
+	for number, start := range slices.Backward(order) {
+		if groups[start] != 0 {
+			continue
+		}
+		groups[start] = number + 1
+		for next := []int{start}; len(next) > 0; next = next[1:] {
+			for _, from := range g.backward[next[0]] {
+				if groups[from] == 0 {
+					groups[from] = number + 1
+					next = append(next, from)
 				}
 			}
 		}
 	}
-	return nil
+	return groups
 }
