@@ -169,17 +169,47 @@ var (
 
 // rendersTo tells whether a text parses once its directives are gone from lines of their own, and words elsewhere.
 func rendersTo(data []byte) bool {
-	data = directive.ReplaceAll(directiveLine.ReplaceAll(data, nil), []byte("x"))
-	return eachNode(data, func(int, *yaml.Node) {}) == nil
+	return eachNode(withoutDirectives(data), func(int, *yaml.Node) {}) == nil
 }
 
-// A directive of Go templates and Helm, or of Jinja in its own delimiters and in those that keep a file YAML.
-const directiveForm = `(?:\{\{(?s:.*?)\}\}|\{%(?s:.*?)%\}|#\{(?s:.*?)\}#)`
+// delimiters of a directive: of Go templates and Helm, and of Jinja in its own and in those that keep a file YAML.
+var delimiters = [][2]string{{"{{", "}}"}, {"{%", "%}"}, {"#{", "}#"}}
 
-var (
-	directive     = regexp.MustCompile(directiveForm)
-	directiveLine = regexp.MustCompile(`(?m)^[ \t]*(?:` + directiveForm + `[ \t]*)+$`)
-)
+// withoutDirectives is the text with a word in the place of each directive, and without the lines that hold nothing else.
+func withoutDirectives(data []byte) []byte {
+	var out []byte
+	lineAt, word := 0, 0 // where the line begins in out, and how much of it stands for directives
+	endLine := func() {
+		if line := out[lineAt:]; word > 0 && len(bytes.Trim(line, " \tx")) == 0 && bytes.Count(line, []byte("x")) == word {
+			out = out[:lineAt]
+		}
+		word = 0
+	}
+	var missing [3]bool // from here on there is no end for these
+next:
+	for i := 0; i < len(data); {
+		for j, d := range delimiters {
+			if missing[j] || !bytes.HasPrefix(data[i:], []byte(d[0])) {
+				continue
+			}
+			if end := bytes.Index(data[i+2:], []byte(d[1])); end >= 0 {
+				out, word, i = append(out, 'x'), word+1, i+2+end+2
+				continue next
+			}
+			missing[j] = true
+		}
+		if data[i] == '\n' {
+			endLine()
+			out = append(out, '\n')
+			lineAt = len(out)
+		} else {
+			out = append(out, data[i])
+		}
+		i++
+	}
+	endLine()
+	return out
+}
 
 // syntaxProblem finds the line of a syntax error. The parser's own message names the line where the broken construct
 // begins, so the line is looked for: the first that the file parses without and never with.
@@ -209,12 +239,14 @@ func syntaxProblem(data []byte, err error) fleet.Problem {
 	return p
 }
 
-// brokenLine looks at most 100 lines past the one that the parser named.
+// brokenLine looks at most 100 lines past the one that the parser named, and parses at most 4 MiB for it.
 func brokenLine(lines [][]byte, named int) int {
 	last := named
 	first := max(1, named-3)
-	for n := first; n <= min(len(lines), named+100); n++ {
-		if eachNode(bytes.Join(lines[:n], nil), func(int, *yaml.Node) {}) == nil {
+	for n, parsed := first, 0; n <= min(len(lines), named+100) && parsed < 4<<20; n++ {
+		text := bytes.Join(lines[:n], nil)
+		parsed += len(text)
+		if eachNode(text, func(int, *yaml.Node) {}) == nil {
 			last = n + 1
 		}
 	}
@@ -312,6 +344,7 @@ func commentExceptions(data []byte) []fleet.Exception {
 		return nil
 	}
 	var all []fleet.Exception
+	line, start := 1, 0 // of the last comment
 	for _, m := range ignoreComment.FindAllSubmatchIndex(data, -1) {
 		group := func(i int) string {
 			if m[2*i] < 0 {
@@ -319,9 +352,10 @@ func commentExceptions(data []byte) []fleet.Exception {
 			}
 			return strings.TrimSpace(string(data[m[2*i]:m[2*i+1]]))
 		}
-		before := data[:m[2]]
-		all = append(all, fleet.Exception{Rule: group(2), Reason: group(3), Document: -1,
-			Line: 1 + bytes.Count(before, []byte("\n")), Column: 1 + len(before) - (bytes.LastIndexByte(before, '\n') + 1)})
+		between := data[start:m[2]]
+		line += bytes.Count(between, []byte("\n"))
+		start += bytes.LastIndexByte(between, '\n') + 1
+		all = append(all, fleet.Exception{Rule: group(2), Reason: group(3), Document: -1, Line: line, Column: 1 + m[2] - start})
 	}
 	return all
 }

@@ -38,11 +38,12 @@ func hide(n *yaml.Node, at around, found *[]*yaml.Node) {
 			hide(c, at, found)
 		}
 	case yaml.MappingNode:
-		has := func(key string) bool { return get(n, key) != nil }
+		find := finder(n)
+		has := func(key string) bool { return find(key) != nil }
 		for key, value := range entries(n) {
 			name := key
 			if key == "value" {
-				name = scalar(n, "name")
+				name = scalarText(find("name"))
 			}
 			hide(value, around{key: name, parent: at.key, has: has}, found)
 		}

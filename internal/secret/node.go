@@ -151,10 +151,30 @@ func get(n *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
+// finder is get for many questions about one mapping: it goes through the mapping once, when it is first asked.
+func finder(n *yaml.Node) func(key string) *yaml.Node {
+	var found map[string]*yaml.Node
+	return func(key string) *yaml.Node {
+		if found == nil {
+			found = map[string]*yaml.Node{}
+			for _, part := range append([]*yaml.Node{n}, merged(n)...) {
+				for name, value := range entries(part) {
+					if _, ok := found[name]; !ok {
+						found[name] = resolve(value)
+					}
+				}
+			}
+		}
+		return found[key]
+	}
+}
+
 // scalar is the text of the scalar at key; empty where there is none.
-func scalar(n *yaml.Node, key string) string {
-	if value := get(n, key); value != nil && value.Kind == yaml.ScalarNode {
-		return value.Value
+func scalar(n *yaml.Node, key string) string { return scalarText(get(n, key)) }
+
+func scalarText(n *yaml.Node) string {
+	if n != nil && n.Kind == yaml.ScalarNode {
+		return n.Value
 	}
 	return ""
 }
