@@ -92,10 +92,10 @@ func (e *Engine) judge(ctx context.Context, facts *facts, hearings []hearing) ([
 
 // evaluation is what one goroutine evaluates queries with.
 type evaluation struct {
-	ctx    context.Context
-	cancel topdown.Cancel
-	enc    *encoder // of inputs
-	store  storage.Store
+	ctx   context.Context
+	guard *guard
+	enc   *encoder // of inputs
+	store storage.Store
 }
 
 // forOne is how many evaluations one goroutine does sooner than two: the other has to be woken, and to grow its stack.
@@ -103,17 +103,21 @@ const forOne = 8
 
 // each does something n times, on all processors where that is worth it, and gives the error of the first that fails.
 func (e *Engine) each(ctx context.Context, n int, do func(*evaluation, int) error) error {
-	cancel := topdown.NewCancel()
-	defer context.AfterFunc(ctx, cancel.Cancel)()
-
 	var (
 		next    atomic.Int64
 		failed  atomic.Bool
+		done    atomic.Bool
 		workers sync.WaitGroup
 		errs    = make([]error, n)
+		guards  = make([]*guard, max(1, min(runtime.GOMAXPROCS(0), n/forOne)))
 	)
-	work := func() {
-		evaluate := &evaluation{ctx: ctx, cancel: cancel, enc: newEncoder()}
+	for i := range guards {
+		guards[i] = &guard{all: &done}
+	}
+	defer context.AfterFunc(ctx, func() { done.Store(true) })()
+	defer watch(guards)()
+	work := func(g *guard) {
+		evaluate := &evaluation{ctx: ctx, guard: g, enc: newEncoder()}
 		// They are taken in order, so that the first that fails is always among those that were tried.
 		for i := int(next.Add(1)) - 1; i < n && !failed.Load(); i = int(next.Add(1)) - 1 {
 			if errs[i] = do(evaluate, i); errs[i] != nil {
@@ -121,23 +125,37 @@ func (e *Engine) each(ctx context.Context, n int, do func(*evaluation, int) erro
 			}
 		}
 	}
-	for range min(runtime.GOMAXPROCS(0), n/forOne) - 1 {
-		workers.Go(work)
+	for _, g := range guards[1:] {
+		workers.Go(func() { work(g) })
 	}
-	work()
+	work(guards[0])
 	workers.Wait()
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("check the rules: %w", err)
+	switch err := cmp.Or(errs...); {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded) && err != nil: // which tells where
+		return fmt.Errorf("check the rules: %w: %w", context.Cause(ctx), err)
+	case ctx.Err() != nil:
+		return fmt.Errorf("check the rules: %w", context.Cause(ctx))
+	default:
+		return err
 	}
-	return cmp.Or(errs...)
 }
 
 func (e *Engine) judgeOne(evaluate *evaluation, p panel, s *fleet.Subject) ([]fleet.Finding, error) {
-	found, err := e.violations(evaluate, p, s)
+	found, over, err := e.evaluate(evaluate, p, s)
+	if over != "" {
+		found, err = e.oneByOne(evaluate, p, s)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("judge %s: %w", describe(s), err)
 	}
 	return found, nil
+}
+
+// evaluate judges a subject within the limits; over tells which one it takes more than that.
+func (e *Engine) evaluate(evaluate *evaluation, p panel, s *fleet.Subject) (found []fleet.Finding, over string, err error) {
+	evaluate.guard.start()
+	found, err = e.violations(evaluate, p, s)
+	return found, evaluate.guard.end(), err
 }
 
 func (e *Engine) violations(evaluate *evaluation, p panel, s *fleet.Subject) ([]fleet.Finding, error) {
@@ -153,7 +171,7 @@ func (e *Engine) violations(evaluate *evaluation, p panel, s *fleet.Subject) ([]
 		WithTransaction(transaction{}).
 		WithInput(input).
 		WithBuiltinErrorList(&failures).
-		WithCancel(evaluate.cancel).
+		WithCancel(evaluate.guard).
 		WithMetrics(metrics.NoOp()).
 		Run(evaluate.ctx)
 	if err != nil {

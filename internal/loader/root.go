@@ -2,6 +2,7 @@ package loader
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
@@ -131,7 +133,8 @@ func fluxPaths(name string, above []string) []string {
 	return nil
 }
 
-func fluxPathsIn(name string) []string {
+func fluxPathsIn(name string) (paths []string) {
+	defer func() { _ = recover() }() // the parser recovers its own panics only
 	f, err := os.Open(name)
 	if err != nil {
 		return nil
@@ -141,7 +144,6 @@ func fluxPathsIn(name string) []string {
 	if err != nil || !bytes.Contains(data, []byte("kustomize.toolkit.fluxcd.io/")) {
 		return nil
 	}
-	var paths []string
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	for {
 		var doc struct {
@@ -161,14 +163,42 @@ func fluxPathsIn(name string) []string {
 	}
 }
 
-// Open opens the folder as a tree that cannot be left: not by "..", not by an absolute path, not by a symbolic link.
+// Open opens the folder as a tree that cannot be left: not by "..", not by an absolute path, not by a symbolic link. What is
+// neither a regular file nor a folder cannot be opened there.
 func Open(dir string) (fs.FS, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
-	return root.FS(), nil
+	return folder{root.FS(), root}, nil
 }
+
+type folder struct {
+	fs.FS
+	root *os.Root
+}
+
+var errNotRegular = errors.New("not a regular file")
+
+// Open does not wait for the writer of a named pipe, and reads no device.
+func (f folder) Open(name string) (fs.File, error) {
+	if !fs.ValidPath(name) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
+	}
+	file, err := f.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() && !info.IsDir() {
+		_ = file.Close()
+		return nil, &fs.PathError{Op: "open", Path: name, Err: cmp.Or(err, errNotRegular)}
+	}
+	return file, nil
+}
+
+func (f folder) Stat(name string) (fs.FileInfo, error) { return fs.Stat(f.FS, name) }
+
+func (f folder) ReadDir(name string) ([]fs.DirEntry, error) { return fs.ReadDir(f.FS, name) }
 
 // Only is fsys with nothing to be seen in its folders but the files of these names, relative to the root, with slashes.
 // What is not seen can still be opened by its name.

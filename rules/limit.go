@@ -1,0 +1,118 @@
+package rules
+
+import (
+	"fmt"
+	"runtime/metrics"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+)
+
+const (
+	// maxTime is how long the rules may judge one subject. The slowest of real fleets takes a tenth of a second.
+	maxTime = 5 * time.Second
+	// maxMemory is how much live memory may be added meanwhile, in bytes. Before the garbage collector has seen it, it is twice as much.
+	maxMemory = 512 << 20
+	// between is the time between two looks at what is going on.
+	between = 20 * time.Millisecond
+)
+
+// guard stops an evaluation: when all of them are to stop, or when this one goes beyond its limits. It is OPA's topdown.Cancel, which
+// OPA asks at every expression and in every built-in that may take long.
+type guard struct {
+	all     *atomic.Bool
+	over    atomic.Pointer[string] // which limit; nil for none
+	started atomic.Int64           // in nanoseconds since 1970; 0 between evaluations
+	live    atomic.Int64           // the memory at the first look at the present evaluation, in bytes; 0 before it
+}
+
+func (g *guard) Cancel()         { g.all.Store(true) }
+func (g *guard) Cancelled() bool { return g.all.Load() || g.over.Load() != nil }
+
+func (g *guard) start() {
+	g.over.Store(nil)
+	g.live.Store(0)
+	g.started.Store(time.Now().UnixNano())
+}
+
+// end tells which limit the evaluation went beyond; empty for none.
+func (g *guard) end() string {
+	g.started.Store(0)
+	if over := g.over.Load(); over != nil {
+		return *over
+	}
+	return ""
+}
+
+// watch looks at the guards until stop is called. Of an evaluation that is done before the first look it costs a timer.
+func watch(guards []*guard) (stop func()) {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	var mu sync.Mutex
+	stopped := false
+	var timer *time.Timer
+	mu.Lock()
+	defer mu.Unlock()
+	timer = time.AfterFunc(between, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if stopped {
+			return
+		}
+		metrics.Read(sample)
+		look(guards, time.Now(), int64(sample[0].Value.Uint64()))
+		timer.Reset(between)
+	})
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		stopped = true
+		timer.Stop()
+	}
+}
+
+// look stops what takes too long, and of those during which the memory has grown too much the one that began first.
+func look(guards []*guard, now time.Time, live int64) {
+	var grown *guard
+	for _, g := range guards {
+		started, before := g.started.Load(), g.live.Load()
+		switch {
+		case started == 0 || g.over.Load() != nil:
+			continue
+		case before == 0:
+			g.live.Store(live)
+		case live-before > maxMemory && (grown == nil || started < grown.started.Load()):
+			grown = g
+		}
+		if now.Sub(time.Unix(0, started)) > maxTime {
+			over := fmt.Sprintf("takes longer than %v", maxTime)
+			g.over.Store(&over)
+		}
+	}
+	if grown != nil {
+		over := fmt.Sprintf("takes more than %d MiB of memory", maxMemory>>20)
+		grown.over.CompareAndSwap(nil, &over)
+	}
+}
+
+// oneByOne judges a subject by one rule after another, to find the one that goes beyond the limits. Where none does, as when the
+// memory was another's, the findings are those of all.
+func (e *Engine) oneByOne(evaluate *evaluation, p panel, s *fleet.Subject) ([]fleet.Finding, error) {
+	var all []fleet.Finding
+	for _, rule := range p.rules {
+		found, over, err := e.evaluate(evaluate, newPanel([]*Rule{rule}), s)
+		if over != "" {
+			return nil, fmt.Errorf("rule %q %s", rule.ID, over)
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+var _ topdown.Cancel = (*guard)(nil)
