@@ -56,6 +56,9 @@ func TestAsKarmada(t *testing.T) {
 	alike, unknown, moved, failed := 0, 0, 0, 0
 	for seed := range cases(t) {
 		c := chance.New(seed, minor)
+		if seed%16 == 0 { // as large workloads are
+			c.Replicas = c.Replicas*397 + 5
+		}
 		a, err := c.Application(minor)
 		if err != nil {
 			t.Fatal(err)

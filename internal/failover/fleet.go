@@ -3,6 +3,7 @@ package failover
 import (
 	"cmp"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -162,17 +163,15 @@ func replicas(f *fleet.Fleet, policy fleet.Object) int {
 	return cmp.Or(most, assumed)
 }
 
-// count is a number of replicas; one where nothing is said.
+// count is a number of replicas; one where nothing is said. Kubernetes has an int32 there, and refuses what is none.
 func count(v any) int {
 	switch n := v.(type) {
 	case int:
-		return n
+		return min(max(n, 0), math.MaxInt32)
 	case int64:
-		return int(n)
-	case uint64:
-		return int(n)
+		return int(min(max(n, 0), math.MaxInt32))
 	case float64:
-		return int(n)
+		return int(min(max(n, 0), math.MaxInt32))
 	}
 	return 1
 }

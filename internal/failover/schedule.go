@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
 // scheduler places one binding, as Karmada's does.
@@ -19,6 +21,8 @@ type scheduler struct {
 	minor int
 	// taintKeys are the keys of the NoExecute taints that a lost cluster has, beside Karmada's own NoSchedule.
 	taintKeys []string
+	// weights are the clusters' static weights, as far as they were asked for; unknown ones are missing.
+	weights map[string]int64
 }
 
 // binding is the state of one object's ResourceBinding.
@@ -321,17 +325,12 @@ func (s *scheduler) byStaticWeight(b *binding, n int, clusters []candidate) (sea
 	v := votes{}
 	if preference := s.placement.ReplicaScheduling.WeightPreference; preference != nil {
 		for _, c := range clusters {
-			for i := range preference.StaticWeightList {
-				w := &preference.StaticWeightList[i]
-				switch w.TargetCluster.matches(c.name) {
-				case "unknown":
-					return nil, unknown("the labels and fields of the Cluster objects are not in Git")
-				case "found":
-					v[c.name] = max(v[c.name], w.Weight)
-				}
+			weight, known := s.weight(preference.StaticWeightList, c.name)
+			if !known {
+				return nil, unknown("the labels and fields of the Cluster objects are not in Git")
 			}
-			if v[c.name] == 0 {
-				delete(v, c.name)
+			if weight > 0 {
+				v[c.name] = weight
 			}
 		}
 	}
@@ -341,6 +340,26 @@ func (s *scheduler) byStaticWeight(b *binding, n int, clusters []candidate) (sea
 		}
 	}
 	return s.apportion(n, v, b.clusters), nil
+}
+
+// weight is the best of those that name a cluster.
+func (s *scheduler) weight(list []Weight, cluster string) (best int64, known bool) {
+	if best, known = s.weights[cluster]; known {
+		return best, true
+	}
+	for i := range list {
+		switch list[i].TargetCluster.matches(cluster) {
+		case fleet.Unknown:
+			return 0, false
+		case fleet.Found:
+			best = max(best, list[i].Weight)
+		}
+	}
+	if s.weights == nil {
+		s.weights = map[string]int64{}
+	}
+	s.weights[cluster] = best
+	return best, true
 }
 
 func (s *scheduler) apportion(n int, v votes, last seats) seats {

@@ -72,10 +72,12 @@ func Simulate(a Application) []Scenario {
 		all = append(all, a.After(name))
 	}
 	order := a.inOrder()
-	for n := 2; n <= len(order) && len(a.Order) > 0; n++ {
-		if slices.Contains(a.Order, order[n-1]) {
-			all = append(all, a.After(order[:n]...))
-		}
+	n := 0
+	for n < len(order) && slices.Contains(a.Order, order[n]) { // which come first
+		n++
+	}
+	if n > 1 {
+		all = append(all, a.afterEach(order[:n])[2:]...)
 	}
 	return all
 }
@@ -104,10 +106,28 @@ func (a *Application) allows(name string) bool {
 
 // After is the scenario in which the clusters are lost one after another.
 func (a *Application) After(lost ...string) Scenario {
+	return a.afterEach(lost)[len(lost)]
+}
+
+// afterEach are the scenarios before the first of the clusters is lost, and after each of them.
+func (a *Application) afterEach(lost []string) []Scenario {
+	var workloads [][]result
+	for _, tie := range a.ties() {
+		workloads = append(workloads, a.run(&binding{workload: true, replicas: a.Replicas}, tie, lost))
+	}
+	others := a.run(&binding{}, strings.Compare, lost)
+	all := make([]Scenario, len(lost)+1)
+	for n := range all {
+		all[n] = scenario(lost[:n], n, workloads, others[n])
+	}
+	return all
+}
+
+func scenario(lost []string, n int, workloads [][]result, others result) Scenario {
 	s := Scenario{Lost: append([]string{}, lost...), Others: []string{}}
 	var ways []map[string]int
-	for _, tie := range a.ties() {
-		workload := a.run(&binding{workload: true, replicas: a.Replicas}, tie, lost)
+	for _, results := range workloads {
+		workload := results[n]
 		if s.Outcome == "" || workload.outcome == Unknown {
 			s.Outcome, s.Why = workload.outcome, workload.why
 		}
@@ -121,7 +141,7 @@ func (a *Application) After(lost ...string) Scenario {
 			s.Why += "; who gets more is decided by a hash of the object's UID"
 		}
 	}
-	if others := a.run(&binding{}, strings.Compare, lost); others.clusters != nil {
+	if others.clusters != nil {
 		s.Others = slices.Sorted(maps.Keys(others.clusters))
 	}
 	return s
@@ -150,7 +170,9 @@ type result struct {
 	clusters seats
 }
 
-func (a *Application) run(b *binding, tie order, lost []string) result {
+// run gives what becomes of a binding before the first of the clusters is lost, and after each of them.
+func (a *Application) run(b *binding, tie order, lost []string) []result {
+	always := func(r result) []result { return slices.Repeat([]result{r}, len(lost)+1) }
 	b.clusters, b.lost, b.evicted = seats{}, map[string]bool{}, map[string]bool{}
 	s := &scheduler{placement: &a.Policy.Placement, members: a.Members, tie: tie, minor: cmp.Or(a.Minor, newestMinor), taintKeys: a.TaintKeys,
 		capacity: func(cluster string) (int, bool) {
@@ -158,32 +180,37 @@ func (a *Application) run(b *binding, tie order, lost []string) result {
 			return max(0, n-b.clusters[cluster]), ok
 		}}
 	if a.Minor > 0 && a.Minor < oldestMinor {
-		return result{outcome: Unknown, why: fmt.Sprintf("Karmada 1.%d fails over in another way than 1.%d and later, which are known here", a.Minor, oldestMinor)}
+		return always(result{outcome: Unknown, why: fmt.Sprintf("Karmada 1.%d fails over in another way than 1.%d and later, which are known here", a.Minor, oldestMinor)})
 	}
 	if name := a.Policy.SchedulerName; name != "" && name != "default-scheduler" {
-		return result{outcome: Unknown, why: fmt.Sprintf("the scheduler %q is not Karmada's own", name)}
+		return always(result{outcome: Unknown, why: fmt.Sprintf("the scheduler %q is not Karmada's own", name)})
 	}
 	if err := s.schedule(b); err != nil {
-		if off, _ := a.disarmed(); isUnknown(err) && len(lost) > 0 && len(off) > 0 {
-			return result{Stays, err.Error() + ", and nothing moves, because " + list(off), nil}
+		all := always(failed(err, seats{}))
+		if off, _ := a.disarmed(); isUnknown(err) && len(off) > 0 {
+			for i := range lost {
+				all[i+1] = result{Stays, err.Error() + ", and nothing moves, because " + list(off), nil}
+			}
 		}
-		return failed(err, seats{})
+		return all
 	}
 	whole := result{Runs, a.healthy(b), maps.Clone(b.clusters)}
+	all := []result{whole}
 	for i, name := range lost {
 		step := a.lose(s, b, name)
 		if step.outcome == Unknown {
-			return step
+			return append(all, slices.Repeat([]result{step}, len(lost)-i)...)
 		}
 		if i == 0 || tells[step.outcome] >= tells[whole.outcome] {
 			whole.outcome, whole.why = step.outcome, step.why
 		}
 		whole.clusters = step.clusters
+		all = append(all, whole)
+		if whole.outcome == idle {
+			all[i+1].outcome = Stays
+		}
 	}
-	if whole.outcome == idle {
-		whole.outcome = Stays
-	}
-	return whole
+	return all
 }
 
 // idle: nothing ran on what was lost.
