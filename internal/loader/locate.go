@@ -30,7 +30,7 @@ func Locate(fsys fs.FS, findings []fleet.Finding) {
 		if err != nil {
 			return nil
 		}
-		return data
+		return decodeText(data)
 	}}
 	eachPlace(findings, l.fill)
 }

@@ -354,7 +354,7 @@ func (f *file) look() {
 	case err != nil:
 		f.fail(unreadable(err))
 	case f.isYAML:
-		f.data, f.hash = data, hash(data)
+		f.data, f.hash = decodeText(data), hash(data)
 	default:
 		f.hash = hash(data)
 		f.searchKeys(data)
@@ -380,7 +380,9 @@ func (f *file) text() []byte {
 			f.tree.changed.Store(true)
 			return
 		}
-		f.data = data
+		if f.data = data; f.isYAML {
+			f.data = decodeText(data)
+		}
 	})
 	return f.data
 }
@@ -491,7 +493,7 @@ func (f *file) parse() {
 	}
 	if !utf8.Valid(f.data) {
 		line := 1 + bytes.Count(f.data[:invalidAt(f.data)], []byte("\n"))
-		f.problems = append(f.problems, fleet.Problem{Kind: "encoding", Message: "the file is not UTF-8", Line: line, Column: 1})
+		f.problems = append(f.problems, fleet.Problem{Kind: "encoding", Message: notUTF8(f.data), Line: line, Column: 1})
 		f.broken = true
 		return
 	}
@@ -523,6 +525,13 @@ func (f *file) parse() {
 	if f.broken && f.class == fleet.Data && looksLikeManifest.Match(f.data) {
 		f.class = fleet.Manifest
 	}
+}
+
+func notUTF8(data []byte) string {
+	if bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) {
+		return "the file is UTF-16 with several documents or faults, of which kustomize reads the first document alone"
+	}
+	return "the file is not UTF-8"
 }
 
 func invalidAt(data []byte) int {
