@@ -2,6 +2,8 @@ package loader
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"reflect"
 	"runtime"
 	"slices"
@@ -220,16 +222,12 @@ func (c *cluster) asAppliedByItself(it *item) map[string]any {
 func (c *cluster) newItem(object map[string]any, origin fleet.Origin, parent *item) *item {
 	it := &item{object: object}
 	meta, _ := object["metadata"].(map[string]any)
-	var typed kustomizev1.Kustomization
-	if err := k8sruntime.DefaultUnstructuredConverter.FromUnstructured(object, &typed); err != nil {
-		spec, _ := object["spec"].(map[string]any) // a variable stands where a number or a truth value belongs
-		it.spec = kustomizev1.KustomizationSpec{Path: str(spec, "path"), TargetNamespace: str(spec, "targetNamespace")}
-		ref, _ := spec["sourceRef"].(map[string]any)
-		it.spec.SourceRef = kustomizev1.CrossNamespaceSourceReference{Kind: str(ref, "kind"), Namespace: str(ref, "namespace"), Name: str(ref, "name")}
-		it.unpatched = true
-		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownSpec, Why: "the Kustomization's spec cannot be decoded: " + firstLine(err), Origin: origin})
-	} else {
-		it.spec = typed.Spec
+	spec, _ := object["spec"].(map[string]any)
+	for _, field := range it.readSpec(spec) {
+		it.unpatched = it.unpatched || !slices.Contains(timing, field)
+		at := origin
+		at.Field = slices.Concat(at.Field, []any{"spec", field})
+		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownSpec, Why: fmt.Sprintf("spec.%s cannot be decoded", field), Origin: at})
 	}
 	it.fact.Cluster, it.fact.Namespace, it.fact.Name = c.entry.cluster, str(meta, "namespace"), str(meta, "name")
 	it.fact.ID = fleet.IDOf(it.fact.Cluster, it.fact.Namespace, it.fact.Name)
@@ -261,6 +259,33 @@ func (c *cluster) newItem(object map[string]any, origin fleet.Origin, parent *it
 	}
 	return it
 }
+
+// readSpec decodes a spec, and gives the fields that cannot be decoded, sorted: a variable stands where a number or a truth value
+// belongs. Metadata are not decoded: a label that is no text keeps nobody from the rest.
+func (it *item) readSpec(spec map[string]any) (broken []string) {
+	decode := func(fields map[string]any) (spec kustomizev1.KustomizationSpec, err error) {
+		return spec, k8sruntime.DefaultUnstructuredConverter.FromUnstructured(fields, &spec)
+	}
+	var err error
+	if it.spec, err = decode(spec); err == nil {
+		return nil
+	}
+	rest := maps.Clone(spec)
+	for _, field := range slices.Sorted(maps.Keys(spec)) {
+		if _, err := decode(map[string]any{field: spec[field]}); err != nil {
+			broken = append(broken, field)
+			delete(rest, field)
+		}
+	}
+	it.spec, _ = decode(rest)
+	if ref, _ := spec["sourceRef"].(map[string]any); slices.Contains(broken, "sourceRef") {
+		it.spec.SourceRef = kustomizev1.CrossNamespaceSourceReference{Kind: str(ref, "kind"), Namespace: str(ref, "namespace"), Name: str(ref, "name")}
+	}
+	return broken
+}
+
+// timing are the fields of a spec that tell nothing of what is applied, or from where.
+var timing = []string{"deletionPolicy", "force", "interval", "prune", "retryInterval", "serviceAccountName", "timeout", "wait"}
 
 // find finds an object on the cluster's own API server.
 func (c *cluster) find(kind, namespace, name string) map[string]any {

@@ -94,7 +94,7 @@ func (c *cluster) gitRepository(source sourceKey) *sourcev1.GitRepository {
 }
 
 func (c *cluster) sourceAtEntry(source sourceKey) map[string]any {
-	key := "entry " + source.kind + "/" + source.name
+	key := "entry " + source.kind + "/" + source.namespace + "/" + source.name
 	if object, ok := c.own[key]; ok {
 		return object
 	}
