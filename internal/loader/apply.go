@@ -20,6 +20,7 @@ func (c *cluster) integrate(it *item) []*item {
 		k.Build = r.State
 		k.Problems = slices.Clone(r.Problems)
 		k.Incomplete = slices.Concat(k.Incomplete, r.Incomplete)
+		it.place()
 		k.Encrypted = slices.Clone(r.Encrypted)
 		for _, name := range r.Files {
 			c.reached[name] = true
@@ -52,6 +53,21 @@ func (c *cluster) integrate(it *item) []*item {
 	c.dependsOn[k.ID] = it.spec.DependsOn
 	c.kustomizations = append(c.kustomizations, *k)
 	return children
+}
+
+// place leads what a build says of the spec of whatever it is built for to this Kustomization.
+func (it *item) place() {
+	k := &it.fact
+	for i := range k.Problems {
+		if p := &k.Problems[i]; p.Origin.File == "" {
+			p.Origin = k.Origin
+		}
+	}
+	for i := range k.Incomplete {
+		if inc := &k.Incomplete[i]; inc.Origin.File == "" {
+			inc.Origin = it.at(inc.Origin.Field...)
+		}
+	}
 }
 
 // literal are the variables in the objects' names and namespaces.

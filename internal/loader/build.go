@@ -129,7 +129,7 @@ func (p *plan) kustomize(dir string) (resmap.ResMap, error) {
 	p.stampFiles()
 	m, err := p.runKustomize(dir)
 	for range maxRetries {
-		if err == nil || !p.dropDuplicate(err) {
+		if err == nil || !p.dropDuplicate(err) && !p.dropPatch(func() (resmap.ResMap, error) { return p.runKustomize(dir) }) {
 			break
 		}
 		m, err = p.runKustomize(dir)
@@ -387,6 +387,8 @@ var quotedPath = regexp.MustCompile(`'(/[^']+)'`)
 // and whole objects as well, and any of those may hold secret values.
 var explanations = regexp.MustCompile(strings.Join([]string{
 	`no matches for Id [\w.\[\]/-]+`,
+	`unable to parse SM or JSON patch`,
+	`must specify (?:a target for JSON patch|one of patch and path)`,
 	`failed to find unique target for patch [\w.\[\]/-]+`,
 	`may not add resource with an already registered id: [\w.\[\]/-]+`,
 	`json: unknown field "[\w.-]+"`,

@@ -15,33 +15,41 @@ import (
 
 // checkPatches checks the patches' files, and puts the two deprecated lists where they do the same without kustomize
 // printing a warning of its own: patchesStrategicMerge run first, patchesJson6902 after the transformers.
-func (p *plan) checkPatches(dir, name string, k *types.Kustomization) {
-	var all []types.Patch
+func (p *plan) checkPatches(dir, name string, k *types.Kustomization, own *ownEntries) {
+	var merges, all []patchEntry
 	for i, sm := range k.PatchesStrategicMerge {
 		where := place{name, []any{"patchesStrategicMerge", i}}
 		if strings.Contains(string(sm), "\n") {
-			all = append(all, types.Patch{Patch: string(sm)})
+			merges = append(merges, patchEntry{types.Patch{Patch: string(sm)}, where})
 		} else if p.plainFile(dir, string(sm), where) {
-			all = append(all, types.Patch{Path: string(sm)})
+			merges = append(merges, patchEntry{types.Patch{Path: string(sm)}, where})
 		}
 	}
 	k.PatchesStrategicMerge = nil
 	if len(k.CommonLabels) > 0 && len(k.Labels) == 0 { // the same labels under the name that draws no warning
 		k.Labels, k.CommonLabels = []types.Label{{Pairs: k.CommonLabels, IncludeSelectors: true}}, nil
 	}
-	checked := func(field string, patches []types.Patch) (kept []types.Patch) {
+	checked := func(field string, patches []types.Patch) (kept []patchEntry) {
 		for i, patch := range patches {
-			if patch.Path == "" || p.plainFile(dir, patch.Path, place{name, []any{field, i, "path"}}) {
-				kept = append(kept, patch)
+			where := place{name, []any{field, i}}
+			if own != nil && field == "patches" && i >= own.patches {
+				where = inSpec("patches", i-own.patches)
+			}
+			if patch.Path == "" || p.plainFile(dir, patch.Path, place{where.file, append(slices.Clone(where.at), "path")}) {
+				kept = append(kept, patchEntry{patch, where})
 			}
 		}
 		return kept
 	}
-	k.Patches = append(all, checked("patches", k.Patches)...)
-	k.PatchesJson6902 = checked("patchesJson6902", k.PatchesJson6902)
+	all = append(merges, checked("patches", k.Patches)...)
+	last := checked("patchesJson6902", k.PatchesJson6902)
 	if k.Namespace == "" && k.NamePrefix == "" && k.NameSuffix == "" && len(k.Labels)+len(k.CommonLabels)+len(k.CommonAnnotations) == 0 {
-		k.Patches = append(k.Patches, k.PatchesJson6902...)
-		k.PatchesJson6902 = nil
+		all, last = append(all, last...), nil
+	}
+	k.Patches, k.PatchesJson6902 = nil, nil
+	if len(all)+len(last) > 0 {
+		p.patched = append(p.patched, patchedFile{name: name, all: all, last: last})
+		k.Patches, k.PatchesJson6902 = patchesOf(all), patchesOf(last)
 	}
 }
 

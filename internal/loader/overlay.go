@@ -51,8 +51,8 @@ func (o overlaySpec) key() string {
 	return string(data)
 }
 
-// apply changes the root kustomization as the spec says, with the components that take wants.
-func (o overlaySpec) apply(k *types.Kustomization, take func(component string) bool) {
+// apply changes the root kustomization as the spec says, with the components that take wants, by their numbers in the spec.
+func (o overlaySpec) apply(k *types.Kustomization, take func(i int, component string) bool) {
 	if o.Namespace != "" {
 		k.Namespace = o.Namespace
 	}
@@ -63,8 +63,8 @@ func (o overlaySpec) apply(k *types.Kustomization, take func(component string) b
 		k.NameSuffix = o.Suffix
 	}
 	k.Patches = append(k.Patches, o.Patches...)
-	for _, component := range o.Components {
-		if take(component) {
+	for i, component := range o.Components {
+		if take(i, component) {
 			k.Components = append(k.Components, component)
 		}
 	}

@@ -36,6 +36,9 @@ type plan struct {
 	lists      bool
 	namespaces map[string]string
 	namespace  string
+	// patched are the kustomization files with patches, badPatches how many of these were taken out.
+	patched    []patchedFile
+	badPatches int
 	// ownSchema: a kustomization changes kustomize's OpenAPI schema. patches: one may patch by the schema.
 	ownSchema, patches bool
 	// encrypted are the SOPS-encrypted files that secretGenerators read: Flux decrypts those too.
@@ -54,11 +57,14 @@ func newPlan(a *view) *plan {
 		lists: true, namespaces: map[string]string{}}
 }
 
-// place is an entry of a kustomization file.
+// place is an entry of a kustomization file, or without a file, of the Flux Kustomization that is built.
 type place struct {
 	file string
 	at   []any
 }
+
+// inSpec is a place in the spec of the Flux Kustomization that is built, whichever that is: a build is shared.
+func inSpec(field ...any) place { return place{at: append([]any{"spec"}, field...)} }
 
 func (p *plan) problem(kind string, where place, format string, args ...any) {
 	p.failed = true
@@ -111,16 +117,35 @@ func (p *plan) root(dir string, spec overlaySpec) {
 		}
 	}
 	k.FixKustomization()
-	spec.apply(&k, func(component string) bool {
+	own := ownEntries{patches: len(k.PatchesStrategicMerge) + len(k.Patches), components: len(k.Components)}
+	spec.apply(&k, func(i int, component string) bool {
 		if path.IsAbs(component) || isRemote(component) {
-			p.problem("build", place{file: name}, "the Flux Kustomization's component %q is no relative path in the repository, which Flux refuses", withoutCredentials(component))
+			p.problem("build", inSpec("components", i), "the component %q is no relative path in the repository, which Flux refuses", withoutCredentials(component))
 			p.unpatched = true
 			return false
 		}
-		return !spec.IgnoreMissingComponents || p.artifact.isDir(path.Join(dir, component))
+		if spec.IgnoreMissingComponents && !p.artifact.isDir(path.Join(dir, component)) {
+			return false
+		}
+		own.taken = append(own.taken, i)
+		return true
 	})
 	p.visited[dir] = true
-	p.fill(dir, name, &k, []string{dir}, kf == nil)
+	p.fill(dir, name, &k, []string{dir}, kf == nil, &own)
+}
+
+// ownEntries counts the entries of a kustomization file that are its own; those of the Flux Kustomization's spec come after them.
+type ownEntries struct {
+	patches, components int
+	taken               []int // the numbers of the spec's components
+}
+
+// component is where the i-th component stands: in the file, or in the spec.
+func (o *ownEntries) component(i int, inFile place) place {
+	if o == nil || i < o.components {
+		return inFile
+	}
+	return inSpec("components", o.taken[i-o.components])
 }
 
 // scan lists what the generated kustomization file of a folder lists.
@@ -219,7 +244,7 @@ func (p *plan) nested(dir string, component bool, from place, stack []string) bo
 		}
 		return false
 	}
-	p.fill(dir, kf.path, &k, append(slices.Clone(stack), dir), false)
+	p.fill(dir, kf.path, &k, append(slices.Clone(stack), dir), false, nil)
 	return true
 }
 
@@ -233,8 +258,9 @@ func (p *plan) placeholder(name string, component bool) {
 	}
 }
 
-// fill checks every entry of a kustomization file, takes out what cannot be built, and sets the file's text.
-func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, generated bool) {
+// fill checks every entry of a kustomization file, takes out what cannot be built, and sets the file's text. At the root own
+// tells its entries from those of the Flux Kustomization's spec.
+func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, generated bool, own *ownEntries) {
 	p.lists = p.lists && p.onlyLists(dir, k, generated)
 	patching := entriesThatPatch(k)
 	above := p.namespace
@@ -246,6 +272,9 @@ func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, ge
 			where := place{file: name, at: []any{field, i}}
 			if generated {
 				where = place{file: path.Join(dir, entry)}
+			}
+			if field == "components" {
+				where = own.component(i, where)
 			}
 			if p.isLocal(entry, where) && take(entry, where) {
 				kept = append(kept, entry)
@@ -271,7 +300,7 @@ func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, ge
 	k.Generators = keep("generators", k.Generators, asFile)
 	k.Transformers = keep("transformers", k.Transformers, asFile)
 	k.Validators = keep("validators", k.Validators, asFile)
-	p.checkPatches(dir, name, k)
+	p.checkPatches(dir, name, k, own)
 	var replacements []types.ReplacementField
 	for i, r := range k.Replacements {
 		if r.Path == "" || p.plainFile(dir, r.Path, place{name, []any{"replacements", i, "path"}}) {
@@ -295,6 +324,9 @@ func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, ge
 	p.unpatched = p.unpatched || entriesThatPatch(k) < patching
 	if k.CheckEmpty() != nil {
 		k.BuildMetadata = []string{types.OriginAnnotations}
+	}
+	if last := len(p.patched) - 1; last >= 0 && p.patched[last].name == name {
+		p.patched[last].file = k
 	}
 	p.ownSchema = p.ownSchema || len(k.OpenAPI)+len(k.Crds) > 0
 	//lint:ignore SA1019 files may have it all the same
