@@ -27,7 +27,7 @@ type Contents struct {
 // Read lists the tree in fsys and reads its files; those that are as an earlier run with the same cache has seen them are not
 // even opened. An error means that the tree could not be read at all, or that ctx is done.
 func Read(ctx context.Context, fsys fs.FS, opts Options) (*Contents, error) {
-	c := &Contents{tree: newTree(fsys), fsys: fsys, opts: opts}
+	c := &Contents{tree: newTree(fsys, &opts), fsys: fsys, opts: opts}
 	if opts.Cache != nil {
 		opts.Cache.Get("versions", &c.tree.versions)
 	}
@@ -71,7 +71,7 @@ func (c *Contents) With(fsys fs.FS, names ...string) *Contents {
 
 // next are contents that are still to be read, and what is known from these.
 func (c *Contents) next(fsys fs.FS) *Contents {
-	next := &Contents{tree: newTree(fsys), fsys: fsys, opts: c.opts, earlier: c.earlier, places: c.places}
+	next := &Contents{tree: newTree(fsys, &c.opts), fsys: fsys, opts: c.opts, earlier: c.earlier, places: c.places}
 	next.tree.matchers = c.tree.matchers
 	if c.earlier != nil {
 		next.opts.Cache = nil // what is in memory is newer
@@ -103,7 +103,7 @@ func (c *Contents) Follow(ctx context.Context) (*fleet.Tree, error) {
 		return out, err
 	}
 	// A file has been written since it was looked at: everything is read once more, and nothing trusted.
-	c.tree = newTree(c.fsys)
+	c.tree = newTree(c.fsys, &c.opts)
 	if err := c.tree.readAll(ctx, c.opts); err != nil {
 		return nil, err
 	}

@@ -61,9 +61,10 @@ func (n *news) leadsElsewhere(t *tree) bool {
 
 // entries are the entry points of a tree. What they are hangs on Flux's own objects and on what lists them.
 func (n *news) entries(t *tree) []entry {
-	if n == nil || n.leadsElsewhere(t) {
+	if n == nil || n.leadsElsewhere(t) || slices.ContainsFunc(n.changed, func(name string) bool { return isTerraform(name) || n.earlier.tree.toldBy[name] }) {
 		return findEntries(t)
 	}
+	t.toldBy = n.earlier.tree.toldBy
 	return n.earlier.entries
 }
 

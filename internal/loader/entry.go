@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	yaml "sigs.k8s.io/yaml/goyaml.v3"
-
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
@@ -19,10 +17,16 @@ type entry struct {
 	root   map[string]any
 	origin fleet.Origin
 	source sourceKey
+	// base is the folder that the source's artifact is made of; "." for the tree.
+	base string
 	// flat: no entry point was found, and the folder's manifests count as applied.
 	flat bool
 	// byHand: the folder was applied by hand, whatever the source holds of it.
 	byHand bool
+	// told: the Flux Operator makes the source, and a Kustomization of the same name.
+	told bool
+	// variables are those that Flux gets by other ways than Git.
+	variables map[string]string
 }
 
 // sourceKey names a Flux source. The namespace is empty where a parent sets it.
@@ -42,25 +46,29 @@ type fluxDoc struct {
 	source sourceKey
 	// name is namespace/name. One with a variable in it needs a parent that fills it in.
 	name string
+	// url is that of the source, as far as the tree tells; components are the folders that spec.components names.
+	url        string
+	components []string
 }
 
-// holds tells whether the path holds the file, a variable in it taken for any one folder.
-func (d fluxDoc) holds(file string) bool {
-	if d.dir == "." {
-		return true
-	}
+// covers tells whether the path may be the folder, a variable in it taken for any one name.
+func (d fluxDoc) covers(dir string) bool {
 	if d.whole {
-		return strings.HasPrefix(file, d.dir+"/")
+		return d.dir == dir
 	}
-	want, have := strings.Split(d.dir, "/"), strings.Split(file, "/")
-	return len(have) > len(want) && slices.EqualFunc(want, have[:len(want)], func(w, h string) bool {
-		return w == h || strings.Contains(w, "$")
+	return matchesFolder(d.dir, dir)
+}
+
+// matchesFolder tells whether a path with variables may be the folder.
+func matchesFolder(pattern, dir string) bool {
+	return slices.EqualFunc(strings.Split(pattern, "/"), strings.Split(dir, "/"), func(want, have string) bool {
+		return want == have || strings.Contains(want, "$")
 	})
 }
 
-// isRoot tells that the Kustomization applies itself: Flux starts there.
-func (d fluxDoc) isRoot() bool {
-	return d.whole && d.holds(d.file) && (d.dir != "." || d.isBootstrap())
+// isAround tells whether the file is somewhere below the path, whether or not Flux reads it there.
+func (d fluxDoc) isAround() bool {
+	return d.whole && d.dir != "." && d.dir != "" && strings.HasPrefix(d.file, d.dir+"/")
 }
 
 // isCopyOf tells that both are one Kustomization, in two files: what was applied by hand to begin with, or a template of it.
@@ -74,76 +82,174 @@ func (d fluxDoc) literal() string {
 	return d.dir
 }
 
-// findEntries finds the entry points. A Flux Kustomization that no other one applies is where a Flux starts, if anything
-// shows that Flux was told so:
-//
-//   - its own path holds it (flux bootstrap's gotk-sync.yaml; a "cluster" Kustomization), or leads to the folder whose
-//     kustomization file patches that path into it, or
-//   - a FluxInstance, or the values of the flux-instance chart, name its folder, or
-//   - its source is declared beside it, or in what the same kustomization file lists.
-//
-// Where nothing in the tree shows any of these, every such Kustomization whose path exists is one, those in a folder of
-// clusters or of Flux before others; where no path exists, every one whose source is declared beside it. Others are files that nothing applies: an archive, a ks.yaml that is
-// listed nowhere, a catalogue of Kustomizations for others to fill in.
+// evidence says how sure it is that a Flux starts in a folder. The surest come first.
+type evidence int
+
+const (
+	// told: a FluxInstance, or the values of the flux-instance chart, name the folder.
+	told evidence = iota
+	// bootstrapped: flux bootstrap's gotk-sync.yaml names the folder, which Flux reads that file in.
+	bootstrapped
+	// applied: the folder holds the Kustomization that leads to it, and its source.
+	applied
+	// provisioned: Terraform names the folder, for flux bootstrap or for the flux-instance chart.
+	provisioned
+	// declared: nothing applies the Kustomization, whose source is declared beside it, and its path exists.
+	declared
+	// alone: the folder holds the Kustomization that leads to it. Its source is not in the tree.
+	alone
+	// placed: nothing applies the Kustomization, its path exists, and it lies in a folder of clusters or of Flux.
+	placed
+	// unlisted: the path leads to the Kustomization's own folder, where the kustomization file does not list it.
+	unlisted
+	// likely: nothing applies the Kustomization, and its path exists.
+	likely
+	// broken: nothing applies the Kustomization, whose source is declared beside it, and its path does not exist.
+	broken
+)
+
+// steps say what evidence is taken: that of the first step at which there is any. A weaker entry inside the folder of another is a part of
+// that. alike is what is taken besides, for a folder that is laid out like one that was found: a source beside a Kustomization says more
+// there than a path that exists.
+var (
+	steps = [][]evidence{{told, bootstrapped, applied, provisioned, declared}, {alone}, {placed}, {unlisted}, {likely}, {broken}}
+	alike = []evidence{alone, broken, placed, likely}
+)
+
+// candidate is an entry with its evidence.
+type candidate struct {
+	entry
+	evidence
+	url string
+}
+
+// findEntries finds where Flux starts: the folders that the configuration names, else those for which there is evidence. Whatever
+// another Kustomization applies is no start, and a Kustomization whose source has another URL than those of the surest says
+// nothing of this tree. Others are files that nothing applies: an archive, a ks.yaml that is listed nowhere, a catalogue of
+// Kustomizations for others to fill in.
 func findEntries(t *tree) []entry {
-	docs, syncs := fluxDocs(t)
-	docs, sure := patchedRoots(t, docs)
-	claimed, roots, declared := newClaims(docs), newClaims(slices.DeleteFunc(slices.Clone(docs), func(d fluxDoc) bool { return !d.isRoot() })), fluxSources(t)
-	var beside, likely, broken []entry
+	s := newSearch(t)
+	if len(t.options.Clusters) > 0 {
+		return s.configured()
+	}
+	by := map[evidence][]candidate{}
+	for _, c := range s.candidates() {
+		by[c.evidence] = append(by[c.evidence], c)
+	}
+	var found []candidate
+	for _, step := range steps {
+		for _, e := range step {
+			all := by[e]
+			if e > applied {
+				all = joined(slices.DeleteFunc(slices.Clone(all), toFillIn))
+			}
+			for _, c := range all {
+				if e <= applied || !slices.ContainsFunc(found, func(o candidate) bool { return inside(c.dir, o.dir) }) {
+					found = append(found, c)
+				}
+			}
+		}
+		if len(found) > 0 {
+			break
+		}
+	}
+	for _, e := range alike {
+		for _, c := range by[e] {
+			c.byHand = e == broken // of a cluster like another: nothing but a person can have applied its root
+			if !toFillIn(c) && slices.ContainsFunc(found, c.isLike) && !slices.ContainsFunc(found, c.overlaps) {
+				found = append(found, c)
+			}
+		}
+	}
+	return nameEntries(t, found)
+}
+
+// joined are the candidates with one for each cluster: of several in the folder clusters/a the folder is what they share.
+func joined(all []candidate) []candidate {
+	for i := range all {
+		for _, o := range all {
+			if top := clusterFolder(all[i].dir); top != "" && top == clusterFolder(o.dir) {
+				for !inside(o.dir, all[i].dir) {
+					all[i].dir, all[i].root = path.Dir(all[i].dir), nil
+				}
+			}
+		}
+	}
+	return all
+}
+
+// clusterFolder is the folder below the last clusters/ in a path; empty where there is none.
+func clusterFolder(dir string) string {
+	parts := strings.Split(dir, "/")
+	for i := len(parts) - 2; i >= 0; i-- {
+		if parts[i] == "clusters" {
+			return path.Join(parts[:i+2]...)
+		}
+	}
+	return ""
+}
+
+// inside tells whether a folder is the other one, or in it.
+func inside(dir, other string) bool {
+	return other == "." || dir == other || strings.HasPrefix(dir, other+"/")
+}
+
+// candidates are the folders for which there is evidence, in the order of the files.
+func (s *search) candidates() (all []candidate) {
+	for _, c := range s.told {
+		if s.t.isDir(c.dir) && !hidden(c.origin.File) && !s.isLedTo(c.dir) {
+			all = append(all, c)
+		}
+	}
+	all = append(all, s.patched...)
 	nested := false
-	for _, d := range docs {
-		root := d.isRoot()
-		if t.lists.patches[d.file] || hidden(d.file) || strings.Contains(d.name, "$") || claimed.byOther(t.lists, d, root) ||
-			!root && slices.ContainsFunc(roots[d.dir], d.isCopyOf) {
+	for _, d := range s.docs {
+		if s.lists.patches[d.file] || hidden(d.file) || strings.Contains(d.name, "$") || s.claimed(d) ||
+			!s.appliesItself(d) && slices.ContainsFunc(s.roots[d.dir], d.isCopyOf) {
 			continue
 		}
-		top := t.lists.top(d.file)
-		e := entry{dir: top, origin: fleet.Origin{File: d.file, Document: d.index}, source: d.source}
-		exists := d.dir != "." && t.isDir(d.literal()) || d.source.kind == "ExternalArtifact"
+		top := s.lists.top(d.file)
+		c := candidate{entry: entry{dir: top, base: ".", origin: fleet.Origin{File: d.file, Document: d.index}, source: d.source}, url: d.url}
+		exists := d.dir != "." && d.dir != "" && s.t.isDir(d.literal()) || d.source.kind == "ExternalArtifact"
 		nested = nested || !exists && d.inNestedRoot()
-		switch hasSource := declared.beside(t.lists, d, top); {
-		case root:
-			e.dir, e.root = d.dir, objects(t.files[d.file].text())[d.index]
-			sure = append(sure, e)
+		hasSource := s.sources.beside(s.lists, d, top)
+		switch {
+		case s.appliesItself(d):
+			c.evidence = alone
+			if hasSource || s.holdsSource(d) {
+				c.evidence = applied
+			}
+			if d.isSync() {
+				c.evidence = bootstrapped
+			}
+			c.dir, c.root = d.dir, objects(s.t.files[d.file].text())[d.index]
+		case exists && d.isAround() && d.dir == path.Dir(d.file):
+			c.evidence, c.dir, c.root = unlisted, d.dir, objects(s.t.files[d.file].text())[d.index]
 		case hasSource && exists:
-			beside = append(beside, e)
+			c.evidence = declared
 		case exists:
-			likely = append(likely, e)
-		case hasSource && d.source.kind == "GitRepository":
-			broken = append(broken, e)
+			c.evidence = likely
+			if isPlaced(top) {
+				c.evidence = placed
+			}
+		case hasSource && d.source.kind == "GitRepository" && d.dir != "." && !strings.ContainsAny(d.dir, "{}<>"):
+			c.evidence = broken
+		default:
+			continue
 		}
+		all = append(all, c)
 	}
-	sure = append(sure, beside...)
-	for _, s := range syncs {
-		if t.isDir(s.dir) && !hidden(s.origin.File) && !slices.ContainsFunc(sure, func(e entry) bool { return e.dir == s.dir }) {
-			sure = append(sure, s)
-		}
+	if nested { // several repositories lie in this tree as folders
+		all = slices.DeleteFunc(all, func(c candidate) bool { return c.evidence == broken })
 	}
-	if nested {
-		broken = nil
-	}
-	likely, broken = slices.DeleteFunc(likely, toFillIn), slices.DeleteFunc(broken, toFillIn)
-	if len(sure) == 0 {
-		sure, likely = ofClusters(likely), nil
-	}
-	if len(sure) == 0 {
-		sure, broken = broken, nil
-	}
-	for i := range broken { // of a cluster like another: nothing but a person can have applied its root
-		broken[i].byHand = true
-	}
-	for _, e := range slices.Concat(broken, likely) { // a source beside it says more than a path that exists
-		if slices.ContainsFunc(sure, e.isLike) && !slices.ContainsFunc(sure, e.overlaps) {
-			sure = append(sure, e)
-		}
-	}
-	return nameEntries(t, sure)
+	slices.SortStableFunc(all, func(a, b candidate) int { return cmp.Compare(a.evidence, b.evidence) })
+	return all
 }
 
 // patchedRoots finds the Kustomizations that take their path from a patch in the very folder that it leads to: one base
 // for all clusters, and a patch in each cluster's folder. Docs become those that say where Flux goes: without patches,
 // and with these in the place of their base.
-func patchedRoots(t *tree, all []fluxDoc) (docs []fluxDoc, roots []entry) {
+func patchedRoots(t *tree, all []fluxDoc) (docs []fluxDoc, roots []candidate) {
 	for _, d := range all {
 		if !t.lists.patches[d.file] {
 			docs = append(docs, d)
@@ -155,7 +261,8 @@ func patchedRoots(t *tree, all []fluxDoc) (docs []fluxDoc, roots []entry) {
 		}
 		d.source = all[base].source
 		docs = append(docs, d)
-		roots = append(roots, entry{dir: d.dir, root: objects(t.files[d.file].text())[d.index], origin: fleet.Origin{File: d.file, Document: d.index}, source: d.source})
+		roots = append(roots, candidate{evidence: applied, url: d.url, entry: entry{dir: d.dir, base: ".", root: objects(t.files[d.file].text())[d.index],
+			origin: fleet.Origin{File: d.file, Document: d.index}, source: d.source}})
 	}
 	return docs, roots
 }
@@ -166,18 +273,15 @@ func (d fluxDoc) isBootstrap() bool {
 	return d.source.kind == "GitRepository" && path.Base(d.name) == d.source.name
 }
 
-// ofClusters are the entries in a folder of clusters or of Flux, where there are any: what else lies beside them is not
-// listed, or waits for a Kustomization that leads there.
-func ofClusters(all []entry) []entry {
-	kept := slices.DeleteFunc(slices.Clone(all), func(e entry) bool {
-		return !slices.ContainsFunc(strings.Split(e.dir, "/"), func(part string) bool {
-			return part == "cluster" || part == "clusters" || part == "flux"
-		})
+// isSync tells that flux bootstrap wrote the Kustomization.
+func (d fluxDoc) isSync() bool { return path.Base(d.file) == "gotk-sync.yaml" && d.isBootstrap() }
+
+// isPlaced tells that a folder is one of clusters or of Flux: what else lies beside those is not listed, or waits for a Kustomization
+// that leads there.
+func isPlaced(dir string) bool {
+	return slices.ContainsFunc(strings.Split(dir, "/"), func(part string) bool {
+		return part == "cluster" || part == "clusters" || part == "flux"
 	})
-	if len(kept) == 0 {
-		return all
-	}
-	return kept
 }
 
 // inNestedRoot tells that the path leads to a folder above the file once a part of the tree is taken for the
@@ -188,11 +292,11 @@ func (d fluxDoc) inNestedRoot() bool {
 
 // nameEntries joins the entries of one folder and names the clusters; without any entry, the folders below clusters/ are
 // taken as they lie.
-func nameEntries(t *tree, found []entry) []entry {
+func nameEntries(t *tree, found []candidate) []entry {
 	var all []entry
-	for _, e := range found {
-		if !slices.ContainsFunc(all, func(o entry) bool { return o.dir == e.dir }) {
-			all = append(all, e)
+	for _, c := range found {
+		if !slices.ContainsFunc(all, func(o entry) bool { return o.dir == c.dir }) {
+			all = append(all, c.entry)
 		}
 	}
 	names := map[string]int{}
@@ -209,11 +313,11 @@ func nameEntries(t *tree, found []entry) []entry {
 		return all
 	}
 	if !t.isDir("clusters") {
-		return []entry{{cluster: "default", dir: ".", flat: true}}
+		return []entry{{cluster: "default", dir: ".", base: ".", flat: true}}
 	}
 	for _, dir := range t.dirs["clusters"] {
 		if t.isDir(dir) {
-			all = append(all, entry{cluster: path.Base(dir), dir: dir, flat: true})
+			all = append(all, entry{cluster: path.Base(dir), dir: dir, base: ".", flat: true})
 		}
 	}
 	return all
@@ -239,15 +343,13 @@ func clusterName(dir string) string {
 }
 
 // isLike tells that two clusters' folders are laid out alike, or that the files are that say where Flux starts.
-func (e entry) isLike(o entry) bool {
+func (e candidate) isLike(o candidate) bool {
 	file, other := path.Dir(e.origin.File), path.Dir(o.origin.File)
 	return e.dir != o.dir && shape(e.dir) == shape(o.dir) || file != other && shape(file) == shape(other)
 }
 
 // overlaps tells that one folder is in the other: both are one cluster's.
-func (e entry) overlaps(o entry) bool {
-	return strings.HasPrefix(e.dir+"/", o.dir+"/") || strings.HasPrefix(o.dir+"/", e.dir+"/")
-}
+func (e candidate) overlaps(o candidate) bool { return inside(e.dir, o.dir) || inside(o.dir, e.dir) }
 
 // shape is an entry folder's path without the cluster's name.
 func shape(dir string) string {
@@ -265,80 +367,9 @@ func hidden(file string) bool {
 }
 
 // toFillIn tells a folder that is copied for each new cluster or tenant: its paths lead nowhere until then.
-func toFillIn(e entry) bool {
-	name := strings.TrimSuffix(clusterName(e.dir), "s")
+func toFillIn(c candidate) bool {
+	name := strings.TrimSuffix(clusterName(c.dir), "s")
 	return name == "template" || strings.HasSuffix(name, "-template")
-}
-
-// claims are the Flux Kustomizations by the folder that they hold; those whose path has variables by the folder before
-// the first one.
-type claims map[string][]fluxDoc
-
-func newClaims(docs []fluxDoc) claims {
-	c := claims{}
-	for _, d := range docs {
-		if d.dir != "" {
-			c[d.literal()] = append(c[d.literal()], d)
-		}
-	}
-	return c
-}
-
-// byOther tells whether the path of another Kustomization holds the file of d, or a kustomization file by which it is
-// listed.
-func (c claims) byOther(lists listGraph, d fluxDoc, root bool) bool {
-	return c.hold(d.file, d, root) || slices.ContainsFunc(lists.above(d.file), func(dir string) bool {
-		return c.hold(path.Join(dir, "kustomization.yaml"), d, root)
-	})
-}
-
-// hold tells whether the path of another Kustomization than d holds the file. The path "./" holds everything where the
-// source is this repository, and is as usual for sources elsewhere: it counts with the same source only. Against a
-// Kustomization that holds itself a path with variables does not count: it may well lead elsewhere. Against what flux
-// bootstrap wrote only another such one counts: a path that leads too high up does not make it a part of something else.
-func (c claims) hold(file string, d fluxDoc, root bool) bool {
-	for dir := path.Dir(file); ; dir = path.Dir(dir) {
-		for _, o := range c[dir] {
-			counts := o.dir != "." || o.source.kind == "GitRepository" && (o.source.is(d.source) || d.source.name == "")
-			if root && d.dir != "." && d.isBootstrap() {
-				counts = counts && o.isBootstrap()
-			}
-			if counts && (o.whole || !root) && o.holds(file) && (o.file != d.file || o.index != d.index && o.dir != d.dir) && !(root && o.isCopyOf(d)) {
-				return true
-			}
-		}
-		if dir == "." {
-			return false
-		}
-	}
-}
-
-// declaredSources are the files that declare a Flux source.
-type declaredSources map[sourceKey][]string
-
-func fluxSources(t *tree) declaredSources {
-	all := declaredSources{}
-	for _, p := range t.paths {
-		for _, d := range t.files[p].docs {
-			if isFluxSource(d) {
-				key := sourceKey{d.Kind, d.Namespace, d.Name}
-				all[key] = append(all[key], p)
-			}
-		}
-	}
-	return all
-}
-
-// beside tells whether the source of a Kustomization is declared in the folder that lists it, or in what is listed there.
-func (s declaredSources) beside(lists listGraph, d fluxDoc, top string) bool {
-	for key, files := range s {
-		if d.source.name != "" && d.source.is(key) && slices.ContainsFunc(files, func(file string) bool {
-			return file == d.file || path.Dir(file) == top || lists.top(file) == top
-		}) {
-			return true
-		}
-	}
-	return false
 }
 
 func isFluxSource(d document) bool {
@@ -347,65 +378,6 @@ func isFluxSource(d document) bool {
 
 func isFluxKustomization(apiVersion, kind string) bool {
 	return kind == "Kustomization" && strings.HasPrefix(apiVersion, "kustomize.toolkit.fluxcd.io/")
-}
-
-// fluxSpec is where a Flux Kustomization leads to, or the sync part of what installs a Flux.
-type fluxSpec struct {
-	Path                                    string
-	SourceKind, SourceNamespace, SourceName string
-}
-
-// newFluxSpec is nil for a document that leads nowhere: another kind, or a patch.
-//
-// Source: controlplaneio-fluxcd/flux-operator api/v1 fluxinstance_types.go: the source and the Kustomization are called
-// after the namespace where sync.name is empty.
-func newFluxSpec(root *yaml.Node, apiVersion, kind string) *fluxSpec {
-	var sync *yaml.Node
-	switch {
-	case isFluxKustomization(apiVersion, kind):
-		ref := lookup(root, "spec", "sourceRef")
-		if text(root, "spec", "path") == "" && ref == nil {
-			return nil
-		}
-		return &fluxSpec{text(root, "spec", "path"), text(ref, "kind"), text(ref, "namespace"), text(ref, "name")}
-	case kind == "FluxInstance":
-		sync = lookup(root, "spec", "sync")
-	case kind == "HelmRelease":
-		sync = lookup(root, "spec", "values", "instance", "sync")
-	}
-	dir := text(sync, "path")
-	if dir == "" || strings.Contains(dir, "$") {
-		return nil
-	}
-	return &fluxSpec{Path: dir, SourceKind: cmp.Or(text(sync, "kind"), "GitRepository"), SourceName: cmp.Or(text(sync, "name"), "flux-system")}
-}
-
-// fluxDocs finds the Flux Kustomizations in the tree's files, and the entry folders that the Flux Operator is told.
-func fluxDocs(t *tree) (docs []fluxDoc, syncs []entry) {
-	for _, p := range t.paths {
-		for _, d := range t.files[p].docs {
-			switch {
-			case d.Flux == nil:
-			case isFluxKustomization(d.APIVersion, d.Kind):
-				docs = append(docs, newFluxDoc(p, d))
-			default:
-				syncs = append(syncs, entry{dir: inTree(d.Flux.Path), origin: fleet.Origin{File: p, Document: d.Index},
-					source: sourceKey{kind: d.Flux.SourceKind, name: d.Flux.SourceName}})
-			}
-		}
-	}
-	return docs, syncs
-}
-
-func newFluxDoc(file string, doc document) fluxDoc {
-	spec := doc.Flux
-	d := fluxDoc{file: file, index: doc.Index, dir: inTree(spec.Path), name: doc.Namespace + "/" + doc.Name,
-		source: sourceKey{spec.SourceKind, cmp.Or(spec.SourceNamespace, doc.Namespace), spec.SourceName}}
-	d.whole = !strings.Contains(d.dir, "$")
-	if d.source.kind == "ExternalArtifact" { // its paths are the artifact's own
-		d.dir, d.whole = "", false
-	}
-	return d
 }
 
 // str is a string entry of a mapping, or nothing.

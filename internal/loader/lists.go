@@ -21,6 +21,8 @@ type listGraph struct {
 	manifests map[string]bool
 	// paths are those of Flux Kustomizations in a chart's templates/.
 	paths []string
+	// kustomized are the folders with a kustomization file.
+	kustomized map[string]bool
 }
 
 // secretSource is a file that a secretGenerator reads.
@@ -44,6 +46,10 @@ type kustomizeLists struct {
 	PatchesJSON6902 []struct {
 		Path string `yaml:"path"`
 	} `yaml:"patchesJson6902"`
+	ConfigMapGenerator []struct {
+		Name  string   `yaml:"name"`
+		Files []string `yaml:"files"`
+	} `yaml:"configMapGenerator"`
 	SecretGenerator []generatorFiles `yaml:"secretGenerator"`
 }
 
@@ -64,9 +70,13 @@ func newKustomizeLists(root *yaml.Node) *kustomizeLists {
 }
 
 func newListGraph(t *tree) listGraph {
-	g := listGraph{listedIn: map[string][]string{}, patches: map[string]bool{}, patchedIn: map[string][]string{}, manifests: map[string]bool{}}
+	g := listGraph{listedIn: map[string][]string{}, patches: map[string]bool{}, patchedIn: map[string][]string{},
+		manifests: map[string]bool{}, kustomized: map[string]bool{}}
 	for _, p := range t.paths {
 		f := t.files[p]
+		if isKustomizeName(p) && !f.symlink {
+			g.kustomized[path.Dir(p)] = true
+		}
 		switch {
 		case f.lists == nil:
 		case f.class == fleet.KustomizeFile && !f.broken, f.inChart() && f.read.Class == fleet.KustomizeFile && !f.read.Broken:
@@ -147,22 +157,4 @@ func (g listGraph) top(file string) string {
 		top = file
 	}
 	return top
-}
-
-// above are the folders whose kustomization files list the file, directly or through others.
-func (g listGraph) above(file string) []string {
-	all, seen := []string{}, map[string]bool{}
-	add := func(at string) {
-		for _, dir := range g.listedIn[at] {
-			if !seen[dir] {
-				seen[dir] = true
-				all = append(all, dir)
-			}
-		}
-	}
-	add(file)
-	for i := 0; i < len(all); i++ {
-		add(all[i])
-	}
-	return all
 }

@@ -24,9 +24,28 @@ type Options struct {
 	// Exclude are globs of paths that are not read at all, relative to the root: "*" and "?" stay within one path
 	// element, "**" spans any number of them, and a glob that matches a folder excludes everything below it.
 	Exclude []string
+	// Clusters are the Flux clusters, where the tree does not tell them.
+	Clusters []Cluster
+	// Sources are the Flux sources that are folders of the tree.
+	Sources []Source
 	// Cache makes the next run with the same cache quicker; nil for none.
 	Cache Cache
 }
+
+// Cluster is where a Flux starts.
+type Cluster struct {
+	Name string
+	// Path is the folder from which Flux starts, and Root the one that its source's artifact is made of, both relative to
+	// the tree's root, clean; "." is the tree.
+	Path, Root string
+	// Variables are those that Flux gets by other ways than Git.
+	Variables map[string]string
+	// Origin is where that is said.
+	Origin fleet.Origin
+}
+
+// Source is a Flux source whose artifact is made of a folder of the tree, relative to its root.
+type Source struct{ Kind, Namespace, Name, Path string }
 
 // Load reads the tree in fsys, whose root is the repository's, as Flux would reconcile it. What is wrong with the tree
 // is in the result; an error means that the tree could not be read at all, or that ctx is done.

@@ -222,7 +222,7 @@ func FuzzIgnore(f *testing.F) {
 		if len(patterns) > 0 {
 			matcher = sourceignore.NewMatcher(append(sourceignore.VCSPatterns(nil), patterns...))
 		}
-		tree := newTree(fsys)
+		tree := newTree(fsys, &Options{})
 		if err := tree.readAll(context.Background(), Options{}); err != nil {
 			t.Fatal(err)
 		}

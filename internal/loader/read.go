@@ -47,6 +47,10 @@ type tree struct {
 	// versions and kept are what the last run has seen and made of the files.
 	versions map[string]version
 	kept     map[string]*reading
+	// options are how the tree is read, and what was said of it. toldBy are the files, beside Flux's own objects and kustomization
+	// files, that say where Flux starts.
+	options *Options
+	toldBy  map[string]bool
 	// matchers are those of the artifacts, by their rules.
 	matchers *matchers
 	// excluded counts the files that the options leave out, up to MaxExcluded.
@@ -123,8 +127,8 @@ func (f *file) facts() []fleet.Document {
 	return all
 }
 
-func newTree(fsys fs.FS) *tree {
-	return &tree{fsys: fsys, files: map[string]*file{}, dirs: map[string][]string{}, matchers: newMatchers()}
+func newTree(fsys fs.FS, opts *Options) *tree {
+	return &tree{fsys: fsys, files: map[string]*file{}, dirs: map[string][]string{}, options: opts, toldBy: map[string]bool{}, matchers: newMatchers()}
 }
 
 // readAll walks the tree and reads its files, all cores at once.
