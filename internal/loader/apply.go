@@ -121,7 +121,9 @@ func (c *cluster) apply(it *item, r rendered) []*item {
 		c.own[key], c.ownOrigin[key] = r.asApplied(), o.Origin
 	case o.Kind == "HelmRelease":
 		c.own[key] = map[string]any{}
-	case o.Kind == "ResourceSet" || o.Kind == "ArtifactGenerator" && o.Group == "source.extensions.fluxcd.io":
+	case o.Kind == "ArtifactGenerator" && o.Group == "source.extensions.fluxcd.io":
+		c.produces(o, r.asApplied())
+	case o.Kind == "ResourceSet":
 		c.fact.Incomplete = append(c.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownProducer, Why: "the " + o.Kind + " " + o.Name + " makes further objects", Origin: o.Origin})
 	case isFluxKustomization(str(o.Content, "apiVersion"), o.Kind):
 		child := c.newItem(r.asApplied(), o.Origin, it)

@@ -2,6 +2,7 @@ package loader
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -24,6 +25,9 @@ import (
 type artifact struct {
 	tree    *tree
 	matcher *matcher
+	// root is the folder that is packed, and only are the folders and files of it that are in; nil for all.
+	root string
+	only []string
 	// ignoreHash identifies the ignore rules.
 	ignoreHash string
 
@@ -31,12 +35,13 @@ type artifact struct {
 	dirs map[string]bool // whether a folder holds any file
 }
 
-func newArtifact(t *tree, ignore string) *artifact {
+func newArtifact(t *tree, packed packing) *artifact {
+	root, ignore := cmp.Or(packed.root, "."), packed.ignore
 	var patterns []gitignore.Pattern
 	rules := sha256.New()
 	var files []string
 	for _, p := range t.paths {
-		if path.Base(p) == sourceignore.IgnoreFile && !t.files[p].symlink {
+		if path.Base(p) == sourceignore.IgnoreFile && !t.files[p].symlink && inside(p, root) {
 			files = append(files, p)
 		}
 	}
@@ -48,9 +53,12 @@ func newArtifact(t *tree, ignore string) *artifact {
 			fmt.Fprintf(rules, "%q %q\n", p, data)
 		}
 	}
-	patterns = append(patterns, sourceignore.ReadPatterns(strings.NewReader(ignore), nil)...)
+	patterns = append(patterns, sourceignore.ReadPatterns(strings.NewReader(ignore), domain(root))...)
 	fmt.Fprintf(rules, "%q\n", ignore)
-	a := &artifact{tree: t, ignoreHash: hex.EncodeToString(rules.Sum(nil)), dirs: map[string]bool{}}
+	if root != "." || packed.only != nil {
+		fmt.Fprintf(rules, "%q %q\n", root, packed.only)
+	}
+	a := &artifact{tree: t, root: root, only: packed.only, ignoreHash: hex.EncodeToString(rules.Sum(nil)), dirs: map[string]bool{}}
 	a.matcher = t.matchers.of(a.ignoreHash, patterns)
 	return a
 }
@@ -107,10 +115,15 @@ func domain(dir string) []string {
 // file is the regular file at p; nil where the artifact has none.
 func (a *artifact) file(p string) *file {
 	f := a.tree.file(p)
-	if f == nil || f.symlink || a.matcher.leavesOut(p) {
+	if f == nil || f.symlink || !a.packs(p) || a.matcher.leavesOut(p) {
 		return nil
 	}
 	return f
+}
+
+// packs tells whether a file is in what is packed, whatever the ignore rules say.
+func (a *artifact) packs(p string) bool {
+	return inside(p, a.root) && (a.only == nil || slices.ContainsFunc(a.only, func(dir string) bool { return inside(p, dir) }))
 }
 
 // isDir tells whether the artifact has the folder p: an archive has only folders that hold a file.

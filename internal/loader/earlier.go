@@ -89,7 +89,7 @@ func (n *news) standing(entries []entry) map[string]*course {
 
 // mayRead tells whether what the cluster comes to may hang on what is in a file.
 func (c *course) mayRead(file string) bool {
-	if c.entry.flat || c.entry.dir == "." || strings.HasPrefix(file, c.entry.dir+"/") || path.Base(file) == sourceignore.IgnoreFile {
+	if c.entry.flat || c.entry.dir == "." || strings.HasPrefix(file, c.entry.dir+"/") || path.Base(file) == sourceignore.IgnoreFile || isPipeline(file) {
 		return true
 	}
 	for _, r := range c.rendered {

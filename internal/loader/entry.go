@@ -40,10 +40,13 @@ func (s sourceKey) is(o sourceKey) bool {
 type fluxDoc struct {
 	file  string
 	index int
-	// dir is its path; whole tells that there are no variables in it.
+	// path is its path as it stands there, dir where that leads in the tree; whole tells that there are no variables in it.
+	path   string
 	dir    string
 	whole  bool
 	source sourceKey
+	// packer is the source that an ArtifactGenerator makes it of.
+	packer sourceKey
 	// name is namespace/name. One with a variable in it needs a parent that fills it in.
 	name string
 	// url is that of the source, as far as the tree tells; components are the folders that spec.components names.
@@ -236,6 +239,11 @@ func (s *search) candidates() (all []candidate) {
 			c.evidence = broken
 		default:
 			continue
+		}
+		if d.packer.name != "" {
+			c.source = d.packer
+		} else if c.evidence >= alone && c.evidence < broken {
+			c.source = s.sourceOf(c.dir, c.source)
 		}
 		all = append(all, c)
 	}

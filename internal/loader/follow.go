@@ -1,6 +1,7 @@
 package loader
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -28,7 +29,7 @@ type follower struct {
 	courses map[string]*course
 
 	sources   sync.Mutex
-	artifacts map[string]*artifact // by spec.ignore
+	artifacts map[string]*artifact // by how they are packed
 }
 
 func newFollower(t *tree, cache Cache, earlier *earlier) *follower {
@@ -60,14 +61,15 @@ func (f *follower) followAll(ctx context.Context, entries []entry, standing map[
 	return g.Wait()
 }
 
-// artifact is what a source with this spec.ignore holds.
-func (f *follower) artifact(ignore string) *artifact {
+// artifact is what a source that is packed like this holds.
+func (f *follower) artifact(packed packing) *artifact {
 	f.sources.Lock()
 	defer f.sources.Unlock()
-	if f.artifacts[ignore] == nil {
-		f.artifacts[ignore] = newArtifact(f.tree, ignore)
+	key := fmt.Sprintf("%q %q %q", packed.root, packed.only, packed.ignore)
+	if f.artifacts[key] == nil {
+		f.artifacts[key] = newArtifact(f.tree, packed)
 	}
-	return f.artifacts[ignore]
+	return f.artifacts[key]
 }
 
 // course is what following one cluster comes to.
@@ -90,6 +92,8 @@ type cluster struct {
 	// ownOrigin is where they come from.
 	ownOrigin map[string]fleet.Origin
 	seen      map[string]bool // Flux Kustomizations, by ID
+	// generators are the ArtifactGenerators on the cluster's own API server.
+	generators []map[string]any
 
 	dependsOn map[string][]kustomizev1.DependencyReference // by ID
 
@@ -134,7 +138,7 @@ func (c *cluster) follow(ctx context.Context) error {
 		var by [someMissing + 1][]*item
 		for _, it := range queue {
 			var found sources
-			it.vars, found = newVariables(it.spec.PostBuild, it.fact, c.findFrom)
+			it.vars, found = c.newVariables(it)
 			it.vars.open = it.vars.open || it.unpatched // a patch may bring a further source
 			if !c.knowsSource(it) {
 				found = max(found, optionalMissing)
@@ -187,6 +191,12 @@ func (c *cluster) rootItem() *item {
 		it.spec.Path = c.entry.dir
 		it.spec.SourceRef = kustomizev1.CrossNamespaceSourceReference{Kind: c.entry.source.kind, Namespace: c.entry.source.namespace, Name: c.entry.source.name}
 		it.fact.Chain = []string{it.fact.ID}
+		if len(c.entry.variables) > 0 {
+			it.spec.PostBuild = &kustomizev1.PostBuild{Substitute: c.entry.variables}
+		}
+		if c.entry.told {
+			c.seen[fleet.IDOf(c.entry.cluster, cmp.Or(c.entry.source.namespace, "flux-system"), c.entry.source.name)] = true
+		}
 		return it
 	}
 	it := c.newItem(c.entry.root, c.entry.origin, nil)
@@ -206,7 +216,7 @@ func (c *cluster) asAppliedByItself(it *item) map[string]any {
 	probe := *it
 	probe.fact.Path = c.entry.dir
 	var found sources
-	if probe.vars, found = newVariables(it.spec.PostBuild, it.fact, c.findFrom); found != allFound {
+	if probe.vars, found = c.newVariables(it); found != allFound {
 		probe.vars = &variables{}
 	}
 	for _, r := range c.renderOnce(&probe, c.artifactOf(it)).Objects {
@@ -286,6 +296,20 @@ func (it *item) readSpec(spec map[string]any) (broken []string) {
 
 // timing are the fields of a spec that tell nothing of what is applied, or from where.
 var timing = []string{"deletionPolicy", "force", "interval", "prune", "retryInterval", "serviceAccountName", "timeout", "wait"}
+
+// newVariables reads the variables of a Kustomization. Where a source of them is not in Git, they are those that the
+// configuration gives the cluster, and any others.
+func (c *cluster) newVariables(it *item) (*variables, sources) {
+	v, found := newVariables(it.spec.PostBuild, it.fact, c.findFrom)
+	if found != allFound {
+		for name, value := range c.entry.variables {
+			if _, ok := v.values[name]; !ok && !v.hidden[name] {
+				v.set(name, value, false)
+			}
+		}
+	}
+	return v, found
+}
 
 // find finds an object on the cluster's own API server.
 func (c *cluster) find(kind, namespace, name string) map[string]any {

@@ -226,7 +226,7 @@ func FuzzIgnore(f *testing.F) {
 		if err := tree.readAll(context.Background(), Options{}); err != nil {
 			t.Fatal(err)
 		}
-		got := newArtifact(tree, spec)
+		got := newArtifact(tree, packing{ignore: spec})
 		folders := map[string]bool{}
 		for _, name := range slices.Sorted(maps.Keys(fsys)) {
 			has := !matcher.Match(strings.Split(name, "/"), false)

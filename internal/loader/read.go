@@ -51,6 +51,9 @@ type tree struct {
 	// files, that say where Flux starts.
 	options *Options
 	toldBy  map[string]bool
+	// pushes are what pipelines push.
+	pushes     []push
+	pushesOnce sync.Once
 	// matchers are those of the artifacts, by their rules.
 	matchers *matchers
 	// excluded counts the files that the options leave out, up to MaxExcluded.

@@ -35,6 +35,7 @@ func newSearch(t *tree) *search {
 	s.docs, s.patched = patchedRoots(t, all)
 	home := s.home()
 	s.docs = slices.DeleteFunc(s.docs, func(d fluxDoc) bool { return len(home) > 0 && d.url != "" && !home[d.url] })
+	s.rebase()
 	s.claims, s.roots = map[string][]fluxDoc{}, map[string][]fluxDoc{}
 	for _, d := range s.docs {
 		if d.dir == "" {
@@ -51,6 +52,54 @@ func newSearch(t *tree) *search {
 		s.claims[c.dir] = append(s.claims[c.dir], fluxDoc{file: c.origin.File, index: c.origin.Document, dir: c.dir, whole: true, source: c.source, url: c.url})
 	}
 	return s
+}
+
+// rebase leads the paths of Kustomizations whose source is packed from a folder of the tree to where that lies.
+func (s *search) rebase() {
+	type generatedIn struct {
+		file string
+		all  map[sourceKey]*made
+	}
+	var generators []generatedIn
+	for _, p := range s.t.paths {
+		for _, d := range s.t.files[p].docs {
+			if d.Kind == "ArtifactGenerator" {
+				generators = append(generators, generatedIn{p, generated(objects(s.t.files[p].text())[d.Index])})
+			}
+		}
+	}
+	for i := range s.docs {
+		d := &s.docs[i]
+		base, found := ".", false
+		if p, ok := s.t.declaredPacking(d.source); ok {
+			base, found = p.base, true
+		} else if d.source.kind == "OCIRepository" && d.url != "" {
+			base, found = s.t.pushed("oci://" + d.url)
+		}
+		near := -1
+		for _, g := range generators {
+			if made := g.all[d.source]; made != nil {
+				if shared := sharedFolders(g.file, d.file); shared > near {
+					near, base, found, d.packer = shared, made.base, true, made.source
+				}
+			}
+		}
+		if found {
+			d.dir = path.Join(base, inTree(d.path))
+			d.whole = !strings.ContainsAny(d.dir, "${}<>")
+		}
+	}
+}
+
+// sharedFolders counts the folders that two files are both in.
+func sharedFolders(a, b string) int {
+	n := 0
+	for dir := path.Dir(a); dir != "."; dir = path.Dir(dir) {
+		if inside(b, dir) {
+			n++
+		}
+	}
+	return n
 }
 
 // home are the URLs of this repository: those of the sources that the surest entries start from. Where two lead to one folder, only
@@ -375,10 +424,10 @@ func fluxDocs(t *tree) (docs []fluxDoc, syncs []candidate) {
 
 func newFluxDoc(file string, doc document) fluxDoc {
 	spec := doc.Flux
-	d := fluxDoc{file: file, index: doc.Index, dir: inTree(spec.Path), name: doc.Namespace + "/" + doc.Name,
+	d := fluxDoc{file: file, index: doc.Index, path: spec.Path, dir: inTree(spec.Path), name: doc.Namespace + "/" + doc.Name,
 		source: sourceKey{spec.SourceKind, cmp.Or(spec.SourceNamespace, doc.Namespace), spec.SourceName}}
 	d.whole = !strings.ContainsAny(d.dir, "${}<>") // a variable, or what somebody is to fill in
-	if d.source.kind == "ExternalArtifact" { // its paths are the artifact's own
+	if d.source.kind == "ExternalArtifact" {       // its paths are the artifact's own
 		d.dir, d.whole = "", false
 		return d
 	}

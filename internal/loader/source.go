@@ -2,6 +2,7 @@ package loader
 
 import (
 	"cmp"
+	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -16,9 +17,13 @@ import (
 func (c *cluster) locate(it *item) {
 	source := it.source()
 	it.fact.Source = source.kind + "/" + source.namespace + "/" + source.name
+	packed, local := c.packingOf(source)
 	it.fact.Path = inTree(it.spec.Path)
+	if local && !it.fact.Implicit { // else it is the folder's own
+		it.fact.Path = path.Join(packed.base, it.fact.Path)
+	}
 	it.fact.PathState = fleet.Unknown
-	it.fact.Local = c.isLocal(source)
+	it.fact.Local = local
 	switch {
 	case !it.fact.Local:
 		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownSource, Why: "the source " + it.fact.Source + " is not this repository", Origin: it.at("spec", "sourceRef", "name")})
@@ -26,7 +31,7 @@ func (c *cluster) locate(it *item) {
 		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownPath, Why: "the path holds a variable that has no known value", Origin: it.at("spec", "path")})
 	case c.artifactOf(it).isDir(it.fact.Path):
 		it.fact.PathState = fleet.Found
-	case source.kind != "GitRepository" || c.includes(source):
+	case !packed.exact || c.includes(source):
 		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownSource, Why: "what the source " + it.fact.Source + " holds besides this repository is not known", Origin: it.at("spec", "path")})
 	case it.fact.Implicit: // that Flux starts there is a guess, which the source's ignore rules contradict
 		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownPath, Why: "the folder is not in what the source holds", Origin: it.fact.Origin})
@@ -53,12 +58,12 @@ func (it *item) source() sourceKey {
 // knowsSource tells whether the Kustomization's source is known by now: what is applied beside it may bring it.
 func (c *cluster) knowsSource(it *item) bool {
 	source := it.source()
-	return source.kind != "GitRepository" || c.entry.source.is(source) || c.find(source.kind, source.namespace, source.name) != nil
+	_, packed := c.packingOf(source)
+	return packed || c.find(source.kind, source.namespace, source.name) != nil
 }
 
-// isLocal tells whether a source is this repository: it is the one that the entry point starts from, or a GitRepository
-// with the same URL.
-func (c *cluster) isLocal(source sourceKey) bool {
+// isEntrySource tells whether a source is the one that the entry point starts from, or a GitRepository with the same URL.
+func (c *cluster) isEntrySource(source sourceKey) bool {
 	if c.entry.source.is(source) {
 		return true
 	}
@@ -72,11 +77,19 @@ func (c *cluster) includes(source sourceKey) bool {
 }
 
 func (c *cluster) artifactOf(it *item) *artifact {
-	ignore := ""
-	if repo := c.gitRepository(it.source()); repo != nil && repo.Spec.Ignore != nil && !(it.fact.Implicit && c.entry.byHand) {
-		ignore = *repo.Spec.Ignore
+	source := it.source()
+	packed, _ := c.packingOf(source)
+	if source.kind == "ExternalArtifact" {
+		for _, object := range c.generators {
+			if made := generated(object)[source]; made != nil {
+				source = made.source
+			}
+		}
 	}
-	return c.follower.artifact(ignore)
+	if repo := c.gitRepository(source); repo != nil && repo.Spec.Ignore != nil && !(it.fact.Implicit && c.entry.byHand) {
+		packed.ignore = *repo.Spec.Ignore
+	}
+	return c.follower.artifact(packed)
 }
 
 // gitRepository is a source's object: as the cluster has it, else as it lies in a file at the entry point, which is
@@ -87,7 +100,7 @@ func (c *cluster) gitRepository(source sourceKey) *sourcev1.GitRepository {
 		object = c.sourceAtEntry(source)
 	}
 	var repo sourcev1.GitRepository
-	if object == nil || runtime.DefaultUnstructuredConverter.FromUnstructured(object, &repo) != nil {
+	if source.kind != "GitRepository" || object == nil || runtime.DefaultUnstructuredConverter.FromUnstructured(object, &repo) != nil {
 		return nil
 	}
 	return &repo

@@ -22,21 +22,25 @@ func (s *search) configured() (all []entry) {
 		if i := slices.IndexFunc(known, func(c candidate) bool { return c.dir == e.dir }); i >= 0 {
 			e.root, e.source, e.told, e.origin = known[i].root, known[i].source, known[i].told, known[i].origin
 		} else {
-			e.source = s.sourceOf(e.dir)
+			e.source = s.sourceOf(e.dir, sourceKey{"GitRepository", "flux-system", "flux-system"})
 		}
 		all = append(all, e)
 	}
 	return all
 }
 
-// sourceOf is the source that most Kustomizations in a folder name and that the tree does not declare.
-func (s *search) sourceOf(dir string) sourceKey {
+// sourceOf is the source that most Kustomizations in a folder name and that the tree does not declare; other where there is none.
+func (s *search) sourceOf(dir string, other sourceKey) sourceKey {
 	votes := map[sourceKey]int{}
-	best := sourceKey{"GitRepository", "flux-system", "flux-system"}
+	best := other
 	for _, d := range s.docs {
-		if inside(d.file, dir) && d.source.name != "" && len(s.sources[d.source]) == 0 {
-			if votes[d.source]++; votes[d.source] > votes[best] {
-				best = d.source
+		source := d.source
+		if d.packer.name != "" {
+			source = d.packer
+		}
+		if inside(d.file, dir) && source.name != "" && !strings.Contains(source.name, "$") && len(s.sources[source]) == 0 {
+			if votes[source]++; votes[source] > votes[best] {
+				best = source
 			}
 		}
 	}
