@@ -3,6 +3,7 @@
 package checkout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -129,11 +130,32 @@ func (c *Checkout) Read(ctx context.Context, fsys fs.FS) (*fleet.Tree, error) {
 
 // Contents are the files, before Flux is followed through them.
 func (c *Checkout) Contents(ctx context.Context, fsys fs.FS) (*loader.Contents, error) {
-	contents, err := loader.Read(ctx, fsys, loader.Options{Exclude: c.Config.Exclude, Cache: c.Cache})
+	opts := loader.Options{Exclude: c.Config.Exclude, Cache: c.Cache}
+	for _, cluster := range c.Config.Clusters {
+		opts.Clusters = append(opts.Clusters, loader.Cluster{Name: cluster.Name, Path: cluster.Path, Root: cmp.Or(cluster.Root, "."), Variables: cluster.Variables,
+			Origin: c.Config.At(cluster.Entry())})
+	}
+	for _, source := range c.Config.Sources {
+		opts.Sources = append(opts.Sources, loader.Source{Kind: source.Kind, Namespace: source.Namespace, Name: source.Name, Path: source.Path})
+	}
+	if err := c.foldersExist(fsys); err != nil {
+		return nil, err
+	}
+	contents, err := loader.Read(ctx, fsys, opts)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", c.Name, err)
 	}
 	return contents, nil
+}
+
+// foldersExist tells whether the folders are there from which the configuration says that Flux starts.
+func (c *Checkout) foldersExist(fsys fs.FS) error {
+	for _, folder := range c.Config.Folders() {
+		if info, err := fs.Stat(fsys, folder.Path); err != nil || !info.IsDir() {
+			return fmt.Errorf("%s: %s: %s: no such folder", filepath.FromSlash(c.ConfigName), folder.Key, folder.Path)
+		}
+	}
+	return nil
 }
 
 // Follow is the tree that Flux makes of the files.

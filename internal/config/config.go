@@ -32,6 +32,11 @@ type Config struct {
 	Members []string `json:"members,omitempty" jsonschema:"uniqueItems=true"`
 	// Failover is what is to happen when a member is lost.
 	Failover Failover `json:"failover,omitzero"`
+	// Clusters are the Flux clusters of the fleet, all of them. Left out, the tree tells where Flux starts.
+	Clusters []Cluster `json:"clusters,omitempty"`
+	// Sources are Flux sources whose artifacts are made of a folder of the tree. Those from which Flux starts need no entry, nor do
+	// GitRepositories with the same URL.
+	Sources []Source `json:"sources,omitempty"`
 	// Rules gives rules another severity, by rule id; off switches a rule off.
 	Rules map[string]fleet.Severity `json:"rules,omitempty"`
 	// RulePaths are folders of further rules, relative to the root of the tree.
@@ -49,6 +54,34 @@ type Config struct {
 	name  string              // of the file, for Declared
 	rules map[string]position // of the keys of Rules
 	modes map[string]position // of the keys of Admission.Rules
+}
+
+// Cluster is where the Flux of a cluster starts.
+type Cluster struct {
+	// Name is what reports call the cluster.
+	Name string `json:"name" jsonschema:"minLength=1"`
+	// Path is the folder from which Flux starts, relative to the root of the tree: spec.path of the first Kustomization, below Root.
+	Path string `json:"path" jsonschema:"minLength=1"`
+	// Root is the folder that the artifact of Flux's source is made of, relative to the root of the tree, which it is by default: all paths
+	// of the cluster's Kustomizations lead from there.
+	Root string `json:"root,omitempty"`
+	// Variables are those that Flux substitutes from ConfigMaps and Secrets that are not in Git. No value is to be secret.
+	Variables map[string]string `json:"variables,omitempty"`
+
+	field []any
+}
+
+// Source is a Flux source whose artifact is made of a folder of the tree: of this repository, or of another one that lies beside it below
+// the root of the tree.
+type Source struct {
+	// Kind is that of the source.
+	Kind string `json:"kind" jsonschema:"enum=GitRepository,enum=OCIRepository,enum=Bucket,enum=ExternalArtifact"`
+	// Namespace is the source's; any one by default.
+	Namespace string `json:"namespace,omitempty"`
+	// Name is the source's.
+	Name string `json:"name" jsonschema:"minLength=1"`
+	// Path is the folder, relative to the root of the tree.
+	Path string `json:"path" jsonschema:"minLength=1"`
 }
 
 // Failover is what is to happen when a member is lost.
@@ -139,6 +172,29 @@ func (c Config) Declared() fleet.Declared {
 	}
 	return d
 }
+
+// At is where the configuration says something.
+func (c Config) At(field []any) fleet.Origin { return fleet.Origin{File: c.name, Field: field} }
+
+// Folder is a folder that the configuration names, and the key under which it does.
+type Folder struct{ Key, Path string }
+
+// Folders are those that must be there for Flux to be followed.
+func (c Config) Folders() (all []Folder) {
+	for _, cluster := range c.Clusters {
+		all = append(all, Folder{"clusters.path", cluster.Path})
+		if cluster.Root != "" {
+			all = append(all, Folder{"clusters.root", cluster.Root})
+		}
+	}
+	for _, source := range c.Sources {
+		all = append(all, Folder{"sources.path", source.Path})
+	}
+	return all
+}
+
+// Entry is where the cluster is said.
+func (c Cluster) Entry() []any { return c.field }
 
 // Detached is the configuration without its file's name: for a file outside the tree, to which no place in the tree
 // leads.

@@ -30,6 +30,10 @@ rules:
 rulePaths: [policy/rules, ./more]
 exclude: ["archive/**", "**/*.tmpl.yaml"]
 karmadaVersion: v1.18.2
+clusters:
+  - {name: ottawa, path: fleet/clusters/ottawa/, root: ./fleet, variables: {REGION: eu, EMPTY: ""}}
+sources:
+  - {kind: OCIRepository, namespace: apps, name: shop, path: shop}
 admission:
   mode: warn
   rules:
@@ -50,7 +54,10 @@ admission:
 		RulePaths:      []string{"policy/rules", "./more"},
 		Exclude:        []string{"archive/**", "**/*.tmpl.yaml"},
 		KarmadaVersion: "v1.18.2",
-		name:           Name,
+		Clusters: []Cluster{{Name: "ottawa", Path: "fleet/clusters/ottawa", Root: "fleet", Variables: map[string]string{"REGION": "eu", "EMPTY": ""},
+			field: []any{"clusters", 0}}},
+		Sources: []Source{{Kind: "OCIRepository", Namespace: "apps", Name: "shop", Path: "shop"}},
+		name:    Name,
 		Admission: Admission{
 			Mode:  Warn,
 			Rules: map[string]Mode{"weights-encode-order": Enforce, "purge-mode-valid": Audit},
@@ -61,7 +68,7 @@ admission:
 			},
 		},
 		rules: map[string]position{"weights-encode-order": {7, 3}, "purge-mode-valid": {8, 3}},
-		modes: map[string]position{"weights-encode-order": {15, 5}, "purge-mode-valid": {16, 5}},
+		modes: map[string]position{"weights-encode-order": {19, 5}, "purge-mode-valid": {20, 5}},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -106,9 +113,9 @@ func TestFaults(t *testing.T) {
 		{"a list", "- ottawa\n", `1:1: the configuration must be a mapping, not a list`},
 		{"text", "members\n", `1:1: the configuration must be a mapping, not text`},
 		{"a misspelt key", "member: [a]\n", `1:1: unknown key "member"; did you mean "members"?`},
-		{"an unknown key", "x: 1\n", `1:1: unknown key "x"; the configuration has admission, exclude, failover, karmadaVersion, members, rulePaths, rules`},
+		{"an unknown key", "x: 1\n", `1:1: unknown key "x"; the configuration has admission, clusters, exclude, failover, karmadaVersion, members, rulePaths, rules, sources`},
 		{"an unknown key inside", "failover: {first: a}\n", `1:12: unknown key "first"; failover has order`},
-		{"a merge key", "failover: &a {}\n<<: *a\n", `2:1: unknown key "<<"; the configuration has admission, exclude, failover, karmadaVersion, members, rulePaths, rules`},
+		{"a merge key", "failover: &a {}\n<<: *a\n", `2:1: unknown key "<<"; the configuration has admission, clusters, exclude, failover, karmadaVersion, members, rulePaths, rules, sources`},
 		{"a key twice", "members: [a]\nmembers: [b]\n", `2:1: key "members" is there twice`},
 		{"a mapping as key", "? {a: b}\n: c\n", `1:3: a key of the configuration must be text, not a mapping`},
 		{"everything at once", `members: [ottawa, 7, ottawa, "", Ottawa, {a: b}, ~]
@@ -137,6 +144,24 @@ karmadaVersion: 1.18
 5:29: exclude: "[a" has a "[", which is not supported: the wildcards are "*", "?" and "**"
 5:35: exclude: "x.{a,b}" has a "{", which is not supported: the wildcards are "*", "?" and "**"
 6:17: karmadaVersion must be text, not a number: write "1.18" in quotes`},
+		{"clusters and sources", `clusters:
+  - {name: a, path: ../a}
+  - {name: a, path: clusters/a, root: /fleet, variables: {A: 1, my-var: x}}
+  - {path: clusters/a/}
+  - a
+sources: [{kind: HelmRepository, name: "", path: x}, {kind: Bucket}]
+`, `2:21: clusters.path: "../a" must be a folder inside the tree, relative to its root, with slashes
+3:12: clusters.name: "a" is there twice
+3:39: clusters.root: "/fleet" must be a folder inside the tree, relative to its root, with slashes
+3:62: a value of clusters.variables must be text, not a number: write "1" in quotes
+3:65: clusters.variables: "my-var" is no name of a variable
+4:5: an entry of clusters needs "name"
+4:12: clusters.path: "clusters/a" is there twice
+5:5: an entry of clusters must be a mapping, not text
+6:18: sources.kind: "HelmRepository" is none of GitRepository, OCIRepository, Bucket, ExternalArtifact
+6:40: sources.name must be text, not nothing
+6:54: an entry of sources needs "name"
+6:54: an entry of sources needs "path"`},
 		{"no version", "karmadaVersion: latest\n", `1:17: karmadaVersion: "latest" is no version, like "1.18" or "v1.18.2"`},
 		{"scalars for lists", "members: a\nrules: on\nfailover: []\n", `1:10: members must be a list, not text
 2:8: rules must be a mapping, not text

@@ -38,6 +38,8 @@ func (d *decoder) config(n *yaml.Node) Config {
 				"order": func(n *yaml.Node) { c.Failover.Order, order = d.names(n, "failover.order", d.member) },
 			})
 		},
+		"clusters":       func(n *yaml.Node) { c.Clusters = d.clusters(n) },
+		"sources":        func(n *yaml.Node) { c.Sources = d.sources(n) },
 		"rules":          func(n *yaml.Node) { c.Rules = byRule(d, n, "rules", "severity", severities, c.rules) },
 		"rulePaths":      func(n *yaml.Node) { c.RulePaths, _ = d.names(n, "rulePaths", d.folder) },
 		"exclude":        func(n *yaml.Node) { c.Exclude, _ = d.names(n, "exclude", d.glob) },
@@ -144,7 +146,7 @@ func (d *decoder) member(n *yaml.Node, what string) {
 }
 
 func (d *decoder) folder(n *yaml.Node, what string) {
-	if clean := path.Clean(n.Value); path.IsAbs(clean) || clean == ".." || strings.HasPrefix(clean, "../") || strings.Contains(clean, `\`) {
+	if !d.inside(n.Value) {
 		d.fail(n, "%s: %q must be a folder inside the tree, relative to its root, with slashes", what, n.Value)
 	}
 }
@@ -156,6 +158,115 @@ func (d *decoder) glob(n *yaml.Node, what string) {
 	if i := strings.IndexAny(n.Value, "[]{}"); i >= 0 {
 		d.fail(n, "%s: %q has a %q, which is not supported: the wildcards are \"*\", \"?\" and \"**\"", what, n.Value, n.Value[i:i+1])
 	}
+}
+
+func (d *decoder) clusters(n *yaml.Node) (all []Cluster) {
+	names, paths := map[string]bool{}, map[string]bool{}
+	d.list(n, "clusters", func(i int, n *yaml.Node) {
+		c := Cluster{field: []any{"clusters", i}}
+		d.mapping(n, "an entry of clusters", map[string]func(*yaml.Node){
+			"name": func(n *yaml.Node) { c.Name = d.once(n, "clusters.name", names) },
+			"path": func(n *yaml.Node) { c.Path = d.once(d.inTree(n, "clusters.path"), "clusters.path", paths) },
+			"root": func(n *yaml.Node) { c.Root = d.inTree(n, "clusters.root").Value },
+			"variables": func(n *yaml.Node) {
+				c.Variables = map[string]string{}
+				d.entries(n, "clusters.variables", func(key, value *yaml.Node) {
+					if value = resolve(value); value.Kind == yaml.ScalarNode && value.ShortTag() == "!!str" || d.text(value, "a value of clusters.variables") {
+						c.Variables[key.Value] = value.Value
+					}
+					if !variableForm.MatchString(key.Value) {
+						d.fail(key, "clusters.variables: %q is no name of a variable", key.Value)
+					}
+				})
+			},
+		})
+		d.needs(n, "an entry of clusters", map[string]string{"name": c.Name, "path": c.Path})
+		all = append(all, c)
+	})
+	return all
+}
+
+func (d *decoder) sources(n *yaml.Node) (all []Source) {
+	d.list(n, "sources", func(_ int, n *yaml.Node) {
+		var s Source
+		text := func(into *string, what string) func(*yaml.Node) {
+			return func(n *yaml.Node) {
+				if d.text(n, what) {
+					*into = n.Value
+				}
+			}
+		}
+		d.mapping(n, "an entry of sources", map[string]func(*yaml.Node){
+			"kind":      func(n *yaml.Node) { s.Kind = oneOf(d, n, "sources.kind", sourceKinds) },
+			"namespace": text(&s.Namespace, "sources.namespace"),
+			"name":      text(&s.Name, "sources.name"),
+			"path":      func(n *yaml.Node) { s.Path = d.inTree(n, "sources.path").Value },
+		})
+		d.needs(n, "an entry of sources", map[string]string{"kind": s.Kind, "name": s.Name, "path": s.Path})
+		all = append(all, s)
+	})
+	return all
+}
+
+var (
+	sourceKinds  = []string{"GitRepository", "OCIRepository", "Bucket", "ExternalArtifact"}
+	variableForm = regexp.MustCompile(`^[_a-zA-Z][_a-zA-Z0-9]*$`)
+)
+
+// list reads the entries of a list.
+func (d *decoder) list(n *yaml.Node, what string, each func(int, *yaml.Node)) {
+	if n.Kind != yaml.SequenceNode {
+		d.fail(n, "%s must be a list, not %s", what, kindOf(n))
+		return
+	}
+	for i, item := range n.Content {
+		if item = resolve(item); item.Kind != yaml.MappingNode {
+			d.fail(item, "an entry of %s must be a mapping, not %s", what, kindOf(item))
+			continue
+		}
+		each(i, item)
+	}
+}
+
+// needs says what of a mapping is left out.
+func (d *decoder) needs(n *yaml.Node, what string, values map[string]string) {
+	if n.Kind != yaml.MappingNode {
+		return
+	}
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		if there := slices.ContainsFunc(n.Content, func(k *yaml.Node) bool { return k.Value == key }); values[key] == "" && !there {
+			d.fail(n, "%s needs %q", what, key)
+		}
+	}
+}
+
+// once reads a text that no other entry has.
+func (d *decoder) once(n *yaml.Node, what string, seen map[string]bool) string {
+	if n.Value == "" || !d.text(n, what) {
+		return ""
+	}
+	if seen[n.Value] {
+		d.fail(n, "%s: %q is there twice", what, n.Value)
+	}
+	seen[n.Value] = true
+	return n.Value
+}
+
+// inTree reads the path of a folder in the tree, and gives it clean; empty where it is none.
+func (d *decoder) inTree(n *yaml.Node, what string) *yaml.Node {
+	clean := *n
+	clean.Value = ""
+	if d.text(n, what) {
+		if d.folder(n, what); d.inside(n.Value) {
+			clean.Value = path.Clean(n.Value)
+		}
+	}
+	return &clean
+}
+
+func (d *decoder) inside(p string) bool {
+	clean := path.Clean(p)
+	return !path.IsAbs(clean) && clean != ".." && !strings.HasPrefix(clean, "../") && !strings.Contains(clean, `\`)
 }
 
 func (d *decoder) admission(n *yaml.Node, at map[string]position) (a Admission) {
