@@ -46,18 +46,11 @@ func (f *facts) overlaid(other *fleet.Fleet) *facts {
 func (f *facts) Read(_ context.Context, _ storage.Transaction, path storage.Path) (any, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(path) == 0 {
-		term, err := f.enc.encode(map[string]any{"fleet": f.fleet.Interface()})
-		if err != nil {
-			return nil, fmt.Errorf("read the facts: %w", err)
-		}
-		return term.Value, nil
-	}
-	if path[0] != "fleet" {
+	if len(path) > 0 && path[0] != "fleet" {
 		return nil, notFound
 	}
 	v := f.fleet
-	for _, step := range path[1:] {
+	for _, step := range path[min(len(path), 1):] {
 		if v = f.enc.child(v, step); !v.IsValid() {
 			return nil, notFound
 		}
@@ -65,6 +58,9 @@ func (f *facts) Read(_ context.Context, _ storage.Transaction, path storage.Path
 	term, err := f.enc.typed(v)
 	if err != nil {
 		return nil, fmt.Errorf("read the facts: %w", err)
+	}
+	if len(path) == 0 {
+		return ast.NewObject(ast.Item(ast.StringTerm("fleet"), term)), nil
 	}
 	return term.Value, nil
 }

@@ -31,7 +31,8 @@ type encoder struct {
 	// texts are the terms of short texts, which recur endlessly.
 	texts map[string]*ast.Term
 	// seen are the terms of maps and of slices of structs by their address. They are converted once, because a fleet never
-	// changes, and clusters share their objects.
+	// changes, and clusters share their objects. Only what lives as long as the encoder, or until seen is cleared, may be
+	// encoded: another value may come to lie where one was that nobody keeps.
 	seen map[address]*ast.Term
 	// converted are further such terms, nil for none.
 	converted func(address) *ast.Term

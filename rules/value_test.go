@@ -129,4 +129,14 @@ func TestFactsRead(t *testing.T) {
 	if _, err := lazy.Read(t.Context(), transaction{}, storage.Path{"rules"}); !storage.IsNotFound(err) {
 		t.Error(err)
 	}
+	// What is remembered by its address is part of the fleet: anything else may be gone, and another value be there.
+	all := newEncoder()
+	if _, err := all.encode(f); err != nil {
+		t.Fatal(err)
+	}
+	for at := range lazy.enc.seen {
+		if all.seen[at] == nil {
+			t.Errorf("the facts keep the address of what is not in the fleet: %v", lazy.enc.seen[at])
+		}
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/loader"
 	"github.com/rollcall-dev/rollcall/internal/report"
 	"github.com/rollcall-dev/rollcall/internal/spelling"
+	"github.com/rollcall-dev/rollcall/rules"
 )
 
 func (a *app) factsCommand() *cobra.Command {
@@ -41,7 +42,7 @@ unknown. docs/facts.schema.json describes it. A secret's value is never in it, o
 				return a.writeUnknown(t, f)
 			}
 			if cluster == "" {
-				return writeJSON(a.stdout, f)
+				return a.writeFacts(f)
 			}
 			if _, ok := f.Clusters[cluster]; !ok {
 				names := slices.Sorted(maps.Keys(f.Clusters))
@@ -50,12 +51,21 @@ unknown. docs/facts.schema.json describes it. A secret's value is never in it, o
 			if f = ofCluster(f, cluster); unknown {
 				return a.writeUnknown(t, f)
 			}
-			return writeJSON(a.stdout, f)
+			return a.writeFacts(f)
 		},
 	}
 	cmd.Flags().StringVar(&cluster, "cluster", "", "only the Kustomizations, objects and files of the cluster with this `name`")
 	cmd.Flags().BoolVar(&unknown, "unknown", false, "only what this repository does not show, a line for each place, with the reason")
 	return cmd
+}
+
+// writeFacts writes the facts as the rules read them.
+func (a *app) writeFacts(f *fleet.Fleet) error {
+	facts, err := rules.Facts(f)
+	if err != nil {
+		return err
+	}
+	return writeJSON(a.stdout, facts)
 }
 
 // writeUnknown lists what the tree does not show, as file:line:column: reason [kind].
