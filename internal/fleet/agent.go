@@ -137,10 +137,9 @@ func credential(found value) Credential {
 	if c.State != Found {
 		return c
 	}
-	class, length, ok := redaction(found.data)
-	if ok {
-		c.Certificate = redactedCertificate(found.data)
-	} else {
+	redacted, ok := ReadRedacted(found.data)
+	class, length := redacted.Class, redacted.Length
+	if c.Certificate = redacted.Certificate; !ok {
 		text, _ := scalar(found.data)
 		c.Certificate = ReadCertificate(text)
 		class, length = Plain, len(text)

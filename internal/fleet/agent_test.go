@@ -1,108 +1,6 @@
 package fleet
 
-import (
-	"strings"
-	"testing"
-)
-
-const secretValues = `
-apiVersion: helm.toolkit.fluxcd.io/v2
-kind: HelmRelease
-metadata: {name: karmada-agent, namespace: karmada-system}
-spec:
-  interval: ${INTERVAL}
-  chart:
-    spec: {interval: "${INTERVAL}", chart: karmada, version: v1.15.x}
-  valuesFrom:
-    - {kind: ConfigMap, name: settings}
-    - {kind: Secret, name: agent, valuesKey: ca.crt, targetPath: agent.kubeconfig.caCrt}
-    - {kind: Secret, name: agent, valuesKey: tls.crt, targetPath: agent.kubeconfig.crt}
-    - {kind: Secret, name: agent, valuesKey: tls.key, targetPath: agent.kubeconfig.key}
-    - {kind: Secret, name: elsewhere, valuesKey: server, targetPath: agent.kubeconfig.server}
-  values:
-    installMode: agent
-    agent:
-      kubeconfig:
-        key: {$class: plain, $len: 91}
----
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: settings, namespace: karmada-system}
-data:
-  values.yaml: |
-    installMode: host
-    agent: {clusterName: "ottawa", clusterEndpoint: 10.0.0.1:6443, image: {tag: v1.15.2}}
----
-apiVersion: v1
-kind: Secret
-metadata: {name: agent, namespace: karmada-system}
-stringData:
-  ca.crt: {$class: enc, $len: 1100}
-  tls.key: {$class: enc, $len: 20}
-`
-
-func TestChartAgent(t *testing.T) {
-	x := fixture{}
-	x.cluster("talos-ottawa")
-	x.apply(t, "talos-ottawa", "talos-ottawa", secretValues)
-	file := "clusters/talos-ottawa/apps.yaml"
-	release, secret := Origin{File: file}, Origin{File: file, Document: 2}
-	equal(t, "agents", Build(&x.Tree, Declared{}).Agents, map[string]Agent{"talos-ottawa/karmada-system/karmada-agent": {
-		ID: "talos-ottawa/karmada-system/karmada-agent", Kind: "HelmRelease", Cluster: "talos-ottawa",
-		Origin: release, Reached: true, Version: "1.15.2", Tag: "v1.15.2", TagField: []any{"spec", "valuesFrom", 0},
-		Namespace: "karmada-system", Release: "karmada-agent", LeaseNamespace: "karmada-system",
-		Endpoint: "10.0.0.1:6443", EndpointState: Found, EndpointField: []any{"spec", "valuesFrom", 0},
-		Name: "ottawa", NameState: Found, NameField: []any{"spec", "valuesFrom", 0},
-		ServerState: Unknown, ServerField: []any{"spec", "valuesFrom", 4},
-		Unlisted: []UnlistedValues{}, Credentials: map[string]Credential{
-			"caCrt": {State: Found, From: "Secret/agent", Class: Encrypted, Length: 1100, Origin: secret,
-				Field: []any{"stringData", "ca.crt"}},
-			"crt": {State: Missing, From: "Secret/agent", Origin: secret, Field: []any{"data"}},
-			"key": {State: Found, From: "Secret/agent", Class: Encrypted, Length: 20, Placeholder: true, Origin: secret,
-				Field: []any{"stringData", "tls.key"}},
-		},
-	}})
-}
-
-func TestCredentials(t *testing.T) {
-	const inline = `
-apiVersion: helm.toolkit.fluxcd.io/v2
-kind: HelmRelease
-metadata: {name: agent, namespace: karmada-system}
-spec:
-  chart: {spec: {chart: ./charts/karmada}}
-  values: {installMode: agent, agent: {clusterName: a, kubeconfig: {key: %s}}}`
-	const whole = `
-  valuesFrom: [{kind: Secret, name: hidden}]`
-	field := []any{"spec", "values", "agent", "kubeconfig", "key"}
-	origin := Origin{File: "clusters/a/apps.yaml"}
-	long := strings.Repeat("a", 300)
-	for name, c := range map[string]struct {
-		manifest string
-		want     Credential
-	}{
-		"redacted":    {strings.Replace(inline, "%s", "{$class: pem, $len: 1700}", 1), Credential{State: Found, From: "values", Class: Key, Length: 1700}},
-		"variable":    {strings.Replace(inline, "%s", `"${AGENT_KEY}"`, 1), Credential{State: Found, From: "values", Class: Variable, Length: 12}},
-		"placeholder": {strings.Replace(inline, "%s", "XXXX"+long, 1), Credential{State: Found, From: "values", Class: Plain, Length: 304, Placeholder: true}},
-		"empty":       {strings.Replace(inline, "%s", `""`, 1), Credential{State: Found, From: "values", Class: Empty, Placeholder: true}},
-		"null":        {strings.Replace(inline, "%s", "null", 1), Credential{State: Missing, From: "values"}},
-		"absent":      {strings.Replace(inline, "key: %s", "", 1), Credential{State: Missing}},
-		"in a whole file": {strings.Replace(inline, "key: %s", "", 1) + whole,
-			Credential{State: Unknown, From: "Secret/hidden", Field: []any{"spec", "valuesFrom", 0}}},
-		"over a whole file": {strings.Replace(inline, "%s", long, 1) + whole, Credential{State: Found, From: "values", Class: Plain, Length: 300}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			x := fixture{}
-			x.cluster("a")
-			x.apply(t, "a", "a", c.manifest)
-			c.want.Origin = origin
-			if c.want.Field == nil {
-				c.want.Field = field
-			}
-			equal(t, "key", Build(&x.Tree, Declared{}).Agents["a/karmada-system/agent"].Credentials["key"], c.want)
-		})
-	}
-}
+import "testing"
 
 func TestChartByReference(t *testing.T) {
 	x := fixture{}
@@ -159,7 +57,6 @@ spec:
 		"other env":   {"args: [--cluster-name=$(OTHER)]", "", Unknown, join(field, "args", 0), "karmada-system", none},
 		"variable":    {`args: ["--cluster-name=${LOCATION}"]`, "", Unknown, join(field, "args", 0), "karmada-system", none},
 		"none":        {"args: [--v=4]", "", Missing, field, "karmada-system", none},
-		"redacted":    {"args: [{$class: token, $len: 9}]", "", Unknown, field, "", Agent{EndpointState: Unknown, EndpointField: field}},
 		"more flags": {"args: [--cluster-name=ottawa, --leader-elect-resource-namespace=agents, --cluster-api-endpoint=https://a]", "ottawa", Found,
 			join(field, "args", 0), "agents", Agent{Endpoint: "https://a", EndpointState: Found, EndpointField: join(field, "args", 2)}},
 	} {

@@ -48,32 +48,3 @@ func ReadCertificate(text string) *Certificate {
 
 // maxCertificates bounds a text that certificates are looked for in, in bytes.
 const maxCertificates = 1 << 20
-
-// Redacted is the form of the certificate in a redacted value, under "$certificate".
-func (c *Certificate) Redacted() map[string]any {
-	texts := func(list []string) []any {
-		all := make([]any, len(list))
-		for i, text := range list {
-			all[i] = text
-		}
-		return all
-	}
-	return map[string]any{
-		"notAfter": c.NotAfter, "commonName": c.CommonName, "ca": c.CA,
-		"organization": texts(c.Organization), "hosts": texts(c.Hosts),
-	}
-}
-
-// redactedCertificate is the certificate of a redacted value, nil where it has none.
-func redactedCertificate(value any) *Certificate {
-	fields, _ := value.(map[string]any)
-	read, ok := fields["$certificate"].(map[string]any)
-	if !ok {
-		return nil
-	}
-	ca, _ := read["ca"].(bool)
-	return &Certificate{
-		NotAfter: textAt(read, "notAfter"), CommonName: textAt(read, "commonName"), CA: ca,
-		Organization: textsAt(read, "organization"), Hosts: textsAt(read, "hosts"),
-	}
-}

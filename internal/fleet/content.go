@@ -48,26 +48,6 @@ func textsAt(content any, keys ...string) []string {
 	return texts
 }
 
-// isRedacted is true for what the loader puts in the place of a secret value: {"$class": …, "$len": …}.
-func isRedacted(value any) bool {
-	fields, ok := value.(map[string]any)
-	if !ok || len(fields) != 2 {
-		return false
-	}
-	_, ok = fields["$class"].(string)
-	return ok
-}
-
-// redaction takes the class and the length of a redacted value.
-func redaction(value any) (Class, int, bool) {
-	if !isRedacted(value) {
-		return "", 0, false
-	}
-	fields := value.(map[string]any)
-	length, _ := number(fields["$len"])
-	return Class(fields["$class"].(string)), length, true
-}
-
 // number reads a whole number as JSON and YAML decoders give it.
 func number(value any) (int, bool) {
 	switch n := value.(type) {

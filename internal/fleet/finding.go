@@ -25,7 +25,7 @@ type Finding struct {
 	// Object is the object or the entity of the fleet that was judged.
 	Object ObjectRef
 	// Field leads from the object to what is wrong: ["spec", "placement", "clusterAffinity", "clusterNames", 2].
-	Field []any
+	Field Field
 	// Place is where to look; its range is filled in by the loader from the origin and the field.
 	Place   Place
 	Related []Related
@@ -43,13 +43,13 @@ type Edit struct {
 	Origin Origin
 	// Field leads from the origin to the value. Mappings on the way that are not there are made; "-" at its end stands for a
 	// further entry after the last one of a list.
-	Field []any
+	Field Field
 	// Value is a string, a bool or an int64.
 	Value any
 }
 
 // Path leads from the document's root to the value.
-func (e Edit) Path() []any { return slices.Concat(e.Origin.Field, e.Field) }
+func (e Edit) Path() Field { return slices.Concat(e.Origin.Field, e.Field) }
 
 // WithFix is the message, and on a line of its own what would be right.
 func (f Finding) WithFix() string {
@@ -72,7 +72,7 @@ type ObjectRef struct {
 // Related is another place that a finding speaks of.
 type Related struct {
 	Message string
-	Field   []any
+	Field   Field
 	Place   Place
 }
 

@@ -141,7 +141,7 @@ type Agent struct {
 	Name      string `json:"name"`
 	NameState State  `json:"nameState"`
 	// NameField leads to the name in the agent's object.
-	NameField []any `json:"nameField"`
+	NameField Field `json:"nameField"`
 	// Namespace is where it runs; Release the name of the chart's release, by which the chart calls its Secret
 	// <release>-kubeconfig, and empty for a Deployment.
 	Namespace string `json:"namespace"`
@@ -152,11 +152,11 @@ type Agent struct {
 	// Endpoint is the address of the member's own API server that it registers, if any.
 	Endpoint      string `json:"endpoint"`
 	EndpointState State  `json:"endpointState"`
-	EndpointField []any  `json:"endpointField"`
+	EndpointField Field  `json:"endpointField"`
 	// Server is the address of the Karmada API server.
 	Server      string `json:"server"`
 	ServerState State  `json:"serverState"`
-	ServerField []any  `json:"serverField"`
+	ServerField Field  `json:"serverField"`
 	// Credentials are agent.kubeconfig.caCrt, crt and key of the chart; empty for a Deployment.
 	Credentials map[string]Credential `json:"credentials"`
 	// Unlisted are the objects of valuesFrom that lie in the cluster's files and that nothing reconciles.
@@ -165,7 +165,7 @@ type Agent struct {
 	// none is; TagField leads to it.
 	Version  string `json:"version"`
 	Tag      string `json:"tag"`
-	TagField []any  `json:"tagField"`
+	TagField Field  `json:"tagField"`
 }
 
 // UnlistedValues is an object that a HelmRelease takes values from, in a file that nothing reconciles.
@@ -174,7 +174,7 @@ type UnlistedValues struct {
 	Kind string `json:"kind"`
 	Name string `json:"name"`
 	// Field leads to the entry of valuesFrom, Origin to the object.
-	Field  []any  `json:"field"`
+	Field  Field  `json:"field"`
 	Origin Origin `json:"origin"`
 }
 
@@ -191,7 +191,7 @@ type Credential struct {
 	// Placeholder: the chart's XXXX text, or something far too short to be a PEM.
 	Placeholder bool   `json:"placeholder"`
 	Origin      Origin `json:"origin"`
-	Field       []any  `json:"field"`
+	Field       Field  `json:"field"`
 	// Certificate is what a certificate in the clear says; absent where the value is none or is encrypted.
 	Certificate *Certificate `json:"certificate,omitempty"`
 }
@@ -217,7 +217,7 @@ type ControlPlane struct {
 	CertificateHosts []string `json:"certificateHosts"`
 	HostsState       State    `json:"hostsState"`
 	// HostsField leads to the list in the control plane's object.
-	HostsField []any `json:"hostsField"`
+	HostsField Field `json:"hostsField"`
 	// Exposures are the addresses at which something in Git makes its API server reachable.
 	Exposures []Exposure `json:"exposures"`
 	// FailoverArmed are the switches of cluster failover that Git can show, each found, missing or unknown: "gate", "eviction",

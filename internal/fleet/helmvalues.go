@@ -147,8 +147,8 @@ func (r release) readReference(ref helmv2.ValuesReference, index int) (layer, bo
 		}
 		return result, strings.TrimSpace(text) != ""
 	}
-	class, _, _ := redaction(leaf)
-	return result, class != Empty
+	hidden, _ := ReadRedacted(leaf)
+	return result, hidden.Class != Empty
 }
 
 // entry is one key of a ConfigMap or Secret, and the field that leads to it.
@@ -205,7 +205,7 @@ func (r release) value(keys ...string) value {
 		found.state, found.hidden = Unknown, true
 		return found
 	}
-	own := join([]any{"spec", "values"}, anys(keys)...)
+	own := join([]any{"spec", "values"}, texts(keys)...)
 	return value{state: Missing, origin: r.object.Origin, field: own, shown: own}
 }
 
@@ -243,7 +243,7 @@ func replaced(leaf any) any {
 func (l layer) place(keys []string) value {
 	found := value{from: l.from, origin: l.origin, field: l.field, shown: l.by}
 	if l.inline {
-		found.field = join(l.field, anys(keys)...)
+		found.field = join(l.field, texts(keys)...)
 		found.shown = found.field
 	}
 	return found
@@ -331,12 +331,4 @@ func chartName(object Object, find finder) (name, version string) {
 		return karmadaChart, ""
 	}
 	return path.Base(name), ""
-}
-
-func anys(keys []string) []any {
-	list := make([]any, len(keys))
-	for i, key := range keys {
-		list[i] = key
-	}
-	return list
 }

@@ -27,7 +27,7 @@ type Origin struct {
 	Document int `json:"document"`
 	// Field leads from the document's root to the object, for an item of a List or an entry of a kustomize generator:
 	// ["items", 2], ["secretGenerator", 0]. Absent where the document is the object.
-	Field []any `json:"field,omitempty"`
+	Field Field `json:"field,omitempty"`
 }
 
 // FileClass says what a file is for, as far as Flux is concerned.
@@ -88,7 +88,7 @@ type Document struct {
 // Value is one leaf that holds, or should hold, secret material. The value itself is not kept.
 type Value struct {
 	// Field leads from the document's root to the leaf.
-	Field []any `json:"field"`
+	Field Field `json:"field"`
 	// In says what holds the leaf: "Secret" (data and stringData), "generator" (secretGenerator literals, files, envs),
 	// "patch" (a patch of a Secret), "file" (a whole file) or "object" (anything else).
 	In     string `json:"in"`
@@ -133,7 +133,7 @@ type KeyDrift struct {
 
 // EncryptionFault is one leaf, or one entry of the SOPS metadata, that is not as SOPS writes it.
 type EncryptionFault struct {
-	Field []any `json:"field"`
+	Field Field `json:"field"`
 	// Kind is "plain" (a leaf inside the encrypted region that is not encrypted), "malformed" (a ciphertext that cannot
 	// be one), "outside" (a ciphertext outside the encrypted region) or "metadata" (an entry of the SOPS metadata).
 	Kind string `json:"kind"`
@@ -239,7 +239,7 @@ type UndefinedVariable struct {
 	// Origin is the object that has it; empty where a patch brought it there.
 	Origin Origin `json:"origin"`
 	// Field leads from the object to the first text that has it.
-	Field []any `json:"field"`
+	Field Field `json:"field"`
 }
 
 // Reference is one entry of dependsOn.
@@ -263,7 +263,7 @@ type BuildProblem struct {
 	Message string `json:"message"`
 	Origin  Origin `json:"origin"`
 	// At leads from the origin's document to the entry: ["resources", 3].
-	At []any `json:"at"`
+	At Field `json:"at"`
 }
 
 // Incomplete is a part of the fleet that cannot be known from this repository.

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -44,6 +45,14 @@ func text(t *testing.T, tree *fleet.Tree) string {
 	return string(data)
 }
 
+// same holds two trees together, and the types of what is in them: an int is no int64 to a rule's engine or to an edit.
+func same(t *testing.T, what string, got, want *fleet.Tree) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Fatalf("%s:\n%s\nwant\n%s", what, text(t, got), text(t, want))
+	}
+}
+
 // With a cache, and by a process that stays, a tree is read as without: the first time, the second time, and after each file of
 // it in turn was taken away, changed and brought back.
 func TestCache(t *testing.T) {
@@ -64,18 +73,13 @@ func TestCache(t *testing.T) {
 			last := first
 			compare := func(what string, fsys fstest.MapFS, changed ...string) {
 				t.Helper()
-				want := text(t, load(t, fsys))
-				if got := text(t, cached(t, dir, fsys)); got != want {
-					t.Fatalf("%s, with a cache:\n%s\nwithout:\n%s", what, got, want)
-				}
+				want := load(t, fsys)
+				same(t, what+", with a cache", cached(t, dir, fsys), want)
 				at, err := last.Again(t.Context(), fsys)
-				if last = followed(t, at, err); text(t, last.tree) != want {
-					t.Fatalf("%s, again:\n%s\nfor the first time:\n%s", what, text(t, last.tree), want)
-				}
+				last = followed(t, at, err)
+				same(t, what+", again", last.tree, want)
 				if len(changed) > 0 {
-					if with := followed(t, first.With(fsys, changed...), nil); text(t, with.tree) != want {
-						t.Fatalf("%s, with another content:\n%s\nfor the first time:\n%s", what, text(t, with.tree), want)
-					}
+					same(t, what+", with another content", followed(t, first.With(fsys, changed...), nil).tree, want)
 				}
 			}
 			compare("empty cache", fsys)

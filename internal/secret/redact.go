@@ -131,17 +131,15 @@ func redactLeaves(key string, value any, isBase64 bool) any {
 
 // redactLeaf redacts one entry of a Secret. What a certificate in the clear says of itself stays, under "$certificate".
 func redactLeaf(key, value string, isBase64 bool) map[string]any {
-	redacted, text := redaction(Classify(key, value)), value
+	class, length := Classify(key, value)
+	text := value
 	if isBase64 {
-		redacted = redaction(ClassifyData(key, value))
+		class, length = ClassifyData(key, value)
 		if decoded, ok := decodeBase64(value); ok {
 			text = decoded
 		}
 	}
-	if c := fleet.ReadCertificate(text); c != nil {
-		redacted["$certificate"] = c.Redacted()
-	}
-	return redacted
+	return fleet.Redacted{Class: class, Length: length, Certificate: fleet.ReadCertificate(text)}.Content()
 }
 
 // redactMetadata takes out the annotation in which kubectl repeats a Secret.
@@ -166,7 +164,7 @@ func redactMetadata(value any) any {
 }
 
 func redaction(class fleet.Class, length int) map[string]any {
-	return map[string]any{"$class": string(class), "$len": length}
+	return fleet.Redacted{Class: class, Length: length}.Content()
 }
 
 // credentialNames end the names of what holds a credential, in lower case without separators.

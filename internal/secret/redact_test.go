@@ -28,7 +28,7 @@ func jsonText(t testing.TB, v any) string {
 
 func TestRedact(t *testing.T) {
 	r := func(class fleet.Class, length int) any {
-		return map[string]any{"$class": string(class), "$len": length}
+		return fleet.Redacted{Class: class, Length: length}.Content()
 	}
 	token := "AKIA" + word(16)
 	random := word(12) + "aA12"

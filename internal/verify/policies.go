@@ -178,7 +178,7 @@ func unknown(git any) bool {
 	case string:
 		return strings.Contains(g, "${")
 	case map[string]any:
-		_, redacted := g["$class"]
+		_, redacted := fleet.ReadRedacted(g)
 		return redacted
 	}
 	return false
