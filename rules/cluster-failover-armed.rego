@@ -51,13 +51,13 @@ violation contains {
 
 _unarmed if {
 	not objects.suspended
-	count(karmada.unarmed) > 0
+	count(karmada.control_plane.lacks) > 0
 }
 
-_lacking := concat(" and ", [concat(", ", array.slice(karmada.unarmed, 0, last)), karmada.unarmed[last]]) if {
-	count(karmada.unarmed) > 1
-	last := count(karmada.unarmed) - 1
-} else := karmada.unarmed[0]
+_lacking := concat(" and ", [concat(", ", array.slice(karmada.control_plane.lacks, 0, last)), karmada.control_plane.lacks[last]]) if {
+	count(karmada.control_plane.lacks) > 1
+	last := count(karmada.control_plane.lacks) - 1
+} else := karmada.control_plane.lacks[0]
 
 _active_passive if count(data.fleet.failoverOrder) > 0
 

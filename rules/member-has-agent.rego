@@ -6,7 +6,8 @@
 #   be suspended, and must register the member's name. It is an error where the configuration lists the member or Git
 #   leaves no doubt, otherwise a warning, since a member may have been joined by hand, or what the cluster applies is not
 #   all known: a path with a variable that is not in Git, or a ResourceSet, may lead to an agent. Sources and bases on other
-#   servers raise no such doubt. Members in push mode need no agent, and the cluster that hosts the control plane need not
+#   servers raise no such doubt. A Flux cluster that no policy, agent, Cluster or configuration names is a warning at most: it
+#   may have nothing to do with Karmada. Members in push mode need no agent, and the cluster that hosts the control plane need not
 #   be a member.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/clustermanager/cluster-registration
@@ -39,17 +40,9 @@ _member := input.member
 _expected if {
 	_member.mode != "Push"
 	not variables.stand_in(_member.mode)
-	not _mere_host
+	not _member.mereHost
 	count(_member.agents) == 0
 	count(_member.unnamed) == 0
-}
-
-# The cluster that runs the control plane need not be a member.
-_mere_host if {
-	_member.host
-	not _member.declared
-	not _member.registered
-	count(_member.suspended) == 0
 }
 
 # The nearest thing to an agent that there is: one that is held back, one that registers another name, one that nothing
@@ -127,8 +120,27 @@ default _severity := "warning"
 
 _severity := "error" if {
 	_certain
+	_named
 	not _by_hand
 	not _doubt
+}
+
+# A Flux cluster that nothing names may have nothing to do with Karmada.
+_named if _member.declared
+
+_named if _member.registered
+
+_named if _case != "none"
+
+_named if _member.name in data.fleet.failoverOrder
+
+_named if {
+	some server, _ in data.fleet.apiServers
+	some kind in ["PropagationPolicy", "ClusterPropagationPolicy", "OverridePolicy", "ClusterOverridePolicy", "ClusterTaintPolicy"]
+	some policy in data.fleet.objects[server][sprintf("%s.policy.karmada.io", [kind])][_]
+	walk(policy.object.spec, [path, _member.name])
+	some step in path
+	step in {"clusterNames", "exclude"}
 }
 
 _by_hand if {

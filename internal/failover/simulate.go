@@ -279,29 +279,17 @@ func (a *Application) healthy(b *binding) string {
 	return why
 }
 
-// switches are those of cluster failover, with what is so where one is off. All of them are off by default, and it takes
-// every one.
-//
-// Source: karmada-io/karmada v1.18.2 pkg/features/features.go:163, cmd/controller-manager/app/options/
-// cluster_failover.go:50, pkg/controllers/cluster/cluster_controller.go:64, cmd/webhook/app/options/options.go:96.
-var switches = []struct{ name, off string }{
-	{"gate", "the feature gate Failover is off"},
-	{"eviction", "--enable-no-execute-taint-eviction is off"},
-	{"taint", "no ClusterTaintPolicy adds a NoExecute taint"},
-	{"webhook", "--allow-no-execute-taint-policy is off, so such a policy is refused"},
-}
-
 // disarmed says why a lost cluster evicts nothing: what is certainly so, and what may be.
 func (a *Application) disarmed() (off, uncertain []string) {
 	if a.Switches == nil {
 		return nil, []string{"cluster failover is switched on, since the control plane is not in Git"}
 	}
-	for _, s := range switches {
-		switch a.Switches[s.name] {
+	for _, s := range fleet.FailoverSwitches {
+		switch a.Switches[s.Name] {
 		case fleet.Missing:
-			off = append(off, s.off)
+			off = append(off, s.Off)
 		case fleet.Unknown:
-			uncertain = append(uncertain, s.off)
+			uncertain = append(uncertain, s.Off)
 		}
 	}
 	for _, key := range a.TaintKeys {

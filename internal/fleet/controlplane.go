@@ -7,15 +7,27 @@ import (
 	"strings"
 )
 
-// The switches of cluster failover, keys of ControlPlane.FailoverArmed.
+// FailoverSwitches are the switches of cluster failover. All of them are off by default, and it takes every one.
 //
 // Source: karmada v1.18.2 pkg/features/features.go:163, cmd/controller-manager/app/options/cluster_failover.go:50,
 // pkg/controllers/cluster/taint_manager.go:114, cmd/webhook/app/options/options.go:96.
+var FailoverSwitches = []struct {
+	// Name is the key in ControlPlane.FailoverArmed.
+	Name string
+	// What it is, and Off what is so where it is off.
+	What, Off string
+}{
+	{gateSwitch, "the feature gate Failover", "the feature gate Failover is off"},
+	{evictionSwitch, "--" + evictionFlag, "--" + evictionFlag + " is off"},
+	{taintSwitch, "a ClusterTaintPolicy with NoExecute", "no ClusterTaintPolicy adds a NoExecute taint"},
+	{webhookSwitch, "--" + webhookFlag, "--" + webhookFlag + " is off, so such a policy is refused"},
+}
+
 const (
-	gateSwitch     = "gate"     // the controller manager's feature gate Failover
-	evictionSwitch = "eviction" // its flag below
-	taintSwitch    = "taint"    // a ClusterTaintPolicy with effect NoExecute
-	webhookSwitch  = "webhook"  // the webhook's flag below, without which that policy is refused
+	gateSwitch     = "gate"     // of the controller manager
+	evictionSwitch = "eviction" // of the controller manager
+	taintSwitch    = "taint"
+	webhookSwitch  = "webhook" // of the webhook
 
 	systemNamespace = "karmada-system"
 
@@ -296,6 +308,12 @@ func (f *Fleet) finishControlPlanes() {
 		if olderThan(c.Version, 1, 14) {
 			for name := range c.FailoverArmed {
 				c.FailoverArmed[name] = Unknown
+			}
+		}
+		c.Lacks = []string{}
+		for _, s := range FailoverSwitches {
+			if c.FailoverArmed[s.Name] == Missing {
+				c.Lacks = append(c.Lacks, s.What)
 			}
 		}
 		f.ControlPlanes[id] = c

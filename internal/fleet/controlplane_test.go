@@ -45,8 +45,8 @@ spec: {taints: [{key: lost, effect: NoExecute}]}`)
 				{"karmada-apiserver.karmada-system.svc", false, []int{5443}, release},
 				{"karmada-apiserver.karmada-system.svc.home.arpa", false, []int{5443}, release},
 			},
-			FailoverArmed: map[string]State{"gate": Found, "eviction": Found, "taint": Found, "webhook": Found},
-			FeatureGates:  map[string]bool{"PropagateDeps": true, "Failover": true, "GracefulEviction": false}, GatesState: Found,
+			Lacks: []string{}, FailoverArmed: map[string]State{"gate": Found, "eviction": Found, "taint": Found, "webhook": Found},
+			FeatureGates: map[string]bool{"PropagateDeps": true, "Failover": true, "GracefulEviction": false}, GatesState: Found,
 			SystemNamespace: "karmada-system", SkippedNamespaces: []string{"kube-.*"}, Schedulers: []string{"default-scheduler"},
 		},
 	})
@@ -77,8 +77,8 @@ spec:
 				{"main-karmada-apiserver.infra.svc", false, []int{5443}, origin},
 				{"main-karmada-apiserver.infra.svc.cluster.local", false, []int{5443}, origin},
 			},
-			FailoverArmed: map[string]State{"gate": Found, "eviction": Missing, "taint": Unknown, "webhook": Found},
-			FeatureGates:  map[string]bool{"Failover": true}, GatesState: Found,
+			Lacks: []string{"--enable-no-execute-taint-eviction"}, FailoverArmed: map[string]State{"gate": Found, "eviction": Missing, "taint": Unknown, "webhook": Found},
+			FeatureGates: map[string]bool{"Failover": true}, GatesState: Found,
 			SystemNamespace: "karmada-system", SkippedNamespaces: []string{"kube-.*"}, Schedulers: []string{"default-scheduler"},
 		},
 	})

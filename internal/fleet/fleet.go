@@ -94,6 +94,8 @@ type Member struct {
 	FluxCluster string `json:"fluxCluster"`
 	// Host is true where that Flux cluster runs the control plane: such a cluster need not be a member itself.
 	Host bool `json:"host"`
+	// MereHost is true where nothing else makes it a member: not the configuration, a Cluster object nor an agent.
+	MereHost bool `json:"mereHost"`
 	// Agents are the IDs of the agents that register under this name and that Flux reconciles, sorted.
 	Agents []string `json:"agents"`
 	// Suspended are those that a suspended Kustomization or HelmRelease holds back, or that have no replicas.
@@ -223,6 +225,8 @@ type ControlPlane struct {
 	// FailoverArmed are the switches of cluster failover that Git can show, each found, missing or unknown: "gate", "eviction",
 	// "taint", "webhook".
 	FailoverArmed map[string]State `json:"failoverArmed"`
+	// Lacks is what cluster failover certainly lacks, in words: the switches that are missing.
+	Lacks []string `json:"lacks"`
 	// FeatureGates are the controller manager's, as the values give them; GatesState is unknown where there may be more.
 	FeatureGates map[string]bool `json:"featureGates"`
 	GatesState   State           `json:"gatesState"`

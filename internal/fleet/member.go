@@ -182,6 +182,7 @@ func (r *roll) takeAgents() {
 		if member.Origin.File == "" {
 			member.Origin = r.Clusters[member.FluxCluster].Origin
 		}
+		member.MereHost = member.Host && !member.Declared && !member.Registered && len(member.Agents)+len(member.Suspended) == 0
 		r.members[name] = member
 	}
 }

@@ -44,7 +44,7 @@ func (f *Fleet) clusterNames(agents []Agent) names {
 	}
 	for name, cluster := range f.Clusters {
 		for key, text := range cluster.Variables {
-			if namesCluster(key) {
+			if NamesCluster(key) {
 				within(n.byValue, text)[name] = true
 			}
 		}
@@ -58,12 +58,12 @@ func (f *Fleet) clusterNames(agents []Agent) names {
 	return n
 }
 
-// namesCluster is true for variables by which a cluster calls itself.
-func namesCluster(key string) bool {
+// NamesCluster is true for variables by which a cluster calls itself: CLUSTER_NAME, location, KARMADA_MEMBER.
+func NamesCluster(key string) bool {
 	plain := strings.NewReplacer("_", "", "-", "").Replace(strings.ToUpper(key))
 	plain = strings.TrimPrefix(plain, "KARMADA")
-	return slices.Contains([]string{"CLUSTER", "CLUSTERNAME", "CLUSTERID", "LOCATION", "LOCATIONNAME", "SITE", "SITENAME",
-		"MEMBER", "MEMBERNAME", "MEMBERCLUSTER", "NAME"}, plain)
+	return slices.Contains([]string{"CLUSTER", "CLUSTERNAME", "CLUSTERID", "LOCATION", "LOCATIONNAME", "REGION", "SITE", "SITENAME",
+		"MEMBER", "MEMBERNAME", "MEMBERCLUSTER"}, plain)
 }
 
 // cluster is the Flux cluster that a member is; empty where nothing tells.
@@ -111,7 +111,7 @@ func (n *names) learn() {
 				votes[asName]++
 			}
 			for key, text := range n.clusters[cluster].Variables {
-				if namesCluster(key) && text == agent.Name {
+				if NamesCluster(key) && text == agent.Name {
 					votes[key]++
 				}
 			}

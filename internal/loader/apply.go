@@ -151,9 +151,6 @@ func objectID(o fleet.Object) string {
 	return o.APIServer + "/" + fleet.GroupKind(o.Group, o.Kind) + "/" + o.Namespace + "/" + o.Name
 }
 
-// namesCluster tells the variables by which a cluster is called.
-var namesCluster = regexp.MustCompile(`(?i)cluster|location|site|region|member`)
-
 // name keeps the variables by which the cluster is called. What a Kustomization far from the entry point sets itself says
 // something of that Kustomization only.
 func (c *cluster) name(it *item) {
@@ -162,7 +159,7 @@ func (c *cluster) name(it *item) {
 	}
 	for name, value := range it.vars.values {
 		near := len(it.fact.Chain) <= 2 || it.spec.PostBuild.Substitute[name] == ""
-		if near && namesCluster.MatchString(name) && len(value) <= 63 && !strings.Contains(value, "${") {
+		if near && fleet.NamesCluster(name) && len(value) <= 63 && !strings.Contains(value, "${") {
 			c.fact.Variables[name] = cmp.Or(c.fact.Variables[name], value)
 		}
 	}

@@ -73,7 +73,7 @@ func Compare(f *fleet.Fleet, live fleet.Live) Report {
 	for _, name := range slices.Compact(names) {
 		inGit, known := f.Members[name]
 		present, isLive := registered[name]
-		if known && !isLive && isMereHost(inGit) {
+		if known && !isLive && inGit.MereHost {
 			continue
 		}
 		m := Member{Name: name, Problems: []Problem{}}
@@ -88,11 +88,6 @@ func Compare(f *fleet.Fleet, live fleet.Live) Report {
 		report.Members = append(report.Members, m)
 	}
 	return report
-}
-
-// isMereHost is true for the cluster that runs the control plane and is no member.
-func isMereHost(m fleet.Member) bool {
-	return m.Host && !m.Declared && !m.Registered && len(m.Agents) == 0 && len(m.Suspended) == 0
 }
 
 func origin(f *fleet.Fleet, m fleet.Member) string {

@@ -21,23 +21,6 @@ _version := data.fleet.karmadaVersion if {
 	data.fleet.karmadaVersion != ""
 } else := control_plane.version
 
-# unarmed are the switches of cluster failover that the control plane in Git certainly lacks. All of them are off by
-# default, and cluster failover needs every one.
-#
-# Source: karmada-io/karmada v1.18.2 pkg/features/features.go:163, cmd/controller-manager/app/options/
-# cluster_failover.go:50, pkg/controllers/cluster/cluster_controller.go:64, cmd/webhook/app/options/options.go:96.
-unarmed := [_switches[name] |
-	some name in ["gate", "eviction", "taint", "webhook"]
-	control_plane.failoverArmed[name] == "missing"
-]
-
-_switches := {
-	"gate": "the feature gate Failover",
-	"eviction": "--enable-no-execute-taint-eviction",
-	"taint": "a ClusterTaintPolicy with NoExecute",
-	"webhook": "--allow-no-execute-taint-policy",
-}
-
 # gate is the state of a feature gate of karmada-controller-manager: "found" (on), "missing" (off) or "unknown".
 gate(name) := "found" if {
 	control_plane.featureGates[name]

@@ -13,15 +13,8 @@ state(name) := "unknown" if {
 } else := "missing" if {
 	not data.fleet.members[name]
 } else := "unknown" if {
-	_only_host(data.fleet.members[name])
+	data.fleet.members[name].mereHost
 } else := "found"
-
-_only_host(member) if {
-	member.host
-	not member.declared
-	not member.registered
-	count(member.agents) == 0
-}
 
 # matching are the members that a cluster affinity chooses; undefined where a member may match that Git does not show.
 #

@@ -5,10 +5,10 @@ import data.lib.members
 _fleet := {
 	"membership": {"basis": "tree", "certain": true, "names": ["hub", "ottawa", "robbinsdale", "stpetersburg"]},
 	"members": {
-		"hub": {"host": true, "declared": false, "registered": false, "agents": []},
-		"ottawa": {"host": true, "declared": false, "registered": false, "agents": ["a"]},
-		"robbinsdale": {"host": false, "declared": false, "registered": true, "agents": []},
-		"stpetersburg": {"host": false, "declared": true, "registered": false, "agents": []},
+		"hub": {"mereHost": true},
+		"ottawa": {"mereHost": false},
+		"robbinsdale": {"mereHost": false},
+		"stpetersburg": {"mereHost": false},
 	},
 }
 
