@@ -53,7 +53,9 @@ func (e *Engine) conclude(ctx context.Context, f *fleet.Fleet, facts *facts, eac
 	if err != nil {
 		return nil, nil, err
 	}
-	return merge(append(found, slices.Concat(about...)...)), excepted, nil
+	found = merge(append(found, slices.Concat(about...)...))
+	nameClusters(found)
+	return found, excepted, nil
 }
 
 // hearing is a subject with the rules that judge it.

@@ -119,7 +119,7 @@ _severity := "error" if input.cluster == "b" else := "info"`),
 	want := []string{
 		`/d [x 9] first field warning`, `/e [x 9] first field warning`, `/d [x 10] second field warning`, `/e [x 10] second field warning`,
 		`a.yaml/c [x 9] first field warning`, `a.yaml/c [x 10] second field warning`,
-		`common.yaml/b [] graver in b error`, `common.yaml/a [x 9] first field warning`, `common.yaml/a [x 10] second field warning`,
+		`common.yaml/b [] graver in b (in 2 Flux clusters: a, b) error`, `common.yaml/a [x 9] first field (in 2 Flux clusters: a, b) warning`, `common.yaml/a [x 10] second field (in 2 Flux clusters: a, b) warning`,
 	}
 	for shift := range subjects {
 		order := append(append([]fleet.Subject{}, subjects[shift:]...), subjects[:shift]...)

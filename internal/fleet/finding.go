@@ -24,6 +24,8 @@ type Finding struct {
 	Edits []Edit
 	// Object is the object or the entity of the fleet that was judged.
 	Object ObjectRef
+	// Clusters are the Flux clusters in which the same is found at the same place, sorted, where these are several; else nil.
+	Clusters []string
 	// Field leads from the object to what is wrong: ["spec", "placement", "clusterAffinity", "clusterNames", 2].
 	Field Field
 	// Place is where to look; its range is filled in by the loader from the origin and the field.

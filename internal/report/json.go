@@ -32,6 +32,7 @@ type jsonFinding struct {
 	EndLine     int             `json:"endLine"`
 	EndColumn   int             `json:"endColumn"`
 	Object      fleet.ObjectRef `json:"object"`
+	Clusters    []string        `json:"clusters,omitempty"`
 	Field       []any           `json:"field"`
 	Related     []jsonRelated   `json:"related"`
 	Fingerprint string          `json:"fingerprint"`
@@ -69,6 +70,7 @@ func (r *Report) JSON(w io.Writer) error {
 			EndLine:     f.Place.EndLine,
 			EndColumn:   f.Place.EndColumn,
 			Object:      f.Object,
+			Clusters:    f.Clusters,
 			Field:       f.Field,
 			Related:     []jsonRelated{},
 			Fingerprint: f.Identity,
