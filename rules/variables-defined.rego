@@ -26,6 +26,9 @@ package rules["variables-defined"]
 violation contains {
 	"origin": place.origin,
 	"field": place.field,
+	"line": place.line,
+	"column": place.column,
+	"related": place.related,
 	"message": sprintf("no variable %s is defined for Kustomization %q, and %s", [variable.name, input.kustomization.name, outcome]),
 	"severity": severity,
 } if {
@@ -41,15 +44,17 @@ violation contains {
 	"origin": variable.origin,
 	"field": variable.field,
 	"message": sprintf("Kustomization %q substitutes no variables, so ${%s} is applied as it stands; spec.postBuild would define it", [input.kustomization.name, variable.name]),
-	"related": [{"message": "the Kustomization", "origin": input.kustomization.origin, "field": ["spec", "postBuild"]}],
+	"related": [_kustomization],
 } if {
 	not input.kustomization.suspended
 	some variable in input.kustomization.literal
 }
 
-_place(variable) := variable if {
+_place(variable) := object.union(variable, {"related": [_kustomization]}) if {
 	variable.origin.file != ""
-} else := {"origin": input.kustomization.origin, "field": ["spec", "postBuild"]}
+} else := object.union(variable, {"origin": input.kustomization.origin, "field": ["spec", "postBuild"], "related": []})
+
+_kustomization := {"message": "the Kustomization", "origin": input.kustomization.origin, "field": ["spec", "postBuild"]}
 
 _judgement := ["error", sprintf("Flux %s fails the Kustomization for it", [_version])] if {
 	_strict

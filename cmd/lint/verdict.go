@@ -96,12 +96,20 @@ func (t *tree) concerns(finding fleet.Finding, r reach) bool {
 		}
 	}
 	file := finding.Place.File
-	return t.names(file) || t.namesReader(r, file) || (file == "" || file == t.configFile) && t.namesAll(r)
+	return t.names(file) || t.namesReader(r, file) || t.namesClusterOf(r, finding) || (file == "" || file == t.configFile) && t.namesAll(r)
 }
 
 // namesReader is true for a file that a named cluster's Flux reads: what is wrong in a shared folder is wrong there too.
 func (t *tree) namesReader(r reach, file string) bool {
 	return slices.ContainsFunc(r.Readers[file], func(cluster string) bool { return t.names(r.Entries[cluster]) })
+}
+
+// namesClusterOf is true for what is found in a named cluster: a script that a generator reads is no manifest, and has no readers.
+func (t *tree) namesClusterOf(r reach, finding fleet.Finding) bool {
+	return slices.ContainsFunc(append(slices.Clip(finding.Clusters), finding.Object.Cluster), func(cluster string) bool {
+		entry, known := r.Entries[cluster]
+		return known && t.names(entry)
+	})
 }
 
 func (t *tree) namesAll(r reach) bool {

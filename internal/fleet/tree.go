@@ -236,10 +236,13 @@ type Kustomization struct {
 // Source: fluxcd/kustomize-controller v1.9.0 internal/features/features.go StrictPostBuildSubstitutions.
 type UndefinedVariable struct {
 	Name string `json:"name"`
-	// Origin is the object that has it; empty where a patch brought it there.
+	// Origin is the object that has it, or the file that a generator or a patch took it from; empty where no file shows it.
 	Origin Origin `json:"origin"`
 	// Field leads from the object to the first text that has it.
 	Field Field `json:"field"`
+	// Line and Column count from 1; 0 where the field alone tells the place.
+	Line   int `json:"line"`
+	Column int `json:"column"`
 }
 
 // Reference is one entry of dependsOn.

@@ -48,8 +48,10 @@ func newBuilder() *builder { return &builder{done: map[string]*pending{}} }
 
 // build is what kustomize makes of a path: the objects before substitution, and what is to be said of it.
 type build struct {
-	objects    []built
-	files      []string
+	objects []built
+	files   []string
+	// plain are those of the files that are no resources: patches, configurations.
+	plain      map[string]bool
 	encrypted  []fleet.Origin
 	problems   []fleet.BuildProblem
 	incomplete []fleet.Incomplete
@@ -117,7 +119,7 @@ func newBuild(a *artifact, dir string, spec overlaySpec) *build {
 		}
 	}
 	out.files = slices.Sorted(maps.Keys(p.reached))
-	out.encrypted = p.encrypted
+	out.plain, out.encrypted = p.plain, p.encrypted
 	out.seen = p.artifact.seen
 	out.problems, out.incomplete, out.failed = p.problems, p.incomplete, p.failed
 	out.unpatched = out.partial || p.unpatched

@@ -148,7 +148,7 @@ func (p *plan) plainFile(dir, entry string, where place) bool {
 		return false
 	}
 	if f := p.artifact.file(path.Join(dir, entry)); f != nil {
-		p.reached[f.path] = true
+		p.reached[f.path], p.plain[f.path] = true, true
 	}
 	return true
 }

@@ -31,6 +31,8 @@ type plan struct {
 	resources []string
 	dropped   map[string]map[int]bool
 	visited   map[string]bool
+	// plain are the files that kustomize parses and that are no resources: patches, configurations.
+	plain map[string]bool
 	// lists: the kustomization files do nothing but list plain files and set a namespace, so far. namespaces are those
 	// that the resource files' objects get then, and namespace is the one that the folders above the present one set.
 	lists      bool
@@ -53,7 +55,7 @@ type plan struct {
 }
 
 func newPlan(a *view) *plan {
-	return &plan{artifact: a, texts: map[string][]byte{}, reached: map[string]bool{}, dropped: map[string]map[int]bool{}, visited: map[string]bool{},
+	return &plan{artifact: a, texts: map[string][]byte{}, reached: map[string]bool{}, plain: map[string]bool{}, dropped: map[string]map[int]bool{}, visited: map[string]bool{},
 		lists: true, namespaces: map[string]string{}}
 }
 

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	yaml "sigs.k8s.io/yaml/goyaml.v3"
+
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
@@ -86,6 +88,7 @@ func (c *cluster) render(it *item, a *artifact) *rendering {
 	for _, p := range it.spec.Patches {
 		patches = append(patches, p.Patch)
 	}
+	variables := &variableSearch{tree: c.tree, build: b, roots: map[string]map[int]*yaml.Node{}}
 	for _, built := range b.objects {
 		object := built.object
 		if str(object, "kind") == "Kustomization" && strings.HasPrefix(str(object, "apiVersion"), "kustomize.config.k8s.io/") {
@@ -95,7 +98,7 @@ func (c *cluster) render(it *item, a *artifact) *rendering {
 		if it.spec.PostBuild != nil && built.variables && it.vars.any() {
 			substituted, undefined, err := it.vars.apply(object)
 			for _, name := range undefined {
-				r.addUndefined(name, built, c.tree.file(built.origin.File))
+				r.addUndefined(variables, name, built)
 			}
 			switch {
 			case errors.Is(err, errUnknownValue):
@@ -127,19 +130,6 @@ func (r *rendering) add(object map[string]any, origin fleet.Origin, encrypted bo
 		o.whole = object
 	}
 	r.Objects = append(r.Objects, o)
-}
-
-// addUndefined adds a variable at the object that has it, where the object's own file does; what a patch brought from
-// elsewhere is added once, without a place.
-func (r *rendering) addUndefined(name string, b built, f *file) {
-	v := fleet.UndefinedVariable{Name: name}
-	variable := regexp.MustCompile(`\$\{#?` + name + `\b`)
-	if f != nil && variable.Match(f.text()) {
-		v.Origin, v.Field = b.origin, fieldWith(b.object, variable)
-	} else if slices.ContainsFunc(r.Undefined, func(o fleet.UndefinedVariable) bool { return o.Name == name && o.Origin.File == "" }) {
-		return
-	}
-	r.Undefined = append(r.Undefined, v)
 }
 
 // fieldWith leads to the first text that matches, keys in their order; to the object itself where none does.
