@@ -36,7 +36,9 @@ func (e *Engine) CheckAll(ctx context.Context, f *fleet.Fleet) (found, excepted 
 	return e.checkAll(ctx, f, f.SubjectsOf(e.onFiles.judge))
 }
 
-func (e *Engine) checkAll(ctx context.Context, f *fleet.Fleet, subjects []fleet.Subject) (found, excepted []fleet.Finding, err error) {
+func (e *Engine) checkAll(
+	ctx context.Context, f *fleet.Fleet, subjects []fleet.Subject,
+) (found, excepted []fleet.Finding, err error) {
 	facts := newFacts(f)
 	each, err := e.judge(ctx, facts, e.onFiles.hear(subjects))
 	if err != nil {
@@ -46,7 +48,9 @@ func (e *Engine) checkAll(ctx context.Context, f *fleet.Fleet, subjects []fleet.
 }
 
 // conclude makes of what was found in each subject what is found in the fleet.
-func (e *Engine) conclude(ctx context.Context, f *fleet.Fleet, facts *facts, each [][]fleet.Finding) (found, excepted []fleet.Finding, err error) {
+func (e *Engine) conclude(
+	ctx context.Context, f *fleet.Fleet, facts *facts, each [][]fleet.Finding,
+) (found, excepted []fleet.Finding, err error) {
 	exceptions := e.exceptions(f)
 	found, excepted = exceptions.except(merge(slices.Concat(each...)))
 	about, err := e.judge(ctx, facts, e.onFiles.hear(exceptions.subjects()))

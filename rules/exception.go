@@ -11,7 +11,8 @@ import (
 // commentDocument is the Document of an exception that is a comment: it excepts its whole file.
 const commentDocument = -1
 
-// notJudged is UsedException.Used of an exception from a rule that is off or left out: whether it is needed cannot be told.
+// notJudged is UsedException.Used of an exception from a rule that is off or left out: whether it is needed cannot be
+// told.
 const notJudged = -1
 
 // exceptions are what the files of a fleet except, by rule and place.

@@ -22,7 +22,8 @@ import (
 // maxModule is far more than a rule needs, in bytes.
 const maxModule = 1 << 20
 
-// source is a folder of Rego files; name is what stands before their paths in errors. One without a file system is left out.
+// source is a folder of Rego files; name is what stands before their paths in errors. One without a file system is
+// left out.
 type source struct {
 	name string
 	fsys fs.FS

@@ -44,8 +44,8 @@ const Docs = "https://github.com/rollcall-dev/rollcall/blob/main/docs/rules.md#"
 
 // Options are the user's part in the rules.
 type Options struct {
-	// Dirs hold further rules, laid out like this folder. nil stands for a folder that is left out: a rule that Severities or an
-	// exception name and that does not exist may be one of its.
+	// Dirs hold further rules, laid out like this folder. nil stands for a folder that is left out: a rule that
+	// Severities or an exception name and that does not exist may be one of its.
 	Dirs []fs.FS
 	// Severities are by rule id. They replace METADATA's severity and that of each violation; Off turns a rule off.
 	Severities map[string]fleet.Severity

@@ -53,8 +53,8 @@ func (a *app) cacheFolder() (string, error) {
 	return filepath.Join(dir, "rollcall"), nil
 }
 
-// openCache is what earlier runs of this very program kept of the tree; nil where nothing is to be kept. A folder in the checkout
-// is not used: whoever brought it may have written verdicts of their own there.
+// openCache is what earlier runs of this very program kept of the tree; nil where nothing is to be kept. A folder in
+// the checkout is not used: whoever brought it may have written verdicts of their own there.
 func (a *app) openCache(t *tree) *cache.Store {
 	dir, err := a.cacheFolder()
 	if a.noCache || err != nil {
@@ -79,8 +79,9 @@ func (a *app) openCache(t *tree) *cache.Store {
 	return store
 }
 
-// bringsCache tells whether a folder lies in the tree's checkout, or behind a symbolic link there. What lies beside the tree in the
-// working directory counts where the user has named the folder; by default it may well be the user's own.
+// bringsCache tells whether a folder lies in the tree's checkout, or behind a symbolic link there. What lies beside
+// the tree in the working directory counts where the user has named the folder; by default it may well be the user's
+// own.
 func (t *tree) bringsCache(dir string, named bool) bool {
 	inside := func(name string) bool {
 		_, in := below(cmp.Or(checkoutOf(t.root), t.root), name)

@@ -13,13 +13,15 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/config"
 )
 
-// A symbolic link in a checkout is the repository's word and not the user's: a pull request can bring one in the place of any file
-// that a command line names. What is read does not leave the checkout through one, and what is written goes through none.
+// A symbolic link in a checkout is the repository's word and not the user's: a pull request can bring one in the place
+// of any file that a command line names. What is read does not leave the checkout through one, and what is written
+// goes through none.
 
 // maxLinks bounds the symbolic links of one path, as Linux does (path_resolution(7)).
 const maxLinks = 40
 
-// physical is the absolute path without symbolic links, as far as it exists. A link in a checkout that leads out of it is an error.
+// physical is the absolute path without symbolic links, as far as it exists. A link in a checkout that leads out of it
+// is an error.
 func physical(name string) (string, error) {
 	return resolve(name, func(link string) error {
 		top := checkoutOf(filepath.Dir(link))
@@ -37,7 +39,8 @@ func physical(name string) (string, error) {
 	})
 }
 
-// resolve is the absolute path without symbolic links, as far as it exists. Each link is asked about before it is followed.
+// resolve is the absolute path without symbolic links, as far as it exists. Each link is asked about before it is
+// followed.
 func resolve(name string, ask func(link string) error) (string, error) {
 	abs, err := filepath.Abs(name)
 	if err != nil {
@@ -70,12 +73,16 @@ func resolve(name string, ask func(link string) error) (string, error) {
 	return at, nil
 }
 
-// checkoutOf is the top of the checkout that a folder lies in: the nearest one at or above it with a .git, else with what a fleet
-// has in its root. Empty where there is none.
+// checkoutOf is the top of the checkout that a folder lies in: the nearest one at or above it with a .git, else with
+// what a fleet has in its root. Empty where there is none.
 func checkoutOf(dir string) string {
 	for _, names := range [][]string{{".git"}, {config.Name, "clusters"}} {
 		for at := dir; ; at = filepath.Dir(at) {
-			if slices.ContainsFunc(names, func(name string) bool { _, err := os.Lstat(filepath.Join(at, name)); return err == nil }) {
+			has := func(name string) bool {
+				_, err := os.Lstat(filepath.Join(at, name))
+				return err == nil
+			}
+			if slices.ContainsFunc(names, has) {
 				return at
 			}
 			if filepath.Dir(at) == at {
@@ -86,8 +93,8 @@ func checkoutOf(dir string) string {
 	return ""
 }
 
-// brought tells of an absolute path whether the tree's checkout holds it, so that a pull request may have brought it. The working
-// directory counts with the checkout where it holds the tree.
+// brought tells of an absolute path whether the tree's checkout holds it, so that a pull request may have brought it.
+// The working directory counts with the checkout where it holds the tree.
 func (t *tree) brought(name string) bool {
 	_, inTree := below(t.root, name)
 	_, inCheckout := below(checkoutOf(t.root), name)
@@ -106,8 +113,8 @@ func (t *tree) writeFile(name string, data []byte) error {
 	return errors.Join(err, file.Close())
 }
 
-// create opens an empty file for writing. No symbolic link of a checkout is followed to it, and none in its place. Where it is a
-// device or a pipe outside of the checkout, such as /dev/stdout, that is opened.
+// create opens an empty file for writing. No symbolic link of a checkout is followed to it, and none in its place.
+// Where it is a device or a pipe outside of the checkout, such as /dev/stdout, that is opened.
 func (t *tree) create(name string) (*os.File, error) {
 	abs, err := filepath.Abs(name)
 	if err != nil {

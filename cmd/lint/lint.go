@@ -153,8 +153,8 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 			return err
 		}
 		if t.cacheLeftOut != "" {
-			fmt.Fprintf(l.stderr, "the cache is not used: %q lies in the checkout, where anybody may have written it; --cache-dir names another folder\n",
-				t.seen(t.cacheLeftOut))
+			fmt.Fprintf(l.stderr, "the cache is not used: %q lies in the checkout, where anybody may have written it; "+
+				"--cache-dir names another folder\n", t.seen(t.cacheLeftOut))
 		}
 	}
 	if len(v.Unread) > 0 {

@@ -28,8 +28,8 @@ func (a *app) lspCommand() *cobra.Command {
 		Long: `The whole tree of every open file is read once and then followed as it is edited, before it is saved: findings come
 back within a moment, for every file that they are in. What has one right answer is offered as a quick fix.
 
-The rules of the tree's own (rulePaths in its configuration) run as in CI, so that both find the same; --no-own-rules leaves
-them out, for a tree that is not trusted.`,
+The rules of the tree's own (rulePaths in its configuration) run as in CI, so that both find the same; --no-own-rules
+leaves them out, for a tree that is not trusted.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if a.getenv("GOGC") == "" {

@@ -84,7 +84,7 @@ func (a *app) command() *cobra.Command {
 	flags.StringVar(&a.root, "root", "", "the tree's `folder`; by default the nearest one at or above PATH from which the Flux paths resolve")
 	flags.StringVar(&a.config, "config", "", "the configuration's `file`; by default .rollcall.yaml in the tree's root")
 	flags.StringArrayVar(&a.ruleDirs, "rules", nil, "a `folder` of further rules; may be repeated")
-	flags.BoolVar(&a.noOwnRules, "no-own-rules", false, "leave out the rules in the tree's own folders, rulePaths in its configuration")
+	flags.BoolVar(&a.noOwnRules, "no-own-rules", false, "leave out the rules that the configuration names in rulePaths")
 	flags.BoolVar(&a.noColor, "no-color", false, "no colours, also by NO_COLOR in the environment")
 	flags.StringVar(&a.cacheDir, "cache-dir", "", "the `folder` that keeps what was read for the next run; by default the user's")
 	flags.BoolVar(&a.noCache, "no-cache", false, "read everything anew, and keep nothing")

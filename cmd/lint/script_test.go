@@ -16,7 +16,8 @@ func TestMain(m *testing.M) {
 }
 
 // TestScript runs the program in each script of testdata/script, in a folder that looks like a Git work tree, beside
-// copies of testdata/fleet and testdata/seed; $OUTSIDE is a folder outside of that work tree. "exits CODE COMMAND…" runs a command that must exit so.
+// copies of testdata/fleet and testdata/seed; $OUTSIDE is a folder outside of that work tree. "exits CODE COMMAND…"
+// runs a command that must exit so.
 //
 // UPDATE=1 go test ./cmd/lint writes the outputs that the scripts compare with anew.
 func TestScript(t *testing.T) {

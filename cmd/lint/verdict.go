@@ -51,7 +51,8 @@ func (c *checked) verdict() *verdict {
 	return &verdict{*r, reachOf(c.fleet, slices.Concat(found, c.excepted)), unread(c.fleet)}
 }
 
-// unread are the files and folders that cannot be read, such as for want of permission, and that lie where Flux looks or above.
+// unread are the files and folders that cannot be read, such as for want of permission, and that lie where Flux looks
+// or above.
 func unread(f *fleet.Fleet) []unreadFile {
 	var looks []string
 	for _, cluster := range f.Clusters {
@@ -64,8 +65,8 @@ func unread(f *fleet.Fleet) []unreadFile {
 	for _, name := range slices.Sorted(maps.Keys(f.Files)) {
 		problems := f.Files[name].Problems
 		i := slices.IndexFunc(problems, func(p fleet.Problem) bool { return p.Kind == "unreadable" })
-		matters := len(looks) == 0 || slices.ContainsFunc(looks, func(look string) bool { return isAt(name, look) || isAt(look, name) })
-		if i >= 0 && matters {
+		meets := func(look string) bool { return isAt(name, look) || isAt(look, name) }
+		if i >= 0 && (len(looks) == 0 || slices.ContainsFunc(looks, meets)) {
 			all = append(all, unreadFile{name, problems[i].Message})
 		}
 	}

@@ -79,7 +79,7 @@ func (c *Contents) next(fsys fs.FS) *Contents {
 	return next
 }
 
-// Excluded counts the files that Options.Exclude leaves out, up to MaxExcluded.
+// Excluded counts the files that Options.Exclude leaves out, up to maxExcluded.
 func (c *Contents) Excluded() int { return c.tree.excluded }
 
 // Digest identifies the contents: of two with the same digest, Follow makes the same, and Excluded is the same.

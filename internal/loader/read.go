@@ -56,7 +56,7 @@ type tree struct {
 	pushesOnce sync.Once
 	// matchers are those of the artifacts, by their rules.
 	matchers *matchers
-	// excluded counts the files that the options leave out, up to MaxExcluded.
+	// excluded counts the files that the options leave out, up to maxExcluded.
 	excluded int
 	// changed: a file is not what it was when it was looked at.
 	changed atomic.Bool
@@ -243,12 +243,12 @@ func (t *tree) readSecretSource(source secretSource) {
 	}
 }
 
-// MaxExcluded is how many files that are left out are counted: they may be left out because they are many.
-const MaxExcluded = 10_000
+// maxExcluded is how many files that are left out are counted: they may be left out because they are many.
+const maxExcluded = 10_000
 
 // leaveOut counts a file that is left out. A folder is walked for the sake of its files.
 func (t *tree) leaveOut(d fs.DirEntry, err error) error {
-	if err != nil || t.excluded >= MaxExcluded {
+	if err != nil || t.excluded >= maxExcluded {
 		return skip(d)
 	}
 	if !d.IsDir() {

@@ -107,10 +107,11 @@ func New(f *fleet.Fleet, findings []fleet.Finding, rules []Rule) *Report {
 	}
 	r.Summary.count(findings)
 	for _, rule := range rules {
+		softened := func(f fleet.Finding) bool { return f.Rule == rule.ID && f.Softened != "" }
 		switch {
 		case rule.Severity == fleet.Off && rule.own() != fleet.Off:
 			r.Summary.RulesOff = append(r.Summary.RulesOff, rule.ID)
-		case isLess(rule.Severity, rule.own()) || slices.ContainsFunc(findings, func(f fleet.Finding) bool { return f.Rule == rule.ID && f.Softened != "" }):
+		case isLess(rule.Severity, rule.own()) || slices.ContainsFunc(findings, softened):
 			r.Summary.RulesSoftened = append(r.Summary.RulesSoftened, rule.ID)
 		}
 	}

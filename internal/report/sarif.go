@@ -49,7 +49,8 @@ func (r *Report) SARIF(w io.Writer) error {
 		}
 		for _, x := range f.Exceptions {
 			at := fleet.Place{Origin: fleet.Origin{File: f.Place.File}, Line: x.Line, Column: x.Column}
-			result.AddSuppression(sarif.NewSuppression().WithKind("inSource").WithJustification(justification(x)).WithLocation(r.location(at)))
+			result.AddSuppression(sarif.NewSuppression().WithKind("inSource").
+				WithJustification(justification(x)).WithLocation(r.location(at)))
 		}
 	}
 	enc := json.NewEncoder(w)
@@ -61,8 +62,8 @@ func (r *Report) SARIF(w io.Writer) error {
 	return nil
 }
 
-// evaluated is the report of the run. Once a result has suppressions each must have some, if only none: SARIF 2.1.0 §3.27.23. The
-// library leaves an empty list out.
+// evaluated is the report of the run. Once a result has suppressions each must have some, if only none: SARIF 2.1.0
+// §3.27.23. The library leaves an empty list out.
 func evaluated(report *sarif.Report, run *sarif.Run) any {
 	if !slices.ContainsFunc(run.Results, func(r *sarif.Result) bool { return len(r.Suppressions) > 0 }) {
 		return report.AddRun(run)
@@ -85,7 +86,8 @@ func evaluated(report *sarif.Report, run *sarif.Run) any {
 	}{report, []runOfResults{all}}
 }
 
-// justification is the reason of an exception, unless that looks like secret material: a comment may be no more than a line of a value.
+// justification is the reason of an exception, unless that looks like secret material: a comment may be no more than a
+// line of a value.
 func justification(x fleet.Exception) string {
 	if class, _ := secret.Classify("", x.Reason); class != fleet.Plain && class != fleet.Empty {
 		return hidden
@@ -93,7 +95,8 @@ func justification(x fleet.Exception) string {
 	return clean(x.Reason)
 }
 
-// invocation says what the configuration makes of the rules, what it leaves out, and whether the repository's own rules ran.
+// invocation says what the configuration makes of the rules, what it leaves out, and whether the repository's own
+// rules ran.
 func (r *Report) invocation() *sarif.Invocation {
 	call := sarif.NewInvocation().WithExecutionSuccessful(true)
 	for i, rule := range r.Rules {
@@ -104,7 +107,8 @@ func (r *Report) invocation() *sarif.Invocation {
 		}
 	}
 	for _, line := range r.Summary.notes() {
-		call.AddToolConfigurationNotification(sarif.NewNotification().WithLevel(sarif.LevelNote).WithMessage(sarif.NewTextMessage(line)))
+		call.AddToolConfigurationNotification(sarif.NewNotification().
+			WithLevel(sarif.LevelNote).WithMessage(sarif.NewTextMessage(line)))
 	}
 	return call
 }

@@ -90,7 +90,8 @@ func (r *Report) WriteSummary(w io.Writer, took time.Duration) error {
 	return err
 }
 
-// notes are sentences on what the repository itself has a say in: what keeps findings back or softens them, and whose rules ran.
+// notes are sentences on what the repository itself has a say in: what keeps findings back or softens them, and whose
+// rules ran.
 func (s Summary) notes() (lines []string) {
 	var parts []string
 	if n := len(s.RulesOff); n > 0 {
