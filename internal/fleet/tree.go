@@ -226,8 +226,32 @@ type Kustomization struct {
 	Problems []BuildProblem `json:"problems"`
 	// Incomplete says what of the build could not be read without a network, and why.
 	Incomplete []Incomplete `json:"incomplete"`
-	// Encrypted are the SOPS-encrypted documents that this Kustomization applies.
+	// Encrypted are the SOPS-encrypted documents that this Kustomization applies, and the files that its generators and patches
+	// read: Document is -1 for one that is no YAML.
 	Encrypted []Origin `json:"encrypted"`
+	// DecryptionFaults are what Flux does not decrypt, or stops at, whatever key it has.
+	DecryptionFaults []DecryptionFault `json:"decryptionFaults"`
+}
+
+// DecryptionFault is something that Flux does not decrypt, or cannot, whatever key it has.
+//
+// Source: fluxcd/kustomize-controller v1.9.6 internal/decryptor/decryptor.go DecryptSources and DecryptResource, which look at
+// an object after its build and never at the MAC; getsops/sops v3.13.2 sops.go Decrypt: each leaf of the region must be a
+// ciphertext of its own path.
+type DecryptionFault struct {
+	// Kind is "changed" (the build changes what stands inside the encrypted region), "config-map" (a configMapGenerator reads an
+	// encrypted file) or "format" (a secretGenerator reads an encrypted file under a name that tells Flux another format).
+	Kind string `json:"kind"`
+	// Encrypted is the document or file.
+	Encrypted Origin `json:"encrypted"`
+	// Field leads to the leaf of the built object that is changed; empty for the other kinds.
+	Field []any `json:"field"`
+	// Origin and At lead to the entry of a kustomization file that is at fault, where no file is given to the field of the Flux
+	// Kustomization, and where nothing tells it to the leaf in the document.
+	Origin Origin `json:"origin"`
+	At     []any  `json:"at"`
+	// Why says what happens, without any value.
+	Why string `json:"why"`
 }
 
 // UndefinedVariable is a variable that has no value: Flux fails the Kustomization since 2.9, and puts nothing in its place

@@ -22,6 +22,7 @@ func (c *cluster) integrate(it *item) []*item {
 		k.Incomplete = slices.Concat(k.Incomplete, r.Incomplete)
 		it.place()
 		k.Encrypted = slices.Clone(r.Encrypted)
+		k.DecryptionFaults = slices.Clone(r.DecryptionFaults)
 		for _, name := range r.Files {
 			c.reached[name] = true
 		}
@@ -222,6 +223,9 @@ func fillEmpty(k *fleet.Kustomization) {
 	}
 	if k.Encrypted == nil {
 		k.Encrypted = []fleet.Origin{}
+	}
+	if k.DecryptionFaults == nil {
+		k.DecryptionFaults = []fleet.DecryptionFault{}
 	}
 	if k.Chain == nil {
 		k.Chain = []string{}

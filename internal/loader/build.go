@@ -53,6 +53,7 @@ type build struct {
 	// plain are those of the files that are no resources: patches, configurations.
 	plain      map[string]bool
 	encrypted  []fleet.Origin
+	faults     []fleet.DecryptionFault
 	problems   []fleet.BuildProblem
 	incomplete []fleet.Incomplete
 	failed     bool
@@ -119,7 +120,12 @@ func newBuild(a *artifact, dir string, spec overlaySpec) *build {
 		}
 	}
 	out.files = slices.Sorted(maps.Keys(p.reached))
-	out.plain, out.encrypted = p.plain, p.encrypted
+	out.plain, out.encrypted, out.faults = p.plain, p.encrypted, p.faults
+	if out.partial {
+		out.faults = append(out.faults, p.changed(p.transformed(out.objects))...)
+	} else {
+		out.faults = append(out.faults, p.changed(out.objects)...)
+	}
 	out.seen = p.artifact.seen
 	out.problems, out.incomplete, out.failed = p.problems, p.incomplete, p.failed
 	out.unpatched = out.partial || p.unpatched
@@ -397,6 +403,7 @@ var explanations = regexp.MustCompile(strings.Join([]string{
 	`\w+ operation does not apply: doc is missing (?:path|key): "?[\w/~.-]+"?`,
 	`(?:missing|unable to find|nothing selected by|invalid) [\w .]*(?:metadata\.name|kind|apiVersion|field|target|source)\b`,
 	`namespace transformation produces ID conflict`,
+	`number of previous names, number of previous namespaces, number of previous kinds not equal`,
 	`Found multiple kustomization files`,
 	`apiVersion for \w+ should be [\w./-]+`,
 	`kind should be \w+ or \w+`,

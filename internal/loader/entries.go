@@ -22,6 +22,7 @@ func (p *plan) checkPatches(dir, name string, k *types.Kustomization, own *ownEn
 		if strings.Contains(string(sm), "\n") {
 			merges = append(merges, patchEntry{types.Patch{Patch: string(sm)}, where})
 		} else if p.plainFile(dir, string(sm), where) {
+			p.patchFile(dir, string(sm), where, false)
 			merges = append(merges, patchEntry{types.Patch{Path: string(sm)}, where})
 		}
 	}
@@ -35,7 +36,11 @@ func (p *plan) checkPatches(dir, name string, k *types.Kustomization, own *ownEn
 			if own != nil && field == "patches" && i >= own.patches {
 				where = inSpec("patches", i-own.patches)
 			}
-			if patch.Path == "" || p.plainFile(dir, patch.Path, place{where.file, append(slices.Clone(where.at), "path")}) {
+			at := place{where.file, append(slices.Clone(where.at), "path")}
+			if patch.Path == "" {
+				kept = append(kept, patchEntry{patch, where})
+			} else if p.plainFile(dir, patch.Path, at) {
+				p.patchFile(dir, patch.Path, at, field == "patches")
 				kept = append(kept, patchEntry{patch, where})
 			}
 		}
@@ -103,7 +108,7 @@ func (p *plan) resourceFile(f *file, where place) bool {
 	} else {
 		p.resources = append(p.resources, f.path)
 	}
-	p.lists, p.namespaces[f.path] = p.lists && f.plain, p.namespace
+	p.lists, p.namespaces[f.path], p.listedBy[f.path] = p.lists && f.plain, p.namespace, p.current
 	if f.plain || p.texts[f.path] != nil {
 		return true
 	}
@@ -184,13 +189,7 @@ func (p *plan) generator(dir string, g *types.GeneratorArgs, name, field string,
 			if f != nil && !f.broken { // a generator takes any text: what does not parse is no fault of it
 				p.reached[f.path] = true
 			}
-			if field == "secretGenerator" && f != nil {
-				for _, d := range f.docs {
-					if d.Encryption != nil {
-						p.encrypted = append(p.encrypted, fleet.Origin{File: f.path, Document: d.Index})
-					}
-				}
-			}
+			p.source(f, g, source, list, field, place{name, []any{field, i, list, j}})
 		}
 		return kept
 	}

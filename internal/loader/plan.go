@@ -43,8 +43,17 @@ type plan struct {
 	badPatches int
 	// ownSchema: a kustomization changes kustomize's OpenAPI schema. patches: one may patch by the schema.
 	ownSchema, patches bool
-	// encrypted are the SOPS-encrypted files that secretGenerators read: Flux decrypts those too.
-	encrypted []fleet.Origin
+	// encrypted are the SOPS-encrypted files that secretGenerators and patches read: Flux decrypts those too. faults are what it
+	// does not decrypt of them.
+	encrypted        []fleet.Origin
+	encryptedPatches []encryptedPatch
+	faults           []fleet.DecryptionFault
+	// taken are the kustomization files, the root first, with what the Flux Kustomization adds, which is spec. current is the number
+	// of the one that is being planned, listedBy that of the one that lists a resource file.
+	taken    []taken
+	spec     overlaySpec
+	current  int
+	listedBy map[string]int
 
 	problems   []fleet.BuildProblem
 	incomplete []fleet.Incomplete
@@ -56,7 +65,7 @@ type plan struct {
 
 func newPlan(a *view) *plan {
 	return &plan{artifact: a, texts: map[string][]byte{}, reached: map[string]bool{}, plain: map[string]bool{}, dropped: map[string]map[int]bool{}, visited: map[string]bool{},
-		lists: true, namespaces: map[string]string{}}
+		lists: true, namespaces: map[string]string{}, current: -1, listedBy: map[string]int{}}
 }
 
 // place is an entry of a kustomization file, or without a file, of the Flux Kustomization that is built.
@@ -132,7 +141,7 @@ func (p *plan) root(dir string, spec overlaySpec) {
 		own.taken = append(own.taken, i)
 		return true
 	})
-	p.visited[dir] = true
+	p.visited[dir], p.spec = true, spec
 	p.fill(dir, name, &k, []string{dir}, kf == nil, &own)
 }
 
@@ -265,9 +274,11 @@ func (p *plan) placeholder(name string, component bool) {
 func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, generated bool, own *ownEntries) {
 	p.lists = p.lists && p.onlyLists(dir, k, generated)
 	patching := entriesThatPatch(k)
-	above := p.namespace
+	above, parent := p.namespace, p.current
 	p.namespace = cmp.Or(above, k.Namespace)
-	defer func() { p.namespace = above }()
+	p.current = len(p.taken)
+	p.taken = append(p.taken, taken{file: name, k: *k, parent: parent, component: k.Kind == types.ComponentKind})
+	defer func() { p.namespace, p.current = above, parent }()
 	keep := func(field string, entries []string, take func(entry string, where place) bool) []string {
 		var kept []string
 		for i, entry := range entries {

@@ -15,7 +15,7 @@ import (
 )
 
 // reconcileLabel on an object, as a label or an annotation with the value "disabled", keeps Flux from applying it, and
-// decryptLabel from decrypting it.
+// decryptLabel, as an annotation alone and in any case, from decrypting it.
 const (
 	reconcileLabel = "kustomize.toolkit.fluxcd.io/reconcile"
 	decryptLabel   = "kustomize.toolkit.fluxcd.io/decrypt"
@@ -34,10 +34,12 @@ type rendering struct {
 	// Unpatched: so it is, or a patch, a component or a transformer could not be read, which may change the objects.
 	Unpatched bool
 	// Files are those that take part, sorted.
-	Files      []string
-	Encrypted  []fleet.Origin
-	Problems   []fleet.BuildProblem
-	Incomplete []fleet.Incomplete
+	Files     []string
+	Encrypted []fleet.Origin
+	// DecryptionFaults are those that show without a key.
+	DecryptionFaults []fleet.DecryptionFault
+	Problems         []fleet.BuildProblem
+	Incomplete       []fleet.Incomplete
 	// Undefined are the variables in the objects that no source defines.
 	Undefined []fleet.UndefinedVariable
 	// Clear are the values in the clear of its Secrets.
@@ -81,7 +83,7 @@ func (it *item) renderKey(a *artifact) string {
 // Source: fluxcd/kustomize-controller v1.9.4 internal/controller/kustomization_controller.go:753-866.
 func (c *cluster) render(it *item, a *artifact) *rendering {
 	b := c.builder.build(a, it.fact.Path, newOverlaySpec(it.spec))
-	r := &rendering{State: b.state(), Partial: b.partial, Unpatched: b.unpatched, Files: b.files, Encrypted: b.encrypted,
+	r := &rendering{State: b.state(), Partial: b.partial, Unpatched: b.unpatched, Files: b.files, Encrypted: b.encrypted, DecryptionFaults: b.faults,
 		Problems: slices.Clone(b.problems), Incomplete: slices.Clone(b.incomplete), Seen: b.seen}
 	index := newTextIndex(c.tree)
 	var patches []string
@@ -118,7 +120,9 @@ func (c *cluster) render(it *item, a *artifact) *rendering {
 			continue
 		}
 		r.Clear = append(r.Clear, c.tree.clearValues(built, b.files, patches, index)...)
-		r.add(object, built.origin, c.isEncrypted(built.origin) && !labelled(built.object, decryptLabel, "disabled"))
+		meta, _ := built.object["metadata"].(map[string]any)
+		annotations, _ := meta["annotations"].(map[string]any)
+		r.add(object, built.origin, c.isEncrypted(built.origin) && !decryptionDisabled(annotations))
 	}
 	return r
 }

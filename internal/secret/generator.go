@@ -129,16 +129,7 @@ func eachDocument(text string, do func(root *yaml.Node)) {
 	if len(text) > maxInline {
 		return
 	}
-	decoder := yaml.NewDecoder(strings.NewReader(text))
-	for {
-		root, err := nextDocument(decoder)
-		if err != nil {
-			return
-		}
-		if root != nil && !IsBomb(root) {
-			do(root)
-		}
-	}
+	eachRoot([]byte(text), do)
 }
 
 func nextDocument(decoder *yaml.Decoder) (root *yaml.Node, err error) {

@@ -1,0 +1,40 @@
+# METADATA
+# title: An encrypted file that a generator reads is decrypted by Flux
+# description: |
+#   Flux decrypts the files and envs of a secretGenerator. It decrypts none of a configMapGenerator: the ConfigMap holds the ciphertext
+#   and the metadata of SOPS. And it goes by names: the extension of the key in "files", or of the file in "envs", says in which
+#   format the text is decrypted and written. Where SOPS encrypted the file in another one, Flux fails the build or leaves the ciphertext.
+#   A ConfigMap that something in the cluster decrypts says so by the annotation kustomize.toolkit.fluxcd.io/decrypt: disabled.
+# related_resources:
+#   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#kustomize-secretgenerator
+#     description: Kustomization, decryption of a secretGenerator's files
+# custom:
+#   severity: error
+#   subjects:
+#     - Kustomization.kustomize.toolkit.fluxcd.io
+#   fix: Take a secretGenerator, and a key or a file with the extension of the format in which SOPS encrypted the file.
+#   source:
+#     - fluxcd/kustomize-controller v1.9.6 internal/decryptor/decryptor.go:732
+#     - fluxcd/kustomize-controller v1.9.6 internal/decryptor/decryptor.go:1106
+#     - getsops/sops v3.13.2 stores/json/store.go:76
+package rules["generated-secret-decrypted"]
+
+violation contains {
+	"origin": fault.origin,
+	"field": fault.at,
+	"message": sprintf("%q is encrypted by SOPS, and %s", [_name(fault.encrypted), fault.why]),
+} if {
+	not input.kustomization.suspended
+	some fault in input.kustomization.decryptionFaults
+	_judged(fault)
+}
+
+# Who has no decryption at all is told so elsewhere.
+_judged(fault) if fault.kind == "config-map"
+
+_judged(fault) if {
+	fault.kind == "format"
+	input.kustomization.decryption == "sops"
+}
+
+_name(origin) := parts[count(parts) - 1] if parts := split(origin.file, "/")
