@@ -175,7 +175,7 @@ func (k Kustomization) complete() Kustomization {
 	k.Incomplete = orEmpty(k.Incomplete)
 	k.Encrypted = orEmpty(k.Encrypted)
 	k.Undefined, k.Literal = orEmpty(k.Undefined), orEmpty(k.Literal)
-	k.DecryptionFaults = orEmpty(k.DecryptionFaults)
+	k.DecryptionFaults, k.KeyFaults, k.Joined = orEmpty(k.DecryptionFaults), orEmpty(k.KeyFaults), orEmpty(k.Joined)
 	if slices.ContainsFunc(k.Problems, func(p BuildProblem) bool { return p.At == nil }) {
 		k.Problems = slices.Clone(k.Problems)
 		for i := range k.Problems {

@@ -220,6 +220,8 @@ type Kustomization struct {
 	// Undefined are the variables without a default, in objects that Flux substitutes in, that no source defines. Empty where
 	// a source is not known, or is optional and not in Git: it may define them.
 	Undefined []UndefinedVariable `json:"undefined"`
+	// Joined are the variables in objects that Flux substitutes in whose values have several lines: Flux takes the breaks out.
+	Joined []JoinedVariable `json:"joined"`
 	// Literal are the variables in names and namespaces of objects in which nothing is substituted: they are applied as they stand.
 	Literal []UndefinedVariable `json:"literal"`
 	// Problems are what makes the build fail; each with the place to mend.
@@ -231,6 +233,24 @@ type Kustomization struct {
 	Encrypted []Origin `json:"encrypted"`
 	// DecryptionFaults are what Flux does not decrypt, or stops at, whatever key it has.
 	DecryptionFaults []DecryptionFault `json:"decryptionFaults"`
+	// KeyFaults are there where spec.decryption names a Secret that Git shows and of which Flux takes no key that opens what is
+	// encrypted.
+	KeyFaults []KeyFault `json:"keyFaults"`
+}
+
+// KeyFault is a Secret of which Flux takes no key.
+//
+// Source: fluxcd/kustomize-controller v1.9.6 internal/decryptor/decryptor.go ImportKeys: by the extension of the entry's name.
+type KeyFault struct {
+	// Secret is its name, in the namespace of the Kustomization.
+	Secret string `json:"secret"`
+	// Extensions are those that one of its entries lacks, each with its point.
+	Extensions []string `json:"extensions"`
+	// Unused: the Kustomization applies nothing that is encrypted.
+	Unused bool `json:"unused"`
+	// Origin is the object that makes the Secret, and Field leads to the name of one of its entries.
+	Origin Origin `json:"origin"`
+	Field  []any  `json:"field"`
 }
 
 // DecryptionFault is something that Flux does not decrypt, or cannot, whatever key it has.
@@ -250,7 +270,7 @@ type DecryptionFault struct {
 	// Kustomization, and where nothing tells it to the leaf in the document.
 	Origin Origin `json:"origin"`
 	At     []any  `json:"at"`
-	// Why says what happens, without any value.
+	// Why says what happens to a generator's file, without any value; empty for "changed".
 	Why string `json:"why"`
 }
 
@@ -267,6 +287,18 @@ type UndefinedVariable struct {
 	// Line and Column count from 1; 0 where the field alone tells the place.
 	Line   int `json:"line"`
 	Column int `json:"column"`
+}
+
+// JoinedVariable is a variable whose value loses its line breaks.
+//
+// Source: fluxcd/pkg kustomize v1.35.6 kustomize_varsub.go:80 and 118.
+type JoinedVariable struct {
+	Name string `json:"name"`
+	// Origin is the object that has it; Field leads from the object to the text.
+	Origin Origin `json:"origin"`
+	Field  []any  `json:"field"`
+	// PEM: the value is PEM text, or stands alone where only PEM text makes sense. Else it is another text of several lines.
+	PEM bool `json:"pem"`
 }
 
 // Reference is one entry of dependsOn.

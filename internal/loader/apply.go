@@ -26,7 +26,7 @@ func (c *cluster) integrate(it *item) []*item {
 		for _, name := range r.Files {
 			c.reached[name] = true
 		}
-		k.Undefined = slices.Clone(r.Undefined)
+		k.Undefined, k.Joined = slices.Clone(r.Undefined), slices.Clone(r.Joined)
 		if r.Substitutable {
 			k.Incomplete = append(k.Incomplete, c.unknownVariables(it)...)
 		}
@@ -52,6 +52,9 @@ func (c *cluster) integrate(it *item) []*item {
 	}
 	c.name(it)
 	c.dependsOn[k.ID] = it.spec.DependsOn
+	if d := it.spec.Decryption; d != nil && d.SecretRef != nil && d.Provider == "sops" && !it.unpatched {
+		c.decryptsWith[k.ID] = d.SecretRef.Name
+	}
 	c.kustomizations = append(c.kustomizations, *k)
 	return children
 }
@@ -198,6 +201,7 @@ func (c *cluster) finish() {
 		}
 		fillEmpty(k)
 	}
+	c.findKeyFaults()
 	findCycles(c.kustomizations)
 	sortAll(c.kustomizations, c.objects)
 }
@@ -213,6 +217,9 @@ func fillEmpty(k *fleet.Kustomization) {
 	if k.Undefined == nil {
 		k.Undefined = []fleet.UndefinedVariable{}
 	}
+	if k.Joined == nil {
+		k.Joined = []fleet.JoinedVariable{}
+	}
 	if k.Literal == nil {
 		k.Literal = []fleet.UndefinedVariable{}
 	}
@@ -223,6 +230,9 @@ func fillEmpty(k *fleet.Kustomization) {
 	}
 	if k.Encrypted == nil {
 		k.Encrypted = []fleet.Origin{}
+	}
+	if k.KeyFaults == nil {
+		k.KeyFaults = []fleet.KeyFault{}
 	}
 	if k.DecryptionFaults == nil {
 		k.DecryptionFaults = []fleet.DecryptionFault{}

@@ -120,11 +120,11 @@ func newBuild(a *artifact, dir string, spec overlaySpec) *build {
 		}
 	}
 	out.files = slices.Sorted(maps.Keys(p.reached))
-	out.plain, out.encrypted, out.faults = p.plain, p.encrypted, p.faults
+	out.plain, out.encrypted = p.plain, p.encrypted
 	if out.partial {
-		out.faults = append(out.faults, p.changed(p.transformed(out.objects))...)
+		out.faults = p.decryptionFaults(p.transformed(out.objects))
 	} else {
-		out.faults = append(out.faults, p.changed(out.objects)...)
+		out.faults = p.decryptionFaults(out.objects)
 	}
 	out.seen = p.artifact.seen
 	out.problems, out.incomplete, out.failed = p.problems, p.incomplete, p.failed

@@ -88,14 +88,15 @@ func (p *plan) source(f *file, g *types.GeneratorArgs, source, list, field strin
 	p.encryptedFile(f)
 	key, _, _ := strings.Cut(source, "=")
 	format := formatOf(key)
+	p.inPlace[f.path] = p.inPlace[f.path] || format == store || list == "envs" && format == "binary" && store == "dotenv"
 	fault.Kind = "format"
 	switch {
 	case list == "envs" && format != "binary" && format != "dotenv" && store == "dotenv":
 		fault.Why = fmt.Sprintf("by its name Flux takes it for %s, though SOPS encrypted it as dotenv, and the Secret gets the ciphertexts", format)
 	case list == "files" && strings.HasSuffix(key, dockerConfig) && store == "binary":
 		fault.Why = fmt.Sprintf("Flux takes %q for JSON, though SOPS encrypted it as binary, and the Secret gets no registry's credentials", dockerConfig)
-	case list == "files" && format == "binary" && store != "binary" && !secret.HasTopLevel(f.text(), "data"):
-		fault.Why = fmt.Sprintf("by the name of the key %q Flux writes it as binary, though SOPS encrypted it as %s, and the build fails", path.Base(key), store)
+	case list == "files" && !secret.Emits(f.text(), store, format):
+		fault.Why = fmt.Sprintf("by the name of the key %q Flux writes it as %s, though SOPS encrypted it as %s, and the build fails", path.Base(key), format, store)
 	default:
 		return
 	}
@@ -124,6 +125,12 @@ func decryptionDisabled[V any](annotations map[string]V) bool {
 	return strings.EqualFold(value, "disabled")
 }
 
+// decryptionFaults are those of the generators, and of the objects that the build comes to.
+func (p *plan) decryptionFaults(all []built) []fleet.DecryptionFault {
+	faults := slices.DeleteFunc(p.faults, func(f fleet.DecryptionFault) bool { return f.Kind == "config-map" && p.inPlace[f.Encrypted.File] })
+	return append(faults, p.changed(all)...)
+}
+
 // changed are the leaves that the build puts inside an encrypted region, and the ciphertexts that it moves. What is no
 // ciphertext of SOPS in the file already is a fault of the file.
 func (p *plan) changed(all []built) (faults []fleet.DecryptionFault) {
@@ -143,12 +150,12 @@ func (p *plan) changed(all []built) (faults []fleet.DecryptionFault) {
 		if reflect.DeepEqual(original, b.object) {
 			continue
 		}
-		fault := func(where place, field []any, why string) {
+		fault := func(where place, field []any) {
 			origin := fleet.Origin{File: where.file}
 			if origin.File == b.origin.File {
 				origin = b.origin
 			}
-			faults = append(faults, fleet.DecryptionFault{Kind: "changed", Encrypted: b.origin, Field: field, Origin: origin, At: where.at, Why: why})
+			faults = append(faults, fleet.DecryptionFault{Kind: "changed", Encrypted: b.origin, Field: field, Origin: origin, At: where.at})
 		}
 		before := map[string]bool{} // what is a fault of the file
 		if own := macOf(original); own != mac {
@@ -156,10 +163,18 @@ func (p *plan) changed(all []built) (faults []fleet.DecryptionFault) {
 			if i < 0 {
 				continue
 			}
-			if patch := p.encryptedPatches[i]; patch.decrypted {
-				if own != "" {
-					fault(patch.where, []any{}, "the patch is decrypted before the build and puts plain text inside the encrypted region")
-				}
+			patch := p.encryptedPatches[i]
+			switch {
+			case patch.decrypted && own != "": // and so it puts plain text inside the region
+				fault(patch.where, []any{})
+			case own != "": // what is left of the other file has another key
+				eachCiphertext(b.object, func(text string, field []any) {
+					if at(original, field) == text {
+						fault(patch.where, field)
+					}
+				})
+			}
+			if patch.decrypted {
 				continue
 			}
 		} else {
@@ -177,7 +192,7 @@ func (p *plan) changed(all []built) (faults []fleet.DecryptionFault) {
 		}
 		for _, leaf := range encryptionFaults(&node) {
 			if (leaf.Kind == "plain" || leaf.Kind == "malformed") && !before[fmt.Sprint(leaf.Field)] {
-				fault(p.changer(b, leaf.Field), leaf.Field, "")
+				fault(p.changer(b, leaf.Field), leaf.Field)
 			}
 		}
 		p.moved(b, original, fault)
@@ -227,34 +242,23 @@ func encryptionFaults(object *yaml.Node) []fleet.EncryptionFault {
 }
 
 // moved finds the ciphertexts that stood elsewhere in the document: SOPS decrypts each under its own keys alone.
-func (p *plan) moved(b built, original map[string]any, fault func(place, []any, string)) {
+func (p *plan) moved(b built, original map[string]any, fault func(place, []any)) {
 	was := map[string][]string{}
-	eachCiphertext(original, nil, func(text string, field []any) { was[text] = append(was[text], keysOf(field)) })
-	eachCiphertext(b.object, nil, func(text string, field []any) {
+	eachCiphertext(original, func(text string, field []any) { was[text] = append(was[text], keysOf(field)) })
+	eachCiphertext(b.object, func(text string, field []any) {
 		if keys := was[text]; len(keys) > 0 && !slices.Contains(keys, keysOf(field)) {
-			fault(p.changer(b, field), field, "")
+			fault(p.changer(b, field), field)
 		}
 	})
 }
 
-// eachCiphertext calls do for each leaf below v that is one of SOPS, but for its metadata, keys in their order.
-func eachCiphertext(v any, field []any, do func(text string, field []any)) {
-	switch v := v.(type) {
-	case string:
-		if strings.HasPrefix(v, "ENC[") {
-			do(v, slices.Clone(field))
+// eachCiphertext calls do for each leaf of an object that is one of SOPS, but for its metadata, keys in their order.
+func eachCiphertext(object map[string]any, do func(text string, field []any)) {
+	eachText(object, nil, func(text string, field []any) {
+		if strings.HasPrefix(text, "ENC[") && field[0] != "sops" {
+			do(text, field)
 		}
-	case map[string]any:
-		for _, key := range slices.Sorted(maps.Keys(v)) {
-			if key != "sops" || len(field) > 0 {
-				eachCiphertext(v[key], append(field, key), do)
-			}
-		}
-	case []any:
-		for i := range v {
-			eachCiphertext(v[i], append(field, i), do)
-		}
-	}
+	})
 }
 
 // keysOf is a field as SOPS binds a ciphertext to it: without the numbers of entries.
@@ -299,6 +303,11 @@ func (p *plan) changer(b built, field []any) place {
 			slices.Contains(k.BuildMetadata, types.OriginAnnotations) && key == "config.kubernetes.io/origin",
 			slices.Contains(k.BuildMetadata, types.TransformerAnnotations) && key == "alpha.config.kubernetes.io/transformations":
 			return ofSpec("buildMetadata", len(p.spec.BuildMetadata) > 0, "buildMetadata")
+		}
+		for j, replicas := range k.Replicas {
+			if key == "replicas" && replicas.Name == at(b.object, []any{"metadata", "name"}) {
+				return where("replicas", j)
+			}
 		}
 		for j, label := range k.Labels {
 			if key != "" && label.Pairs[key] == value && has(label.Pairs, key) {

@@ -96,6 +96,8 @@ type cluster struct {
 	generators []map[string]any
 
 	dependsOn map[string][]kustomizev1.DependencyReference // by ID
+	// decryptsWith are the names of the Secrets with the keys, by ID.
+	decryptsWith map[string]string
 
 	mu   sync.Mutex // guards what is rendered
 	kept renderings
@@ -108,6 +110,7 @@ func newCluster(f *follower, e entry) *cluster {
 		reached: map[string]bool{}, rendered: renderings{}},
 		own: map[string]map[string]any{}, ownOrigin: map[string]fleet.Origin{}, seen: map[string]bool{},
 		dependsOn: map[string][]kustomizev1.DependencyReference{}, kept: f.earlier.renderings(e.cluster),
+		decryptsWith: map[string]string{},
 	}
 }
 

@@ -48,6 +48,8 @@ type plan struct {
 	encrypted        []fleet.Origin
 	encryptedPatches []encryptedPatch
 	faults           []fleet.DecryptionFault
+	// inPlace are the files that Flux decrypts where they lie, before the build.
+	inPlace map[string]bool
 	// taken are the kustomization files, the root first, with what the Flux Kustomization adds, which is spec. current is the number
 	// of the one that is being planned, listedBy that of the one that lists a resource file.
 	taken    []taken
@@ -64,8 +66,9 @@ type plan struct {
 }
 
 func newPlan(a *view) *plan {
-	return &plan{artifact: a, texts: map[string][]byte{}, reached: map[string]bool{}, plain: map[string]bool{}, dropped: map[string]map[int]bool{}, visited: map[string]bool{},
-		lists: true, namespaces: map[string]string{}, current: -1, listedBy: map[string]int{}}
+	return &plan{artifact: a, texts: map[string][]byte{}, reached: map[string]bool{}, plain: map[string]bool{},
+		dropped: map[string]map[int]bool{}, visited: map[string]bool{}, lists: true, namespaces: map[string]string{},
+		current: -1, listedBy: map[string]int{}, inPlace: map[string]bool{}}
 }
 
 // place is an entry of a kustomization file, or without a file, of the Flux Kustomization that is built.

@@ -44,6 +44,8 @@ type rendering struct {
 	Undefined []fleet.UndefinedVariable
 	// Clear are the values in the clear of its Secrets.
 	Clear []clearValue
+	// Joined are those whose lines run together.
+	Joined []fleet.JoinedVariable
 	// Seen is what was looked up in the tree for it.
 	Seen lookups
 }
@@ -71,7 +73,7 @@ func (r rendered) asApplied() map[string]any {
 // renderKey identifies all that a rendering is made from but the tree's files.
 func (it *item) renderKey(a *artifact) string {
 	key, err := json.Marshal([]any{a.ignoreHash, it.fact.Path, newOverlaySpec(it.spec), it.spec.PostBuild != nil, it.spec.CommonMetadata,
-		it.vars.values, it.vars.hidden, it.vars.open, it.vars.optional, it.vars.always})
+		it.vars.values, it.vars.hidden, it.vars.lines, it.vars.open, it.vars.optional, it.vars.always})
 	if err != nil { // texts and booleans only
 		panic(err)
 	}
@@ -99,6 +101,7 @@ func (c *cluster) render(it *item, a *artifact) *rendering {
 		r.Substitutable = r.Substitutable || !labelled(object, substituteLabel, "disabled")
 		if it.spec.PostBuild != nil && built.variables && it.vars.any() {
 			substituted, undefined, err := it.vars.apply(object)
+			r.addJoined(it.vars, built)
 			for _, name := range undefined {
 				r.addUndefined(variables, name, built)
 			}

@@ -27,6 +27,8 @@ type variables struct {
 	// values are the variables whose value is known; hidden the ones that are known to exist: a Secret's keys.
 	values map[string]string
 	hidden map[string]bool
+	// lines is what is known of the line breaks in the values.
+	lines map[string]lines
 	// open: a source could not be read, so any other name may have a value too; optional: one that need not be there is not
 	// in the tree, and may be in the cluster.
 	open, optional bool
@@ -54,7 +56,7 @@ const (
 
 // newVariables reads the variables of a Flux Kustomization, and tells whether every source was found.
 func newVariables(spec *kustomizev1.PostBuild, of fleet.Kustomization, find objectFinder) (*variables, sources) {
-	v := &variables{values: map[string]string{}, hidden: map[string]bool{}, clear: map[string]variableSource{}}
+	v := &variables{values: map[string]string{}, hidden: map[string]bool{}, lines: map[string]lines{}, clear: map[string]variableSource{}}
 	if spec == nil {
 		return v, allFound
 	}
@@ -75,6 +77,9 @@ func newVariables(spec *kustomizev1.PostBuild, of fleet.Kustomization, find obje
 			for name, value := range data {
 				text, isText := value.(string)
 				v.set(name, text, ref.Kind != "ConfigMap" || !isText)
+				if v.lines[name] = linesOf(text); !isText {
+					v.lines[name] = linesOfRedacted(value)
+				}
 				delete(v.clear, name)
 				if ref.Kind == "ConfigMap" {
 					v.clear[name] = newVariableSource(name, value, origin, field, name)
@@ -85,6 +90,7 @@ func newVariables(spec *kustomizev1.PostBuild, of fleet.Kustomization, find obje
 	for name, value := range spec.Substitute {
 		v.set(name, value, false)
 		v.clear[name] = newVariableSource(name, value, fleet.Origin{}, "spec", "postBuild", "substitute", name)
+		v.lines[name] = linesOf(value)
 	}
 	slices.Sort(v.invalid)
 	v.invalid = slices.Compact(v.invalid)

@@ -49,15 +49,42 @@ var (
 	iniMAC      = regexp.MustCompile("(?m)^mac[ \\t]*=[ \\t]*[\"`]?ENC\\[AES256_GCM,")
 )
 
-// HasTopLevel tells whether the first document of a text is a mapping with a text under the key.
-func HasTopLevel(file []byte, key string) (has bool) {
-	first := true
+// Emits tells whether SOPS can write what it has decrypted from one store in the format of another. Into binary goes a text called
+// data alone, into dotenv nothing that is nested, and into INI nothing that is not.
+//
+// Source: getsops/sops v3.13.2 stores/json/store.go BinaryStore.EmitPlainFile, stores/dotenv/store.go, stores/ini/store.go.
+func Emits(file []byte, store, format string) bool {
+	if store == format || format == "yaml" || format == "json" {
+		return true
+	}
+	switch store {
+	case "ini":
+		return false
+	case "dotenv":
+		return format == "binary" && dotenvData.Match(file)
+	}
+	emits, first := true, true
 	eachRoot(file, func(root *yaml.Node) {
-		value := get(root, key)
-		has, first = has || first && value != nil && value.Kind == yaml.ScalarNode, false
+		if !first {
+			return
+		}
+		first = false
+		data := get(root, "data")
+		hasText := data != nil && data.Kind == yaml.ScalarNode
+		if format == "binary" {
+			emits = hasText
+			return
+		}
+		for key, value := range entries(root) {
+			if key != "sops" {
+				emits = emits && (resolve(value).Kind == yaml.ScalarNode) == (format == "dotenv")
+			}
+		}
 	})
-	return has
+	return emits
 }
+
+var dotenvData = regexp.MustCompile(`(?m)^data=`)
 
 // eachRoot calls do for the root of each YAML document of a file, up to the first that does not parse.
 func eachRoot(file []byte, do func(root *yaml.Node)) {
