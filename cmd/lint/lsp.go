@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"maps"
 	"path/filepath"
+	"reflect"
 	"runtime/debug"
 	"slices"
 
@@ -59,8 +60,9 @@ type resident struct {
 	// documents are those that it was linted with, and shown is what was found then; nil where that failed.
 	documents map[string][]byte
 	shown     []fleet.Finding
-	// excluded is what the contents were read without, and severities are what the rules were compiled with.
+	// excluded is what the contents were read without, allowed the recipients that they were compared with, and severities are what the rules were compiled with.
 	excluded   []string
+	allowed    []fleet.Recipients
 	severities map[string]fleet.Severity
 }
 
@@ -197,8 +199,8 @@ func (r *residents) prepare(ctx context.Context, t *resident, asItWas bool) erro
 		t.engine = nil
 		return err
 	}
-	if !slices.Equal(t.excluded, t.Config.Exclude) {
-		t.contents, t.excluded = nil, t.Config.Exclude
+	if allowed := t.Config.AllowedRecipients(); !slices.Equal(t.excluded, t.Config.Exclude) || !reflect.DeepEqual(t.allowed, allowed) {
+		t.contents, t.excluded, t.allowed = nil, t.Config.Exclude, allowed
 	}
 	if t.engine != nil && len(r.ruleDirs)+len(t.Config.RulePaths) == 0 && maps.Equal(t.severities, t.Config.Rules) {
 		return nil

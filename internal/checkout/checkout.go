@@ -130,7 +130,7 @@ func (c *Checkout) Read(ctx context.Context, fsys fs.FS) (*fleet.Tree, error) {
 
 // Contents are the files, before Flux is followed through them.
 func (c *Checkout) Contents(ctx context.Context, fsys fs.FS) (*loader.Contents, error) {
-	opts := loader.Options{Exclude: c.Config.Exclude, Cache: c.Cache}
+	opts := loader.Options{Exclude: c.Config.Exclude, Recipients: c.Config.AllowedRecipients(), Cache: c.Cache}
 	for _, cluster := range c.Config.Clusters {
 		opts.Clusters = append(opts.Clusters, loader.Cluster{Name: cluster.Name, Path: cluster.Path, Root: cmp.Or(cluster.Root, "."), Variables: cluster.Variables,
 			Origin: c.Config.At(cluster.Entry())})

@@ -45,6 +45,9 @@ type Config struct {
 	// path element, "**" spans any number of them, and a glob that matches a folder excludes everything below it. There
 	// are no character classes and no alternatives: "[", "]", "{" and "}" are errors.
 	Exclude []string `json:"exclude,omitempty" jsonschema:"uniqueItems=true"`
+	// Recipients are the only ones that files may be encrypted to, by SOPS and in its creation rules. The first entry that matches
+	// a file's path counts; a file that none matches is not judged.
+	Recipients []Recipients `json:"recipients,omitempty"`
 	// KarmadaVersion is the version of the control plane, "1.18" or "v1.18.2". Left out, the tree tells.
 	KarmadaVersion string `json:"karmadaVersion,omitempty" jsonschema:"pattern=^v?[0-9]+\\.[0-9]+(\\.[0-9]+)?([+-][0-9A-Za-z.+-]+)?$"`
 
@@ -82,6 +85,15 @@ type Source struct {
 	Name string `json:"name" jsonschema:"minLength=1"`
 	// Path is the folder, relative to the root of the tree.
 	Path string `json:"path" jsonschema:"minLength=1"`
+}
+
+// Recipients are those that some files may be encrypted to.
+type Recipients struct {
+	// Paths are globs of the files, as in Exclude.
+	Paths []string `json:"paths" jsonschema:"required,uniqueItems=true"`
+	// Keys are age's and SSH's public keys and PGP's fingerprints; of a service's keys the kind alone: kms, gcp_kms, azure_kv, hc_vault or
+	// hckms.
+	Keys []string `json:"keys" jsonschema:"required,uniqueItems=true"`
 }
 
 // Failover is what is to happen when a member is lost.
@@ -189,6 +201,14 @@ func (c Config) Folders() (all []Folder) {
 	}
 	for _, source := range c.Sources {
 		all = append(all, Folder{"sources.path", source.Path})
+	}
+	return all
+}
+
+// AllowedRecipients are those that files may be encrypted to, each with its entry in the file.
+func (c Config) AllowedRecipients() (all []fleet.Recipients) {
+	for i, r := range c.Recipients {
+		all = append(all, fleet.Recipients{Paths: r.Paths, Keys: r.Keys, Origin: fleet.Origin{File: c.name, Field: []any{"recipients", i}}})
 	}
 	return all
 }

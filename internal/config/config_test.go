@@ -34,6 +34,9 @@ clusters:
   - {name: ottawa, path: fleet/clusters/ottawa/, root: ./fleet, variables: {REGION: eu, EMPTY: ""}}
 sources:
   - {kind: OCIRepository, namespace: apps, name: shop, path: shop}
+recipients:
+  - paths: ["clusters/**"]
+    keys: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p, kms, 1F35 C1B2 C3D4 E5F6 0718 293A 4B5C 6D7E 8F90 1234]
 admission:
   mode: warn
   rules:
@@ -54,6 +57,8 @@ admission:
 		RulePaths:      []string{"policy/rules", "./more"},
 		Exclude:        []string{"archive/**", "**/*.tmpl.yaml"},
 		KarmadaVersion: "v1.18.2",
+		Recipients: []Recipients{{Paths: []string{"clusters/**"}, Keys: []string{
+			"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p", "kms", "1F35 C1B2 C3D4 E5F6 0718 293A 4B5C 6D7E 8F90 1234"}}},
 		Clusters: []Cluster{{Name: "ottawa", Path: "fleet/clusters/ottawa", Root: "fleet", Variables: map[string]string{"REGION": "eu", "EMPTY": ""},
 			field: []any{"clusters", 0}}},
 		Sources: []Source{{Kind: "OCIRepository", Namespace: "apps", Name: "shop", Path: "shop"}},
@@ -68,7 +73,7 @@ admission:
 			},
 		},
 		rules: map[string]position{"weights-encode-order": {7, 3}, "purge-mode-valid": {8, 3}},
-		modes: map[string]position{"weights-encode-order": {19, 5}, "purge-mode-valid": {20, 5}},
+		modes: map[string]position{"weights-encode-order": {22, 5}, "purge-mode-valid": {23, 5}},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -113,9 +118,9 @@ func TestFaults(t *testing.T) {
 		{"a list", "- ottawa\n", `1:1: the configuration must be a mapping, not a list`},
 		{"text", "members\n", `1:1: the configuration must be a mapping, not text`},
 		{"a misspelt key", "member: [a]\n", `1:1: unknown key "member"; did you mean "members"?`},
-		{"an unknown key", "x: 1\n", `1:1: unknown key "x"; the configuration has admission, clusters, exclude, failover, karmadaVersion, members, rulePaths, rules, sources`},
+		{"an unknown key", "x: 1\n", `1:1: unknown key "x"; the configuration has admission, clusters, exclude, failover, karmadaVersion, members, recipients, rulePaths, rules, sources`},
 		{"an unknown key inside", "failover: {first: a}\n", `1:12: unknown key "first"; failover has order`},
-		{"a merge key", "failover: &a {}\n<<: *a\n", `2:1: unknown key "<<"; the configuration has admission, clusters, exclude, failover, karmadaVersion, members, rulePaths, rules, sources`},
+		{"a merge key", "failover: &a {}\n<<: *a\n", `2:1: unknown key "<<"; the configuration has admission, clusters, exclude, failover, karmadaVersion, members, recipients, rulePaths, rules, sources`},
 		{"a key twice", "members: [a]\nmembers: [b]\n", `2:1: key "members" is there twice`},
 		{"a mapping as key", "? {a: b}\n: c\n", `1:3: a key of the configuration must be text, not a mapping`},
 		{"everything at once", `members: [ottawa, 7, ottawa, "", Ottawa, {a: b}, ~]
@@ -166,6 +171,13 @@ sources: [{kind: HelmRepository, name: "", path: x}, {kind: Bucket}]
 		{"scalars for lists", "members: a\nrules: on\nfailover: []\n", `1:10: members must be a list, not text
 2:8: rules must be a mapping, not text
 3:11: failover must be a mapping, not a list`},
+		{"recipients", "recipients:\n  - paths: [\"[a\"]\n    keys: [AGE-SECRET-KEY-1]\n  - keys: [kms]\n  - x\n  - path: [a]\n", `2:13: recipients.paths: "[a" has a "[", which is not supported: the wildcards are "*", "?" and "**"
+3:12: recipients.keys: this is no public key of age or SSH, no fingerprint of PGP and none of kms, gcp_kms, azure_kv, hc_vault, hckms
+4:5: an entry of recipients must have paths and keys
+5:5: an entry of recipients must be a mapping, not text
+6:5: unknown key "path"; did you mean "paths"?
+6:5: an entry of recipients must have paths and keys`},
+		{"recipients that are no list", "recipients: {a: b}\n", `1:13: recipients must be a list, not a mapping`},
 		{"two documents", "members: [a]\n---\nmembers: [b]\n", `2:1: there must be one YAML document only`},
 		{"no YAML", "members: [a\nrules: {\n", `1:1: did not find expected ',' or ']'`},
 		{"a tab", "members:\n\t- a\n", `2:1: found character that cannot start any token`},

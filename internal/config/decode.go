@@ -43,6 +43,7 @@ func (d *decoder) config(n *yaml.Node) Config {
 		"rules":          func(n *yaml.Node) { c.Rules = byRule(d, n, "rules", "severity", severities, c.rules) },
 		"rulePaths":      func(n *yaml.Node) { c.RulePaths, _ = d.names(n, "rulePaths", d.folder) },
 		"exclude":        func(n *yaml.Node) { c.Exclude, _ = d.names(n, "exclude", d.glob) },
+		"recipients":     func(n *yaml.Node) { c.Recipients = d.recipients(n) },
 		"karmadaVersion": func(n *yaml.Node) { c.KarmadaVersion = d.version(n) },
 		"admission":      func(n *yaml.Node) { c.Admission = d.admission(n, c.modes) },
 	})
@@ -267,6 +268,39 @@ func (d *decoder) inTree(n *yaml.Node, what string) *yaml.Node {
 func (d *decoder) inside(p string) bool {
 	clean := path.Clean(p)
 	return !path.IsAbs(clean) && clean != ".." && !strings.HasPrefix(clean, "../") && !strings.Contains(clean, `\`)
+}
+
+// recipients reads a list of entries, each with paths and keys.
+func (d *decoder) recipients(n *yaml.Node) (all []Recipients) {
+	if n.Kind != yaml.SequenceNode {
+		d.fail(n, "recipients must be a list, not %s", kindOf(n))
+		return nil
+	}
+	for _, item := range n.Content {
+		var r Recipients
+		item = resolve(item)
+		d.mapping(item, "an entry of recipients", map[string]func(*yaml.Node){
+			"paths": func(n *yaml.Node) { r.Paths, _ = d.names(n, "recipients.paths", d.glob) },
+			"keys":  func(n *yaml.Node) { r.Keys, _ = d.names(n, "recipients.keys", d.key) },
+		})
+		if item.Kind == yaml.MappingNode || isNull(item) {
+			if len(r.Paths) == 0 || len(r.Keys) == 0 {
+				d.fail(item, "an entry of recipients must have paths and keys")
+			}
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// keyForm is that of a public key of age or SSH, of a fingerprint of PGP, and of the kinds of other keys in SOPS's metadata. What is none
+// is not shown: it may be a private key.
+var keyForm = regexp.MustCompile(`^(?:age1[0-9a-z]+|ssh-[0-9a-z-]+ [0-9A-Za-z+/=]+(?: .*)?|(?:0x)?[0-9A-Fa-f ]{8,80}|kms|gcp_kms|azure_kv|hc_vault|hckms)$`)
+
+func (d *decoder) key(n *yaml.Node, what string) {
+	if !keyForm.MatchString(n.Value) {
+		d.fail(n, "%s: this is no public key of age or SSH, no fingerprint of PGP and none of kms, gcp_kms, azure_kv, hc_vault, hckms", what)
+	}
 }
 
 func (d *decoder) admission(n *yaml.Node, at map[string]position) (a Admission) {

@@ -203,7 +203,7 @@ func build(ctx context.Context, engine *rules.Engine, tree Tree) (*rules.Engine,
 			return nil, nil, err
 		}
 	}
-	read, err := loader.Load(ctx, tree.Files, loader.Options{Exclude: c.Exclude})
+	read, err := loader.Load(ctx, tree.Files, loader.Options{Exclude: c.Exclude, Recipients: c.AllowedRecipients()})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -189,7 +189,7 @@ func (f File) complete() File {
 	f.ReachedBy = orEmpty(f.ReachedBy)
 	f.Problems = orEmpty(f.Problems)
 	f.Exceptions = orEmpty(f.Exceptions)
-	f.KeyDrift = orEmpty(f.KeyDrift)
+	f.KeyDrift, f.PinDrift = orEmpty(f.KeyDrift), orEmpty(f.PinDrift)
 	if f.Documents == nil || slices.ContainsFunc(f.Documents, Document.hasNull) {
 		documents := make([]Document, len(f.Documents))
 		for i, document := range f.Documents {

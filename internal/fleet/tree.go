@@ -53,6 +53,9 @@ type File struct {
 	UnlistedIn string `json:"unlistedIn"`
 	// KeyDrift are the encrypted documents whose recipients are not those of the creation rule for the file.
 	KeyDrift []KeyDrift `json:"keyDrift"`
+	// PinDrift are the encrypted documents and the creation rules in the file whose recipients are not those that the configuration
+	// allows.
+	PinDrift []PinDrift `json:"pinDrift"`
 	// Problems are what keeps the file from being read as it was meant.
 	Problems []Problem `json:"problems"`
 	// Documents are the YAML documents that hold something, in their order in the file.
@@ -129,6 +132,28 @@ type KeyDrift struct {
 	// not name; both sorted, and called as in Encryption. Both are empty where there is no rule.
 	Missing []string `json:"missing"`
 	Extra   []string `json:"extra"`
+}
+
+// Recipients are those that files may be encrypted to, as the configuration has it.
+type Recipients struct {
+	// Paths are globs; the first entry of the configuration that matches a path counts.
+	Paths []string
+	// Keys are age's and SSH's public keys and PGP's fingerprints; of other keys the kind, as in Encryption.
+	Keys   []string
+	Origin Origin
+}
+
+// PinDrift is the difference between the recipients of an encrypted document, or of a creation rule, and those that are allowed.
+type PinDrift struct {
+	Document int `json:"document"`
+	// Field leads to the metadata of SOPS in the document, or to the creation rule.
+	Field []any `json:"field"`
+	// Missing are the allowed recipients that are not there, Extra those that are not allowed; both sorted, and called as in
+	// Encryption.
+	Missing []string `json:"missing"`
+	Extra   []string `json:"extra"`
+	// Allowed is the entry of the configuration.
+	Allowed Origin `json:"allowed"`
 }
 
 // EncryptionFault is one leaf, or one entry of the SOPS metadata, that is not as SOPS writes it.

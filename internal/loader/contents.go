@@ -120,6 +120,10 @@ func (c *Contents) follow(ctx context.Context) (*fleet.Tree, error) {
 	if c.opts.Cache != nil && !c.tree.changed.Load() {
 		c.tree.keepReadings(c.opts.Cache)
 	}
+	var err error
+	if c.tree.pins, err = newPins(c.opts.Recipients); err != nil {
+		return nil, err
+	}
 	news := c.earlier.news(c.tree)
 	c.tree.readLists(news.lists(c.tree))
 	f := newFollower(c.tree, c.opts.Cache, c.earlier)

@@ -113,13 +113,13 @@ func (c *cluster) keyFault(k *fleet.Kustomization, name string, entries []keyEnt
 	if len(entries) == 0 {
 		return nil
 	}
-	wants := c.wantedKeys(k)
+	wants, service := c.wantedKeys(k)
 	for _, want := range wants {
 		if !slices.ContainsFunc(want, func(ext string) bool { return has[ext] }) {
 			return newKeyFault(name, want, entries)
 		}
 	}
-	if len(wants) == 0 && len(has) == 0 {
+	if len(wants) == 0 && len(has) == 0 && !service {
 		f := newKeyFault(name, []string{".agekey"}, entries)
 		f.Unused = len(k.Encrypted) == 0
 		return f
@@ -138,8 +138,9 @@ func newKeyFault(name string, extensions []string, entries []keyEntry) *fleet.Ke
 	return &fleet.KeyFault{Secret: name, Extensions: extensions, Origin: e.origin, Field: e.field}
 }
 
-// wantedKeys are, for each encrypted document of a Kustomization that age or PGP alone opens, the extensions of such keys.
-func (c *cluster) wantedKeys(k *fleet.Kustomization) (all [][]string) {
+// wantedKeys are, for each encrypted document of a Kustomization that age or PGP alone opens, the extensions of such keys; service
+// tells that another may be opened by a service that knows Flux without a Secret.
+func (c *cluster) wantedKeys(k *fleet.Kustomization) (all [][]string, service bool) {
 	for _, origin := range k.Encrypted {
 		f := c.tree.files[origin.File]
 		if f == nil {
@@ -155,7 +156,7 @@ func (c *cluster) wantedKeys(k *fleet.Kustomization) (all [][]string) {
 				if strings.HasPrefix(recipient, "age1") {
 					ext = ".agekey"
 				} else if recipient == "" || strings.Trim(recipient, "0123456789ABCDEF") != "" { // a service's, or one that has no name
-					want = nil
+					want, service = nil, true
 					break
 				}
 				if !slices.Contains(want, ext) {
@@ -168,7 +169,7 @@ func (c *cluster) wantedKeys(k *fleet.Kustomization) (all [][]string) {
 			}
 		}
 	}
-	return all
+	return all, service
 }
 
 // findKeyFaults looks at the Secrets that the Kustomizations decrypt with.

@@ -28,6 +28,8 @@ type Options struct {
 	Clusters []Cluster
 	// Sources are the Flux sources that are folders of the tree.
 	Sources []Source
+	// Recipients are those that files may be encrypted to; none where the configuration does not say.
+	Recipients []fleet.Recipients
 	// Cache makes the next run with the same cache quicker; nil for none.
 	Cache Cache
 }
@@ -104,7 +106,8 @@ func (f *follower) filesReached(clusters []string) (files []fleet.File, unreache
 	rules := f.tree.creationRules()
 	for _, name := range f.tree.paths {
 		file := f.tree.file(name)
-		if !file.isYAML && len(file.problems) == 0 && len(file.docs) == 0 && file.whole == nil && clear[name] == nil {
+		pinDrift := f.tree.pins.drift(file, rules)
+		if !file.isYAML && len(file.problems) == 0 && len(file.docs) == 0 && file.whole == nil && clear[name] == nil && len(pinDrift) == 0 {
 			continue
 		}
 		fact := file.fact(reached[name])
@@ -112,7 +115,7 @@ func (f *follower) filesReached(clusters []string) (files []fleet.File, unreache
 		if !starts[name] {
 			fact.UnlistedIn = f.tree.unlistedIn(file, reached)
 		}
-		fact.KeyDrift = rules.drift(file)
+		fact.KeyDrift, fact.PinDrift = rules.drift(file), pinDrift
 		files = append(files, fact)
 		if len(reached[name]) == 0 && file.class == fleet.Manifest && !f.tree.lists.patches[name] {
 			unreached = append(unreached, unreachedObjects(file)...)

@@ -58,6 +58,8 @@ type tree struct {
 	matchers *matchers
 	// excluded counts the files that the options leave out, up to maxExcluded.
 	excluded int
+	// pins are the recipients that files may be encrypted to.
+	pins pins
 	// changed: a file is not what it was when it was looked at.
 	changed atomic.Bool
 }

@@ -99,3 +99,24 @@ func eachRoot(file []byte, do func(root *yaml.Node)) {
 		}
 	}
 }
+
+// StoreRecipients are the keys that a file without YAML documents is encrypted to, as Encryption calls them: those of the flat
+// metadata of dotenv and INI, and of the JSON around a binary file.
+func StoreRecipients(file []byte) (all []string) {
+	switch Store(file) {
+	case "dotenv", "ini":
+		for _, m := range flatKey.FindAllSubmatch(file, -1) {
+			all = append(all, Recipient(string(m[1]), strings.Trim(string(m[2]), "\"`\r")))
+		}
+	case "json", "binary", "yaml":
+		eachRoot(file, func(root *yaml.Node) {
+			if e := Encryption(root); e != nil {
+				all = append(all, e.Recipients...)
+			}
+		})
+	}
+	return all
+}
+
+// flatKey is the entry of the flat metadata that names a key.
+var flatKey = regexp.MustCompile(`(?m)^(?:sops_)?(age|pgp|kms|gcp_kms|azure_kv|hc_vault|hckms)__list_\d+__map_(?:recipient|fp|arn|resource_id|key_id|vaultUrl|vault_address)[ \t]*=[ \t]*(.*)$`)

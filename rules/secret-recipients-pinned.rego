@@ -1,0 +1,47 @@
+# METADATA
+# title: A secret is encrypted to the keys that the configuration allows
+# description: |
+#   Whoever adds a key to a creation rule in .sops.yaml, or to a file, can read all that is encrypted from then on, and nothing fails:
+#   the other keys still open it. Where the configuration has recipients, the first entry whose paths match a file says to which keys
+#   it is encrypted, no more and no fewer. A creation rule is held to the entries for the encrypted files that it is for, and where
+#   there is none yet to the entry for the path that its pattern begins with. Keys of services are told apart by the service alone.
+#   Keep the configuration under another owner than the files that it is about.
+# related_resources:
+#   - ref: https://getsops.io/docs/#using-sops-yaml-conf-to-select-kms-pgp-and-age-for-new-files
+#     description: SOPS, creation rules
+# custom:
+#   severity: error
+#   subjects:
+#     - File
+#   admission: never
+#   fix: Take the key out and run "sops updatekeys" and "sops rotate", or add it to recipients in the configuration.
+#   source:
+#     - getsops/sops v3.13.2 config/config.go:570
+package rules["secret-recipients-pinned"]
+
+violation contains {
+	"origin": {"file": input.file.path, "document": drift.document},
+	"field": drift.field,
+	"message": sprintf("%s %s, which the configuration does not allow", [_subject(drift, "the creation rule names", "the file is encrypted to"), concat(", ", drift.extra)]),
+	"related": _related(drift),
+} if {
+	some drift in input.file.pinDrift
+	count(drift.extra) > 0
+}
+
+violation contains {
+	"origin": {"file": input.file.path, "document": drift.document},
+	"field": drift.field,
+	"message": sprintf("%s %s, which the configuration asks for", [_subject(drift, "the creation rule does not name", "the file is not encrypted to"), concat(", ", drift.missing)]),
+	"severity": "warning",
+	"related": _related(drift),
+} if {
+	some drift in input.file.pinDrift
+	count(drift.missing) > 0
+}
+
+_subject(drift, rule, _) := rule if drift.field[0] == "creation_rules"
+
+_subject(drift, _, file) := file if drift.field[0] != "creation_rules"
+
+_related(drift) := [{"message": "the configuration", "origin": drift.allowed} | drift.allowed.file != ""]
