@@ -1,10 +1,11 @@
 # METADATA
 # title: An encrypted file that a generator reads is decrypted by Flux
 # description: |
-#   Flux decrypts the files and envs of a secretGenerator. It decrypts none of a configMapGenerator: the ConfigMap holds the ciphertext
-#   and the metadata of SOPS. And it goes by names: the extension of the key in "files", or of the file in "envs", says in which
-#   format the text is decrypted and written. Where SOPS encrypted the file in another one, Flux fails the build or leaves the ciphertext.
-#   A ConfigMap that something in the cluster decrypts says so by the annotation kustomize.toolkit.fluxcd.io/decrypt: disabled.
+#   Flux decrypts the files and envs of a secretGenerator. It decrypts none of a configMapGenerator: the ConfigMap
+#   holds the ciphertext and the metadata of SOPS. And it goes by names: the extension of the key in "files", or of
+#   the file in "envs", says in which format the text is decrypted and written. Where SOPS encrypted the file in
+#   another one, Flux fails the build or leaves the ciphertext. A ConfigMap that something in the cluster decrypts
+#   says so by the annotation kustomize.toolkit.fluxcd.io/decrypt: disabled.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#kustomize-secretgenerator
 #     description: Kustomization, decryption of a secretGenerator's files

@@ -1,10 +1,11 @@
 # METADATA
 # title: A Flux Kustomization that applies encrypted objects decrypts them
 # description: |
-#   kustomize-controller decrypts only for a Kustomization with spec.decryption. Without it Flux stops at a Secret with encrypted
-#   data and applies one with encrypted stringData as ciphertext; an encrypted object of another kind reaches the cluster as
-#   ciphertext or is refused for its "sops" field. What a secretGenerator or a patch reads counts in every format of SOPS: YAML,
-#   JSON, dotenv, INI and binary. A parent does not pass its own decryption on; a patch in the parent may add it to its children.
+#   kustomize-controller decrypts only for a Kustomization with spec.decryption. Without it Flux stops at a Secret
+#   with encrypted data and applies one with encrypted stringData as ciphertext; an encrypted object of another kind
+#   reaches the cluster as ciphertext or is refused for its "sops" field. What a secretGenerator or a patch reads
+#   counts in every format of SOPS: YAML, JSON, dotenv, INI and binary. A parent does not pass its own decryption on;
+#   a patch in the parent may add it to its children.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#decryption
 #     description: Kustomization, decryption

@@ -1,11 +1,12 @@
 # METADATA
 # title: A secret is encrypted to the keys that the configuration allows
 # description: |
-#   Whoever adds a key to a creation rule in .sops.yaml, or to a file, can read all that is encrypted from then on, and nothing fails:
-#   the other keys still open it. Where the configuration has recipients, the first entry whose paths match a file says to which keys
-#   it is encrypted, no more and no fewer. A creation rule is held to the entries for the encrypted files that it is for, and where
-#   there is none yet to the entry for the path that its pattern begins with. Keys of services are told apart by the service alone.
-#   Keep the configuration under another owner than the files that it is about.
+#   Whoever adds a key to a creation rule in .sops.yaml, or to a file, can read all that is encrypted from then on,
+#   and nothing fails: the other keys still open it. Where the configuration has recipients, the first entry whose
+#   paths match a file says to which keys it is encrypted, no more and no fewer. A creation rule is held to the
+#   entries for the encrypted files that it is for, and where there is none yet to the entry for the path that its
+#   pattern begins with. Keys of services are told apart by the service alone. Keep the configuration under another
+#   owner than the files that it is about.
 # related_resources:
 #   - ref: https://getsops.io/docs/#using-sops-yaml-conf-to-select-kms-pgp-and-age-for-new-files
 #     description: SOPS, creation rules
@@ -22,22 +23,24 @@ package rules["secret-recipients-pinned"]
 violation contains {
 	"origin": {"file": input.file.path, "document": drift.document},
 	"field": drift.field,
-	"message": sprintf("%s %s, which the configuration does not allow", [_subject(drift, "the creation rule names", "the file is encrypted to"), concat(", ", drift.extra)]),
+	"message": sprintf("%s %s, which the configuration does not allow", [subject, concat(", ", drift.extra)]),
 	"related": _related(drift),
 } if {
 	some drift in input.file.pinDrift
 	count(drift.extra) > 0
+	subject := _subject(drift, "the creation rule names", "the file is encrypted to")
 }
 
 violation contains {
 	"origin": {"file": input.file.path, "document": drift.document},
 	"field": drift.field,
-	"message": sprintf("%s %s, which the configuration asks for", [_subject(drift, "the creation rule does not name", "the file is not encrypted to"), concat(", ", drift.missing)]),
+	"message": sprintf("%s %s, which the configuration asks for", [subject, concat(", ", drift.missing)]),
 	"severity": "warning",
 	"related": _related(drift),
 } if {
 	some drift in input.file.pinDrift
 	count(drift.missing) > 0
+	subject := _subject(drift, "the creation rule does not name", "the file is not encrypted to")
 }
 
 _subject(drift, rule, _) := rule if drift.field[0] == "creation_rules"

@@ -1,11 +1,12 @@
 # METADATA
 # title: A build leaves the encrypted part of an object as SOPS wrote it
 # description: |
-#   Flux decrypts an object after kustomize has built it, and SOPS refuses one in which a value of the encrypted region is not the
-#   ciphertext that belongs there: the whole Kustomization fails. In a file that is encrypted as a whole the region holds the metadata
-#   too, and then targetNamespace, a namespace, a prefix, a label, an annotation or the origin in kustomize's buildMetadata is such
-#   a change. A patch of an encrypted value is one in any file. A change outside the region is none, since Flux
-#   does not verify the MAC; and spec.commonMetadata and variables come after the decryption.
+#   Flux decrypts an object after kustomize has built it, and SOPS refuses one in which a value of the encrypted
+#   region is not the ciphertext that belongs there: the whole Kustomization fails. In a file that is encrypted as a
+#   whole the region holds the metadata too, and then targetNamespace, a namespace, a prefix, a label, an annotation
+#   or the origin in kustomize's buildMetadata is such a change. A patch of an encrypted value is one in any file. A
+#   change outside the region is none, since Flux does not verify the MAC; and spec.commonMetadata and variables come
+#   after the decryption.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#decryption
 #     description: Kustomization, decryption
@@ -25,13 +26,14 @@ package rules["secret-untouched-by-build"]
 violation contains {
 	"origin": place.origin,
 	"field": place.field,
-	"message": sprintf("%s changes %s inside the encrypted region of an object, and SOPS refuses to decrypt it", [_entry(faults[0]), _changed(faults)]),
-	"related": [{"message": "encrypted", "origin": origin} | some origin in array.slice([fault.encrypted | some fault in faults], 0, 3)],
+	"message": sprintf("%s changes %s inside the encrypted region of an object, and SOPS refuses to decrypt it", changed),
+	"related": [{"message": "encrypted", "origin": fault.encrypted} | some fault in array.slice(faults, 0, 3)],
 } if {
 	not input.kustomization.suspended
 	input.kustomization.decryption == "sops"
 	some place in {_place(fault) | some fault in _changes}
 	faults := [fault | some fault in _changes; _place(fault) == place]
+	changed := [_entry(faults[0]), _changed(faults)]
 }
 
 _changes := [fault | some fault in input.kustomization.decryptionFaults; fault.kind == "changed"]
@@ -48,6 +50,10 @@ _entry(fault) := "the build" if {
 }
 
 _changed(faults) := sprintf("%q", [names[0]]) if {
-	names := [concat(".", [sprintf("%v", [step]) | some step in fault.field]) | some fault in faults; count(fault.field) > 0]
+	names := [concat(".", steps) |
+		some fault in faults
+		steps := [sprintf("%v", [step]) | some step in fault.field]
+		count(steps) > 0
+	]
 	count(names) > 0
 } else := "values"

@@ -1,11 +1,12 @@
 # METADATA
 # title: A variable stands for a text of one line
 # description: |
-#   Flux takes all line breaks out of a variable's value before it substitutes it, however the place is quoted. A PEM text, a
-#   certificate or a key, is none any more then: whatever reads it refuses it. That shows where the value is in Git, and where a
-#   variable stands alone as tls.crt, tls.key or another key that holds PEM text, or in agent.kubeconfig of the karmada chart.
-#   Another text of several lines is a warning where its lines run into one another: JSON, base64 and lists with commas do
-#   not mind. A Secret's data holds base64, which has no line breaks that count.
+#   Flux takes all line breaks out of a variable's value before it substitutes it, however the place is quoted. A PEM
+#   text, a certificate or a key, is none any more then: whatever reads it refuses it. That shows where the value is
+#   in Git, and where a variable stands alone as tls.crt, tls.key or another key that holds PEM text, or in
+#   agent.kubeconfig of the karmada chart. Another text of several lines is a warning where its lines run into one
+#   another: JSON, base64 and lists with commas do not mind. A Secret's data holds base64, which has no line breaks
+#   that count.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#post-build-variable-substitution
 #     description: Kustomization, post build variable substitution

@@ -199,7 +199,8 @@ func (r *residents) prepare(ctx context.Context, t *resident, asItWas bool) erro
 		t.engine = nil
 		return err
 	}
-	if allowed := t.Config.AllowedRecipients(); !slices.Equal(t.excluded, t.Config.Exclude) || !reflect.DeepEqual(t.allowed, allowed) {
+	allowed := t.Config.AllowedRecipients()
+	if !slices.Equal(t.excluded, t.Config.Exclude) || !reflect.DeepEqual(t.allowed, allowed) {
 		t.contents, t.excluded, t.allowed = nil, t.Config.Exclude, allowed
 	}
 	if t.engine != nil && len(r.ruleDirs)+len(t.Config.RulePaths) == 0 && maps.Equal(t.severities, t.Config.Rules) {

@@ -208,7 +208,8 @@ func (c Config) Folders() (all []Folder) {
 // AllowedRecipients are those that files may be encrypted to, each with its entry in the file.
 func (c Config) AllowedRecipients() (all []fleet.Recipients) {
 	for i, r := range c.Recipients {
-		all = append(all, fleet.Recipients{Paths: r.Paths, Keys: r.Keys, Origin: fleet.Origin{File: c.name, Field: []any{"recipients", i}}})
+		origin := fleet.Origin{File: c.name, Field: []any{"recipients", i}}
+		all = append(all, fleet.Recipients{Paths: r.Paths, Keys: r.Keys, Origin: origin})
 	}
 	return all
 }

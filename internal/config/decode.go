@@ -295,11 +295,13 @@ func (d *decoder) recipients(n *yaml.Node) (all []Recipients) {
 
 // keyForm is that of a public key of age or SSH, of a fingerprint of PGP, and of the kinds of other keys in SOPS's metadata. What is none
 // is not shown: it may be a private key.
-var keyForm = regexp.MustCompile(`^(?:age1[0-9a-z]+|ssh-[0-9a-z-]+ [0-9A-Za-z+/=]+(?: .*)?|(?:0x)?[0-9A-Fa-f ]{8,80}|kms|gcp_kms|azure_kv|hc_vault|hckms)$`)
+var keyForm = regexp.MustCompile(`^(?:age1[0-9a-z]+|ssh-[0-9a-z-]+ [0-9A-Za-z+/=]+(?: .*)?|(?:0x)?[0-9A-Fa-f ]{8,80}|` +
+	`kms|gcp_kms|azure_kv|hc_vault|hckms)$`)
 
 func (d *decoder) key(n *yaml.Node, what string) {
 	if !keyForm.MatchString(n.Value) {
-		d.fail(n, "%s: this is no public key of age or SSH, no fingerprint of PGP and none of kms, gcp_kms, azure_kv, hc_vault, hckms", what)
+		d.fail(n, "%s: this is no public key of age or SSH, no fingerprint of PGP and none of "+
+			"kms, gcp_kms, azure_kv, hc_vault, hckms", what)
 	}
 }
 

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 Flux builds with the deprecated fields of a kustomization file, so they are read here.
+
 package loader
 
 import (
@@ -64,11 +66,12 @@ func macOf(object map[string]any) string {
 	return str(metadata, "mac")
 }
 
-// source judges an encrypted file that a generator reads. Flux decrypts files for a secretGenerator before the build, by the
-// format that the name of the key tells, and after it what of a Secret's values looks encrypted; nothing for a
+// source judges an encrypted file that a generator reads. Flux decrypts files for a secretGenerator before the build,
+// by the format that the name of the key tells, and after it what of a Secret's values looks encrypted; nothing for a
 // configMapGenerator, but a file that a secretGenerator reads too has been decrypted where it lies.
 //
-// Source: fluxcd/kustomize-controller v1.9.6 internal/decryptor/decryptor.go DecryptSources, DecryptResource and formatForPath.
+// Source: fluxcd/kustomize-controller v1.9.6 internal/decryptor/decryptor.go DecryptSources, DecryptResource and
+// formatForPath.
 func (p *plan) source(f *file, g *types.GeneratorArgs, source, list, field string, where place) {
 	if f == nil {
 		return
@@ -77,7 +80,11 @@ func (p *plan) source(f *file, g *types.GeneratorArgs, source, list, field strin
 	if store == "" {
 		return
 	}
-	fault := fleet.DecryptionFault{Encrypted: fleet.Origin{File: f.path}, Origin: fleet.Origin{File: where.file}, At: where.at}
+	fault := fleet.DecryptionFault{
+		Encrypted: fleet.Origin{File: f.path},
+		Origin:    fleet.Origin{File: where.file},
+		At:        where.at,
+	}
 	if field == "configMapGenerator" {
 		if g.Options == nil || !decryptionDisabled(g.Options.Annotations) {
 			fault.Kind, fault.Why = "config-map", "Flux decrypts nothing for a configMapGenerator"
@@ -88,15 +95,21 @@ func (p *plan) source(f *file, g *types.GeneratorArgs, source, list, field strin
 	p.encryptedFile(f)
 	key, _, _ := strings.Cut(source, "=")
 	format := formatOf(key)
-	p.inPlace[f.path] = p.inPlace[f.path] || format == store || list == "envs" && format == "binary" && store == "dotenv"
+	if list == "envs" && format == "binary" {
+		format = "dotenv"
+	}
+	p.inPlace[f.path] = p.inPlace[f.path] || format == store
 	fault.Kind = "format"
 	switch {
-	case list == "envs" && format != "binary" && format != "dotenv" && store == "dotenv":
-		fault.Why = fmt.Sprintf("by its name Flux takes it for %s, though SOPS encrypted it as dotenv, and the Secret gets the ciphertexts", format)
+	case list == "envs" && format != "dotenv" && store == "dotenv":
+		fault.Why = fmt.Sprintf("by its name Flux takes it for %s, though SOPS encrypted it as dotenv, "+
+			"and the Secret gets the ciphertexts", format)
 	case list == "files" && strings.HasSuffix(key, dockerConfig) && store == "binary":
-		fault.Why = fmt.Sprintf("Flux takes %q for JSON, though SOPS encrypted it as binary, and the Secret gets no registry's credentials", dockerConfig)
+		fault.Why = fmt.Sprintf("Flux takes %q for JSON, though SOPS encrypted it as binary, "+
+			"and the Secret gets no registry's credentials", dockerConfig)
 	case list == "files" && !secret.Emits(f.text(), store, format):
-		fault.Why = fmt.Sprintf("by the name of the key %q Flux writes it as %s, though SOPS encrypted it as %s, and the build fails", path.Base(key), format, store)
+		fault.Why = fmt.Sprintf("by the name of the key %q Flux writes it as %s, though SOPS encrypted it as %s, "+
+			"and the build fails", path.Base(key), format, store)
 	default:
 		return
 	}
@@ -110,8 +123,8 @@ const dockerConfig = ".dockerconfigjson"
 //
 // Source: getsops/sops v3.13.2 cmd/sops/formats/formats.go FormatForPath.
 func formatOf(name string) string {
-	for _, format := range []struct{ suffix, name string }{{".yaml", "yaml"}, {".yml", "yaml"}, {".json", "json"}, {dockerConfig, "json"},
-		{".env", "dotenv"}, {".ini", "ini"}} {
+	for _, format := range []struct{ suffix, name string }{{".yaml", "yaml"}, {".yml", "yaml"}, {".json", "json"},
+		{dockerConfig, "json"}, {".env", "dotenv"}, {".ini", "ini"}} {
 		if strings.HasSuffix(name, format.suffix) {
 			return format.name
 		}
@@ -127,7 +140,9 @@ func decryptionDisabled[V any](annotations map[string]V) bool {
 
 // decryptionFaults are those of the generators, and of the objects that the build comes to.
 func (p *plan) decryptionFaults(all []built) []fleet.DecryptionFault {
-	faults := slices.DeleteFunc(p.faults, func(f fleet.DecryptionFault) bool { return f.Kind == "config-map" && p.inPlace[f.Encrypted.File] })
+	faults := slices.DeleteFunc(p.faults, func(f fleet.DecryptionFault) bool {
+		return f.Kind == "config-map" && p.inPlace[f.Encrypted.File]
+	})
 	return append(faults, p.changed(all)...)
 }
 
@@ -155,7 +170,8 @@ func (p *plan) changed(all []built) (faults []fleet.DecryptionFault) {
 			if origin.File == b.origin.File {
 				origin = b.origin
 			}
-			faults = append(faults, fleet.DecryptionFault{Kind: "changed", Encrypted: b.origin, Field: field, Origin: origin, At: where.at})
+			f := fleet.DecryptionFault{Kind: "changed", Encrypted: b.origin, Field: field, Origin: origin, At: where.at}
+			faults = append(faults, f)
 		}
 		before := map[string]bool{} // what is a fault of the file
 		if own := macOf(original); own != mac {
@@ -200,8 +216,9 @@ func (p *plan) changed(all []built) (faults []fleet.DecryptionFault) {
 	return faults
 }
 
-// transformed are the encrypted objects with the metadata that the kustomization files give them, where the build fails: kustomize
-// keeps names that it has changed in a list with commas in between, and gives up where a name is a ciphertext, with commas in it.
+// transformed are the encrypted objects with the metadata that the kustomization files give them, where the build
+// fails: kustomize keeps names that it has changed in a list with commas in between, and gives up where a name is a
+// ciphertext, with commas in it.
 //
 // Source: kubernetes-sigs/kustomize api/v0.21.1 resource/resource.go PrevIds.
 func (p *plan) transformed(all []built) (out []built) {
@@ -235,7 +252,8 @@ func (p *plan) transformed(all []built) (out []built) {
 
 // encryptionFaults are those of an object that SOPS has encrypted.
 func encryptionFaults(object *yaml.Node) []fleet.EncryptionFault {
-	if e := secret.Encryption(object); e != nil && !strings.HasSuffix(e.Selector, "_comment_regex") { // comments are lost in a build
+	e := secret.Encryption(object)
+	if e != nil && !strings.HasSuffix(e.Selector, "_comment_regex") { // comments are lost in a build
 		return e.Faults
 	}
 	return nil
@@ -256,7 +274,7 @@ func (p *plan) moved(b built, original map[string]any, fault func(place, []any))
 func eachCiphertext(object map[string]any, do func(text string, field []any)) {
 	eachText(object, nil, func(text string, field []any) {
 		if strings.HasPrefix(text, "ENC[") && field[0] != "sops" {
-			do(text, field)
+			do(text, slices.Clone(field))
 		}
 	})
 }
@@ -272,8 +290,8 @@ func keysOf(field []any) string {
 	return keys.String()
 }
 
-// changer is the entry that puts a leaf into an object, of the kustomization files that the object goes through or of the Flux
-// Kustomization, which has no file; the leaf in its document where none shows.
+// changer is the entry that puts a leaf into an object, of the kustomization files that the object goes through or of
+// the Flux Kustomization, which has no file; the leaf in its document where none shows.
 func (p *plan) changer(b built, field []any) place {
 	chain := p.through(b.origin.File)
 	value, _ := at(b.object, field).(string)
@@ -301,7 +319,8 @@ func (p *plan) changer(b built, field []any) place {
 			return where("commonAnnotations", key)
 		case slices.Contains(k.BuildMetadata, types.ManagedByLabelOption) && key == "app.kubernetes.io/managed-by",
 			slices.Contains(k.BuildMetadata, types.OriginAnnotations) && key == "config.kubernetes.io/origin",
-			slices.Contains(k.BuildMetadata, types.TransformerAnnotations) && key == "alpha.config.kubernetes.io/transformations":
+			slices.Contains(k.BuildMetadata, types.TransformerAnnotations) &&
+				key == "alpha.config.kubernetes.io/transformations":
 			return ofSpec("buildMetadata", len(p.spec.BuildMetadata) > 0, "buildMetadata")
 		}
 		for j, replicas := range k.Replicas {
@@ -339,12 +358,15 @@ func (p *plan) patching(i int, key string) (place, bool) {
 	for j, patch := range k.Patches {
 		if speaks(patch.Patch, patch.Path) {
 			if j >= own {
-				return place{at: []any{"spec", "patches", j - own}}, true
+				return place{at: []any{"spec", "patches", j - own, "patch"}}, true
 			}
-			return place{file: p.taken[i].file, at: []any{"patches", j}}, true
+			text := "patch"
+			if patch.Path != "" {
+				text = "path"
+			}
+			return place{file: p.taken[i].file, at: []any{"patches", j, text}}, true
 		}
 	}
-	//lint:ignore SA1019 files may have it all the same
 	merges, operations := k.PatchesStrategicMerge, k.PatchesJson6902
 	for j, patch := range merges {
 		inline, file := string(patch), ""
@@ -374,8 +396,8 @@ func (p *plan) patching(i int, key string) (place, bool) {
 	return place{}, false
 }
 
-// through are the kustomization files that a resource goes through, by their numbers: those above it, the root first, since what is
-// above overwrites what is below, and then their components.
+// through are the kustomization files that a resource goes through, by their numbers: those above it, the root first,
+// since what is above overwrites what is below, and then their components.
 func (p *plan) through(file string) (chain []int) {
 	last, ok := p.listedBy[file]
 	if !ok {

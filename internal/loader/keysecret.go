@@ -16,7 +16,8 @@ type keyEntry struct {
 	field  []any
 }
 
-// keySecrets are the entries of the Secrets on a cluster's own API server, by namespace/name; nil where Git does not show all of one.
+// keySecrets are the entries of the Secrets on a cluster's own API server, by namespace/name; nil where Git does not
+// show all of one.
 func (c *cluster) keySecrets() map[string][]keyEntry {
 	all := map[string][]keyEntry{}
 	for _, o := range c.objects {
@@ -37,7 +38,8 @@ func (c *cluster) keySecrets() map[string][]keyEntry {
 	return all
 }
 
-// secretEntries are the name and the entries of the Secret that an object is or makes; no entries where there may be further ones.
+// secretEntries are the name and the entries of the Secret that an object is or makes; no entries where there may be
+// further ones.
 //
 // Source: external-secrets v1 externalsecret_types.go (target, template), sealed-secrets v1alpha1 types.go.
 func secretEntries(o *fleet.Object) (name string, all []keyEntry, makes bool) {
@@ -55,7 +57,7 @@ func secretEntries(o *fleet.Object) (name string, all []keyEntry, makes bool) {
 	case kind == "SealedSecret.bitnami.com":
 		add("spec", "encryptedData")
 		add("spec", "template", "data")
-		if annotations, _ := at(spec, []any{"template", "metadata", "annotations"}).(map[string]any); annotations["sealedsecrets.bitnami.com/patch"] != nil {
+		if at(spec, []any{"template", "metadata", "annotations", "sealedsecrets.bitnami.com/patch"}) != nil {
 			all = nil
 		}
 	case kind == "ExternalSecret.external-secrets.io":
@@ -93,8 +95,8 @@ func secretEntries(o *fleet.Object) (name string, all []keyEntry, makes bool) {
 // ssaLabel on an object, with the value "Merge", leaves the fields that others set.
 const ssaLabel = "kustomize.toolkit.fluxcd.io/ssa"
 
-// keyFault tells whether the Secret that a Kustomization decrypts with has no entry of which Flux takes the key that the
-// encrypted documents ask for.
+// keyFault tells whether the Secret that a Kustomization decrypts with has no entry of which Flux takes the key that
+// the encrypted documents ask for.
 //
 // Source: fluxcd/kustomize-controller v1.9.6 internal/decryptor/decryptor.go:80 and ImportKeys.
 func (c *cluster) keyFault(k *fleet.Kustomization, name string, entries []keyEntry) *fleet.KeyFault {
@@ -138,8 +140,8 @@ func newKeyFault(name string, extensions []string, entries []keyEntry) *fleet.Ke
 	return &fleet.KeyFault{Secret: name, Extensions: extensions, Origin: e.origin, Field: e.field}
 }
 
-// wantedKeys are, for each encrypted document of a Kustomization that age or PGP alone opens, the extensions of such keys; service
-// tells that another may be opened by a service that knows Flux without a Secret.
+// wantedKeys are, for each encrypted document of a Kustomization that age or PGP alone opens, the extensions of such
+// keys; service tells that another may be opened by a service that knows Flux without a Secret.
 func (c *cluster) wantedKeys(k *fleet.Kustomization) (all [][]string, service bool) {
 	for _, origin := range k.Encrypted {
 		f := c.tree.files[origin.File]
@@ -155,7 +157,7 @@ func (c *cluster) wantedKeys(k *fleet.Kustomization) (all [][]string, service bo
 				ext := ".asc"
 				if strings.HasPrefix(recipient, "age1") {
 					ext = ".agekey"
-				} else if recipient == "" || strings.Trim(recipient, "0123456789ABCDEF") != "" { // a service's, or one that has no name
+				} else if strings.Trim(recipient, "0123456789ABCDEF") != "" { // a service's, or one that has no name
 					want, service = nil, true
 					break
 				}
@@ -164,7 +166,8 @@ func (c *cluster) wantedKeys(k *fleet.Kustomization) (all [][]string, service bo
 				}
 			}
 			slices.Sort(want)
-			if want != nil && !slices.ContainsFunc(all, func(other []string) bool { return slices.Equal(other, want) }) {
+			same := func(other []string) bool { return slices.Equal(other, want) }
+			if want != nil && !slices.ContainsFunc(all, same) {
 				all = append(all, want)
 			}
 		}

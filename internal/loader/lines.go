@@ -33,15 +33,16 @@ func linesOf(value string) lines {
 		return oneLine
 	}
 	all := strings.Split(text, "\n")
-	if len(all[0]) >= 32 && wrapped.MatchString(text) && !slices.ContainsFunc(all[1:len(all)-1], func(line string) bool { return len(line) != len(all[0]) }) {
+	otherLength := func(line string) bool { return len(line) != len(all[0]) }
+	if len(all[0]) >= 32 && wrapped.MatchString(text) && !slices.ContainsFunc(all[1:len(all)-1], otherLength) {
 		return oneLine
 	}
 	for i, line := range all[1:] {
 		before, after := strings.TrimRight(all[i], "\r"), strings.TrimRight(line, "\r")
-		if before == "" || after == "" || strings.ContainsAny(before[len(before)-1:], " \t,;:|([{") || strings.ContainsAny(after[:1], " \t,;|)]}") {
-			continue
+		if before != "" && after != "" && !strings.ContainsAny(before[len(before)-1:], " \t,;:|([{") &&
+			!strings.ContainsAny(after[:1], " \t,;|)]}") {
+			return manyLines
 		}
-		return manyLines
 	}
 	return oneLine
 }
@@ -58,8 +59,8 @@ func linesOfRedacted(value any) lines {
 	return ""
 }
 
-// addJoined adds the variables in an object whose lines run together: those whose value is known to have several, and those that
-// stand alone where PEM text belongs.
+// addJoined adds the variables in an object whose lines run together: those whose value is known to have several, and
+// those that stand alone where PEM text belongs.
 func (r *rendering) addJoined(v *variables, b built) {
 	if labelled(b.object, substituteLabel, "disabled") {
 		return
@@ -69,8 +70,9 @@ func (r *rendering) addJoined(v *variables, b built) {
 		if !strings.Contains(text, "${") {
 			return
 		}
-		joined := fleet.JoinedVariable{Origin: b.origin, Field: field}
-		if m := onlyVariable.FindStringSubmatch(text); m != nil && v.mayExist(m[1]) && v.lines[m[1]] == "" && wantsPEM(kind, field) {
+		joined := fleet.JoinedVariable{Origin: b.origin, Field: slices.Clone(field)}
+		m := onlyVariable.FindStringSubmatch(text)
+		if m != nil && v.mayExist(m[1]) && v.lines[m[1]] == "" && wantsPEM(kind, field) {
 			joined.Name, joined.PEM = m[1], true
 			r.Joined = append(r.Joined, joined)
 			return
@@ -98,7 +100,7 @@ func wantsPEM(kind string, field []any) bool {
 	key := lastKey(field)
 	switch {
 	case kind == "HelmRelease" && len(field) == 5 && field[1] == "values":
-		return field[2] == "agent" && field[3] == "kubeconfig" && slices.Contains([]string{"caCrt", "crt", "key"}, key) ||
+		return field[2] == "agent" && field[3] == "kubeconfig" && (key == "caCrt" || key == "crt" || key == "key") ||
 			field[2] == "certs" && field[3] == "custom" && (strings.HasSuffix(key, "Crt") || strings.HasSuffix(key, "Key"))
 	case len(field) != 2 || kind == "Secret" && field[0] != "stringData" || kind == "ConfigMap" && field[0] != "data":
 		return false
@@ -108,11 +110,11 @@ func wantsPEM(kind string, field []any) bool {
 	return (kind == "Secret" || kind == "ConfigMap") && (strings.HasSuffix(key, ".crt") || strings.HasSuffix(key, ".pem"))
 }
 
-// eachText calls do for each text below v, keys in their order.
+// eachText calls do for each text below v, keys in their order. The field is do's for the call alone.
 func eachText(v any, field []any, do func(text string, field []any)) {
 	switch v := v.(type) {
 	case string:
-		do(v, slices.Clone(field))
+		do(v, field)
 	case map[string]any:
 		for _, key := range slices.Sorted(maps.Keys(v)) {
 			eachText(v[key], append(field, key), do)

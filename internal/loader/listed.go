@@ -169,7 +169,9 @@ func (p *plan) listed() ([]built, bool) {
 			o := built{object: objects[i].object, origin: fleet.Origin{File: name, Document: d.Index}, variables: objects[i].dollar}
 			switch {
 			case namespace == "":
-			case strings.Contains(d.Namespace, ","), d.Kind == "Namespace" || d.Kind == "CustomResourceDefinition": // which get it elsewhere, too
+			case d.Kind == "Namespace" || d.Kind == "CustomResourceDefinition": // which get it elsewhere, too
+				return nil, false
+			case strings.Contains(d.Namespace, ","): // a ciphertext, in which kustomize gives up
 				return nil, false
 			case !openapi.IsCertainlyClusterScoped(kyaml.TypeMeta{APIVersion: d.APIVersion, Kind: d.Kind}):
 				o.object, o.variables = withNamespace(o.object, namespace), o.variables || strings.Contains(namespace, "$")

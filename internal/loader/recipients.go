@@ -68,7 +68,8 @@ func (p *pin) compare(recipients []string) *fleet.PinDrift {
 	return &fleet.PinDrift{Missing: missing, Extra: extra, Allowed: p.origin}
 }
 
-// drift compares the recipients of a file's encrypted documents, or of the creation rules in it, with those that are allowed.
+// drift compares the recipients of a file's encrypted documents, or of the creation rules in it, with those that are
+// allowed.
 func (p pins) drift(f *file, rules creationRules) (all []fleet.PinDrift) {
 	if len(p) == 0 {
 		return nil
@@ -80,8 +81,9 @@ func (p pins) drift(f *file, rules creationRules) (all []fleet.PinDrift) {
 		}
 	}
 	if path.Base(f.path) == sopsConfig {
+		governed := p.governed(f.tree, path.Dir(f.path), rules[path.Dir(f.path)])
 		for i, rule := range rules[path.Dir(f.path)] {
-			for _, entry := range p.governed(f, rules, i) {
+			for _, entry := range governed[i] {
 				add(entry.compare(rule.recipients), 0, rule.origin.Field...)
 			}
 		}
@@ -98,33 +100,37 @@ func (p pins) drift(f *file, rules creationRules) (all []fleet.PinDrift) {
 	return all
 }
 
-// governed are the entries for the files that a creation rule is for: the encrypted ones in the tree, and where there is none yet the
-// one that the rule's pattern begins with.
-func (p pins) governed(config *file, rules creationRules, i int) (entries []*pin) {
-	dir := path.Dir(config.path)
-	add := func(name string) {
-		if entry := p.of(name); entry != nil && !slices.Contains(entries, entry) {
-			entries = append(entries, entry)
+// governed are, by the number of a creation rule of a folder's configuration, the entries for the files that it is for: the encrypted
+// ones in the tree, and where there is none yet the one for the path that the rule's pattern begins with.
+func (p pins) governed(t *tree, dir string, rules []creationRule) map[int][]*pin {
+	all := map[int][]*pin{}
+	add := func(rule int, name string) {
+		if entry := p.of(name); entry != nil && !slices.Contains(all[rule], entry) {
+			all[rule] = append(all[rule], entry)
 		}
 	}
-	for _, name := range config.tree.paths {
-		f := config.tree.files[name]
-		if dir != "." && !strings.HasPrefix(name, dir+"/") || !slices.ContainsFunc(f.docs, func(d document) bool { return d.Encryption != nil }) {
+	encrypted := func(d document) bool { return d.Encryption != nil }
+	for _, name := range t.paths {
+		if dir != "." && !strings.HasPrefix(name, dir+"/") || !slices.ContainsFunc(t.files[name].docs, encrypted) {
 			continue
 		}
-		first := slices.IndexFunc(rules[dir], func(r creationRule) bool { return r.pattern.MatchString(strings.TrimPrefix(name, dir+"/")) })
-		if first == i {
-			add(name)
+		below := strings.TrimPrefix(name, dir+"/")
+		first := slices.IndexFunc(rules, func(r creationRule) bool { return r.pattern.MatchString(below) })
+		if first >= 0 {
+			add(first, name)
 		}
 	}
-	if len(entries) == 0 {
+	for i, rule := range rules {
+		if len(all[i]) > 0 {
+			continue
+		}
 		begins := ""
-		if re, err := regexp.Compile(strings.TrimPrefix(rules[dir][i].pattern.String(), "^")); err == nil {
+		if re, err := regexp.Compile(strings.TrimPrefix(rule.pattern.String(), "^")); err == nil {
 			begins, _ = re.LiteralPrefix()
 		}
-		add(path.Join(dir, begins+"x"))
+		add(i, path.Join(dir, begins+"x"))
 	}
-	return entries
+	return all
 }
 
 // generated tells whether a secretGenerator reads a file.

@@ -58,7 +58,8 @@ func lint(ctx context.Context, engine *rules.Engine, kept loader.Cache, clone, c
 	if err != nil {
 		return nil, err
 	}
-	read, err := loader.Load(ctx, fsys, loader.Options{Exclude: c.Exclude, Recipients: c.AllowedRecipients(), Cache: kept})
+	opts := loader.Options{Exclude: c.Exclude, Recipients: c.AllowedRecipients(), Cache: kept}
+	read, err := loader.Load(ctx, fsys, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -8,8 +8,8 @@ import (
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
 )
 
-// Store is the format in which SOPS has written an encrypted file: "yaml", "json", "binary", "dotenv" or "ini"; empty for
-// any other file. A JSON file that holds nothing but a text called data is binary.
+// Store is the format in which SOPS has written an encrypted file: "yaml", "json", "binary", "dotenv" or "ini"; empty
+// for any other file. A JSON file that holds nothing but a text called data is binary.
 //
 // Source: getsops/sops v3.13.2 stores: dotenv and ini flatten the metadata, json.BinaryStore wraps the file.
 func Store(file []byte) string {
@@ -46,13 +46,14 @@ func Store(file []byte) string {
 var (
 	dotenvMAC   = regexp.MustCompile(`(?m)^sops_mac=ENC\[AES256_GCM,`)
 	iniMetadata = regexp.MustCompile(`(?m)^\[sops\][ \t]*\r?$`)
-	iniMAC      = regexp.MustCompile("(?m)^mac[ \\t]*=[ \\t]*[\"`]?ENC\\[AES256_GCM,")
+	iniMAC      = regexp.MustCompile(`(?m)^mac[ \t]*=[ \t]*ENC\[AES256_GCM,`)
 )
 
-// Emits tells whether SOPS can write what it has decrypted from one store in the format of another. Into binary goes a text called
-// data alone, into dotenv nothing that is nested, and into INI nothing that is not.
+// Emits tells whether SOPS can write what it has decrypted from one store in the format of another. Into binary goes
+// a text called data alone, into dotenv nothing that is nested, and into INI nothing that is not.
 //
-// Source: getsops/sops v3.13.2 stores/json/store.go BinaryStore.EmitPlainFile, stores/dotenv/store.go, stores/ini/store.go.
+// Source: getsops/sops v3.13.2 stores/json/store.go BinaryStore.EmitPlainFile, stores/dotenv/store.go,
+// stores/ini/store.go.
 func Emits(file []byte, store, format string) bool {
 	if store == format || format == "yaml" || format == "json" {
 		return true
@@ -100,8 +101,8 @@ func eachRoot(file []byte, do func(root *yaml.Node)) {
 	}
 }
 
-// StoreRecipients are the keys that a file without YAML documents is encrypted to, as Encryption calls them: those of the flat
-// metadata of dotenv and INI, and of the JSON around a binary file.
+// StoreRecipients are the keys that a file without YAML documents is encrypted to, as Encryption calls them: those of
+// the flat metadata of dotenv and INI, and of the JSON around a binary file.
 func StoreRecipients(file []byte) (all []string) {
 	switch Store(file) {
 	case "dotenv", "ini":
@@ -119,4 +120,5 @@ func StoreRecipients(file []byte) (all []string) {
 }
 
 // flatKey is the entry of the flat metadata that names a key.
-var flatKey = regexp.MustCompile(`(?m)^(?:sops_)?(age|pgp|kms|gcp_kms|azure_kv|hc_vault|hckms)__list_\d+__map_(?:recipient|fp|arn|resource_id|key_id|vaultUrl|vault_address)[ \t]*=[ \t]*(.*)$`)
+var flatKey = regexp.MustCompile(`(?m)^(?:sops_)?(age|pgp|kms|gcp_kms|azure_kv|hc_vault|hckms)__list_\d+__map_` +
+	`(?:recipient|fp|arn|resource_id|key_id|vaultUrl|vault_address)[ \t]*=[ \t]*(.*)$`)
