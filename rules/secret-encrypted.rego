@@ -8,12 +8,18 @@
 #   of secretGenerators are judged; private keys, kubeconfigs with a credential, well-known tokens and addresses with a
 #   password are found anywhere.
 #
-#   Variables (${NAME}), references that another tool fills in (op://…, vault:…), empty values and placeholders are fine.
-#   Keys that by their name hold nothing secret (a user name, a host, a public certificate) are reported as errors only
-#   where the same document holds a secret in the clear. Alone they are an information, and next to variables, as in a
-#   template, nothing. A value that may be either is a warning in a template and in a file that nothing reconciles, unless
+#   The metadata of SOPS prove nothing: what they leave out of the encrypted region is judged like any other value. In an object
+#   that is no Secret that is what shows by itself to be a credential, and, as a warning, what looks random under the name of one.
+#   A creation rule of .sops.yaml that leaves data or stringData of Secrets out is a warning.
+#
+#   Variables (${NAME}), references that another tool fills in, in their whole form (op://vault/item/field, vault:path#key),
+#   empty values and placeholders are fine, and so are certificates, public keys and the names of algorithms. Text beside a
+#   variable and a default (${NAME:=text}) are values. Keys that by their name hold a setting (a size, a class, a path) are fine.
+#   Those that hold nothing secret (a user name, a host) are reported as errors only where the same document holds a secret in
+#   the clear. Alone they are an information, and next to variables, as in a template, nothing. A value that may be either is a warning in a template and in a file that nothing reconciles, unless
 #   its key speaks of a password, token or key. A Secret that is still empty in a file that is called *.sops.* is an
-#   information: what is filled in next would stand in the clear. Examples (*.example, *.sample) are judged only where Flux applies them.
+#   information: what is filled in next would stand in the clear. Examples (*.example, *.sample)
+#   are judged only where Flux applies them.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/guides/mozilla-sops/
 #     description: Manage Kubernetes secrets with Flux and SOPS
@@ -34,7 +40,7 @@ import data.lib.files
 violation contains {
 	"origin": {"file": input.file.path, "document": document.index},
 	"field": value.field,
-	"message": sprintf("%s; SOPS would encrypt it", [_wrong(document, value)]),
+	"message": sprintf("%s; %s", [_wrong(document, value), _why(document)]),
 	"severity": severity,
 } if {
 	some document in _documents
@@ -50,6 +56,7 @@ violation contains {
 	"severity": "info",
 } if {
 	some document in _documents
+	not is_object(document.encryption)
 	document.kind == "Secret"
 	count(document.values) > 0
 	every value in document.values { value.class == "empty" }
@@ -58,10 +65,23 @@ violation contains {
 	regex.match(`\.sops\.(ya?ml|json)$`, base)
 }
 
-_documents := [document |
+# What a creation rule leaves in the clear, of a Secret that is there or of the next.
+violation contains {
+	"origin": {"file": input.file.path, "document": 0},
+	"field": gap.field,
+	"message": sprintf("%s of the creation rule leaves %s of Secrets in the clear", [gap.selector, gap.part]),
+	"severity": "warning",
+	"fix": "Let the creation rule encrypt both: encrypted_regex: ^(data|stringData)$.",
+	"related": [{"message": "a Secret that the rule is for", "origin": origin} | some origin in gap.secrets],
+} if {
+	some gap in input.file.regionGaps
+}
+
+# Each with what is to be known of all of its values, found out once.
+_documents := [judged |
 	not files.example
 	some document in input.file.documents
-	not is_object(document.encryption)
+	judged := object.union(document, {"leaks": _holds_leak(document), "template": _is_template(document)})
 ]
 
 _holders := {"Secret", "generator", "patch"}
@@ -73,9 +93,14 @@ else := "warning" if value.class == "address"
 else := "warning" if {
 	_plain(value)
 	not _harmless(value)
+} else := "warning" if {
+	value.class == "plain"
+	value.in == "beside"
 } else := "info" if {
 	_plain(value)
-	not _template(document)
+	not _setting(value)
+	not document.template
+	not is_object(document.encryption)
 }
 
 _grave(_, value) if _loud(value)
@@ -92,10 +117,12 @@ _grave(document, value) if {
 	_certain(document, value)
 }
 
-# What stands beside a leak that Flux applies is no secret of its own, but lies as open.
+# What stands beside a leak that Flux applies is no secret of its own, but lies as open. Beside ciphertexts it was left out on purpose.
 _grave(document, value) if {
 	_plain(value)
-	_leaks(document)
+	not _setting(value)
+	not is_object(document.encryption)
+	document.leaks
 	count(input.file.reachedBy) > 0
 }
 
@@ -114,23 +141,22 @@ _plain(value) if {
 	regex.match(`pass|token|secret|cred|[-_.]key$`, _key(value))
 }
 
-_leaks(document) if {
+_holds_leak(document) if {
 	some value in document.values
 	value.in in _holders
 	_names[value.class]
-}
-
-_leaks(document) if {
+} else if {
+	template := _is_template(document)
 	some value in document.values
 	_plain(value)
 	not _harmless(value)
-	_certain(document, value)
-}
+	_certain({"template": template}, value)
+} else := false
 
 # In a template the secrets are the variables, and a file that nothing reconciles may be none of the fleet's: there the
 # key must speak for itself.
 _certain(document, _) if {
-	not _template(document)
+	not document.template
 	count(input.file.reachedBy) > 0
 }
 
@@ -139,17 +165,33 @@ _certain(_, value) if regex.match(_certain_key, _key(value))
 
 _certain_key := `pass|pwd|secret|token|key([^a-z]|s?$)|cred|auth([^a-z]|$)|authorization|private|salt|seed|pin$`
 
-_template(document) if {
+_is_template(document) if {
 	some value in document.values
 	value.in in _holders
 	value.class in {"var", "ref"}
-}
+} else := false
 
 # What the key's name says to be no secret. An address that holds a password has a class of its own.
 _harmless(value) if {
 	regex.match(_harmless_key, _key(value))
 	not regex.match(`secret[-_]?id$`, _key(value))
 }
+
+_harmless(value) if _setting(value)
+
+# What the key's name says to be a setting, which tells nothing of anybody.
+_setting(value) if {
+	regex.match(_setting_key, _key(value))
+	not regex.match(`(user|login|secret|account)[-_. ]?name$`, _key(value))
+}
+
+_setting_key := concat("", [
+	`^(.*[-_. ])?(`,
+	`cipher|algorithm|alg|size|length|bits|count|class|handle|provider|type|kind|mode|format|level|version|enabled|disabled|debug|`,
+	`driver|interval|period|timeout|ttl|retries|retention|schedule|cron|limit|max|min|replicas|storage[-_]?class|storageclass|sslmode|`,
+	`timezone|tz|locale|lang|language|name|namespace|cluster[-_]?id|path|prefix|suffix|log[-_]?level`,
+	`)$`,
+])
 
 _harmless_key := concat("", [
 	`^(.*[-_. ])?(`,
@@ -170,6 +212,10 @@ _name(value) := value.key if value.key != ""
 
 else := value.field[count(value.field) - 1]
 
+_why(document) := sprintf("%s leaves it out of the encrypted region", [document.encryption.selector]) if {
+	is_object(document.encryption)
+} else := "SOPS would encrypt it"
+
 _wrong(document, value) := sprintf("a %s stands in the clear%s", [_names[value.class], _in(document)]) if {
 	_names[value.class]
 } else := sprintf("%q in Secret %q is not encrypted", [_name(value), value.secret]) if {
@@ -189,4 +235,6 @@ _names := {
 
 _in(document) := sprintf(" in %s %q", [document.kind, document.name]) if {
 	document.name != ""
+	not startswith(document.name, "ENC[")
+	not startswith(document.kind, "ENC[")
 } else := ""

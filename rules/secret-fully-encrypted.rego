@@ -3,7 +3,9 @@
 # description: |
 #   A value that was added by hand to a file that SOPS has encrypted stays in the clear, and Flux stops at it: SOPS refuses
 #   to decrypt a document in which a value of the encrypted region is none of its ciphertexts. The same holds for a
-#   ciphertext that was cut or moved. A ciphertext outside the region is applied as it is. All of this shows without a key.
+#   ciphertext that was cut or moved. A ciphertext outside the region is applied as it is, and so is one in a document that has
+#   lost its metadata. A region that takes no value of a file encrypts nothing. All of this shows without a key, in YAML, JSON,
+#   INI, dotenv and binary files.
 #   Edit the file with "sops edit" only.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/guides/mozilla-sops/
@@ -28,16 +30,42 @@ violation contains {
 	"origin": _origin(document),
 	"field": fault.field,
 	"message": _fault(fault),
-	"severity": object.get({"outside": "warning"}, fault.kind, "error"),
+	"severity": _severity(fault),
 } if {
 	some document in _encrypted
 	some fault in document.encryption.faults
 }
 
-_encrypted := [document |
+# Flux decrypts what has metadata alone.
+violation contains {
+	"origin": _origin(document),
+	"field": value.field,
+	"message": sprintf("%s is a ciphertext in a document without metadata of SOPS, so nothing decrypts it", [_name(value)]),
+	"severity": _severity({"kind": "orphan"}),
+	"fix": "Take the document from the history as SOPS wrote it, or encrypt the plain text again with sops.",
+} if {
+	some document in _judged
+	not is_object(document.encryption)
+	some value in document.values
+	value.class == "enc"
+	value.in in {"Secret", "generator", "object"}
+}
+
+_severity(fault) := "warning" if {
+	fault.kind == "outside"
+} else := "warning" if {
+	fault.kind in {"orphan", "region"}
+	count(input.file.reachedBy) == 0
+} else := "error"
+
+_judged := [document |
 	not files.example
 	not regex.match(`(^|/)testdata/`, input.file.path)
 	some document in input.file.documents
+]
+
+_encrypted := [document |
+	some document in _judged
 	is_object(document.encryption)
 ]
 
@@ -49,6 +77,8 @@ _fault(fault) := sprintf("%s is inside the encrypted region and is not encrypted
 	fault.kind == "malformed"
 } else := sprintf("%s is encrypted in vain: %s", [_name(fault), fault.why]) if {
 	fault.kind == "outside"
+} else := fault.why if {
+	fault.kind == "region"
 } else := sprintf("%s; sops would write the metadata itself", [fault.why])
 
 _name(fault) := sprintf("%q", [names[count(names) - 1]]) if {

@@ -26,7 +26,7 @@ func TestEncodeLikeJSON(t *testing.T) {
 		Subject: "Exception", Object: object,
 		Exception: &fleet.UsedException{Exception: fleet.Exception{Rule: "r", Document: -1, Line: 700}, Known: true, Used: 513},
 		File: &fleet.File{
-			Path: "p", ReachedBy: []string{"a"}, Problems: []fleet.Problem{{Kind: "syntax", Line: 1}}, Exceptions: []fleet.Exception{}, KeyDrift: []fleet.KeyDrift{}, PinDrift: []fleet.PinDrift{},
+			Path: "p", ReachedBy: []string{"a"}, Problems: []fleet.Problem{{Kind: "syntax", Line: 1}}, Exceptions: []fleet.Exception{}, KeyDrift: []fleet.KeyDrift{}, PinDrift: []fleet.PinDrift{}, RegionGaps: []fleet.RegionGap{},
 			Documents: []fleet.Document{{Values: []fleet.Value{{Field: []any{"a", 0}, Class: fleet.Plain}}}},
 		},
 		Origin: fleet.Origin{File: "f", Field: []any{"items", 2}},
@@ -66,7 +66,7 @@ func TestEncodeNil(t *testing.T) {
 			"name": "", "entry": "", "declared": false, "fluxVersion": "", "variables": empty, "incomplete": none, "origin": origin,
 		}},
 		"files": map[string]any{"f": map[string]any{
-			"path": "", "class": "", "reachedBy": none, "unlistedIn": "", "keyDrift": none, "pinDrift": none, "problems": none, "exceptions": none,
+			"path": "", "class": "", "reachedBy": none, "unlistedIn": "", "keyDrift": none, "pinDrift": none, "regionGaps": none, "problems": none, "exceptions": none,
 			"documents": []any{map[string]any{
 				"index": json.Number("0"), "apiVersion": "", "kind": "", "namespace": "", "name": "", "encryption": nil, "values": none,
 			}},

@@ -189,7 +189,7 @@ func (f File) complete() File {
 	f.ReachedBy = orEmpty(f.ReachedBy)
 	f.Problems = orEmpty(f.Problems)
 	f.Exceptions = orEmpty(f.Exceptions)
-	f.KeyDrift, f.PinDrift = orEmpty(f.KeyDrift), orEmpty(f.PinDrift)
+	f.KeyDrift, f.PinDrift, f.RegionGaps = orEmpty(f.KeyDrift), orEmpty(f.PinDrift), orEmpty(f.RegionGaps)
 	if f.Documents == nil || slices.ContainsFunc(f.Documents, Document.hasNull) {
 		documents := make([]Document, len(f.Documents))
 		for i, document := range f.Documents {

@@ -56,6 +56,8 @@ type File struct {
 	// PinDrift are the encrypted documents and the creation rules in the file whose recipients are not those that the configuration
 	// allows.
 	PinDrift []PinDrift `json:"pinDrift"`
+	// RegionGaps are, for a configuration of SOPS, the creation rules that leave values of Secrets in the clear.
+	RegionGaps []RegionGap `json:"regionGaps"`
 	// Problems are what keeps the file from being read as it was meant.
 	Problems []Problem `json:"problems"`
 	// Documents are the YAML documents that hold something, in their order in the file.
@@ -93,7 +95,8 @@ type Value struct {
 	// Field leads from the document's root to the leaf.
 	Field Field `json:"field"`
 	// In says what holds the leaf: "Secret" (data and stringData), "generator" (secretGenerator literals, files, envs),
-	// "patch" (a patch of a Secret), "file" (a whole file) or "object" (anything else).
+	// "patch" (a patch of a Secret), "file" (a whole file), "beside" (outside the encrypted region, under the name of a credential)
+	// or "object" (anything else).
 	In     string `json:"in"`
 	Class  Class  `json:"class"`
 	Length int    `json:"length"`
@@ -156,11 +159,27 @@ type PinDrift struct {
 	Allowed Origin `json:"allowed"`
 }
 
+// RegionGap is a creation rule whose region leaves out values of Secrets: of one that it is for, or of any, where it is for "data" or
+// "stringData" in other letters.
+//
+// Source: getsops/sops v3.13.2 sops.go shouldBeEncrypted, config/config.go parseCreationRuleForFile.
+type RegionGap struct {
+	// Field leads to the selector in the configuration, or to the rule where it has none.
+	Field []any `json:"field"`
+	// Selector is one of those that Encryption names.
+	Selector string `json:"selector"`
+	// Part is "data" or "stringData".
+	Part string `json:"part"`
+	// Secrets are the documents whose values are left out, at most three, in the order of their paths.
+	Secrets []Origin `json:"secrets"`
+}
+
 // EncryptionFault is one leaf, or one entry of the SOPS metadata, that is not as SOPS writes it.
 type EncryptionFault struct {
 	Field Field `json:"field"`
 	// Kind is "plain" (a leaf inside the encrypted region that is not encrypted), "malformed" (a ciphertext that cannot
-	// be one), "outside" (a ciphertext outside the encrypted region) or "metadata" (an entry of the SOPS metadata).
+	// be one), "outside" (a ciphertext outside the encrypted region), "region" (a region that takes no value of a file) or "metadata"
+	// (an entry of the SOPS metadata).
 	Kind string `json:"kind"`
 	// Why says what is wrong, without any value.
 	Why    string `json:"why"`

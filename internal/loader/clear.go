@@ -119,7 +119,7 @@ const (
 
 // find are the places of a value of a Secret: in the document that the object comes from, in a patch of the Flux Kustomization, or in
 // other files of the build, those under the value's own key before others. Where it is in none, the place is the field in that document.
-// There is none where a file as a whole is the value: what is in a file that a generator reads is judged there.
+// There is none in a file that a generator reads: what is in it is judged there.
 func (x *textIndex) find(origin fleet.Origin, field []any, key string, texts, files, patches []string) (places []clearPlace) {
 	type candidate struct {
 		file  string // empty for the Flux Kustomization
@@ -168,8 +168,11 @@ func (x *textIndex) find(origin fleet.Origin, field []any, key string, texts, fi
 	if best == 0 {
 		return []clearPlace{{fleet.Origin{File: origin.File, Document: origin.Document}, own}}
 	}
-	return places
+	return slices.DeleteFunc(places, func(p clearPlace) bool { return p.origin.Document == wholeFile })
 }
+
+// wholeFile is the number of the document that a file is as a whole.
+const wholeFile = -1
 
 // clearPlace is a document and the field in it.
 type clearPlace struct {
@@ -219,7 +222,7 @@ func (x *textIndex) read(name string) *fileTexts {
 	}
 	for line := range bytes.Lines(data) { // as a generator reads KEY=value
 		if key, value, ok := strings.Cut(strings.TrimSpace(string(line)), "="); ok {
-			texts.keep(secret.Unquote(value), textPlace{document: -1, field: []any{key}, key: key})
+			texts.keep(secret.Unquote(value), textPlace{document: wholeFile, field: []any{key}, key: key})
 		}
 	}
 	return texts
@@ -414,6 +417,9 @@ func withClear(documents []fleet.Document, values []clearValue) []fleet.Document
 			i = len(documents) - 1
 		}
 		d := &documents[i]
+		if d.Encryption != nil && slices.ContainsFunc(d.Encryption.Faults, func(f fleet.EncryptionFault) bool { return slices.Equal(f.Field, v.Field) }) {
+			continue // which says more
+		}
 		if at := slices.IndexFunc(d.Values, func(o fleet.Value) bool { return slices.Equal(o.Field, v.Field) }); at >= 0 {
 			if d.Values[at].In == "patch" && d.Values[at].Secret == "" {
 				d.Values = slices.Clone(d.Values)

@@ -22,6 +22,11 @@ type creationRule struct {
 	// recipients are sorted, each once; none where the rule leaves them to the command line.
 	recipients []string
 	origin     fleet.Origin
+	// region is what the rule has encrypted; known is false where that is not to be told.
+	region secret.Region
+	known  bool
+	// left are the Secrets whose values the region leaves out, by the part that they are in.
+	left map[string][]fleet.Origin
 }
 
 const (
@@ -66,7 +71,10 @@ func (f *file) creationRules() []creationRule {
 		if err != nil || lookup(rule, "<<") != nil {
 			return nil
 		}
-		all = append(all, creationRule{pattern, ruleRecipients(rule), fleet.Origin{File: f.path, Field: []any{"creation_rules", i}}})
+		region, known := secret.NewRegion(rule)
+		all = append(all, creationRule{pattern, ruleRecipients(rule), fleet.Origin{File: f.path,
+			Field: []any{"creation_rules", i}},
+			region, known, map[string][]fleet.Origin{}})
 	}
 	return all
 }
@@ -124,11 +132,78 @@ func list(n *yaml.Node) []*yaml.Node {
 	return n.Content
 }
 
+// parts are where a Secret has its values.
+var parts = []string{"data", "stringData"}
+
+// cover notes what the creation rule for a file would leave out of its Secrets. SOPS takes the configuration that
+// is next above.
+func (c creationRules) cover(f *file) {
+	secrets := slices.ContainsFunc(f.docs, func(d document) bool { return d.Kind == "Secret" && d.APIVersion == "v1" })
+	if !secrets {
+		return
+	}
+	for dir := path.Dir(f.path); ; dir = path.Dir(dir) {
+		rules, configured := c[dir]
+		i := slices.IndexFunc(rules,
+			func(r creationRule) bool { return r.pattern.MatchString(strings.TrimPrefix(f.path, dir+"/")) })
+		switch {
+		case i >= 0 && rules[i].known:
+			rules[i].cover(f)
+			return
+		case configured || dir == ".":
+			return
+		}
+	}
+}
+
+func (r creationRule) cover(f *file) {
+	for _, d := range f.docs {
+		if d.Kind != "Secret" || d.APIVersion != "v1" {
+			continue
+		}
+		for _, part := range parts {
+			byPart := slices.ContainsFunc(parts, func(part string) bool { return r.region.Has([]any{part}) })
+			left := slices.ContainsFunc(d.Values, func(v fleet.Value) bool {
+				if v.In != "Secret" || len(v.Field) < 2 || v.Field[0] != part || slices.Contains(harmless, v.Class) ||
+					r.region.Has(v.Field) {
+					return false
+				}
+				key, _ := v.Field[1].(string)
+				return byPart || secret.PromisesCredential(key) // else the rule names the keys that it is about
+			})
+			if left && len(r.left[part]) < 3 {
+				r.left[part] = append(r.left[part], fleet.Origin{File: f.path, Document: d.Index})
+			}
+		}
+	}
+}
+
+// harmless are the classes of what need not be encrypted.
+var harmless = []fleet.Class{fleet.Variable, fleet.Ref, fleet.Public, fleet.Empty}
+
+// gaps are the creation rules in a file that leave values of Secrets in the clear.
+func (c creationRules) gaps(f *file) []fleet.RegionGap {
+	all := []fleet.RegionGap{}
+	if path.Base(f.path) != sopsConfig {
+		return all
+	}
+	for _, r := range c[path.Dir(f.path)] {
+		for _, part := range parts {
+			if secrets := r.left[part]; len(secrets) > 0 || r.known && r.region.Misspells(part) {
+				all = append(all, fleet.RegionGap{Field: append(slices.Clone(r.origin.Field), r.region.Selector),
+					Selector: r.region.Selector,
+					Part:     part, Secrets: append([]fleet.Origin{}, secrets...)})
+			}
+		}
+	}
+	return all
+}
+
 // drift compares the recipients of a file's encrypted documents with those of the creation rule for the file. SOPS takes the
 // configuration that is next above the folder that it is called in: the file's own folder, or any above. So recipients are right
 // where one of these has a rule for them, and unknown where one cannot be read. Else they are compared with the next rule.
 func (c creationRules) drift(f *file) (all []fleet.KeyDrift) {
-	for _, d := range f.docs {
+	for _, d := range f.facts() {
 		if d.Encryption == nil || len(d.Encryption.Recipients) == 0 {
 			continue
 		}

@@ -95,7 +95,7 @@ func describe(name string, index int, root *yaml.Node) document {
 		Encryption: secret.Encryption(root),
 		Values:     secret.Values(root, isKustomizeName(name)),
 	}}
-	if d.Values == nil {
+	if d.Values = secret.Others(d.Encryption, d.Values); d.Values == nil {
 		d.Values = []fleet.Value{}
 	}
 	d.Stamp = findStamp(root)

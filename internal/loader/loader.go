@@ -105,9 +105,13 @@ func (f *follower) filesReached(clusters []string) (files []fleet.File, unreache
 	}
 	rules := f.tree.creationRules()
 	for _, name := range f.tree.paths {
+		rules.cover(f.tree.file(name))
+	}
+	for _, name := range f.tree.paths {
 		file := f.tree.file(name)
 		pinDrift := f.tree.pins.drift(file, rules)
-		if !file.isYAML && len(file.problems) == 0 && len(file.docs) == 0 && file.whole == nil && clear[name] == nil && len(pinDrift) == 0 {
+		if !file.isYAML && len(file.problems) == 0 && len(file.docs) == 0 && file.whole == nil && len(file.sources) == 0 &&
+			clear[name] == nil && len(pinDrift) == 0 {
 			continue
 		}
 		fact := file.fact(reached[name])
@@ -115,7 +119,7 @@ func (f *follower) filesReached(clusters []string) (files []fleet.File, unreache
 		if !starts[name] {
 			fact.UnlistedIn = f.tree.unlistedIn(file, reached)
 		}
-		fact.KeyDrift, fact.PinDrift = rules.drift(file), pinDrift
+		fact.KeyDrift, fact.PinDrift, fact.RegionGaps = rules.drift(file), pinDrift, rules.gaps(file)
 		files = append(files, fact)
 		if len(reached[name]) == 0 && file.class == fleet.Manifest && !f.tree.lists.patches[name] {
 			unreached = append(unreached, unreachedObjects(file)...)

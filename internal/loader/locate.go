@@ -84,6 +84,8 @@ type located struct {
 	lines [][]byte
 	// roots are the documents, nil until one is asked for.
 	roots map[int]*yaml.Node
+	// text is the file as a whole by its settings; nil where it has none.
+	text *yaml.Node
 }
 
 // root is a document of a file that is YAML by its name, by what lists it, or by its content; nil where there is none.
@@ -134,6 +136,9 @@ func (f *located) fillText(p *fleet.Place, field []any) {
 			line, found = i+1, true
 		}
 	}
+	if n, depth := f.deepest(f.text, field); depth == len(field) && depth > 0 && n.Line > 0 {
+		line, found = n.Line, true
+	}
 	if found && line <= len(f.lines) {
 		p.Line, p.Column, p.EndLine = line, 1, line
 		p.EndColumn = 1 + utf8.RuneCount(bytes.TrimRight(f.lines[line-1], " \t\r\n"))
@@ -151,6 +156,7 @@ func (l *locator) file(name string) *located {
 		return f
 	}
 	f.data, f.lines = data, bytes.SplitAfter(data, []byte("\n"))
+	f.text = secret.Text(data)
 	return f
 }
 

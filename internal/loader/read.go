@@ -18,6 +18,7 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
+	yaml "sigs.k8s.io/yaml/goyaml.v3"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/secret"
@@ -83,7 +84,9 @@ type file struct {
 	read *reading
 	docs []document
 	// whole is the text as a whole, where that is to be encrypted: with a private key in no document, or for a secretGenerator.
-	whole      *fleet.Document
+	whole *fleet.Document
+	// sources are what there is to say of the documents that a secretGenerator reads, besides.
+	sources    []fleet.Document
 	problems   []fleet.Problem
 	exceptions []fleet.Exception
 	// lists are the files that a kustomization file names.
@@ -115,7 +118,7 @@ func (f *file) fact(reachedBy []string) fleet.File {
 
 // facts are the documents as rules see them; of the same content they are the same slice.
 func (f *file) facts() []fleet.Document {
-	own := f.read != nil && f.whole == f.read.Whole && len(f.docs) == len(f.read.Documents)
+	own := f.read != nil && f.whole == f.read.Whole && len(f.docs) == len(f.read.Documents) && len(f.sources) == 0
 	if own && f.read.facts != nil {
 		return f.read.facts
 	}
@@ -125,6 +128,9 @@ func (f *file) facts() []fleet.Document {
 	}
 	if f.whole != nil {
 		all = append(all, f.whole.Complete())
+	}
+	for _, d := range f.sources {
+		all = append(all, d.Complete())
 	}
 	if own {
 		f.read.facts = all
@@ -223,26 +229,63 @@ func (t *tree) readListed(p string) {
 	t.listed[p] = listed
 }
 
-// readSecretSource looks at a file that a secretGenerator reads, unless there is something to say of its values anyway.
+// readSecretSource looks at what a secretGenerator makes a Secret of: each leaf, and where none tells, the file as
+// a whole.
 func (t *tree) readSecretSource(source secretSource) {
 	f := t.files[source.file]
-	if f == nil || f.symlink || f.unread || f.whole != nil || slices.ContainsFunc(f.docs, func(d document) bool { return len(d.Values) > 0 }) {
+	if f == nil || f.symlink || f.unread || len(f.sources) > 0 {
 		return
 	}
 	data, err := t.read(f.path, f.limit())
 	if err != nil {
 		return // the build says so
 	}
-	values := secret.Literals(data, "envs")
-	if source.key != "" {
-		values = secret.Literals(data, "file")
+	kind := "file"
+	if source.key == "" {
+		kind = "envs"
+	}
+	known, isEncrypted := f.valueFields()
+	add := func(index int, values []fleet.Value) {
 		for i := range values {
-			values[i].Field = []any{source.key}
+			if values[i].In == "file" && values[i].Field == nil {
+				values[i].Field = []any{source.key}
+			}
+		}
+		values = slices.DeleteFunc(values, func(v fleet.Value) bool {
+			return known[fmt.Sprintf("%d %q", index, v.Field)]
+		})
+		if len(values) > 0 {
+			f.sources = append(f.sources, fleet.Document{Index: index, Values: values})
 		}
 	}
-	if len(values) > 0 {
-		f.whole = &fleet.Document{Index: -1, Values: values}
+	if kind == "file" && f.isYAML && !f.broken {
+		_ = eachNode(data, func(index int, root *yaml.Node) {
+			add(index, secret.Others(secret.Encryption(root), secret.Leaves(root)))
+		})
+		if len(f.sources) > 0 || isEncrypted {
+			return
+		}
 	}
+	values, encryption := secret.Literals(data, kind)
+	if kind == "file" && f.isYAML { // what its leaves have not told
+		values = slices.DeleteFunc(values, func(v fleet.Value) bool { return v.In != "file" })
+	}
+	if add(-1, values); encryption != nil && !isEncrypted {
+		f.sources = append(f.sources, fleet.Document{Index: -1, Encryption: encryption})
+	}
+}
+
+// valueFields are the places of the values that are known of a file already, and whether one of its documents has
+// metadata of SOPS.
+func (f *file) valueFields() (known map[string]bool, isEncrypted bool) {
+	known = map[string]bool{}
+	for _, d := range f.facts() {
+		for _, v := range d.Values {
+			known[fmt.Sprintf("%d %q", d.Index, v.Field)] = true
+		}
+		isEncrypted = isEncrypted || d.Encryption != nil
+	}
+	return known, isEncrypted
 }
 
 // maxExcluded is how many files that are left out are counted: they may be left out because they are many.
@@ -423,12 +466,33 @@ func (f *file) parseOnce(charts *sync.Map) {
 	}
 }
 
-// searchKeys looks for a private key or kubeconfigs in a file that is no YAML.
+// searchKeys looks for a private key, kubeconfigs and what SOPS has encrypted in a file that is no YAML.
 func (f *file) searchKeys(data []byte) {
 	if f.whole = privateKeyIn(data); f.whole == nil && kubeconfigKind.Match(data) && utf8.Valid(data) {
 		docs, _, _ := parseDocuments(f.path, data)
 		f.docs = slices.DeleteFunc(docs, func(d document) bool { return len(d.Values) == 0 })
 	}
+	if encryption, values := encryptionOf(data); encryption != nil {
+		if f.whole == nil {
+			f.whole = &fleet.Document{Index: -1, Values: values}
+		}
+		f.whole.Encryption = encryption
+	}
+}
+
+// sopsMark finds what may be encrypted by SOPS in another format than YAML.
+var sopsMark = regexp.MustCompile(`(?m)^sops_mac=|^\[sops\]|"sops"\s*:`)
+
+// encryptionOf is the state of a file that is no YAML and has metadata of SOPS, and what else is to be told of it.
+func encryptionOf(data []byte) (*fleet.Encryption, []fleet.Value) {
+	if !sopsMark.Match(data) {
+		return nil, nil
+	}
+	values, encryption := secret.Literals(data, "file")
+	if encryption == nil {
+		return nil, nil
+	}
+	return encryption, slices.DeleteFunc(values, func(v fleet.Value) bool { return v.In == "file" })
 }
 
 // privateKeyIn is a text with a private key as one value; nil where there is no key.
@@ -436,11 +500,8 @@ func privateKeyIn(data []byte) *fleet.Document {
 	if _, found := secret.HasPrivateKey(data); !found {
 		return nil
 	}
-	values := secret.Literals(data, "file")
-	for i := range values {
-		values[i].Field = []any{} // the whole file
-	}
-	return &fleet.Document{Index: -1, Values: values}
+	class, length := secret.Classify("", string(data))
+	return &fleet.Document{Index: -1, Values: []fleet.Value{{Field: []any{}, In: "file", Class: class, Length: length}}}
 }
 
 // holdsKey tells whether one of the documents has a private key.

@@ -50,24 +50,61 @@ func Encryption(doc *yaml.Node) *fleet.Encryption {
 	if !isMetadata(meta) || IsBomb(root) {
 		return nil
 	}
-	e := &examination{root: root, Encryption: fleet.Encryption{Recipients: []string{}, Faults: []fleet.EncryptionFault{}}}
+	isObject := scalar(root, "apiVersion") != "" && scalar(root, "kind") != ""
+	e := &examination{root: root, isObject: isObject,
+		Encryption: fleet.Encryption{Recipients: []string{}, Faults: []fleet.EncryptionFault{}}}
 	e.selector(meta)
 	e.mac(meta)
 	e.lastModified(meta)
 	e.recipients(meta)
 	e.visit(root, nil, !e.include)
+	if e.match != nil && e.left && !e.taken && !isObject {
+		e.fault(fleet.EncryptionFault{Field: []any{"sops", e.Selector}, Kind: "region", Class: fleet.Empty,
+			Why: e.Selector + " takes no value of the file, so nothing in it is encrypted"})
+	}
 	found := e.Encryption // a pointer into e would keep the whole document
 	return &found
 }
 
+// Misspells is true where the region has a key in other letters alone: stringdata for stringData.
+func (r Region) Misspells(key string) bool {
+	if r.Selector != "encrypted_regex" || r.match(key) {
+		return false
+	}
+	folded, err := regexp.Compile("(?i)" + r.pattern)
+	return err == nil && folded.MatchString(key)
+}
+
+// Others are the values that none of the faults is about.
+func Others(e *fleet.Encryption, values []fleet.Value) []fleet.Value {
+	if e == nil || len(e.Faults) == 0 {
+		return values
+	}
+	at := make(map[string]bool, len(e.Faults))
+	for _, fault := range e.Faults {
+		at[fmt.Sprintf("%q", fault.Field)] = true
+	}
+	var others []fleet.Value
+	for _, v := range values {
+		if !at[fmt.Sprintf("%q", v.Field)] {
+			others = append(others, v)
+		}
+	}
+	return others
+}
+
 type examination struct {
 	fleet.Encryption
-	root *yaml.Node
+	root     *yaml.Node
+	isObject bool
 
 	// match is true for a path component that the selector names; nil where the region is not known. include says
 	// that a match brings the leaves below into the region, rather than taking them out.
 	match   func(component string) bool
 	include bool
+
+	// taken: a leaf is in the region, or a ciphertext; left: another is not.
+	taken, left bool
 }
 
 func (e *examination) selector(meta *yaml.Node) {
@@ -83,23 +120,66 @@ func (e *examination) selector(meta *yaml.Node) {
 		}
 		e.Selector, e.Pattern = name, pattern
 		e.include = strings.HasPrefix(name, "encrypted_")
+		match, err := matcher(name, pattern)
 		switch {
-		case strings.HasSuffix(name, "_comment_regex"):
-		case strings.HasSuffix(name, "_suffix"):
-			e.match = func(component string) bool { return strings.HasSuffix(component, pattern) }
-		default:
-			re, err := regexp.Compile(pattern)
-			if err != nil {
-				e.metadata(name, pattern, name+" is no valid regular expression, so it matches nothing")
-				continue
-			}
-			e.match = re.MatchString
+		case err != nil:
+			e.metadata(name, pattern, name+" is no valid regular expression, so it matches nothing")
+		case match == nil && e.isObject:
+			e.metadata(name, pattern, "Flux decrypts an object without its comments, so "+name+" matches nothing")
 		}
+		e.match = match
 	}
 	if e.Selector == "" {
 		e.Selector, e.Pattern = "unencrypted_suffix", "_unencrypted"
-		e.match = func(component string) bool { return strings.HasSuffix(component, "_unencrypted") }
+		e.match, _ = matcher(e.Selector, e.Pattern)
 	}
+}
+
+// matcher tells which components of a path a selector matches; nil for one of comments.
+func matcher(selector, pattern string) (func(component string) bool, error) {
+	switch {
+	case strings.HasSuffix(selector, "_comment_regex"):
+		return nil, nil
+	case strings.HasSuffix(selector, "_suffix"):
+		return func(component string) bool { return strings.HasSuffix(component, pattern) }, nil
+	}
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		return nil, err
+	}
+	return re.MatchString, nil
+}
+
+// Region is what a creation rule of SOPS, or a file's metadata, has encrypted.
+type Region struct {
+	// Selector is one of those that fleet.Encryption names.
+	Selector string
+	pattern  string
+	match    func(component string) bool
+	include  bool
+}
+
+// NewRegion is the region by the selectors of a mapping; ok is false where SOPS refuses them, or where comments decide.
+func NewRegion(rule *yaml.Node) (r Region, ok bool) {
+	r.Selector, r.pattern = "unencrypted_suffix", "_unencrypted"
+	named := 0
+	for _, name := range selectors {
+		if text := scalar(rule, name); text != "" {
+			r.Selector, r.pattern = name, text
+			named++
+		}
+	}
+	match, err := matcher(r.Selector, r.pattern)
+	r.match, r.include = match, strings.HasPrefix(r.Selector, "encrypted_")
+	return r, err == nil && match != nil && named <= 1
+}
+
+// Has tells whether a leaf is encrypted. Only the keys of mappings count.
+func (r Region) Has(field []any) bool {
+	return r.include == slices.ContainsFunc(field, func(step any) bool {
+		key, isKey := step.(string)
+		return isKey && r.match(key)
+	})
 }
 
 func (e *examination) mac(meta *yaml.Node) {
@@ -194,6 +274,8 @@ func (e *examination) leaf(n *yaml.Node, field []any, inside bool) {
 	isBase64 := len(field) == 2 && field[0] == "data"
 	fault.Class, fault.Length = classifyNode(keyOf(field), n, isBase64)
 	known := e.match != nil
+	e.taken = e.taken || inside || parseLeaf(n.Value) == nil
+	e.left = true
 	switch isLeaf := isText && strings.HasPrefix(n.Value, "ENC["); {
 	case isLeaf && known && !inside:
 		if parseLeaf(n.Value) != nil {

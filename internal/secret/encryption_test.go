@@ -82,9 +82,9 @@ func TestEncryption(t *testing.T) {
 			fault("plain", plain, fleet.Variable, 4, "stringData", "c"), fault("plain", plain, fleet.Empty, 4, "stringData", "d"))},
 		{"plain text behind an alias", "x: &x abcd\nstringData: {a: *x}\n" + metadata(), found(fault("plain", plain, fleet.Plain, 4, "stringData", "a"))},
 		{"malformed", head + "stringData: {a: '" + short + "', b: 'ENC[AES256_GCM,data:a]', c: '" + ciphertext("text") + "', d: ' " + cipher + "'}\n" + metadata(), found(
-			fault("malformed", malformed+"its part iv has the wrong length", fleet.Encrypted, 9, "stringData", "a"),
-			fault("malformed", malformed+"it does not have the four parts data, iv, tag and type", fleet.Encrypted, 22, "stringData", "b"),
-			fault("malformed", malformed+"its type is unknown to SOPS", fleet.Encrypted, 9, "stringData", "c"),
+			fault("malformed", malformed+"its part iv has the wrong length", fleet.Plain, len(short), "stringData", "a"),
+			fault("malformed", malformed+"it does not have the four parts data, iv, tag and type", fleet.Plain, 22, "stringData", "b"),
+			fault("malformed", malformed+"its type is unknown to SOPS", fleet.Plain, len(ciphertext("text")), "stringData", "c"),
 			fault("plain", plain, fleet.Encrypted, 9, "stringData", "d"))},
 		{"outside", "kind: Secret\nother: '" + cipher + "'\nnote: 'ENC[AES256_GCM,…]'\n" + metadata(), found(fault("outside", outside, fleet.Encrypted, 9, "other"))},
 		{"an unanchored pattern reaches metadata", good + metadata("encrypted_regex: data"), with(

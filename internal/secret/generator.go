@@ -3,6 +3,7 @@ package secret
 import (
 	"bytes"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -145,20 +146,25 @@ func nextDocument(decoder *yaml.Decoder) (root *yaml.Node, err error) {
 	return content(&doc), nil
 }
 
-// Literals are the values in a file that a secretGenerator reads, or that is no YAML. The kind is "envs" for lines of
-// KEY=value, each a value with the field [KEY]; with any other, the file is one value without a field, In "file". A
-// file that SOPS encrypted has none.
+// Literals are the values in a text that a secretGenerator reads and that is no YAML, and the state of its
+// encryption; nil where it has no metadata of SOPS. The kind is "envs" for lines of KEY=value, each a value with
+// the field [KEY]; with any other, they are what Leaves finds in it, by its sections and names. Where that is
+// nothing, the text is one value without a field, In "file".
 //
 // Source: kustomize api v0.21.1 kv/kv.go keyValuesFromLine.
-func Literals(text []byte, kind string) []fleet.Value {
-	if _, found := HasPrivateKey(text); !found && isEncryptedFile(string(text)) {
-		return nil
-	}
-	if kind != "envs" {
-		class, length := Classify("", string(text))
-		return []fleet.Value{{In: "file", Class: class, Length: length}}
-	}
+func Literals(text []byte, kind string) ([]fleet.Value, *fleet.Encryption) {
+	root := Text(text)
+	e := Encryption(root)
 	var values []fleet.Value
+	if kind != "envs" {
+		if root != nil {
+			values = Leaves(root)
+		}
+		if class, length := Classify("", string(text)); len(values) == 0 && e == nil || class == fleet.Key {
+			values = append(values, fleet.Value{In: "file", Class: class, Length: length})
+		}
+		return Others(e, values), e
+	}
 	for line := range strings.Lines(string(bytes.TrimPrefix(text, []byte("\ufeff")))) {
 		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' {
@@ -166,9 +172,103 @@ func Literals(text []byte, kind string) []fleet.Value {
 		}
 		key, value, _ := strings.Cut(line, "=")
 		class, length := Classify(key, Unquote(value))
+		if e != nil && (class == fleet.Encrypted || strings.HasPrefix(key, "sops_")) {
+			continue
+		}
 		values = append(values, fleet.Value{Field: []any{key}, In: "generator", Class: class, Length: length})
 	}
-	return values
+	return Others(e, values), e
+}
+
+// Leaves are the leaves of a file that show what they are, that are the hash of a password, or that stand in the
+// clear under a name that promises a credential, In "generator"; ciphertexts too, where the document has no
+// metadata of SOPS.
+func Leaves(root *yaml.Node) []fleet.Value {
+	if root = content(root); root == nil || IsBomb(root) {
+		return nil
+	}
+	c := collector{isEncrypted: isMetadata(get(root, "sops")), registries: get(root, "auths") != nil}
+	c.leaves(root, nil)
+	return c.values
+}
+
+func (c *collector) leaves(n *yaml.Node, field []any) {
+	switch n.Kind {
+	case yaml.MappingNode:
+		for key, value := range entries(n) {
+			if key != "sops" || len(field) > 0 || !c.isEncrypted {
+				c.leaves(value, append(field, key))
+			}
+		}
+	case yaml.SequenceNode:
+		for i, item := range n.Content {
+			c.leaves(item, append(field, i))
+		}
+	case yaml.ScalarNode:
+		if class, length := c.leafClass(lastKey(field), n, field); class != "" {
+			c.report(field, "generator", class, length)
+		}
+	}
+}
+
+// leafClass is the class of a leaf that has one to tell of.
+func (c *collector) leafClass(key string, n *yaml.Node, field []any) (fleet.Class, int) {
+	text := strings.TrimSpace(n.Value)
+	class, length := Classify(key, n.Value)
+	switch class {
+	case fleet.Key, fleet.Kubeconfig, fleet.Token, fleet.Address:
+		return class, length
+	case fleet.Encrypted:
+		if isCiphertext(text) && !c.isEncrypted {
+			return class, length
+		}
+	case fleet.Plain:
+		if words := nameWords(key); len(words) > 0 && (words[len(words)-1] == "accesskey" || len(words) > 1 &&
+			words[len(words)-2] == "access" &&
+			words[len(words)-1] == "key") && !looksRandom(text) {
+			return "", 0 // the public part of a pair, more often than not
+		}
+		registry := c.registries && len(field) > 2 && field[0] == "auths" && key == "auth"
+		if registry || passwordHash.MatchString(text) || PromisesCredential(key) && !isPath(text) &&
+			!isNameOfSecret(key, text) || literalCredential(text) {
+			return class, length
+		}
+	}
+	return "", 0
+}
+
+// passwordHash is what htpasswd, crypt and a directory keep of a password.
+var passwordHash = regexp.MustCompile(`^(?:\$(?:apr1|1|2[abxy]?|5|6|7|y|argon2(?:id|i|d)|scrypt|pbkdf2[a-z0-9-]*)\$|\{(?:SSHA|SHA|SMD5|CRYPT|PBKDF2)[A-Z0-9]*\})\S{13,}$`)
+
+// isNameOfSecret is true for a text that can be the name of the Secret that a chart is to take, or of a key in it:
+// under a name that ends in "secret" or "secretKey", always after "existing" and the like, and not in "password",
+// "token" or "apiKey".
+func isNameOfSecret(key, text string) bool {
+	for _, suffix := range []string{"secret", "credentials"} {
+		if before, ok := strings.CutSuffix(foldName(key), suffix); ok && isSecretReference(before) {
+			return true
+		}
+	}
+	if !isObjectName(text) {
+		return false
+	}
+	words := nameWords(key)
+	last := words[len(words)-1]
+	if last == "key" || last == "keys" {
+		return len(words) == 1 || slices.Contains([]string{"secret", "password", "token", "user", "username"},
+			words[len(words)-2])
+	}
+	return endsIn(last, "secret", "secrets", "credential", "credentials", "secretkey")
+}
+
+// lastKey is the last key on a path; the items of a list go by the list's.
+func lastKey(field []any) string {
+	for _, step := range slices.Backward(field) {
+		if key, ok := step.(string); ok {
+			return key
+		}
+	}
+	return ""
 }
 
 // isEncryptedFile is true for the text of a file that SOPS encrypted, in any of its formats.

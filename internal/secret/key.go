@@ -87,7 +87,7 @@ func isKeyBody(body string) bool {
 	return length >= minKeyBody && kinds >= 12
 }
 
-// isEmptyPEM is true for a PEM block that has no body yet: dots, crosses or words.
+// isEmptyPEM is true for a PEM block that has no body yet: dots, crosses or words that say what is to come.
 func isEmptyPEM(text string) bool {
 	body, ok := strings.CutPrefix(text, "-----BEGIN ")
 	if !ok || !strings.HasSuffix(text, "-----") {
@@ -95,7 +95,8 @@ func isEmptyPEM(text string) bool {
 	}
 	_, body, _ = strings.Cut(body, "-----")
 	body, _, _ = strings.Cut(body, "-----END ")
-	return !isKeyBody(body)
+	body = strings.TrimSpace(strings.ReplaceAll(body, `\n`, "\n"))
+	return !isKeyBody(body) && (strings.Contains(body, "...") || strings.Contains(body, "…") || isPlaceholder(body) || names(words(body), true))
 }
 
 func ageKeyAt(text string) int {

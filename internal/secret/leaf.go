@@ -8,9 +8,9 @@ import (
 
 const leafPrefix = "ENC[AES256_GCM,"
 
-// isCiphertext is true for what is meant as a whole SOPS leaf, well formed or not.
+// isCiphertext is true for a whole SOPS leaf. What only begins like one is a text in the clear.
 func isCiphertext(text string) bool {
-	return strings.HasPrefix(text, leafPrefix) && strings.HasSuffix(text, "]") && !strings.Contains(text, "\n")
+	return strings.HasPrefix(text, leafPrefix) && strings.HasSuffix(text, "]") && parseLeaf(text) == nil
 }
 
 // plainLength is the length of what a leaf encrypts: AES-GCM does not pad. A leaf that cannot be read has its own length.

@@ -30,7 +30,7 @@ func TestRedact(t *testing.T) {
 	r := func(class fleet.Class, length int) any {
 		return fleet.Redacted{Class: class, Length: length}.Content()
 	}
-	token := "AKIA" + word(16)
+	token := "hf_" + word(34)
 	random := word(12) + "aA12"
 	for _, test := range []struct {
 		name, text string
@@ -49,7 +49,7 @@ func TestRedact(t *testing.T) {
 			map[string]any{"name": "a", "annotations": map[string]any{"b": "c", lastApplied: r(fleet.Plain, 2)}}},
 
 		{"shapes", `{"kind":"A","spec":{"a":"` + token + `","b":["x","` + ciphertext("str") + `"],"c":` + jsonText(t, privateKey()) + `,"d":"https://u:` + random + `@h"}}`, []string{"spec"},
-			map[string]any{"a": r(fleet.Token, 20), "b": []any{"x", r(fleet.Encrypted, 9)},
+			map[string]any{"a": r(fleet.Token, 37), "b": []any{"x", r(fleet.Encrypted, 9)},
 				"c": r(fleet.Key, len(privateKey())), "d": r(fleet.Address, 28)}},
 		{"a number", `{"kind":"A","spec":{"password":12345,"port":12345}}`, []string{"spec"},
 			map[string]any{"password": r(fleet.Plain, 5), "port": float64(12345)}},
@@ -87,7 +87,7 @@ func TestRedact(t *testing.T) {
 
 func TestRedactNothing(t *testing.T) {
 	in := object(t, `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"a"},"data":{},"stringData":null,"spec":{
-		"password":"${PASSWORD}","token":"op://vault/item","apiKey":"","passwordKey":"a","tokenSecretRef":"a","secretName":"Abc12",
+		"password":"${PASSWORD}","token":"op://vault/item/field","apiKey":"","passwordKey":"a","tokenSecretRef":"a","secretName":"Abc12",
 		"existingSecret":"Abc12","imagePullSecret":"Abc12","clientSecret":"oidc-client","credentials":"aws-credentials-2","secretKey":"Abc12",
 		"tolerations":[{"key":"node.kubernetes.io/not-ready","operator":"Exists"}],"matchExpressions":[{"key":"tier","operator":"In","values":["a"]}],
 		"secretKeyRef":{"name":"a","key":"Abc 12!"},"remoteRef":{"key":"My Item"},"items":[{"key":"tls.crt","path":"a b"}],"topologyKey":"kubernetes.io/hostname",

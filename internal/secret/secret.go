@@ -53,17 +53,19 @@ func classify(key, value string) fleet.Class {
 	if class := shape(text); class != "" {
 		return class
 	}
+	if isReference(text) {
+		return fleet.Ref
+	}
+	if class, ok := dockerConfig(key, text); ok {
+		return class
+	}
+	if literal, ok := isMixed(text); ok {
+		return classifyMixed(key, text, literal)
+	}
 	switch {
-	case isReference(text):
-		return fleet.Ref
-	case strings.Contains(text, "${"):
-		if literalCredential(text) {
-			return fleet.Plain
-		}
-		return fleet.Variable
-	case strings.Contains(text, "{{") && strings.Contains(text, "}}") && !literalCredential(text):
-		return fleet.Ref
-	case isPlaceholder(text), isSetting(text), isKubeconfig(text), isEmptyDockerConfig(key, text), isEmptyPEM(text):
+	case isPublic(text):
+		return fleet.Public
+	case isPlaceholder(text), isSetting(text), isKubeconfig(text), isEmptyPEM(text):
 		return fleet.Empty
 	}
 	return fleet.Plain
@@ -117,47 +119,15 @@ func decodeBase64(value string) (string, bool) {
 	return string(decoded), err == nil
 }
 
-// references begin what another tool replaces by the secret, or opens itself.
-var references = []string{
-	"op://",              // 1Password: https://developer.1password.com/docs/cli/secret-reference-syntax
-	"vault:", ">>vault:", // bank-vaults: https://bank-vaults.dev/docs/mutating-webhook/
-	"<path:",             // https://argocd-vault-plugin.readthedocs.io/en/stable/howitworks/
-	"ref+", "secretref+", // vals: https://github.com/helmfile/vals
-	"arn:aws:secretsmanager:",         // AWS Secrets Manager
-	"$ANSIBLE_VAULT;",                 // ciphertext of Ansible Vault
-	"-----BEGIN AGE ENCRYPTED FILE-",  // ciphertext of age
-	"-----BEGIN PGP MESSAGE-----",     // ciphertext of GnuPG
-	"-----BEGIN PGP PUBLIC KEY BLOCK", // no secret
-}
-
-func isReference(text string) bool {
-	for _, prefix := range references {
-		if strings.HasPrefix(text, prefix) {
-			return !strings.HasSuffix(prefix, "ref+") || strings.Contains(text, "://")
-		}
-	}
-	if name, ok := strings.CutPrefix(text, "$("); ok { // a kustomize variable, or one of the container's environment
-		name, ok = strings.CutSuffix(name, ")")
-		return ok && isName(name)
-	}
-	return false
-}
-
-func isName(s string) bool {
-	return s != "" && leading(s, "_") == s
-}
-
 var (
 	// assignment finds `password: x`, `API_TOKEN=x` and `"secret": "x"`, each on its own line.
 	assignment = regexp.MustCompile(`(?m)^[ \t]*(?:export[ \t]+)?["']?([A-Za-z0-9_.-]{1,64})["']?[ \t]*[:=][ \t]*["']?([^\s"',#]{8,})["']?,?[ \t]*$`)
-	// defaulted finds the literal default in ${NAME:=default}.
-	defaulted = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_]*:[=-]([^${}]*)\}`)
 )
 
 // literalCredential finds a credential that stands in the clear beside variables: the password in a URL, the value
-// under a name that promises one, a random default.
+// under a name that promises one.
 func literalCredential(text string) bool {
-	return urlPassword(text) || assigns(text) || defaults(text)
+	return urlPassword(text) || assigns(text)
 }
 
 // urlPassword is true where an address may have a password in it: https://user:password@host.
@@ -183,7 +153,7 @@ var patternPasswords = []string{"password", "passwd", "secret", "mypassword", "y
 func addressHasPassword(text string) bool {
 	for user, password := range userinfo(text) {
 		if len(password) >= minAddressPassword && password != user && !slices.Contains(patternPasswords, strings.ToLower(password)) &&
-			isLiteral(password) && strings.IndexFunc(password, notInUserinfo) < 0 {
+			isLiteral(password) && strings.IndexFunc(escaped.ReplaceAllLiteralString(password, "_"), notInUserinfo) < 0 {
 			return true
 		}
 	}
@@ -232,22 +202,20 @@ func assigns(text string) bool {
 	return false
 }
 
-func defaults(text string) bool {
-	if !strings.Contains(text, ":=") && !strings.Contains(text, ":-") {
-		return false
-	}
-	for _, m := range defaulted.FindAllStringSubmatch(text, -1) {
-		if looksRandom(m[1]) {
-			return true
+// isLiteral is true for a text that nothing replaces. What is percent-encoded stands for a character.
+func isLiteral(text string) bool {
+	text = escaped.ReplaceAllLiteralString(text, "_")
+	if strings.IndexByte(text, hole) >= 0 {
+		text = strings.ReplaceAll(text, string(hole), "")
+		if len(text) < minLiteral {
+			return false
 		}
 	}
-	return false
-}
-
-// isLiteral is true for a text that nothing replaces.
-func isLiteral(text string) bool {
 	return !strings.ContainsAny(text, "${}<>%") && !isPlaceholder(text)
 }
+
+// escaped is a percent-encoded byte: RFC 3986, section 2.1.
+var escaped = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 
 // looksRandom is true for what a generator of passwords writes and a person does not: 32 hexadecimal digits, or 16
 // letters and digits of all three kinds.

@@ -95,7 +95,7 @@ func TestClassify(t *testing.T) {
 		{"private key of dots", pemBlock("PRIVATE KEY", "..."), fleet.Empty},
 		{"private key of crosses", pemBlock("PRIVATE KEY", strings.Repeat("X", 64)), fleet.Empty},
 		{"private key of words", pemBlock("PRIVATE KEY", "the content of tls.key, without line breaks, as the tool wrote it"), fleet.Empty},
-		{"certificate", pemBlock("CERTIFICATE", base64.StdEncoding.EncodeToString(randomBytes(90))), fleet.Plain},
+		{"certificate", pemBlock("CERTIFICATE", base64.StdEncoding.EncodeToString(randomBytes(90))), fleet.Public},
 
 		{"kubeconfig with a key", kubeconfig("client-key-data: " + b64(privateKey())), fleet.Kubeconfig},
 		{"kubeconfig with a token", kubeconfig("token: " + strings.ToLower(word(24))), fleet.Kubeconfig},
@@ -109,13 +109,12 @@ func TestClassify(t *testing.T) {
 
 		{"JWT", jwt(), fleet.Token},
 		{"JWT in a header", "Bearer " + jwt(), fleet.Token},
-		{"AWS", "AKIA" + word(16), fleet.Token},
 		{"AWS example", "AKIA" + "IOSFODNN7EXAMPLE", fleet.Plain},
-		{"GitHub, crossed out", "ghp_" + strings.Repeat("x", 36), fleet.Plain},
+		{"GitHub, crossed out", "ghp_" + strings.Repeat("x", 36), fleet.Empty},
 		{"age", "# made for nobody\n" + "AGE-SECRET-KEY-1" + word(58), fleet.Token},
 		{"Slack webhook", "https://hooks.slack.com/services/" + word(9) + "/" + word(9) + "/" + word(24), fleet.Token},
 		{"Discord webhook", "https://discord.com/api/webhooks/123456789012345678/" + word(68), fleet.Token},
-		{"inside a word", "x" + "AKIA" + word(16), fleet.Plain},
+		{"inside a word", "x" + "ghp_" + word(36), fleet.Plain},
 
 		{"1Password", "op://vault/item/field", fleet.Ref},
 		{"bank-vaults", "vault:secret/data/app#password", fleet.Ref},
@@ -143,6 +142,81 @@ func TestClassify(t *testing.T) {
 		{"PIN", "4711", fleet.Plain},
 
 		{"password", "not-a-real-password-1a2b", fleet.Plain},
+
+		// What is in the clear beside a variable, and what has not the whole form of what is harmless.
+		{"text before a variable", "plain-${CLUSTER}", fleet.Plain},
+		{"text behind a variable", "${CLUSTER}-plain", fleet.Plain},
+		{"text between variables", "${A}.plain.${B}", fleet.Plain},
+		{"text before a path of variables", "plain/${A}", fleet.Plain},
+		{"marks beside variables", "${A}:${B}!", fleet.Variable},
+		{"default", "${X:=plain-password}", fleet.Plain},
+		{"default with a dash", "${X:-plain-password}", fleet.Plain},
+		{"default without a colon", "${X=plain-password}", fleet.Plain},
+		{"default in a default", "${X:=${Y:=plain-password}}", fleet.Plain},
+		{"variable in a default", "${X:=${Y}}", fleet.Variable},
+		{"default that is a setting", "${X:=true}", fleet.Variable},
+		{"default in an address", "https://${HOST:=example.test}/path", fleet.Variable},
+		{"part of a variable", "${X:0:3}${Y/a/b}${#Z}", fleet.Variable},
+		{"no name of a variable", "${hunter 2}", fleet.Plain},
+		{"no variable", "${}", fleet.Plain},
+		{"a variable of somebody else", "$${PASSWORD}", fleet.Variable},
+		{"password of an address beside a variable", "postgres://app:plain-${A}@db/app", fleet.Plain},
+		{"default in the password of an address", "postgres://app:${A:=hunter22}@db/app", fleet.Address},
+		{"authorization", "Bearer ${TOKEN}", fleet.Variable},
+		{"a user's password", "admin:${PASSWORD}", fleet.Variable},
+		{"the password of a variable user", "${USER}:plain", fleet.Plain},
+		{"settings of a driver", "host=db user=app password=${PASSWORD}", fleet.Variable},
+		{"settings of a driver with its password", "host=${HOST} user=app password=hunter22", fleet.Plain},
+		{"JSON", `{"user": "app", "password": "${PASSWORD}"}`, fleet.Variable},
+		{"JSON with a password", `{"user": "${USER}", "password": "hunter22"}`, fleet.Plain},
+		{"prefix of a token", "xoxb-${TOKEN}", fleet.Variable},
+		{"empty directive", "plain{{}}", fleet.Plain},
+		{"nothing in a directive", "{{ }}", fleet.Plain},
+		{"text beside a directive", "plain-{{ .name }}", fleet.Plain},
+		{"text in a directive", `{{ "hunter22" }}`, fleet.Plain},
+		{"default of a directive", `{{ .password | default "hunter22" }}`, fleet.Plain},
+		{"angle brackets around a word", "<plain>", fleet.Plain},
+		{"angle brackets around a password", "<hunter2>", fleet.Plain},
+		{"angle brackets around a field's name", "<base64 of the key>", fleet.Empty},
+		{"lower case in parentheses", "$(plain)", fleet.Plain},
+		{"your, and no field", "your-plain", fleet.Plain},
+		{"your, and a password", "your-hunter2-password", fleet.Plain},
+		{"your field", "Your encryption passphrase", fleet.Empty},
+		{"instruction with a word", "replace-with-plain", fleet.Plain},
+		{"bank-vaults, no path", "vault:plain", fleet.Plain},
+		{"bank-vaults, no key", "vault:secret/data/app", fleet.Plain},
+		{"bank-vaults, a version", ">>vault:secret/data/app#password#2", fleet.Ref},
+		{"bank-vaults in braces", "${vault:secret/data/app#password}", fleet.Variable},
+		{"bank-vaults in braces, no path", "${vault:plain}", fleet.Plain},
+		{"1Password, no field", "op://plain", fleet.Plain},
+		{"1Password, an item alone", "op://vault/plain", fleet.Plain},
+		{"1Password, a section", "op://vault/item/section/field", fleet.Ref},
+		{"argocd-vault-plugin, no key", "<path:plain>", fleet.Plain},
+		{"argocd-vault-plugin, text behind it", "<path:secret/data/app#password>plain", fleet.Plain},
+		{"vals, no scheme", "ref+plain", fleet.Plain},
+		{"vals, nothing in it", "ref+vault://", fleet.Plain},
+		{"AWS Secrets Manager", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app-AbCdEf", fleet.Ref},
+		{"AWS Secrets Manager, no account", "arn:aws:secretsmanager:plain", fleet.Plain},
+		{"Ansible Vault, no ciphertext", "$ANSIBLE_VAULT;plain", fleet.Plain},
+		{"no ciphertext", "ENC[AES256_GCM,plain]", fleet.Plain},
+		{"more than a ciphertext", ciphertext("str") + "plain", fleet.Plain},
+		{"percent-encoded", "postgres://u:p%40ss@h", fleet.Address},
+		{"no percent-encoding", "postgres://u:%(password)s@h", fleet.Plain},
+		{"AWS access key id", "AKIA" + word(16), fleet.Plain},
+		{"a cipher", "aes-xts-plain64", fleet.Public},
+		{"a hash", "sha256", fleet.Public},
+		{"a way to derive a key", "argon2i", fleet.Public},
+		{"a signature", "RS256", fleet.Public},
+		{"begins like a cipher", "aes-hunter2", fleet.Plain},
+		{"a public key", "ssh-ed25519 " + b64(string(randomBytes(48))) + " app@example.test", fleet.Public},
+		{"certificate and more", pemBlock("CERTIFICATE", b64(string(randomBytes(90)))) + "plain", fleet.Plain},
+		{"a certificate of something else", pemBlock("CERTIFICATE", "hunter2 hunter2"), fleet.Plain},
+		{"a certificate to fill in", pemBlock("CERTIFICATE", "<base64 of the certificate>"), fleet.Empty},
+		{"a certificate cut off", pemBlock("CERTIFICATE", "MIIB..."), fleet.Empty},
+		{"two certificates", pemBlock("CERTIFICATE", b64(string(randomBytes(90)))) + pemBlock("CERTIFICATE", b64(string(randomBytes(90)))), fleet.Public},
+		{"an example token", "ghp_" + strings.Repeat("x", 12), fleet.Empty},
+		{"an example token of Slack", "xoxb-xxxx-xxxx", fleet.Empty},
+		{"crosses behind a word", "plain-xxxx", fleet.Plain},
 		{"begins like a placeholder", "changeme123", fleet.Plain},
 		{"what stands for a credential that nobody asks for", "not-needed", fleet.Empty},
 		{"the credential of a test", "test", fleet.Empty},
@@ -163,8 +237,28 @@ func TestClassify(t *testing.T) {
 			}
 		})
 	}
-	if class, _ := Classify(".dockerconfigjson", `{"auths":{}}`); class != fleet.Empty {
-		t.Errorf("registry credentials without any: got %s", class)
+}
+
+func TestClassifyDockerConfig(t *testing.T) {
+	for _, test := range []struct {
+		key, value string
+		want       fleet.Class
+	}{
+		{".dockerconfigjson", `{}`, fleet.Empty},
+		{".dockerconfigjson", `{"auths":{}}`, fleet.Empty},
+		{".dockerconfigjson", `{"credsStore":"ecr-login"}`, fleet.Empty},
+		{".dockerconfigjson", `{"auths":{"ghcr.io":{"username":"app","auth":""}}}`, fleet.Empty},
+		{".dockerconfigjson", `{"auths":{"ghcr.io":{"identitytoken":"` + word(9) + `"}}}`, fleet.Plain},
+		{".dockerconfigjson", `{"auths":{"ghcr.io":{"registrytoken":"` + word(9) + `"}}}`, fleet.Plain},
+		{"config", `{"auths":{"a":{}, "ghcr.io":{"auth":"` + b64("app:"+word(9)) + `"}}}`, fleet.Plain},
+		{"config", `{"auths":{"ghcr.io":{"auth":"${AUTH}"}}}`, fleet.Variable},
+		{"config", `{"auths":{"ghcr.io":{"username":"${NAME}","password":"` + word(9) + `"}}}`, fleet.Plain},
+		{".dockercfg", `{"ghcr.io":{"auth":"` + b64("app:"+word(9)) + `"}}`, fleet.Plain},
+		{".dockercfg", `{"ghcr.io":{"auth":""}}`, fleet.Empty},
+	} {
+		if class, _ := Classify(test.key, test.value); class != test.want {
+			t.Errorf("%s %s: got %s, want %s", test.key, test.value, class, test.want)
+		}
 	}
 }
 

@@ -14,7 +14,7 @@ type tokenShape struct {
 	exact  bool // exactly min characters
 }
 
-// minToken is the length of the shortest token, in bytes: an AWS access key.
+// minToken is less than the length of the shortest token, in bytes.
 const minToken = 20
 
 // tokenShapes are the credentials that fleets hold most, each as its issuer documents it.
@@ -25,8 +25,6 @@ var tokenShapes = []tokenShape{
 	// https://docs.gitlab.com/security/tokens/#token-prefixes
 	{prefix: "glpat-", extra: "_-.", min: 20}, {prefix: "gldt-", extra: "_-.", min: 20},
 	{prefix: "glrt-", extra: "_-.", min: 20}, {prefix: "glagent-", extra: "_-.", min: 40},
-	// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
-	{prefix: "AKIA", min: 16, exact: true}, {prefix: "ASIA", min: 16, exact: true},
 	// https://docs.slack.dev/authentication/tokens/
 	{prefix: "xoxb-", extra: "-", min: 24}, {prefix: "xoxp-", extra: "-", min: 24}, {prefix: "xoxe-", extra: "-", min: 24},
 	{prefix: "xoxa-", extra: "-", min: 24}, {prefix: "xapp-", extra: "-", min: 24},
@@ -161,7 +159,7 @@ func leading(text, extra string) string {
 	return text
 }
 
-// isRandom is false for the examples of documentation: AKIA…EXAMPLE, ghp_xxxx….
+// isRandom is false for the examples of documentation: ghp_xxxx….
 func isRandom(word string) bool {
 	var seen [256]bool
 	kinds := 0

@@ -17,7 +17,14 @@ const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 //   - the data and stringData of a v1 Secret, at the root, in a List or inside another object (In "Secret");
 //   - the literals of a kustomization's secretGenerator (In "generator") and inline patches of Secrets (In "patch"), with
 //     the field in the patch;
-//   - private keys, kubeconfigs, tokens and addresses with a password in anything else (In "object"); of a kubeconfig, its credentials.
+//   - private keys, kubeconfigs, tokens and addresses with a password in anything else (In "object"); of a kubeconfig,
+//     its credentials;
+//   - in a document with metadata of SOPS, what looks random under a name that promises a credential (In "beside"); in
+//     one without, ciphertexts of SOPS, which nothing decrypts (In "object").
+//
+// A Secret's fields that the API does not have, and its annotations with the name of a credential, are its values
+// too, and so are those that kubectl's annotation repeats. An encrypted file that a leaf of a Secret holds is In
+// "file".
 //
 // kustomizeFile says that the file is a kustomization by its name: kustomize takes one without a kind. The metadata
 // of SOPS is left out. doc may be the document or the node in it. Nothing is said of a document whose aliases expand
@@ -32,6 +39,7 @@ func Values(doc *yaml.Node, kustomizeFile bool) []fleet.Value {
 	c.kustomization = isKustomization(kind, api, kustomizeFile)
 	c.kubeconfig = kind == "Config" && api == "v1" && get(root, "users") != nil
 	c.secretList = kind == "SecretList" && api == "v1"
+	c.isEncrypted = isMetadata(get(root, "sops"))
 	c.visit(root, nil)
 	return c.values
 }
@@ -47,6 +55,10 @@ type collector struct {
 	values []fleet.Value
 
 	kustomization, kubeconfig, secretList bool
+	// isEncrypted: the document has metadata of SOPS; registries: it is a configuration of registries.
+	isEncrypted, registries bool
+	// isNested: what is visited is an item of a list with metadata of its own.
+	isNested bool
 }
 
 // visit looks through a node. An alias is not followed: what it stands for is visited at its anchor.
@@ -59,6 +71,10 @@ func (c *collector) visit(n *yaml.Node, field []any) {
 			c.visit(item, append(field, i))
 		}
 	case yaml.MappingNode:
+		if len(field) > 0 && !c.isNested && isMetadata(get(n, "sops")) {
+			c.isNested = true
+			defer func() { c.isNested = false }()
+		}
 		if c.isSecret(n, field) {
 			c.secret(n, field)
 			return
@@ -81,19 +97,26 @@ func (c *collector) entry(key string, value *yaml.Node, field []any) {
 	}
 }
 
-// isSecret is true for a v1 Secret. The items of a SecretList may go without a kind.
+// isSecret is true for a v1 Secret, and for what may be one whose kind is encrypted too: a ciphertext shows how
+// long a text is. The items of a SecretList may go without a kind.
 func (c *collector) isSecret(n *yaml.Node, field []any) bool {
 	kind, api := scalar(n, "kind"), scalar(n, "apiVersion")
 	if kind == "" && api == "" {
 		return c.secretList && len(field) == 2 && field[0] == "items"
 	}
-	return kind == "Secret" && (api == "v1" || api == "")
+	return is(kind, "Secret") && (is(api, "v1") || api == "")
+}
+
+// is tells whether a text is another, or may be it by its ciphertext.
+func is(text, other string) bool {
+	return text == other || isCiphertext(text) && plainLength(text) == len(other)
 }
 
 func (c *collector) secret(n *yaml.Node, field []any) {
 	if scalar(n, "$patch") == "delete" {
 		return
 	}
+	isWhole := is(scalar(n, "apiVersion"), "v1") && get(n, "metadata") != nil // and no reference to one
 	for key, value := range entries(n) {
 		at := append(field, key)
 		switch {
@@ -102,6 +125,8 @@ func (c *collector) secret(n *yaml.Node, field []any) {
 		case key == "sops" && len(field) == 0 && isMetadata(resolve(value)):
 		case key == "metadata":
 			c.metadata(value, at)
+		case isWhole && !slices.Contains(secretFields, key): // a value that slipped out of its place
+			c.data(value, at, key, false)
 		default:
 			c.visit(value, at)
 		}
@@ -114,6 +139,10 @@ func (c *collector) secret(n *yaml.Node, field []any) {
 		}
 	}
 }
+
+// secretFields are a Secret's own fields, and the directives of a strategic merge patch.
+var secretFields = []string{"apiVersion", "kind", "type", "immutable", "$patch", "$retainKeys",
+	"$deleteFromPrimitiveList", "<<"}
 
 // data reports every leaf, whatever its class. Only strings one level down make sense to Kubernetes; a linter reads
 // what is there.
@@ -134,9 +163,13 @@ func (c *collector) data(n *yaml.Node, field []any, key string, isBase64 bool) {
 			return // data: with nothing in it
 		}
 		class, length := classifyNode(key, n, isBase64)
-		c.report(field, "Secret", class, length)
-		if last := &c.values[len(c.values)-1]; key != keyOf(field) {
-			last.Key = key
+		in := "Secret"
+		if class == fleet.Encrypted && (c.isNested || !isCiphertext(strings.TrimSpace(n.Value))) {
+			in = "file" // which Flux decrypts by itself
+		}
+		c.report(field, in, class, length)
+		if field[len(field)-1] == "value" && key != "value" { // of a JSON patch
+			c.values[len(c.values)-1].Key = key
 		}
 	}
 }
@@ -160,27 +193,32 @@ func classifyNode(key string, n *yaml.Node, isBase64 bool) (fleet.Class, int) {
 	return Classify(key, n.Value)
 }
 
-// metadata looks into the annotation that repeats the Secret.
+// metadata looks into the annotation that repeats the Secret, and for annotations that are a credential by their names.
 func (c *collector) metadata(n *yaml.Node, field []any) {
-	annotation := get(get(resolve(n), "annotations"), lastApplied)
-	if annotation == nil || annotation.Kind != yaml.ScalarNode {
-		c.visit(n, field)
-		return
-	}
-	if class := worst(documentValues(annotation.Value)); class != "" {
-		c.report(append(slices.Clone(field), "annotations", lastApplied), "Secret", class, len(annotation.Value))
+	for key, value := range entries(resolve(n)) {
+		if key != "annotations" || resolve(value).Kind != yaml.MappingNode {
+			c.visit(value, append(field, key))
+			continue
+		}
+		for name, value := range entries(resolve(value)) {
+			at, text := append(field, key, name), resolve(value)
+			before := len(c.values)
+			if name == lastApplied && text.Kind == yaml.ScalarNode {
+				for _, v := range documentValues(text.Value) {
+					c.report(append(slices.Clone(at), v.Field...), v.In, v.Class, v.Length)
+				}
+			} else if c.visit(value, at); len(c.values) == before && text.Kind == yaml.ScalarNode &&
+				holdsCredential(nameOf(name), text.Value) {
+				if class, length := Classify(name, text.Value); class == fleet.Plain {
+					c.report(at, "Secret", class, length)
+				}
+			}
+		}
 	}
 }
 
-// worst is the class of the leaf that tells most, and nothing where no leaf is in the clear.
-func worst(values []fleet.Value) fleet.Class {
-	for _, class := range []fleet.Class{fleet.Key, fleet.Kubeconfig, fleet.Token, fleet.Address, fleet.Plain} {
-		if slices.ContainsFunc(values, func(v fleet.Value) bool { return v.Class == class }) {
-			return class
-		}
-	}
-	return ""
-}
+// nameOf is an annotation's name without its prefix.
+func nameOf(annotation string) string { return annotation[strings.LastIndexByte(annotation, '/')+1:] }
 
 // object reports a leaf of an object that is no Secret, where the leaf shows by itself what it is.
 func (c *collector) object(n *yaml.Node, field []any) {
@@ -196,6 +234,16 @@ func (c *collector) object(n *yaml.Node, field []any) {
 	switch class := shape(strings.TrimSpace(n.Value)); class {
 	case fleet.Key, fleet.Kubeconfig, fleet.Token, fleet.Address:
 		c.report(field, "object", class, len(n.Value))
+	case fleet.Encrypted:
+		if text := strings.TrimSpace(n.Value); !c.isEncrypted && !c.isNested && isCiphertext(text) {
+			c.report(field, "object", class, plainLength(text))
+		}
+	case "":
+		if key := lastKey(field); c.isEncrypted && PromisesCredential(key) &&
+			looksRandom(strings.TrimSpace(n.Value)) && !isNameOfSecret(key, n.Value) && classify(key,
+			n.Value) == fleet.Plain {
+			c.report(field, "beside", fleet.Plain, len(n.Value))
+		}
 	}
 }
 

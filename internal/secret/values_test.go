@@ -43,6 +43,7 @@ func TestValues(t *testing.T) {
 			value("Secret", fleet.Empty, 1, "stringData", "e")}},
 		{"an encrypted Secret", secret + "stringData: {a: '" + ciphertext("str") + "'}\nsops: {mac: '" + ciphertext("str") + "'}\n", []fleet.Value{
 			value("Secret", fleet.Encrypted, 9, "stringData", "a")}},
+		{"a reference", "kind: A\nspec: {valuesFrom: [{kind: Secret, name: a, valuesKey: abc}, {apiVersion: v1, kind: Secret, name: a, fieldPath: abc}]}\n", nil},
 		{"no data", secret + "type: kubernetes.io/service-account-token\ndata:\n", nil},
 		{"a Secret that a patch deletes", secret + "$patch: delete\nstringData: {a: abc}\n", nil},
 		{"another kind of Secret", "apiVersion: example.com/v1\nkind: Secret\nstringData: {a: abc}\n", nil},
@@ -56,9 +57,18 @@ func TestValues(t *testing.T) {
 			value("Secret", fleet.Plain, 3, "z", "data", "c"), value("Secret", fleet.Plain, 3, "z", "data", "a"),
 			value("Secret", fleet.Plain, 4, "z", "stringData", "b")}},
 		{"the annotation of kubectl", secret + "metadata:\n  annotations:\n    " + lastApplied + `: '{"apiVersion":"v1","kind":"Secret","data":{"a":"` + b64("abc") + "\"}}'\n", []fleet.Value{
-			value("Secret", fleet.Plain, 55, "metadata", "annotations", lastApplied)}},
+			value("Secret", fleet.Plain, 3, "metadata", "annotations", lastApplied, "data", "a")}},
 		{"the annotation of kubectl without a value", secret + "metadata:\n  annotations:\n    " + lastApplied + `: '{"apiVersion":"v1","kind":"Secret","data":{}}'` + "\n", nil},
 
+		{"what slipped out of its place", secret + "metadata: {name: a, annotations: {x/password: abc, note: b}}\npassword: abcd\nspec: {a: [abc]}\n", []fleet.Value{
+			value("Secret", fleet.Plain, 3, "metadata", "annotations", "x/password"), value("Secret", fleet.Plain, 4, "password"),
+			value("Secret", fleet.Plain, 3, "spec", "a", 0)}},
+		{"an encrypted file in a Secret", secret + "data: {a: " + b64("A="+ciphertext("str")+"\nsops_mac="+ciphertext("str")) + "}\n", []fleet.Value{
+			value("file", fleet.Encrypted, 12+2*len(ciphertext("str")), "data", "a")}},
+		{"ciphertext without metadata", "kind: A\nspec: {a: '" + ciphertext("str") + "', b: 'ENC[AES256_GCM,a]'}\n", []fleet.Value{
+			value("object", fleet.Encrypted, 9, "spec", "a")}},
+		{"beside the region", "kind: A\nspec: {password: aA1bB2cC3dD4eE5f, token: abc, list_of_tokens: [aA1bB2cC3dD4eE5f], name: aA1bB2cC3dD4eE5f, existingSecret: aA1bB2cC3dD4eE5f, data: '" + ciphertext("str") + "'}\n" + metadata(), []fleet.Value{
+			value("beside", fleet.Plain, 16, "spec", "password"), value("beside", fleet.Plain, 16, "spec", "list_of_tokens", 0)}},
 		{"a kustomization", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nconfigMapGenerator: [{literals: [password=abc]}]\nsecretGenerator:\n- {name: a, files: [b]}\n- {name: b, literals: [user=admin, 'password=\"${PASSWORD}\"', empty=]}\n", []fleet.Value{
 			value("generator", fleet.Plain, 5, "secretGenerator", 1, "literals", 0),
 			value("generator", fleet.Variable, 11, "secretGenerator", 1, "literals", 1),
@@ -84,8 +94,8 @@ func TestValues(t *testing.T) {
 			value("object", fleet.Kubeconfig, 24, "users", 0, "user", "token"),
 			value("object", fleet.Kubeconfig, len(b64(privateKey())), "users", 0, "user", "client-key-data")}},
 		{"a kubeconfig with a dummy", kubeconfig("token: abcdef"), nil},
-		{"a list of tokens", "- a\n- AKIA" + word(16) + "\n", []fleet.Value{value("object", fleet.Token, 20, 1)}},
-		{"only in the metadata of SOPS", "kind: A\nsops: {mac: b, x: AKIA" + word(16) + "}\n", nil},
+		{"a list of tokens", "- a\n- ghp_" + word(36) + "\n", []fleet.Value{value("object", fleet.Token, 40, 1)}},
+		{"only in the metadata of SOPS", "kind: A\nsops: {mac: b, x: ghp_" + word(36) + "}\n", nil},
 		{"nothing", "", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -105,23 +115,58 @@ func TestValues(t *testing.T) {
 }
 
 func TestLiterals(t *testing.T) {
+	enc := ciphertext("str")
+	dotenv := "sops_mac=" + enc + "\nsops_lastmodified=2026-01-02T03:04:05Z\nsops_age__list_0__map_recipient=age1abc\nsops_age__list_0__map_enc=a\\nb\n"
+	ini := "[sops]\nmac = " + enc + "\nlastmodified = 2026-01-02T03:04:05Z\nage__list_0__map_recipient = age1abc\nage__list_0__map_enc = a\\nb\n"
+	binary := `"sops": {"mac": "` + enc + `", "lastmodified": "2026-01-02T03:04:05Z", "age": [{"recipient": "age1abc", "enc": "a"}]}}`
+	encrypted := func(selector, pattern string, plain ...any) *fleet.Encryption {
+		e := &fleet.Encryption{Selector: selector, Pattern: pattern, MAC: "found", Recipients: []string{"age1abc"}, Faults: []fleet.EncryptionFault{}}
+		if plain != nil {
+			e.Faults = append(e.Faults, fleet.EncryptionFault{Field: plain, Kind: "plain", Class: fleet.Plain, Length: 6,
+				Why: "the value is inside the encrypted region and is not encrypted"})
+		}
+		if pattern == "^data$" {
+			e.Faults = append(e.Faults, fleet.EncryptionFault{Field: []any{"sops", "encrypted_regex"}, Kind: "region", Class: fleet.Empty,
+				Why: "encrypted_regex takes no value of the file, so nothing in it is encrypted"})
+		}
+		return e
+	}
 	for _, test := range []struct {
 		name, text, kind string
 		want             []fleet.Value
+		encryption       *fleet.Encryption
 	}{
 		{"envs", "\ufeff# comment\n\n  USER=admin\nPASSWORD=${PASSWORD}\nNAME\nURL=a=b\n", "envs", []fleet.Value{
 			value("generator", fleet.Plain, 5, "USER"), value("generator", fleet.Variable, 11, "PASSWORD"),
-			value("generator", fleet.Empty, 0, "NAME"), value("generator", fleet.Plain, 3, "URL")}},
-		{"a file", privateKey(), "file", []fleet.Value{{In: "file", Class: fleet.Key, Length: len(privateKey())}}},
-		{"an encrypted envs file", "A=" + ciphertext("str") + "\nsops_mac=" + ciphertext("str") + "\n", "envs", nil},
-		{"an encrypted INI file", "[a]\nb = " + ciphertext("str") + "\n[sops]\nmac = " + ciphertext("str") + "\n", "file", nil},
-		{"an encrypted JSON file", `{"data": "` + ciphertext("str") + `", "sops": {"mac": "` + ciphertext("str") + `"}}`, "file", nil},
-		{"an encrypted file with a key beside", "A=" + ciphertext("str") + "\nsops_mac=" + ciphertext("str") + "\n" + privateKey(), "file", []fleet.Value{
-			{In: "file", Class: fleet.Key, Length: 2*len(ciphertext("str")) + 13 + len(privateKey())}}},
+			value("generator", fleet.Empty, 0, "NAME"), value("generator", fleet.Plain, 3, "URL")}, nil},
+		{"a key", privateKey(), "file", []fleet.Value{{In: "file", Class: fleet.Key, Length: len(privateKey())}}, nil},
+		{"a text", "hunter2", "file", []fleet.Value{{In: "file", Class: fleet.Plain, Length: 7}}, nil},
+		{"settings", "# password = abc\n[db]\nuser = app\npassword = hunter\nexport DB_PASS='hunter'\n<apiKey>hunter</apiKey>\nmachine a login b password hunter\n", "file", []fleet.Value{
+			value("generator", fleet.Plain, 6, "db", "password"), value("generator", fleet.Plain, 6, "db", "DB_PASS"),
+			value("generator", fleet.Plain, 6, "db", "apiKey"), value("generator", fleet.Plain, 6, "db", "password")}, nil},
+		{"htpasswd", "app:$apr1$" + word(8) + "$" + word(22) + "\n", "file", []fleet.Value{value("generator", fleet.Plain, 37, "app")}, nil},
+		{"registries", `{"auths": {"ghcr.io": {"auth": "` + b64("app:hunter") + `"}}}`, "file", []fleet.Value{
+			value("generator", fleet.Plain, 16, "auths", "ghcr.io", "auth")}, nil},
+
+		{"envs that SOPS encrypted", "A=" + enc + "\n" + dotenv, "envs", nil, encrypted("unencrypted_suffix", "_unencrypted")},
+		{"envs with a line added", "A=" + enc + "\nB=hunter\n" + dotenv, "envs", nil, encrypted("unencrypted_suffix", "_unencrypted", "B")},
+		{"envs with a region of nothing", "A=hunter\nsops_encrypted_regex=^data$\n" + dotenv, "envs", []fleet.Value{value("generator", fleet.Plain, 6, "A")},
+			encrypted("encrypted_regex", "^data$")},
+		{"envs with metadata in a comment", "A=hunter\n#sops_mac=" + enc + "\n", "envs", []fleet.Value{value("generator", fleet.Plain, 6, "A")}, nil},
+		{"envs whose metadata are gone", "A=" + enc + "\n", "envs", []fleet.Value{value("generator", fleet.Encrypted, 9, "A")}, nil},
+		{"INI that SOPS encrypted", "[a]\nb = " + enc + "\n" + ini, "file", nil, encrypted("unencrypted_suffix", "_unencrypted")},
+		{"INI with a line added", "[a]\nb = " + enc + "\nc = hunter\n" + ini, "file", nil, encrypted("unencrypted_suffix", "_unencrypted", "a", "c")},
+		{"INI with a region of nothing", "[a]\npassword = hunter\n" + ini + "encrypted_regex = ^data$\n", "file", []fleet.Value{
+			value("generator", fleet.Plain, 6, "a", "password")}, encrypted("encrypted_regex", "^data$")},
+		{"a binary file", `{"data": "` + enc + `", ` + binary, "file", nil, encrypted("unencrypted_suffix", "_unencrypted")},
+		{"a binary file in the clear", `{"data": "hunter", ` + binary, "file", nil, encrypted("unencrypted_suffix", "_unencrypted", "data")},
+		{"an encrypted file with a key beside", "A=" + enc + "\n" + dotenv + privateKey(), "file", []fleet.Value{
+			{In: "file", Class: fleet.Key, Length: len("A="+enc+"\n"+dotenv) + len(privateKey())}}, encrypted("unencrypted_suffix", "_unencrypted")},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := Literals([]byte(test.text), test.kind); !reflect.DeepEqual(got, test.want) {
-				t.Errorf("got\n%v\nwant\n%v", got, test.want)
+			got, encryption := Literals([]byte(test.text), test.kind)
+			if !reflect.DeepEqual(got, test.want) || !reflect.DeepEqual(encryption, test.encryption) {
+				t.Errorf("got\n%v\n%+v\nwant\n%v\n%+v", got, encryption, test.want, test.encryption)
 			}
 		})
 	}
