@@ -22,7 +22,7 @@ package rules["kustomize-builds"]
 violation contains {
 	"origin": problem.origin,
 	"field": problem.at,
-	"message": sprintf("%s; nothing that is built with it is applied", [problem.message]),
+	"message": _message(problem),
 	"related": [{"message": "the Kustomization that builds it", "origin": input.kustomization.origin}],
 } if {
 	not input.kustomization.suspended
@@ -33,7 +33,7 @@ violation contains {
 violation contains {
 	"origin": problem.origin,
 	"field": problem.at,
-	"message": sprintf("%s; nothing that is built with it is applied", [problem.message]),
+	"message": _message(problem),
 	"severity": "warning",
 } if {
 	_guessed
@@ -42,3 +42,8 @@ violation contains {
 
 # The tree has no entry point: every manifest counts as applied, and that Flux builds the folder is a guess.
 _guessed if input.kustomization.origin.file == ""
+
+# A limit is one of this program's.
+_message(problem) := problem.message if {
+	problem.kind == "limit"
+} else := sprintf("%s; nothing that is built with it is applied", [problem.message])

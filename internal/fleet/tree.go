@@ -361,7 +361,7 @@ type Reference struct {
 
 // BuildProblem is one reason why kustomize cannot build a path.
 type BuildProblem struct {
-	// Kind is "missing-resource", "cycle", "duplicate", "not-kubernetes", "empty", "escape" or "build".
+	// Kind is "missing-resource", "cycle", "duplicate", "not-kubernetes", "empty", "escape", "limit" or "build".
 	Kind    string `json:"kind"`
 	Message string `json:"message"`
 	Origin  Origin `json:"origin"`

@@ -116,6 +116,7 @@ func (c *cluster) apply(it *item, r rendered) []*item {
 		it.fact.Encrypted = append(it.fact.Encrypted, o.Origin)
 	}
 	c.objects = append(c.objects, &o)
+	c.values += r.values()
 	if it.fact.APIServer != c.entry.cluster {
 		return nil
 	}

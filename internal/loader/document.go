@@ -33,16 +33,16 @@ type document struct {
 
 // parseDocuments reads the documents of a file, up to the first one that does not parse, and what a kustomization file
 // lists.
-func parseDocuments(name string, data []byte) (docs []document, problems []fleet.Problem, lists *kustomizeLists) {
+func parseDocuments(name string, data []byte) (docs []document, problems []fleet.Problem, lists *kustomizeLists, expansion int) {
 	err := eachNode(data, func(index int, root *yaml.Node) {
 		if deeperThan(root, maxDepth) {
 			problems = append(problems, fleet.Problem{Kind: "too-deep", Line: root.Line, Column: root.Column,
 				Message: fmt.Sprintf("the document is nested more than %d deep", maxDepth)})
 			return
 		}
-		if secret.IsBomb(root) {
+		if expansion += secret.Expansion(root); expansion > secret.MaxExpansion {
 			problems = append(problems, fleet.Problem{Kind: "alias-bomb", Line: root.Line, Column: root.Column,
-				Message: "the document's aliases expand to more than a million nodes"})
+				Message: fmt.Sprintf("the file's aliases expand to more than %d nodes", secret.MaxExpansion)})
 			return
 		}
 		if alias := foreignAlias(root, map[*yaml.Node]bool{}); alias != nil {
@@ -58,7 +58,7 @@ func parseDocuments(name string, data []byte) (docs []document, problems []fleet
 	if err != nil {
 		problems = append(problems, syntaxProblem(data, err))
 	}
-	return docs, problems, lists
+	return docs, problems, lists, expansion
 }
 
 // eachNode calls do for the root node of each document that is not empty, with the number of the document. It returns

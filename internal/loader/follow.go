@@ -94,6 +94,9 @@ type cluster struct {
 	seen      map[string]bool // Flux Kustomizations, by ID
 	// generators are the ArtifactGenerators on the cluster's own API server.
 	generators []map[string]any
+	// values are those of all objects so far; limited: some of the cluster is left out.
+	values  int
+	limited bool
 
 	dependsOn map[string][]kustomizev1.DependencyReference // by ID
 	// decryptsWith are the names of the Secrets with the keys, by ID.
@@ -161,8 +164,43 @@ func (c *cluster) follow(ctx context.Context) error {
 			return err
 		}
 		for _, it := range ready {
-			queue = append(queue, c.integrate(it)...)
+			queue = append(queue, c.bounded(it, c.integrate(it))...)
 		}
+	}
+	return nil
+}
+
+const (
+	// maxKustomizations bounds those of one cluster. One whose name and variables hold a variable can apply itself again and again.
+	maxKustomizations = 5_000
+	// maxChain bounds how many of them bring one another. Ten are a lot.
+	maxChain = 100
+	// maxValues bounds what the API servers of one cluster receive, in values and keys of all objects. It is 30 times what the
+	// largest clusters of public repositories have.
+	maxValues = 20_000_000
+)
+
+// bounded are the Kustomizations that a cluster has room for. What they all come to, and what is left out, is told where it
+// begins.
+func (c *cluster) bounded(it *item, children []*item) []*item {
+	why := ""
+	switch {
+	case len(children) == 0:
+		return nil
+	case len(it.fact.Chain) >= maxChain:
+		why = fmt.Sprintf("%q is the last of %d Kustomizations that apply one another, and no more are followed", it.fact.Name, maxChain)
+	case len(c.seen) > maxKustomizations:
+		why = fmt.Sprintf("the cluster %q has more than %d Kustomizations, and no more are followed", c.entry.cluster, maxKustomizations)
+	case c.values > maxValues:
+		why = fmt.Sprintf("the objects of the cluster %q have more than %d values, and no more Kustomizations are followed", c.entry.cluster, maxValues)
+	default:
+		return children
+	}
+	k := &c.kustomizations[len(c.kustomizations)-1] // it, as it was just integrated
+	k.Incomplete = append(k.Incomplete, fleet.Incomplete{Kind: fleet.UnknownBuild, Why: why, Origin: k.Origin})
+	if !c.limited {
+		c.limited = true
+		k.Problems = append(k.Problems, fleet.BuildProblem{Kind: "limit", Message: why, Origin: k.Origin})
 	}
 	return nil
 }

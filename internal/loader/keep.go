@@ -33,18 +33,20 @@ type reading struct {
 	Lists      *kustomizeLists
 	Broken     bool
 	Plain      bool
+	Expansion  int
 	// facts are the documents as rules see them.
 	facts []fleet.Document
 }
 
 // reading is what the file has come to.
 func (f *file) reading() *reading {
-	return &reading{f.hash, f.class, f.docs, f.whole, f.problems, f.exceptions, f.lists, f.broken, f.plain, nil}
+	return &reading{f.hash, f.class, f.docs, f.whole, f.problems, f.exceptions, f.lists, f.broken, f.plain, f.expansion, nil}
 }
 
 // readOnce makes f what read makes of it, or made of the same content in the last run.
 func (t *tree) readOnce(f *file, read func()) {
 	if old := t.kept[f.path]; old != nil && old.Hash == f.hash {
+		f.expansion = old.Expansion
 		f.class, f.docs, f.whole, f.problems, f.exceptions, f.lists, f.broken, f.plain = old.Class, old.Documents, old.Whole, old.Problems, old.Exceptions, old.Lists, old.Broken, old.Plain
 		f.read = old
 		return

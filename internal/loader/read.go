@@ -93,6 +93,8 @@ type file struct {
 	lists *kustomizeLists
 	// broken: nothing can be built from the file.
 	broken bool
+	// expansion is what aliases add to the documents, as secret.Expansion counts it.
+	expansion int
 	// plain: kustomize takes the documents as they are. objects are those of a plain file, decode sees to them.
 	plain   bool
 	objects []decodedObject
@@ -198,7 +200,29 @@ func (t *tree) readAll(ctx context.Context, opts Options) error {
 // parseFiles reads the files' documents, all cores at once.
 func (t *tree) parseFiles(ctx context.Context) error {
 	var charts sync.Map // folder → whether it is a Helm chart's
-	return t.eachFile(ctx, func(f *file) { f.parseOnce(&charts) })
+	if err := t.eachFile(ctx, func(f *file) { f.parseOnce(&charts) }); err != nil {
+		return err
+	}
+	t.boundExpansion()
+	return nil
+}
+
+// maxExpansion bounds what aliases add to all files of a tree, as secret.Expansion counts it: each build copies it several times.
+const maxExpansion = 5 * secret.MaxExpansion
+
+// boundExpansion takes out the files whose aliases are too much for the tree, in the order of the paths.
+func (t *tree) boundExpansion() {
+	sum := 0
+	for _, p := range t.paths {
+		f := t.files[p]
+		if f.expansion == 0 || f.expansion > secret.MaxExpansion { // which has a problem of its own
+			continue
+		}
+		if sum += f.expansion; sum > maxExpansion {
+			f.docs, f.objects, f.plain, f.read = nil, nil, false, nil
+			f.fail(fleet.Problem{Kind: "alias-bomb", Message: fmt.Sprintf("the aliases of the tree's files, up to this one, expand to more than %d nodes", maxExpansion)})
+		}
+	}
 }
 
 // readLists takes over what the kustomization files list, and reads what is read for their sake.
@@ -332,7 +356,8 @@ func (t *tree) listAgain(other *tree) {
 	for p, old := range other.files {
 		f := &all[len(t.files)]
 		*f = file{tree: t, path: p, symlink: old.symlink, state: old.state, isYAML: old.isYAML, class: old.class, unread: old.unread, hash: old.hash,
-			read: old.read, problems: old.problems, exceptions: old.exceptions, lists: old.lists, broken: old.broken, plain: old.plain, objects: old.objects}
+			read: old.read, problems: old.problems, exceptions: old.exceptions, lists: old.lists, broken: old.broken, plain: old.plain, objects: old.objects,
+			expansion: old.expansion}
 		switch {
 		case f.read == nil:
 		case f.class == f.read.Class: // without what a generator reads of it
@@ -469,7 +494,7 @@ func (f *file) parseOnce(charts *sync.Map) {
 // searchKeys looks for a private key, kubeconfigs and what SOPS has encrypted in a file that is no YAML.
 func (f *file) searchKeys(data []byte) {
 	if f.whole = privateKeyIn(data); f.whole == nil && kubeconfigKind.Match(data) && utf8.Valid(data) {
-		docs, _, _ := parseDocuments(f.path, data)
+		docs, _, _, _ := parseDocuments(f.path, data)
 		f.docs = slices.DeleteFunc(docs, func(d document) bool { return len(d.Values) == 0 })
 	}
 	if encryption, values := encryptionOf(data); encryption != nil {
@@ -568,7 +593,7 @@ func (f *file) parse() {
 		return
 	}
 	f.exceptions = commentExceptions(f.data)
-	f.docs, f.problems, f.lists = parseDocuments(f.path, f.data)
+	f.docs, f.problems, f.lists, f.expansion = parseDocuments(f.path, f.data)
 	if f.plain = f.isPlain(); f.plain {
 		for _, d := range f.docs {
 			f.objects = append(f.objects, d.decoded)

@@ -62,6 +62,24 @@ type rendered struct {
 	whole map[string]any
 }
 
+// values counts the values and keys of the object.
+func (r rendered) values() int { return countValues(r.Object.Content) }
+
+func countValues(v any) int {
+	n := 1
+	switch v := v.(type) {
+	case map[string]any:
+		for _, value := range v {
+			n += 1 + countValues(value)
+		}
+	case []any:
+		for _, value := range v {
+			n += countValues(value)
+		}
+	}
+	return n
+}
+
 // asApplied is the object with its secrets: what Flux itself reads.
 func (r rendered) asApplied() map[string]any {
 	if r.whole != nil {

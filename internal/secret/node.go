@@ -18,15 +18,28 @@ func content(doc *yaml.Node) *yaml.Node {
 	return resolve(doc)
 }
 
-// maxExpanded bounds a document with all its aliases expanded, in nodes.
-const maxExpanded = 1_000_000
+// MaxExpansion bounds what aliases add to a document, in nodes; 32 bytes of text count as one more.
+const MaxExpansion = 100_000
 
 // IsBomb is true for a document whose aliases expand without a reasonable end. Everything that follows aliases asks
 // first, and then needs no bounds of its own.
-func IsBomb(root *yaml.Node) bool {
+func IsBomb(root *yaml.Node) bool { return Expansion(root) > MaxExpansion }
+
+// Expansion is what its aliases add to a document, as MaxExpansion counts it, up to a little more than that.
+func Expansion(root *yaml.Node) int {
 	if root == nil || !hasAlias(root) {
-		return false
+		return 0
 	}
+	own := 0
+	var count func(*yaml.Node)
+	count = func(n *yaml.Node) {
+		own += 1 + len(n.Value)/32
+		for _, c := range n.Content {
+			count(c)
+		}
+	}
+	count(root)
+	maxExpanded := own + MaxExpansion + 1
 	sizes := map[*yaml.Node]int{}
 	var size func(*yaml.Node) int
 	size = func(n *yaml.Node) int {
@@ -34,7 +47,7 @@ func IsBomb(root *yaml.Node) bool {
 			return s
 		}
 		sizes[n] = maxExpanded // what contains its own alias has no end
-		s := 1
+		s := 1 + len(n.Value)/32
 		if n.Kind == yaml.AliasNode && n.Alias != nil {
 			s += size(n.Alias)
 		}
@@ -44,7 +57,7 @@ func IsBomb(root *yaml.Node) bool {
 		sizes[n] = s
 		return s
 	}
-	return size(root) >= maxExpanded
+	return size(root) - own
 }
 
 func hasAlias(n *yaml.Node) bool {
