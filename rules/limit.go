@@ -14,7 +14,7 @@ import (
 
 const (
 	// maxTime is how long the rules may judge one subject. The slowest of real fleets takes a tenth of a second.
-	maxTime = 5 * time.Second
+	maxTime = 10 * time.Second
 	// maxMemory is how much live memory may be added meanwhile, in bytes. Before the garbage collector has seen it, it is twice as much.
 	maxMemory = 512 << 20
 	// between is the time between two looks at what is going on.

@@ -40,12 +40,12 @@ import data.lib.files
 violation contains {
 	"origin": {"file": input.file.path, "document": document.index},
 	"field": value.field,
-	"message": sprintf("%s; %s", [_wrong(document, value), _why(document)]),
+	"message": sprintf("%s; %s", [_wrong(i, value), _why(i)]),
 	"severity": severity,
 } if {
-	some document in _documents
+	some i, document in _documents
 	some value in document.values
-	severity := _severity(document, value)
+	severity := _severity(i, value)
 }
 
 # A name that promises encryption, and nothing in the file that would need it yet: what is filled in next stands open.
@@ -55,8 +55,8 @@ violation contains {
 	"message": sprintf("the Secret %q is called %s and is not encrypted", [document.name, base]),
 	"severity": "info",
 } if {
-	some document in _documents
-	not is_object(document.encryption)
+	some i, document in _documents
+	not i in _encrypted
 	document.kind == "Secret"
 	count(document.values) > 0
 	every value in document.values { value.class == "empty" }
@@ -77,16 +77,20 @@ violation contains {
 	some gap in input.file.regionGaps
 }
 
-# Each with what is to be known of all of its values, found out once.
-_documents := [judged |
+# Functions take the number of a document in this list: one that takes a whole document costs what that is long, at each call.
+_documents := [document |
 	not files.example
 	some document in input.file.documents
-	judged := object.union(document, {"leaks": _holds_leak(document), "template": _is_template(document)})
 ]
+
+_encrypted := {i |
+	some i, document in _documents
+	is_object(document.encryption)
+}
 
 _holders := {"Secret", "generator", "patch"}
 
-_severity(document, value) := "error" if _grave(document, value)
+_severity(i, value) := "error" if _grave(i, value)
 
 else := "warning" if value.class == "address"
 
@@ -99,8 +103,8 @@ else := "warning" if {
 } else := "info" if {
 	_plain(value)
 	not _setting(value)
-	not document.template
-	not is_object(document.encryption)
+	not i in _templates
+	not i in _encrypted
 }
 
 _grave(_, value) if _loud(value)
@@ -111,18 +115,19 @@ _grave(_, value) if {
 	count(input.file.reachedBy) > 0
 }
 
-_grave(document, value) if {
+_grave(i, value) if {
 	_plain(value)
 	not _harmless(value)
-	_certain(document, value)
+	_certain(i, value)
 }
 
-# What stands beside a leak that Flux applies is no secret of its own, but lies as open. Beside ciphertexts it was left out on purpose.
-_grave(document, value) if {
+# What stands beside a leak that Flux applies is no secret of its own, but lies as open. Beside ciphertexts it was left out
+# on purpose.
+_grave(i, value) if {
 	_plain(value)
 	not _setting(value)
-	not is_object(document.encryption)
-	document.leaks
+	not i in _encrypted
+	i in _leaking
 	count(input.file.reachedBy) > 0
 }
 
@@ -141,22 +146,28 @@ _plain(value) if {
 	regex.match(`pass|token|secret|cred|[-_.]key$`, _key(value))
 }
 
-_holds_leak(document) if {
+# A set that is written as one is made once; of "contains" each question that has no answer costs the whole body again.
+_leaking := {i |
+	some i, document in _documents
 	some value in document.values
+	_leaks(i, value)
+}
+
+_leaks(_, value) if {
 	value.in in _holders
 	_names[value.class]
-} else if {
-	template := _is_template(document)
-	some value in document.values
+}
+
+_leaks(i, value) if {
 	_plain(value)
 	not _harmless(value)
-	_certain({"template": template}, value)
-} else := false
+	_certain(i, value)
+}
 
 # In a template the secrets are the variables, and a file that nothing reconciles may be none of the fleet's: there the
 # key must speak for itself.
-_certain(document, _) if {
-	not document.template
+_certain(i, _) if {
+	not i in _templates
 	count(input.file.reachedBy) > 0
 }
 
@@ -165,11 +176,12 @@ _certain(_, value) if regex.match(_certain_key, _key(value))
 
 _certain_key := `pass|pwd|secret|token|key([^a-z]|s?$)|cred|auth([^a-z]|$)|authorization|private|salt|seed|pin$`
 
-_is_template(document) if {
+_templates := {i |
+	some i, document in _documents
 	some value in document.values
 	value.in in _holders
 	value.class in {"var", "ref"}
-} else := false
+}
 
 # What the key's name says to be no secret. An address that holds a password has a class of its own.
 _harmless(value) if {
@@ -212,17 +224,17 @@ _name(value) := value.key if value.key != ""
 
 else := value.field[count(value.field) - 1]
 
-_why(document) := sprintf("%s leaves it out of the encrypted region", [document.encryption.selector]) if {
-	is_object(document.encryption)
+_why(i) := sprintf("%s leaves it out of the encrypted region", [_documents[i].encryption.selector]) if {
+	i in _encrypted
 } else := "SOPS would encrypt it"
 
-_wrong(document, value) := sprintf("a %s stands in the clear%s", [_names[value.class], _in(document)]) if {
+_wrong(i, value) := sprintf("a %s stands in the clear%s", [_names[value.class], _in(i)]) if {
 	_names[value.class]
 } else := sprintf("%q in Secret %q is not encrypted", [_name(value), value.secret]) if {
 	value.secret != ""
 } else := "a value that this patch puts into a Secret is not encrypted" if {
 	value.in == "patch"
-} else := sprintf("%q%s is not encrypted", [_name(value), _in(document)]) if {
+} else := sprintf("%q%s is not encrypted", [_name(value), _in(i)]) if {
 	_key(value) != ""
 } else := "a literal of secretGenerator is not encrypted"
 
@@ -233,8 +245,8 @@ _names := {
 	"token": "token",
 }
 
-_in(document) := sprintf(" in %s %q", [document.kind, document.name]) if {
-	document.name != ""
-	not startswith(document.name, "ENC[")
-	not startswith(document.kind, "ENC[")
+_in(i) := sprintf(" in %s %q", [_documents[i].kind, _documents[i].name]) if {
+	_documents[i].name != ""
+	not startswith(_documents[i].name, "ENC[")
+	not startswith(_documents[i].kind, "ENC[")
 } else := ""

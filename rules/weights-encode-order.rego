@@ -36,7 +36,7 @@ import data.lib.workloads
 # Too flat, or in another order than the fleet's.
 violation contains {
 	"field": placement.static_weights_field,
-	"message": sprintf("%s; %s keep %s on the first healthy one", [_wrong, _advice, _kept]),
+	"message": sprintf("%s; %s", [_wrong, _right]),
 	"severity": _certainty,
 	"related": _related,
 	"edits": _edits,
@@ -91,7 +91,10 @@ _judged if {
 }
 
 # Of several weights for one cluster the highest counts.
-_weight[name] := max(shares) if some name, shares in _shares
+_weight := {name: weight |
+	some name, weights in _shares
+	weight := max(weights)
+}
 
 _shares[name] contains entry.weight if {
 	some entry in placement.static_weights
@@ -164,32 +167,46 @@ _wrong := sprintf("the weights rank %q before %q, against the declared failover 
 _rest := array.slice(_vector, _split, count(_vector))
 
 # The first pair of clusters whose weights are the wrong way round.
-_inversion := min({[i, j] |
-	some i, weight in _vector
-	some j in numbers.range(i + 1, count(_vector) - 1)
-	j > i
-	_vector[j] > weight
-})
+_inversion := [i, j] if {
+	i := min({k |
+		some k, weight in _vector
+		later := max(array.slice(_vector, k + 1, count(_vector)))
+		later > weight
+	})
+	first := _vector[i]
+	j := min({k | some k, weight in _vector; k > i; weight > first})
+}
 
-_workload := sprintf("%d replicas of %q", [_replicas, workloads.largest.name]) if {
+_workload := sprintf("%s replicas of %q", [format_int(_replicas, 10), workloads.largest.name]) if {
 	workloads.largest.name
-} else := sprintf("%d replicas, for example,", [_replicas])
+} else := sprintf("%s replicas, for example,", [format_int(_replicas, 10)])
 
 _kept := "all replicas" if {
 	workloads.largest.name
-} else := sprintf("%d replicas", [_replicas])
+} else := sprintf("%s replicas", [format_int(_replicas, 10)])
 
 # How many replicas there are may be a guess: one alone is never split.
 _certainty := "error" if {
 	workloads.largest.name
 } else := "warning"
 
-_slashes(list) := concat("/", [sprintf("%d", [n]) | some n in list])
+_slashes(list) := concat("/", array.concat([format_int(n, 10) | some n in array.slice(list, 0, _shown)], _more(count(list) - _shown)))
+
+# A list of a hundred weights is not read.
+_shown := 12
+
+_more(n) := [sprintf("… (%d more)", [n])] if n > 0
+
+_more(n) := [] if n <= 0
+
+_right := sprintf("%s keep %s on the first healthy one", [_advice, _kept]) if {
+	weights.fits(count(_all), _replicas)
+} else := sprintf("no weights that the field can hold keep %s on the first healthy one of %d clusters; give each a group of its own in clusterAffinities", [_kept, count(_all)])
 
 # The weights for all clusters of the policy, those that have none yet last.
 _advice := sprintf("%s for %s", [_slashes(_smallest), concat(", ", [sprintf("%q", [name]) | some name in _all])])
 
-_smallest := weights.smallest(count(_all), _replicas)
+_smallest := weights.smallest(count(_all), _replicas) if weights.fits(count(_all), _replicas)
 
 _all := array.concat(_order, _sorted(unweighted)) if {
 	unweighted := [name |

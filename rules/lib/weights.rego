@@ -11,12 +11,27 @@ package lib.weights
 # webster divides n replicas as Karmada 1.16 and later do; as many numbers as there are weights.
 webster(weights, n) := [seats |
 	some i, _ in weights
-	seats := count([1 | some place in won; place[2] == i])
+	seats := sure[i] + count([1 | some place in won; place[2] == i])
 ] if {
 	votes := _votes(weights)
-	bids := sort([[0 - (w / ((2 * s) + 1)), s, i] | some i, w in votes; some s in numbers.range(0, n - 1)])
-	won := array.slice(bids, 0, n)
+	sure := _sure(votes, n)
+	left := n - sum(sure)
+	bids := sort([[0 - (w / ((2 * s) + 1)), s, i] |
+		some i, w in votes
+		left > 0
+		some more in numbers.range(0, left - 1)
+		s := sure[i] + more
+	])
+	won := array.slice(bids, 0, left)
 }
+
+# _sure are seats that each weight gets whatever the others bid: with k weights of the sum W the bids of at least 2W/(2n-k) are no
+# more than n, and all but k of these.
+_sure(votes, n) := [floor((((w * ((2 * n) - k)) + total) / (2 * total))) | some w in votes] if {
+	k := count(votes)
+	total := sum(votes)
+	(2 * n) > k
+} else := [0 | some _ in votes]
 
 # remainder divides n replicas as Karmada up to 1.15 does, of weights in descending order.
 remainder(weights, n) := [seats |
@@ -61,5 +76,11 @@ smallest(k, n) := [weight |
 	some i in numbers.range(1, k)
 	weight := sum([power | some e in numbers.range(0, k - i); power := _power((2 * n) - 1, e)])
 ]
+
+# fits: the smallest weights are numbers that Karmada's field, an int64, can hold.
+fits(k, n) if {
+	k <= 64
+	_power((2 * n) - 1, k - 1) < 4000000000000000000
+}
 
 _power(base, exponent) := product([base | some i in numbers.range(0, exponent); i < exponent])

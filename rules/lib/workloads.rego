@@ -9,7 +9,7 @@ largest := workload if {
 	workload := min({size | some size in _sizes; size.replicas == most})
 } else := {"replicas": 2}
 
-_sizes contains {"replicas": max([n, 1]), "name": selected.name, "origin": selected.origin, "field": ["spec", field]} if {
+_sizes contains {"replicas": max([floor(n), 1]), "name": selected.name, "origin": selected.origin, "field": ["spec", field]} if {
 	some selection in input.policy.selections
 	some selected in selection.objects
 	field := object.get(_fields, selection.kind, "replicas")
