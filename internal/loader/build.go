@@ -332,7 +332,8 @@ func (p *plan) kustomizeName(dir string) string {
 // kyaml's resid.ResId.String.
 var duplicateID = regexp.MustCompile(`may not add resource with an already registered id: (\S+)`)
 
-// dropDuplicate takes the later one of two objects with the same ID out of the build.
+// dropDuplicate takes the later one of two objects with the same ID out of the build. Where one file holds both, all others that
+// the file holds twice go too: each would cost a build.
 func (p *plan) dropDuplicate(err error) bool {
 	m := duplicateID.FindStringSubmatch(err.Error())
 	if m == nil {
@@ -357,9 +358,23 @@ func (p *plan) dropDuplicate(err error) bool {
 	}
 	first, last := same[0], same[len(same)-1]
 	p.failed = true
-	p.problems = append(p.problems, fleet.BuildProblem{Kind: "duplicate", Origin: last, At: []any{"metadata", "name"},
-		Message: fmt.Sprintf("the %s %q is in this build already, from %s", strings.SplitN(kind, ".", 2)[0], name, first.File)})
-	p.drop(last.File, last.Document)
+	drop := func(d fleet.Origin, kind, name string, first fleet.Origin) {
+		p.problems = append(p.problems, fleet.BuildProblem{Kind: "duplicate", Origin: d, At: []any{"metadata", "name"},
+			Message: fmt.Sprintf("the %s %q is in this build already, from %s", kind, name, first.File)})
+		p.drop(d.File, d.Document)
+	}
+	drop(last, strings.SplitN(kind, ".", 2)[0], name, first)
+	if first.File == last.File {
+		seen := map[string]fleet.Origin{}
+		for _, d := range p.artifact.tree.file(last.File).docs {
+			id, at := strings.Join([]string{d.APIVersion, d.Kind, d.Namespace, d.Name}, "/"), fleet.Origin{File: last.File, Document: d.Index}
+			if before, ok := seen[id]; ok && !p.dropped[at.File][at.Document] {
+				drop(at, d.Kind, d.Name, before)
+			} else if !ok && !p.dropped[at.File][at.Document] {
+				seen[id] = at
+			}
+		}
+	}
 	return p.stampFile(p.artifact.tree.file(last.File))
 }
 
