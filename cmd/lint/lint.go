@@ -23,6 +23,9 @@ import (
 // maxBuffer bounds an editor's buffer, in bytes; the loader reads no larger file either.
 const maxBuffer = 16 << 20
 
+// maxCheck bounds the time that the rules take together: far more than the largest fleets need.
+const maxCheck = 5 * time.Minute
+
 // lint is one run of the linter.
 type lint struct {
 	*app
@@ -235,6 +238,8 @@ func (l *lint) check(ctx context.Context, t *tree, contents *loader.Contents, p 
 		return nil, fmt.Errorf("%s: nothing to lint: there is no YAML file", strings.Join(t.paths, ", "))
 	}
 	p.say("checking the rules")
+	ctx, cancel := context.WithTimeoutCause(ctx, maxCheck, fmt.Errorf("it takes longer than %v", maxCheck))
+	defer cancel()
 	var err error
 	if c.found, c.excepted, err = c.engine.CheckAll(ctx, c.fleet); err != nil {
 		return nil, err

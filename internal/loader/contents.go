@@ -1,9 +1,11 @@
 package loader
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -96,8 +98,23 @@ func (c *Contents) Digest() string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// Follow follows Flux through the tree. What is wrong with it is in the result; an error means that ctx is done.
+// maxTime is far more than the largest trees take: ten thousand files take seconds.
+const maxTime = 5 * time.Minute
+
+// Follow follows Flux through the tree. What is wrong with it is in the result; an error means that ctx is done, or that it takes
+// longer than Options.MaxTime, and then names the Kustomization that does, if it is one.
 func (c *Contents) Follow(ctx context.Context) (*fleet.Tree, error) {
+	limit := cmp.Or(c.opts.MaxTime, maxTime)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it takes longer than %v", limit))
+	defer cancel()
+	out, err := c.followTwice(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = context.Cause(ctx)
+	}
+	return out, err
+}
+
+func (c *Contents) followTwice(ctx context.Context) (*fleet.Tree, error) {
 	out, err := c.follow(ctx)
 	if err != nil || !c.tree.changed.Load() {
 		return out, err

@@ -139,7 +139,7 @@ func (c *cluster) follow(ctx context.Context) error {
 		c.cache.Get("cluster "+c.entry.cluster, &c.kept)
 		defer func() { c.keepRenderings(c.cache) }()
 	}
-	queue := []*item{c.rootItem()}
+	queue := []*item{c.rootItem(ctx)}
 	for len(queue) > 0 {
 		var by [someMissing + 1][]*item
 		for _, it := range queue {
@@ -216,16 +216,43 @@ func (c *cluster) buildAll(ctx context.Context, items []*item) error {
 		}
 		a := c.artifactOf(it)
 		g.Go(func() error {
-			it.rendering = c.renderOnce(it, a)
-			return ctx.Err()
+			var err error
+			it.rendering, err = c.renderInTime(ctx, it, a)
+			return err
 		})
 	}
 	return g.Wait()
 }
 
+// renderInTime is renderOnce, but for what is not done when ctx is: kustomize cannot be interrupted, and is left behind.
+func (c *cluster) renderInTime(ctx context.Context, it *item, a *artifact) (*rendering, error) {
+	type outcome struct {
+		rendering *rendering
+		panicked  any
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		var o outcome
+		defer func() {
+			o.panicked = recover()
+			done <- o
+		}()
+		o.rendering = c.renderOnce(it, a)
+	}()
+	select {
+	case o := <-done:
+		if o.panicked != nil {
+			panic(o.panicked)
+		}
+		return o.rendering, ctx.Err()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("build the Kustomization %s: %w", it.fact.ID, context.Cause(ctx))
+	}
+}
+
 // rootItem is the Kustomization at the entry point. One that is in Git and applies itself is taken as it applies
 // itself: flux bootstrap's own kustomization.yaml patches decryption into it that way.
-func (c *cluster) rootItem() *item {
+func (c *cluster) rootItem(ctx context.Context) *item {
 	if c.entry.root == nil {
 		it := &item{fact: fleet.Kustomization{ID: c.entry.cluster + "//", Cluster: c.entry.cluster, Origin: c.entry.origin, Implicit: true,
 			Path: c.entry.dir, APIServer: c.entry.cluster}, unpatched: true}
@@ -242,7 +269,7 @@ func (c *cluster) rootItem() *item {
 	}
 	it := c.newItem(c.entry.root, c.entry.origin, nil)
 	for range 3 { // its own variables may refer to one another
-		object := c.asAppliedByItself(it)
+		object := c.asAppliedByItself(ctx, it)
 		if object == nil || reflect.DeepEqual(object, it.object) {
 			break
 		}
@@ -253,14 +280,18 @@ func (c *cluster) rootItem() *item {
 }
 
 // asAppliedByItself is the Kustomization at the entry point among the objects of its own path; nil where it is not there.
-func (c *cluster) asAppliedByItself(it *item) map[string]any {
+func (c *cluster) asAppliedByItself(ctx context.Context, it *item) map[string]any {
 	probe := *it
 	probe.fact.Path = c.entry.dir
 	var found sources
 	if probe.vars, found = c.newVariables(it); found != allFound {
 		probe.vars = &variables{}
 	}
-	for _, r := range c.renderOnce(&probe, c.artifactOf(it)).Objects {
+	rendering, err := c.renderInTime(ctx, &probe, c.artifactOf(it))
+	if err != nil {
+		return nil // which the build itself says too
+	}
+	for _, r := range rendering.Objects {
 		o := r.Object
 		if isFluxKustomization(str(o.Content, "apiVersion"), o.Kind) && o.Name == it.fact.Name && (o.Namespace == it.fact.Namespace || it.fact.Namespace == "") {
 			return r.asApplied()

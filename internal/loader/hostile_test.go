@@ -308,3 +308,137 @@ func wantGood(t *testing.T, tree *fleet.Tree) {
 		t.Errorf("the good object is gone:\n%s", describe(tree))
 	}
 }
+
+// flux is a Flux Kustomization at a path, with more of its spec.
+func flux(name, path, more string) string {
+	return fmt.Sprintf("apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: %q, namespace: flux-system}\n"+
+		"spec:\n  path: %s\n  sourceRef: {kind: GitRepository, name: flux-system, namespace: flux-system}\n%s", name, path, more)
+}
+
+// inTime fails where loading takes longer than any of these inputs should, by far.
+func inTime(t *testing.T, fsys fs.FS) *fleet.Tree {
+	t.Helper()
+	started := time.Now()
+	got, err := loader.Load(t.Context(), fsys, loader.Options{MaxTime: time.Minute})
+	if err != nil {
+		t.Fatalf("after %v: %v", time.Since(started), err)
+	}
+	return got
+}
+
+// nested are aliases of aliases, width to the power of depth nodes.
+func nested(depth, width int) string {
+	text := "  a0: &a0 [x" + strings.Repeat(", x", width-1) + "]\n"
+	for i := 1; i < depth; i++ {
+		text += fmt.Sprintf("  a%d: &a%d [*a%d%s]\n", i, i, i-1, strings.Repeat(fmt.Sprintf(", *a%d", i-1), width-1))
+	}
+	return text
+}
+
+// Aliases are bounded in each file, and in all files of a tree together.
+func TestAliases(t *testing.T) {
+	object := func(i, depth, width int) string {
+		return fmt.Sprintf("---\napiVersion: example.com/v1\nkind: Foo\nmetadata: {name: foo-%d, namespace: default}\nspec:\n%s", i, nested(depth, width))
+	}
+	tree := fstest.MapFS{"clusters/a/root.yaml": {Data: []byte(root)}, "clusters/a/good.yaml": {Data: []byte(good)}}
+	var five string
+	for i := range 5 {
+		five += object(i, 4, 16)
+	}
+	tree["clusters/a/five.yaml"] = &fstest.MapFile{Data: []byte(five)}
+	for i := range 12 {
+		tree[fmt.Sprintf("clusters/a/one-%02d.yaml", i)] = &fstest.MapFile{Data: []byte(object(10+i, 4, 16))}
+	}
+	got := inTime(t, tree)
+	wantGood(t, got)
+	wantProblem(t, got, "clusters/a/five.yaml", "alias-bomb")
+	wantProblem(t, got, "clusters/a/one-11.yaml", "alias-bomb")
+	if i := slices.IndexFunc(got.Files, func(f fleet.File) bool { return f.Path == "clusters/a/one-00.yaml" }); len(got.Files[i].Problems) > 0 {
+		t.Errorf("the first file: %v", got.Files[i].Problems)
+	}
+}
+
+// A Kustomization that applies itself under another name ends, and the fleet says where.
+func TestKustomizationsWithoutEnd(t *testing.T) {
+	for _, c := range []struct{ name, self, want string }{
+		{"a chain", flux("k${N}", "./apps/x", "  postBuild: {substitute: {N: \"${N}1\"}}\n"), "is the last of 100 Kustomizations that apply one another, and no more are followed"},
+		{"a tree", flux("k${N}a", "./apps/x", "  postBuild: {substitute: {N: \"${N}a\"}}\n") + "---\n" + flux("k${N}b", "./apps/x", "  postBuild: {substitute: {N: \"${N}b\"}}\n"),
+			`the cluster "a" has more than 5000 Kustomizations, and no more are followed`},
+		{"by its path", flux("k${N}", "./apps/x", "  targetNamespace: \"n${N}\"\n  postBuild: {substitute: {N: \"${N}1\"}}\n"), "is the last of 100 Kustomizations"},
+		{"by its namespace", strings.Replace(flux("k", "./apps/x", "  postBuild: {substitute: {N: \"${N}1\"}}\n"), "namespace: flux-system}\nspec", "namespace: \"n${N}\"}\nspec", 1),
+			"is the last of 100 Kustomizations"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := inTime(t, fstest.MapFS{
+				"clusters/a/root.yaml": {Data: []byte(root)},
+				"clusters/a/good.yaml": {Data: []byte(good)},
+				"clusters/a/k.yaml":    {Data: []byte(flux("k", "./apps/x", "  postBuild: {substitute: {N: \"1\"}}\n"))},
+				"apps/x/k.yaml":        {Data: []byte(c.self)},
+			})
+			wantGood(t, got)
+			var limits []string
+			for _, k := range got.Kustomizations {
+				for _, p := range k.Problems {
+					if p.Kind == "limit" {
+						limits = append(limits, p.Message)
+					}
+				}
+			}
+			if len(limits) != 1 || !strings.Contains(limits[0], c.want) {
+				t.Errorf("limits %q, want one with %q", limits, c.want)
+			}
+		})
+	}
+}
+
+// Mutual dependencies, a ring of them, and one object many times.
+func TestMany(t *testing.T) {
+	var mutual, ring, same strings.Builder
+	for i := range 150 {
+		var names []string
+		for j := range 150 {
+			if i != j {
+				names = append(names, fmt.Sprintf("{name: m%d}", j))
+			}
+		}
+		mutual.WriteString("---\n" + flux(fmt.Sprintf("m%d", i), "./apps/x", "  dependsOn: ["+strings.Join(names, ", ")+"]\n"))
+	}
+	for i := range 1000 {
+		ring.WriteString("---\n" + flux(fmt.Sprintf("r%d", i), "./apps/x", fmt.Sprintf("  dependsOn: [{name: r%d}]\n", (i+1)%1000)))
+		same.WriteString("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: same, namespace: default}\n")
+	}
+	got := inTime(t, fstest.MapFS{
+		"clusters/a/root.yaml":   {Data: []byte(root)},
+		"clusters/a/good.yaml":   {Data: []byte(good)},
+		"clusters/a/mutual.yaml": {Data: []byte(mutual.String())},
+		"clusters/a/ring.yaml":   {Data: []byte(ring.String())},
+		"clusters/a/same.yaml":   {Data: []byte(same.String())},
+		"apps/x/x.yaml":          {Data: []byte(strings.ReplaceAll(good, "good", "x"))},
+	})
+	wantGood(t, got)
+	for _, k := range got.Kustomizations {
+		switch k.Name {
+		case "m0":
+			if r := k.DependsOn[7]; len(k.DependsOn) != 149 || r.CycleLength != 2 || !slices.Equal(r.Cycle, []string{k.ID, strings.Replace(k.ID, "m0", "m8", 1)}) {
+				t.Errorf("m0 depends on %+v", r)
+			}
+		case "r0":
+			if r := k.DependsOn[0]; r.CycleLength != 1000 || len(r.Cycle) != 10 || r.Cycle[9] != strings.Replace(k.ID, "r0", "r9", 1) {
+				t.Errorf("r0 depends on %+v", r)
+			}
+		case "flux-system":
+			if len(k.Problems) != 999 || k.Problems[0].Kind != "duplicate" {
+				t.Errorf("%d problems", len(k.Problems))
+			}
+		}
+	}
+}
+
+// Where time runs out, the error says at what.
+func TestMaxTime(t *testing.T) {
+	tree := fstest.MapFS{"clusters/a/root.yaml": {Data: []byte(root)}, "clusters/a/good.yaml": {Data: []byte(good)}}
+	_, err := loader.Load(t.Context(), tree, loader.Options{MaxTime: time.Nanosecond})
+	if err == nil || !strings.Contains(err.Error(), "it takes longer than 1ns") {
+		t.Errorf("error %v", err)
+	}
+}

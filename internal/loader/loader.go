@@ -13,6 +13,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -30,6 +31,8 @@ type Options struct {
 	Sources []Source
 	// Recipients are those that files may be encrypted to; none where the configuration does not say.
 	Recipients []fleet.Recipients
+	// MaxTime is how long Follow may take; five minutes by default. A library that cannot be interrupted is left behind then.
+	MaxTime time.Duration
 	// Cache makes the next run with the same cache quicker; nil for none.
 	Cache Cache
 }
