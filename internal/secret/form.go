@@ -171,7 +171,7 @@ func classifyLiteral(key, text, literal string) fleet.Class {
 // isTokenPrefix is true for what the tokens of an issuer begin with.
 func isTokenPrefix(text string) bool {
 	text = strings.Trim(text, "-_.")
-	return slices.ContainsFunc(tokenShapes, func(t tokenShape) bool { return strings.Trim(t.prefix, "-_.") == text })
+	return slices.ContainsFunc(tokenShapes[:], func(t tokenShape) bool { return strings.Trim(t.prefix, "-_.") == text })
 }
 
 var (

@@ -105,7 +105,7 @@ func ageKeyAt(text string) int {
 		if i < 0 {
 			return -1
 		}
-		if tokenAt(text[from+i:]) {
+		if s := (tokenScan{run: text[from+i:]}); s.at(0) {
 			return from + i
 		}
 		from += i + len(ageKey)

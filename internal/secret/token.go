@@ -18,7 +18,7 @@ type tokenShape struct {
 const minToken = 20
 
 // tokenShapes are the credentials that fleets hold most, each as its issuer documents it.
-var tokenShapes = []tokenShape{
+var tokenShapes = [...]tokenShape{
 	// https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/
 	{prefix: "ghp_", min: 36}, {prefix: "gho_", min: 36}, {prefix: "ghu_", min: 36}, {prefix: "ghs_", min: 36},
 	{prefix: "ghr_", min: 36}, {prefix: "github_pat_", extra: "_", min: 60},
@@ -86,10 +86,10 @@ func hasToken(text string) bool {
 }
 
 func runHasToken(run string) bool {
-	var jwt jwtScan
+	s, jwt := tokenScan{run: run}, jwtScan{}
 	inWord := false
 	for i := 0; i+minToken <= len(run); i++ {
-		if !inWord && strings.IndexByte(tokenStarts, run[i]) >= 0 && (tokenAt(run[i:]) || jwt.at(run, i)) {
+		if !inWord && strings.IndexByte(tokenStarts, run[i]) >= 0 && (s.at(i) || jwt.at(run, i)) {
 			return true
 		}
 		inWord = isAlphanumeric(run[i]) || run[i] == '_'
@@ -97,22 +97,33 @@ func runHasToken(run string) bool {
 	return false
 }
 
-// maxLooked is how much of a token is looked at, in bytes. A prefix may stand in the text again and again, so that a look at the
-// whole token each time is quadratic. It is more than any shape asks for.
-const maxLooked = 128
+// tokenScan finds credentials other than JWTs in one run, from its beginning to its end. A prefix may stand there again and again,
+// so it keeps what it knows of the word that it is in: each byte is read a fixed number of times.
+type tokenScan struct {
+	run string
+	// end is where the word ends that follows the prefix of a shape; before none no token of the shape begins.
+	end, none [len(tokenShapes)]int
+}
 
-// tokenAt is true for a text that begins with a credential other than a JWT.
-func tokenAt(text string) bool {
-	for i := range tokenShapes {
-		t := &tokenShapes[i]
-		if t.prefix[0] != text[0] || !strings.HasPrefix(text, t.prefix) {
+func (s *tokenScan) at(i int) bool {
+	for k := range tokenShapes {
+		t := &tokenShapes[k]
+		if t.prefix[0] != s.run[i] || i < s.none[k] || !strings.HasPrefix(s.run[i:], t.prefix) {
 			continue
 		}
-		rest := text[len(t.prefix):]
-		word := leading(rest[:min(len(rest), maxLooked)], t.extra)
-		if len(word) >= t.min && (!t.exact || len(word) == t.min) && isRandom(word) {
+		from := i + len(t.prefix)
+		if s.end[k] <= from {
+			s.end[k] = from + len(leading(s.run[from:], t.extra))
+		}
+		n := s.end[k] - from
+		if n < t.min || t.exact && n != t.min {
+			continue
+		}
+		example := exampleIn(s.run[from:s.end[k]])
+		if example < 0 {
 			return true
 		}
+		s.none[k] = from + example
 	}
 	return false
 }
@@ -159,8 +170,9 @@ func leading(text, extra string) string {
 	return text
 }
 
-// isRandom is false for the examples of documentation: ghp_xxxx….
-func isRandom(word string) bool {
+// exampleIn tells the examples of documentation, ghp_xxxx…, from a token, of which it gives -1: what begins in the word
+// before the offset is an example too.
+func exampleIn(word string) int {
 	var seen [256]bool
 	kinds := 0
 	for _, c := range []byte(word) {
@@ -170,10 +182,13 @@ func isRandom(word string) bool {
 		}
 	}
 	if kinds < 8 {
-		return false
+		return len(word)
 	}
 	lower := strings.ToLower(word)
-	return !strings.Contains(lower, "example") && !strings.Contains(lower, "xxxx")
+	if last := max(strings.LastIndex(lower, "example"), strings.LastIndex(lower, "xxxx")); last >= 0 {
+		return last + 1
+	}
+	return -1
 }
 
 func isAlphanumeric(c byte) bool {
