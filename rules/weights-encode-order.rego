@@ -168,13 +168,17 @@ _rest := array.slice(_vector, _split, count(_vector))
 
 # The first pair of clusters whose weights are the wrong way round.
 _inversion := [i, j] if {
-	i := min({k |
-		some k, weight in _vector
-		later := max(array.slice(_vector, k + 1, count(_vector)))
-		later > weight
+	i := min({i |
+		some i, weight in _vector
+		later := array.slice(_vector, i + 1, count(_vector))
+		max(later) > weight
 	})
-	first := _vector[i]
-	j := min({k | some k, weight in _vector; k > i; weight > first})
+	weight := _vector[i]
+	j := min({j |
+		some j, other in _vector
+		j > i
+		other > weight
+	})
 }
 
 _workload := sprintf("%s replicas of %q", [format_int(_replicas, 10), workloads.largest.name]) if {
