@@ -27,10 +27,10 @@ webster(weights, n) := [seats |
 
 # _sure are seats that each weight gets whatever the others bid: with k weights of the sum W the bids of at least 2W/(2n-k) are no
 # more than n, and all but k of these.
-_sure(votes, n) := [floor((((w * ((2 * n) - k)) + total) / (2 * total))) | some w in votes] if {
+_sure(votes, n) := [floor(((w * ((2 * n) - k)) + total) / (2 * total)) | some w in votes] if {
 	k := count(votes)
 	total := sum(votes)
-	(2 * n) > k
+	2 * n > k
 } else := [0 | some _ in votes]
 
 # remainder divides n replicas as Karmada up to 1.15 does, of weights in descending order.
