@@ -27,8 +27,13 @@ type court struct {
 	log     *slog.Logger
 	metrics *metrics
 	now     func() time.Time
+	// apiServer is the ID of the API server that asks, where a flag says so.
+	apiServer string
+	// asked are the API servers that have asked.
+	asked asked
+	loads *loads
 
-	sitting  sync.Mutex // one load at a time; it guards case and live
+	mu       sync.Mutex // guards docket, live and compared
 	docket   *docket
 	live     *fleet.Live
 	reviewer atomic.Pointer[admission.Reviewer]
@@ -36,7 +41,38 @@ type court struct {
 	// compared is told how what is live differs from Git, whenever either changes; nil for nobody.
 	compared func([]fleet.Finding)
 
-	said atomic.Pointer[string] // the last failure that was logged, nil once all is well
+	failures [failureKinds]atomic.Pointer[failure]
+}
+
+// failureKind is what has failed. The failures of one kind are over when the next of that kind has none.
+type failureKind int
+
+const (
+	loadFailure   failureKind = iota // the newest content does not serve
+	againFailure                     // what serves could not be judged by what is live, or today
+	sourceFailure                    // there is no content
+	watchFailure                     // the newest content is not known
+	failureKinds
+)
+
+// watchRetried is how long ago a watch may have failed that has not succeeded since: it is tried again within a minute, and nothing
+// tells that it succeeds.
+//
+// Source: kubernetes/client-go v0.36.0 tools/cache/reflector.go, NewReflectorWithOptions (backoffManager).
+const watchRetried = 2 * time.Minute
+
+// newCourt has no fleet yet. A load may take so long.
+func newCourt(log *slog.Logger, m *metrics, apiServer string, limit time.Duration) *court {
+	return &court{log: log, metrics: m, now: time.Now, apiServer: apiServer, loads: newLoads(limit)}
+}
+
+// failure says why the newest content does not serve.
+type failure struct {
+	// Why is what the log says too.
+	Why string `json:"why"`
+	// Since is when that was first so; last is when it was so again, and told when it was logged.
+	Since      time.Time `json:"since"`
+	last, told time.Time
 }
 
 // docket is what a revision is judged by again when what is live, or the day, has changed.
@@ -54,78 +90,158 @@ type content struct {
 }
 
 // serve judges by the content from now on. An error is reported, and leaves the last one serving.
-func (c *court) serve(ctx context.Context, from content) error {
-	err := c.load(ctx, from)
+func (c *court) serve(ctx context.Context, open func(context.Context) (content, error)) error {
+	err := c.load(ctx, open)
 	if err != nil {
-		c.failed(ctx, err)
+		c.failed(ctx, loadFailure, err)
 	}
 	return err
 }
 
 // load is serve, for a caller that reports the error.
-func (c *court) load(ctx context.Context, from content) error {
-	c.sitting.Lock()
-	defer c.sitting.Unlock()
-	start := c.now()
+func (c *court) load(ctx context.Context, open func(context.Context) (content, error)) error {
 	unbindMemory()
 	defer bindMemory()
-	next, err := read(ctx, from)
-	if err != nil {
-		return err
+	start := c.now()
+	err := c.loads.run(ctx, func(ctx context.Context) error {
+		from, err := open(ctx)
+		if err != nil {
+			return err
+		}
+		next, err := read(ctx, from)
+		if err != nil {
+			return err
+		}
+		if err := c.prove(next); err != nil {
+			return err
+		}
+		return c.sit(ctx, next, start)
+	})
+	if err == nil {
+		c.well(ctx, loadFailure)
 	}
-	return c.sit(ctx, next, start)
+	return err
+}
+
+// prove is an error where the content must not take the place of the one that serves.
+func (c *court) prove(next *docket) error {
+	c.mu.Lock()
+	last, live := c.docket, c.live
+	c.mu.Unlock()
+	servers := map[string]string{}
+	if c.apiServer != "" {
+		servers[c.apiServer] = "which --api-server names"
+	}
+	if last == nil {
+		return prove(nil, next.fleet(nil, ""), servers)
+	}
+	for _, id := range c.asked.since(c.now().Add(-askedLately)) {
+		switch {
+		case id != "":
+			servers[id] = "which has asked within the last hour"
+		case c.apiServer == "":
+			if err := sameDefault(last.fleet(live, ""), next.fleet(live, "")); err != nil {
+				return err
+			}
+		}
+	}
+	return prove(last.fleet(nil, ""), next.fleet(nil, ""), servers)
+}
+
+// sameDefault is an error where a review at /validate would not be of the same API server any more.
+func sameDefault(last, next *fleet.Fleet) error {
+	before, err := admission.Find(last, "")
+	if err != nil {
+		return nil
+	}
+	switch after, err := admission.Find(next, ""); {
+	case err != nil:
+		return fmt.Errorf("%w: %q has asked at %s within the last hour", err, before, root)
+	case after != before:
+		return fmt.Errorf("%q has asked at %s within the last hour, and the fleet has %q in its place", before, root, after)
+	}
+	return nil
+}
+
+// fleet is that of the revision, with what is live, on a day.
+func (d *docket) fleet(live *fleet.Live, date string) *fleet.Fleet {
+	of := d.Checkout
+	of.Live, of.Date = live, date
+	return of.Build(d.tree)
 }
 
 // know judges from now on by what is live too.
 func (c *court) know(ctx context.Context, live fleet.Live) {
-	c.sitting.Lock()
-	defer c.sitting.Unlock()
+	c.mu.Lock()
 	c.live = &live
-	c.again(ctx)
+	c.mu.Unlock()
+	c.again(ctx, func(*docket) bool { return true })
 }
 
 // observe has compared called from now on.
 func (c *court) observe(compared func([]fleet.Finding)) {
-	c.sitting.Lock()
-	defer c.sitting.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.compared = compared
 }
 
 // turn judges by the same content again once the day has changed: certificates expire.
 func (c *court) turn(ctx context.Context) {
-	c.sitting.Lock()
-	defer c.sitting.Unlock()
-	if c.docket != nil && c.docket.Date != c.now().UTC().Format(time.DateOnly) {
-		c.again(ctx)
-	}
+	c.again(ctx, func(d *docket) bool { return d.Date != c.now().UTC().Format(time.DateOnly) })
 }
 
-func (c *court) again(ctx context.Context) {
-	if c.docket == nil {
+// again judges by the same content again, where that is wanted.
+func (c *court) again(ctx context.Context, wanted func(*docket) bool) {
+	err := c.loads.run(ctx, func(ctx context.Context) error {
+		c.mu.Lock()
+		last := c.docket
+		c.mu.Unlock()
+		if last == nil || !wanted(last) {
+			return nil
+		}
+		return c.sit(ctx, last, c.now())
+	})
+	if err != nil {
+		c.failed(ctx, againFailure, err)
 		return
 	}
-	if err := c.sit(ctx, c.docket, c.now()); err != nil {
-		c.failed(ctx, err)
-	}
+	c.well(ctx, againFailure)
 }
 
 // sit judges by the content and what is live from now on. What has been judged already, as where something live has changed that
 // Git decides on, is not judged again.
-func (c *court) sit(ctx context.Context, next *docket, start time.Time) error {
-	next.Date = start.UTC().Format(time.DateOnly)
+func (c *court) sit(ctx context.Context, of *docket, start time.Time) error {
+	c.mu.Lock()
+	live, fresh := c.live, of != c.docket
+	c.mu.Unlock()
+	next := *of
+	next.Date, next.Live = start.UTC().Format(time.DateOnly), live
 	var differences []fleet.Finding
-	if next.Live = nil; c.live != nil {
-		differences = verify.Compare(next.Build(next.tree), *c.live).Findings()
+	if live != nil {
+		differences = verify.Compare(next.fleet(nil, next.Date), *live).Findings()
 	}
-	next.Live = c.live
-	f := next.Build(next.tree)
-	if next != c.docket || !reflect.DeepEqual(f, c.Current().Fleet) {
-		if err := c.judge(ctx, next, f, start); err != nil {
+	f := next.fleet(live, next.Date)
+	var reviewer *admission.Reviewer
+	if fresh || !reflect.DeepEqual(f, c.Current().Fleet) {
+		var err error
+		if reviewer, err = c.judge(ctx, &next, f); err != nil {
 			return err
 		}
 	}
-	c.said.Store(nil)
-	if c.live != nil {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := ctx.Err(); err != nil { // given up: another load may have come meanwhile
+		return err
+	}
+	c.docket = &next
+	if reviewer != nil {
+		c.reviewer.Store(reviewer)
+		took := c.now().Sub(start)
+		c.metrics.loaded(took)
+		c.log.InfoContext(ctx, "fleet loaded", "revision", next.Revision, "digest", next.Digest, "clusters", len(f.Clusters),
+			"members", len(f.Members), "files", len(f.Files), "live", live != nil, "duration", took)
+	}
+	if live != nil {
 		c.metrics.differ(differences)
 		if c.compared != nil {
 			c.compared(differences)
@@ -134,38 +250,55 @@ func (c *court) sit(ctx context.Context, next *docket, start time.Time) error {
 	return nil
 }
 
-// judge judges a fleet once, and judges by it from then on.
-func (c *court) judge(ctx context.Context, next *docket, f *fleet.Fleet, start time.Time) error {
+// judge judges a fleet once.
+func (c *court) judge(ctx context.Context, next *docket, f *fleet.Fleet) (*admission.Reviewer, error) {
 	reviewer, err := admission.NewReviewer(next.engine, next.Config)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	err = reviewer.Serve(ctx, &admission.Snapshot{Fleet: f, Revision: next.Revision, Digest: next.Digest, Loaded: c.now()})
-	if err != nil {
-		return err
-	}
-	c.docket = next
-	c.reviewer.Store(reviewer)
-	took := c.now().Sub(start)
-	c.metrics.loaded(took)
-	c.log.InfoContext(ctx, "fleet loaded", "revision", next.Revision, "digest", next.Digest, "clusters", len(f.Clusters),
-		"members", len(f.Members), "files", len(f.Files), "live", c.live != nil, "duration", took)
-	return nil
+	return reviewer, err
 }
 
-// failed reports that no content could be had, or none to judge by. It is counted each time, and logged when it is news:
-// another failure than the last.
-func (c *court) failed(ctx context.Context, err error) (news bool) {
+// failed reports that no content could be had, or none to judge by. It is counted each time, and logged when it is news: another
+// failure than the last, or one of which the Event has expired.
+func (c *court) failed(ctx context.Context, kind failureKind, err error) (news bool) {
 	if ctx.Err() != nil {
 		return false
 	}
 	c.metrics.loads.WithLabelValues("failure").Inc()
-	text := err.Error()
-	last := c.said.Swap(&text)
-	if news = last == nil || *last != text; news {
-		c.log.ErrorContext(ctx, "the fleet could not be loaded", "error", text, "serving", c.Current() != nil)
+	now := c.now()
+	next := &failure{Why: err.Error(), Since: now.UTC(), last: now, told: now}
+	if last := c.failures[kind].Load(); last == nil || last.Why != next.Why {
+		news = true
+	} else if next.Since = last.Since; now.Sub(last.told) < eventAgain {
+		next.told = last.told
+	} else {
+		news = true
+	}
+	c.failures[kind].Store(next)
+	if news {
+		c.log.ErrorContext(ctx, "the fleet could not be loaded", "error", next.Why, "serving", c.Current() != nil)
 	}
 	return news
+}
+
+// well reports that what has failed before has not failed now.
+func (c *court) well(ctx context.Context, kind failureKind) {
+	if last := c.failures[kind].Swap(nil); last != nil && ctx.Err() == nil {
+		c.log.InfoContext(ctx, "what failed is over", "error", last.Why, "since", last.Since)
+	}
+}
+
+// failure is why the newest content does not serve; nil where it does.
+func (c *court) failure() *failure {
+	for i := range c.failures {
+		f := c.failures[i].Load()
+		if f != nil && (failureKind(i) != watchFailure || c.now().Sub(f.last) < watchRetried) {
+			return f
+		}
+	}
+	return nil
 }
 
 // read reads a revision: its configuration, its rules and its tree.
@@ -212,7 +345,11 @@ func (c *court) Review(ctx context.Context, apiServer string, req *admissionv1.A
 	if r == nil {
 		return nil, errors.New("no fleet is loaded yet")
 	}
-	return r.Review(ctx, apiServer, req)
+	v, err := r.Review(ctx, apiServer, req)
+	if err == nil {
+		c.asked.note(apiServer, c.now())
+	}
+	return v, err
 }
 
 // knows is true for the ID of an API server of the fleet.

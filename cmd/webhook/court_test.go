@@ -1,8 +1,12 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,9 +23,11 @@ func TestLiveChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	var told []fleet.Finding
-	c := &court{log: slog.New(slog.DiscardHandler), metrics: newMetrics(), now: time.Now}
+	c := newCourt(slog.New(slog.DiscardHandler), newMetrics(), "", time.Minute)
 	c.observe(func(found []fleet.Finding) { told = found })
-	if err := c.serve(t.Context(), content{Checkout: checkout.Checkout{FS: fsys, Name: "fleet"}}); err != nil {
+	if err := c.serve(t.Context(), func(context.Context) (content, error) {
+		return content{Checkout: checkout.Checkout{FS: fsys, Name: "fleet"}}, nil
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if limit := debug.SetMemoryLimit(-1); limit > 1<<30 {
@@ -55,5 +61,73 @@ func TestLiveChanges(t *testing.T) {
 	c.know(t.Context(), fleet.Live{Objects: []fleet.Object{cluster, policy("Overwrite")}})
 	if _, known := c.Current().Fleet.Members["paris"]; !known {
 		t.Errorf("members %v", c.Current().Fleet.Members)
+	}
+}
+
+// TestLoads has loads that never end: each is left behind at its limit, no more than a few are, and once they end there are others.
+func TestLoads(t *testing.T) {
+	l := newLoads(10 * time.Millisecond)
+	end := make(chan struct{})
+	for range maxHanging + 1 {
+		err := l.run(t.Context(), func(context.Context) error { <-end; return nil })
+		if err == nil || err.Error() != "it did not load within 10ms (--load-timeout)" {
+			t.Errorf("%v", err)
+		}
+	}
+	at := func() error { return l.run(t.Context(), func(context.Context) error { return nil }) }
+	if err := at(); err == nil || err.Error() != "3 loads that were given up have not ended yet" {
+		t.Errorf("%v", err)
+	}
+	close(end)
+	for late := time.Now().Add(time.Minute); at() != nil; time.Sleep(time.Millisecond) {
+		if time.Now().After(late) {
+			t.Fatal("no load any more")
+		}
+	}
+	if err := l.run(t.Context(), func(context.Context) error { panic("swordfish") }); err == nil || strings.Contains(err.Error(), "swordfish") {
+		t.Errorf("%v", err)
+	}
+	if err := at(); err != nil {
+		t.Errorf("after a panic: %v", err)
+	}
+	over := errors.New("there is a newer one")
+	ctx, why := context.WithCancelCause(t.Context())
+	err := newLoads(time.Hour).run(ctx, func(ctx context.Context) error {
+		why(over)
+		<-ctx.Done()
+		return fmt.Errorf("read: %w", ctx.Err())
+	})
+	if !errors.Is(err, over) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestFailures: what failed is told once, again before its Event expires, and no more once it is over; a load does not end what is
+// wrong with the source.
+func TestFailures(t *testing.T) {
+	now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
+	c := newCourt(slog.New(slog.DiscardHandler), newMetrics(), "", time.Minute)
+	c.now = func() time.Time { return now }
+	tell := func(kind failureKind, why string) bool { return c.failed(t.Context(), kind, errors.New(why)) }
+	if !tell(loadFailure, "a") || tell(loadFailure, "a") || !tell(sourceFailure, "b") || !tell(loadFailure, "c") {
+		t.Error("news are not told, or told twice")
+	}
+	if now = now.Add(eventAgain); !tell(loadFailure, "c") || tell(loadFailure, "c") {
+		t.Error("what lasts is not told again")
+	}
+	if f := c.failure(); f == nil || f.Why != "c" || !f.Since.Equal(now.Add(-eventAgain)) {
+		t.Errorf("%+v", f)
+	}
+	if c.well(t.Context(), loadFailure); c.failure() == nil || c.failure().Why != "b" {
+		t.Errorf("%+v", c.failure())
+	}
+	if c.well(t.Context(), sourceFailure); c.failure() != nil {
+		t.Errorf("%+v", c.failure())
+	}
+	if tell(watchFailure, "d"); c.failure() == nil {
+		t.Error("a failed watch is not told")
+	}
+	if now = now.Add(watchRetried); c.failure() != nil {
+		t.Errorf("%+v", c.failure())
 	}
 }

@@ -59,7 +59,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	m.count(&answer{outcome: "allow", rules: []string{"a"}, response: &admissionv1.AdmissionResponse{}}, time.Second)
 	m.differ(nil)
 	m.registry.MustRegister((&certificate{get: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, nil }}).expiry(),
-		newFleetMetrics(func() *admission.Snapshot { return &admission.Snapshot{Fleet: &fleet.Fleet{}} }))
+		newFleetMetrics(func() *admission.Snapshot { return &admission.Snapshot{Fleet: &fleet.Fleet{}} }, func() *failure { return nil }))
 	families, err := prometheus.Gatherers{m.registry}.Gather()
 	if err != nil {
 		t.Fatal(err)

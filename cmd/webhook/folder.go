@@ -15,6 +15,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/internal/checkout"
 	"github.com/rollcall-dev/rollcall/internal/config"
+	"github.com/rollcall-dev/rollcall/internal/live"
 	"github.com/rollcall-dev/rollcall/internal/loader"
 )
 
@@ -37,24 +38,67 @@ func (f *folder) Start(ctx context.Context) error {
 	defer ticker.Stop()
 	var tried, last string
 	var retry time.Time
+	var loading *loading
 	for {
 		seen, err := f.look(ctx)
 		settled := last == "" || seen == last // else files are being written
-		switch {
-		case err != nil:
-			f.court.failed(ctx, err)
-		case settled && (seen != tried || !retry.IsZero() && f.now().After(retry)):
+		if err != nil {
+			f.court.failed(ctx, sourceFailure, err)
+		} else {
+			f.court.well(ctx, sourceFailure)
+		}
+		switch changed := err == nil && settled && seen != tried; {
+		case loading != nil && changed:
+			loading.giveWay()
+		case loading == nil && (changed || err == nil && settled && !retry.IsZero() && f.now().After(retry)):
 			tried, retry = seen, time.Time{}
-			if !f.load(ctx) {
-				retry = f.now().Add(retryAfter)
-			}
+			loading = begin(ctx, f.load)
 		}
 		last = seen
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
+		for waiting := true; waiting; {
+			select {
+			case <-ctx.Done():
+				return nil
+			case ok := <-loading.ended():
+				if loading = nil; !ok {
+					retry = f.now().Add(retryAfter)
+				}
+			case <-ticker.C:
+				waiting = false
+			}
 		}
+	}
+}
+
+// loading is a load that is under way.
+type loading struct {
+	done   chan bool
+	begun  time.Time
+	cancel context.CancelCauseFunc
+}
+
+func begin(ctx context.Context, load func(context.Context) bool) *loading {
+	ctx, cancel := context.WithCancelCause(ctx)
+	l := &loading{make(chan bool, 1), time.Now(), cancel}
+	go func() {
+		defer cancel(nil)
+		l.done <- load(ctx)
+	}()
+	return l
+}
+
+// ended gives whether it has loaded, once it has ended; never where there is none.
+func (l *loading) ended() <-chan bool {
+	if l == nil {
+		return nil
+	}
+	return l.done
+}
+
+// giveWay ends the load for a newer one, unless it may still be about to end by itself.
+func (l *loading) giveWay() {
+	if time.Since(l.begun) > live.Patience {
+		l.cancel(live.ErrSuperseded)
 	}
 }
 
@@ -86,19 +130,20 @@ func (f *folder) look(ctx context.Context) (string, error) {
 
 // load has the court judge by the folder.
 func (f *folder) load(ctx context.Context) bool {
-	from := content{}
-	var err error
+	return f.court.serve(ctx, f.open) == nil
+}
+
+// open is the content of the folder.
+func (f *folder) open(ctx context.Context) (from content, err error) {
 	if from.FS, err = loader.Open(f.dir); err != nil {
-		f.court.failed(ctx, fmt.Errorf("open %s: %w", f.dir, checkout.Cause(err)))
-		return false
+		return from, fmt.Errorf("open %s: %w", f.dir, checkout.Cause(err))
 	}
 	if from.Digest, err = digestOf(ctx, from.FS); err != nil {
-		f.court.failed(ctx, fmt.Errorf("read %s: %w", f.dir, err))
-		return false
+		return from, fmt.Errorf("read %s: %w", f.dir, err)
 	}
 	from.Name = filepath.ToSlash(f.dir)
 	from.ConfigName = path.Join(from.Name, config.Name)
-	return f.court.serve(ctx, from) == nil
+	return from, nil
 }
 
 // digestOf is a digest of the names and the content of all files.

@@ -91,13 +91,16 @@ func (m *metrics) loaded(took time.Duration) {
 
 // fleetMetrics tell of the fleet that is served, when they are asked.
 type fleetMetrics struct {
-	current           func() *admission.Snapshot
-	info, size, since *prometheus.Desc
+	current                  func() *admission.Snapshot
+	failing                  func() *failure
+	info, size, since, stale *prometheus.Desc
 }
 
-func newFleetMetrics(current func() *admission.Snapshot) *fleetMetrics {
+func newFleetMetrics(current func() *admission.Snapshot, failing func() *failure) *fleetMetrics {
 	return &fleetMetrics{
 		current: current,
+		failing: failing,
+		stale:   prometheus.NewDesc("rollcall_fleet_stale", "1 while the newest revision is not judged by, else 0.", nil, nil),
 		info: prometheus.NewDesc("rollcall_fleet_info", "The fleet that reviews are judged against; 1.",
 			[]string{"revision", "digest"}, nil),
 		size: prometheus.NewDesc("rollcall_fleet_size", "How much there is of each kind of thing in the fleet.",
@@ -110,10 +113,15 @@ func (f *fleetMetrics) Describe(out chan<- *prometheus.Desc) {
 	out <- f.info
 	out <- f.size
 	out <- f.since
+	out <- f.stale
 }
 
 func (f *fleetMetrics) Collect(out chan<- prometheus.Metric) {
-	s := f.current()
+	s, stale := f.current(), 0.0
+	if f.failing() != nil {
+		stale = 1
+	}
+	out <- prometheus.MustNewConstMetric(f.stale, prometheus.GaugeValue, stale)
 	if s == nil {
 		return
 	}

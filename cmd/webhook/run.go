@@ -26,6 +26,7 @@ type app struct {
 	// sourceKubeconfig leads to the cluster that the source is in; empty for the one that the program runs in.
 	sourceKubeconfig string
 	apiServer        string
+	loadTimeout      time.Duration
 	listen           string
 	status           string
 	shutdown         time.Duration
@@ -81,7 +82,8 @@ On SIGTERM it is no longer ready, goes on answering for --shutdown-delay, and en
 	flags.DurationVar(&a.interval, "fleet-interval", 5*time.Second, "how often to look for changed files")
 	flags.StringVar(&a.source, "source", "", "the Flux `source` of the fleet, KIND/NAMESPACE/NAME: gitrepository/flux-system/flux-system")
 	flags.StringVar(&a.sourceKubeconfig, "source-kubeconfig", "", "the `file` that leads to the source's cluster; by default the one that this runs in")
-	flags.StringVar(&a.apiServer, "api-server", "", "the `ID` of the API server that asks at /validate; by default the webhook finds out")
+	flags.StringVar(&a.apiServer, "api-server", "", "the `ID` of the API server that asks at /validate, which every revision must have; by default the webhook finds out")
+	flags.DurationVar(&a.loadTimeout, "load-timeout", time.Minute, "how long a revision may take to load; the last one that did goes on serving")
 	flags.StringVar(&a.listen, "listen", ":9443", "the `address` of reviews, HTTPS")
 	flags.StringVar(&a.status, "status-listen", "127.0.0.1:9444",
 		"the `address` of /healthz, /readyz, /fleet and /metrics, HTTP; empty for none")
@@ -114,6 +116,9 @@ func (a *app) check() error {
 		if _, _, err := net.SplitHostPort(address); err != nil && (address != "" || flag == "--listen") {
 			return fmt.Errorf("%s %s: not an address", flag, address)
 		}
+	}
+	if a.loadTimeout < time.Second {
+		return fmt.Errorf("--load-timeout %s: the least is 1s", a.loadTimeout)
 	}
 	if err := a.limits.check(); err != nil {
 		return err

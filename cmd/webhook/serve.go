@@ -13,7 +13,6 @@ import (
 
 	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
-	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 )
 
@@ -31,15 +30,15 @@ func (a *app) serve(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	m := newMetrics()
-	judges := &court{log: log, metrics: m, now: time.Now}
-	m.registry.MustRegister(newFleetMetrics(judges.Current), cert.expiry())
+	judges := newCourt(log, m, a.apiServer, a.loadTimeout)
+	m.registry.MustRegister(newFleetMetrics(judges.Current, judges.failure), cert.expiry())
 	draining, known := &atomic.Bool{}, &atomic.Bool{}
-	ready := map[string]healthz.Checker{
-		"fleet":       holds(func() bool { return judges.Current() != nil }, "no fleet is loaded yet"),
-		"certificate": holds(cert.has, "there is no certificate yet"),
-		"api-server":  holds(func() bool { return a.apiServer == "" || judges.knows(a.apiServer) }, "the fleet has no API server with the ID of --api-server"),
-		"live":        holds(func() bool { return a.kubeconfig == "" || known.Load() }, "what is live in Karmada is not known yet"),
-		"shutdown":    holds(func() bool { return !draining.Load() }, "shutting down"),
+	ready := []check{
+		fleetLoaded(judges.Current, judges.failure),
+		holds("certificate", cert.has, "there is no certificate yet"),
+		holds("api-server", func() bool { return a.apiServer == "" || judges.knows(a.apiServer) }, "the fleet has no API server with the ID of --api-server"),
+		holds("live", func() bool { return a.kubeconfig == "" || known.Load() }, "what is live in Karmada is not known yet"),
+		holds("shutdown", func() bool { return !draining.Load() }, "shutting down"),
 	}
 	// What is being judged when ctx ends is judged to its end.
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -50,7 +49,7 @@ func (a *app) serve(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer reviews.Close()
-	status, err := a.statusServer(statusHandler(judges.Current, time.Now, m, ready), log)
+	status, err := a.statusServer(statusHandler(judges.Current, judges.failure, time.Now, m, ready), log)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -65,16 +66,26 @@ func (a *app) follow(ctx context.Context, judges *court) error {
 	web := artifact.NewClient()
 	follower := live.Follower{Client: client, Source: source, Retry: retrySource,
 		Load: func(ctx context.Context, a meta.Artifact) error {
-			fsys, err := artifact.Fetch(ctx, web, a, artifact.DefaultLimits())
-			if err != nil {
-				return err
-			}
-			return judges.load(ctx, content{Revision: a.Revision, Digest: a.Digest,
-				Checkout: checkout.Checkout{FS: fsys, Name: source.String(), ConfigName: source.String() + "/" + config.Name}})
+			return judges.load(ctx, func(ctx context.Context) (content, error) {
+				fsys, err := artifact.Fetch(ctx, web, a, artifact.DefaultLimits())
+				return content{Revision: a.Revision, Digest: a.Digest,
+					Checkout: checkout.Checkout{FS: fsys, Name: source.String(), ConfigName: source.String() + "/" + config.Name}}, err
+			})
+		},
+		Seen: func() {
+			judges.well(ctx, sourceFailure)
+			judges.well(ctx, watchFailure)
 		},
 		// Each replica speaks for itself: one may fail where another does not.
 		Failed: func(uid types.UID, err error) {
-			if judges.failed(ctx, err) {
+			kind := sourceFailure
+			switch {
+			case errors.Is(err, live.ErrLoad):
+				kind = loadFailure
+			case errors.Is(err, live.ErrWatch):
+				kind = watchFailure
+			}
+			if judges.failed(ctx, kind, err) {
 				live.NotLoaded(recorder, source, uid, err)
 			}
 		},

@@ -2,42 +2,132 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/rollcall-dev/rollcall/internal/admission"
 )
 
-// statusHandler answers what is asked about the program itself. Ready are what must hold before reviews may come.
-func statusHandler(current func() *admission.Snapshot, now func() time.Time, m *metrics, ready map[string]healthz.Checker) http.Handler {
+// statusHandler answers what is asked about the program itself. Ready are what must hold before reviews may come; failing says why
+// the newest content is not judged by, nil where it is.
+func statusHandler(current func() *admission.Snapshot, failing func() *failure, now func() time.Time, m *metrics, ready []check) http.Handler {
 	mux := http.NewServeMux()
-	live, readiness := &healthz.Handler{}, &healthz.Handler{Checks: ready}
-	for path, checks := range map[string]http.Handler{"/healthz": live, "/readyz": readiness} {
-		mux.Handle(path, http.StripPrefix(path, checks))
-		mux.Handle(path+"/", http.StripPrefix(path, checks))
+	for path, checks := range map[string][]check{"/healthz": nil, "/readyz": ready} {
+		h := health(path, checks)
+		mux.Handle(path, h)
+		mux.Handle(path+"/", h)
 	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(prometheus.Gatherers{m.registry, ctrlmetrics.Registry}, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /fleet", func(w http.ResponseWriter, _ *http.Request) {
 		s := current()
 		if s == nil {
-			http.Error(w, "no fleet is loaded yet", http.StatusServiceUnavailable)
+			http.Error(w, notLoaded(failing()), http.StatusServiceUnavailable)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
-		_ = e.Encode(summarise(s, now()))
+		e.SetEscapeHTML(false)
+		_ = e.Encode(summarise(s, failing(), now()))
 	})
 	return mux
 }
+
+// check is one thing that must hold. It says why it does not, or what is to be said though it does.
+type check struct {
+	name string
+	held func() (ok bool, says string)
+}
+
+// holds is a check that something holds by now.
+func holds(name string, condition func() bool, otherwise string) check {
+	return check{name, func() (bool, string) {
+		if condition() {
+			return true, ""
+		}
+		return false, otherwise
+	}}
+}
+
+// fleetLoaded is the check that there is a fleet. That the newest one is not judged by makes nothing unready.
+func fleetLoaded(current func() *admission.Snapshot, failing func() *failure) check {
+	return check{"fleet", func() (bool, string) {
+		s, f := current(), failing()
+		switch {
+		case s == nil:
+			return false, notLoaded(f)
+		case f != nil:
+			return true, fmt.Sprintf("judged by %s; the newest is not loaded since %s: %s", called(s), f.Since.Format(time.RFC3339), f.Why)
+		}
+		return true, "judged by " + called(s)
+	}}
+}
+
+// called is what a snapshot is called: its revision, else its digest.
+func called(s *admission.Snapshot) string {
+	if s.Revision != "" {
+		return s.Revision
+	}
+	return s.Digest
+}
+
+func notLoaded(f *failure) string {
+	if f == nil {
+		return "no fleet is loaded yet"
+	}
+	return "no fleet is loaded yet: " + f.Why
+}
+
+// health answers as Kubernetes' programs do: "ok", or 500 and a line for each check; with ?verbose the lines in any case. Below the
+// path is each check by its name, and ?exclude=NAME leaves one out.
+func health(root string, checks []check) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		query := r.URL.Query()
+		only := strings.Trim(strings.TrimPrefix(r.URL.Path, root), "/")
+		known := only == ""
+		var lines strings.Builder
+		code, word := http.StatusOK, "passed"
+		for _, c := range checks {
+			if only != "" && only != c.name || slices.Contains(query["exclude"], c.name) {
+				continue
+			}
+			known = true
+			ok, says := c.held()
+			line := "[+]" + c.name + " ok"
+			if !ok {
+				line = "[-]" + c.name + " failed"
+				code, word = http.StatusInternalServerError, "failed"
+			}
+			if says != "" {
+				line += ": " + oneLine(says)
+			}
+			lines.WriteString(line + "\n")
+		}
+		if !known {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.WriteHeader(code)
+		if code == http.StatusOK && !query.Has("verbose") {
+			fmt.Fprint(w, "ok")
+			return
+		}
+		fmt.Fprintf(w, "%s%s check %s\n", lines.String(), strings.TrimPrefix(root, "/"), word)
+	})
+}
+
+// oneLine is a text without line breaks: several errors in the configuration have a line each.
+func oneLine(text string) string { return strings.ReplaceAll(text, "\n", "; ") }
 
 // summary is /fleet: the fleet that reviews are judged against.
 type summary struct {
@@ -50,24 +140,17 @@ type summary struct {
 	Clusters   []string       `json:"clusters"`
 	APIServers []string       `json:"apiServers"`
 	Members    []string       `json:"members"`
+	// NotLoaded says why the newest revision is not this one; absent where it is.
+	NotLoaded *failure `json:"notLoaded,omitempty"`
 }
 
-func summarise(s *admission.Snapshot, now time.Time) summary {
+func summarise(s *admission.Snapshot, failing *failure, now time.Time) summary {
 	return summary{
 		Revision: s.Revision, Digest: s.Digest, Loaded: s.Loaded.UTC(), Age: int64(now.Sub(s.Loaded).Seconds()),
 		Counts:     sizes(s.Fleet),
 		Clusters:   slices.Sorted(maps.Keys(s.Fleet.Clusters)),
 		APIServers: slices.Sorted(maps.Keys(s.Fleet.APIServers)),
 		Members:    slices.Sorted(maps.Keys(s.Fleet.Members)),
-	}
-}
-
-// holds is a check that something holds by now.
-func holds(condition func() bool, otherwise string) healthz.Checker {
-	return func(*http.Request) error {
-		if !condition() {
-			return errors.New(otherwise)
-		}
-		return nil
+		NotLoaded:  failing,
 	}
 }

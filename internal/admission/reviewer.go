@@ -93,7 +93,7 @@ func (r *Reviewer) Review(ctx context.Context, apiServer string, req *admissionv
 	if b == nil {
 		return nil, errors.New("no fleet is served yet")
 	}
-	server, err := find(b.snapshot.Fleet, apiServer)
+	server, err := Find(b.snapshot.Fleet, apiServer)
 	if err != nil {
 		return nil, err
 	}
@@ -133,8 +133,9 @@ func (r *Reviewer) spared(req *admissionv1.AdmissionRequest) string {
 	return ""
 }
 
-// find is the ID of the API server that asks.
-func find(f *fleet.Fleet, id string) (string, error) {
+// Find is the ID of the API server that asks: the one that is named, or for "" the only Karmada API server of the fleet, or its only
+// API server. An error says that it is none of the fleet's, or that there are several.
+func Find(f *fleet.Fleet, id string) (string, error) {
 	if id != "" {
 		if _, ok := f.APIServers[id]; !ok {
 			return "", fmt.Errorf("the fleet has no API server %q%s", id, spelling.DidYouMean(id, servers(f, func(fleet.APIServer) bool { return true })))

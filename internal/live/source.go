@@ -68,10 +68,24 @@ type Follower struct {
 	Load func(context.Context, meta.Artifact) error
 	// Retry is the first pause after a failure.
 	Retry time.Duration
-	// Failed is called with each failure: of Load, of watching, and where the source has no artifact; and with the UID of
-	// the source, empty where that is not known.
+	// Seen is called each time that the source is seen to have an artifact; may be nil.
+	Seen func()
+	// Failed is called with each failure: of Load, which is an ErrLoad, of watching, an ErrWatch, and where the source has no
+	// artifact; and with the UID of the source, empty where that is not known.
 	Failed func(types.UID, error)
 }
+
+// Patience is how long a load may take before a newer revision ends it.
+const Patience = 10 * time.Second
+
+var (
+	// ErrLoad is what Load failed with.
+	ErrLoad = errors.New("load")
+	// ErrWatch is that the source cannot be watched.
+	ErrWatch = errors.New("watch")
+	// ErrSuperseded is why a load was ended for a newer revision.
+	ErrSuperseded = errors.New("it took long, and there is a newer one")
+)
 
 // Run follows the source until ctx is done. An error means that it could not begin.
 //
@@ -89,6 +103,9 @@ func (f Follower) Run(ctx context.Context) error {
 			f.fail(newest, err)
 			return
 		}
+		if f.Seen != nil {
+			f.Seen()
+		}
 		newest.set(artifact)
 	}
 	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
@@ -97,7 +114,9 @@ func (f Follower) Run(ctx context.Context) error {
 		DeleteFunc: func(any) { f.fail(newest, errors.New("it is gone")) },
 	})
 	if err == nil {
-		err = informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) { f.fail(newest, err) })
+		err = informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) {
+			f.fail(newest, fmt.Errorf("%w: %w", ErrWatch, err))
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", f.Source, err)
@@ -131,13 +150,36 @@ func (f Follower) load(ctx context.Context, newest *newest) {
 		if again = nil; artifact.Digest == done.Digest && artifact.Revision == done.Revision {
 			continue
 		}
-		if err := f.Load(ctx, artifact); err != nil {
-			f.fail(newest, fmt.Errorf("load %s: %w", artifact.Revision, err))
+		if err := f.loadOne(ctx, newest, artifact); err != nil {
+			f.fail(newest, fmt.Errorf("%w %s: %w", ErrLoad, artifact.Revision, err))
 			done, again = meta.Artifact{}, time.After(wait)
 			wait = min(2*wait, 100*f.Retry)
 			continue
 		}
 		done = artifact
+	}
+}
+
+// loadOne loads one artifact. A load that has taken long is ended once there is a newer one, so that it does not hold that up.
+func (f Follower) loadOne(ctx context.Context, newest *newest, artifact meta.Artifact) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	done := make(chan error, 1)
+	go func() { done <- f.Load(ctx, artifact) }()
+	patience := time.NewTimer(Patience)
+	defer patience.Stop()
+	var changed <-chan struct{} // not looked at while the load may be about to end
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-patience.C:
+			changed = newest.changed
+		case <-changed:
+			newest.mark()
+			changed = nil
+			cancel(ErrSuperseded)
+		}
 	}
 }
 
@@ -160,6 +202,11 @@ func (n *newest) set(a meta.Artifact) {
 		return // the source was reconciled, and nothing has changed
 	}
 	n.artifact = a
+	n.mark()
+}
+
+// mark has the newest looked at.
+func (n *newest) mark() {
 	select {
 	case n.changed <- struct{}{}:
 	default:
