@@ -115,12 +115,13 @@ func TestOverlays(t *testing.T) {
 	for _, dir := range overlays {
 		components := [][]string{nil}
 		if dir != "karmada/apiserver" {
-			components = append(components, []string{"../../components/monitoring"})
+			components = append(components, []string{"../../components/monitoring"}, []string{"../../components/apiserver-cilium"})
 		}
 		for _, added := range components {
 			t.Run(fmt.Sprint(dir, added), func(t *testing.T) {
 				objects := build(t, dir, added...)
-				if len(objects) != want[dir]+len(added)*4 {
+				more := map[string]int{"[../../components/monitoring]": 4, "[../../components/apiserver-cilium]": 1}
+				if len(objects) != want[dir]+more[fmt.Sprint(added)] {
 					var names []string
 					for _, o := range objects {
 						names = append(names, called(o))
@@ -193,6 +194,11 @@ func checkReferences(t *testing.T, objects []object) {
 			if namespace != "flux-system" {
 				checkSelector(t, o, at(o, "spec", "podSelector", "matchLabels"), only(t, objects, "Deployment"))
 			}
+			for _, rule := range list(o, "spec", "ingress") {
+				checkPeers(t, o, rule)
+			}
+		case "CiliumNetworkPolicy":
+			checkSelector(t, o, at(o, "spec", "endpointSelector", "matchLabels"), only(t, objects, "Deployment"))
 		case "ServiceMonitor":
 			service := there["Service "+namespace+"/rollcall-webhook-status"]
 			for key, value := range at(o, "spec", "selector", "matchLabels").(map[string]any) {
@@ -215,6 +221,26 @@ func checkReferences(t *testing.T, objects []object) {
 			}
 		case "ValidatingWebhookConfiguration":
 			checkWebhooks(t, o, there)
+		}
+	}
+}
+
+// checkPeers: a rule lets in somebody, and not every pod: not by having no peers, by selecting everything, or by addresses that pods
+// have.
+func checkPeers(t *testing.T, o object, rule any) {
+	t.Helper()
+	if len(list(rule, "from")) == 0 || len(list(rule, "ports")) == 0 {
+		t.Errorf("%s lets everybody in", called(o))
+	}
+	for _, peer := range list(rule, "from") {
+		pods, _ := at(peer, "podSelector", "matchLabels").(map[string]any)
+		namespaces, _ := at(peer, "namespaceSelector", "matchLabels").(map[string]any)
+		switch block := at(peer, "ipBlock"); {
+		case block == nil && len(pods)+len(namespaces) == 0:
+			t.Errorf("%s lets every pod in", called(o))
+		case block == nil:
+		case !slices.Contains(list(block, "except"), any("10.42.0.0/16")), !slices.Contains(list(block, "except"), any("10.244.0.0/16")):
+			t.Errorf("%s lets pods in by their addresses", called(o))
 		}
 	}
 }
@@ -283,6 +309,22 @@ func checkWebhooks(t *testing.T, o object, there map[string]object) {
 			}
 		} else if _, ok := there[service]; !ok {
 			t.Errorf("webhook %d: %s is not there", i, service)
+		}
+	}
+}
+
+// TestAPIServer: what docs/webhook.md installs says which API server asks.
+func TestAPIServer(t *testing.T) {
+	for i, want := range []string{"talos-ottawa/karmada-system/karmada-kubeconfig", "talos-robbinsdale"} {
+		if manifest := installations(t)[i]; !strings.Contains(manifest, "{name: API_SERVER, value: "+want+"}") {
+			t.Errorf("it does not name %s", want)
+		}
+	}
+	for _, dir := range overlays[1:] {
+		container := at(only(t, build(t, dir), "Deployment"), "spec", "template", "spec", "containers", 0)
+		hasEnv := slices.ContainsFunc(list(container, "env"), func(v any) bool { return text(v, "name") == "API_SERVER" })
+		if !slices.Contains(list(container, "args"), any("--api-server=$(API_SERVER)")) || !hasEnv {
+			t.Errorf("%s does not hand the API server on", dir)
 		}
 	}
 }

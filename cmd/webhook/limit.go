@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,11 +22,11 @@ type limits struct {
 }
 
 func (l *limits) add(flags *pflag.FlagSet) {
-	flags.IntVar(&l.reviews, "max-reviews", 64, "how many reviews are judged or wait for a processor; what is beyond is told to come again")
+	flags.IntVar(&l.reviews, "max-reviews", 64, "how many reviews of up to 64 KiB, and how many larger ones, are judged or wait for a processor; what is beyond is told to come again")
 	// An API server takes writes of up to 3 MiB, and a review has the object as it was and as it will be:
 	// https://github.com/kubernetes/apiserver/blob/v0.36.0/pkg/server/config.go, "MaxRequestBodyBytes".
 	flags.Int64Var(&l.body, "max-body", 7<<20, "the most `bytes` that one review may have")
-	flags.Int64Var(&l.bodies, "max-bodies", 16<<20, "the most `bytes` that all reviews that are read or judged may have together")
+	flags.Int64Var(&l.bodies, "max-bodies", 16<<20, "the most `bytes` that all reviews of more than 64 KiB that are read or judged may have together")
 	flags.DurationVar(&l.readTimeout, "read-timeout", 10*time.Second, "how long a client may take to send a review")
 }
 
@@ -50,6 +51,13 @@ var (
 
 // budget is memory for the bodies of reviews, in bytes.
 type budget struct{ *semaphore.Weighted }
+
+// await waits for memory that is about to be given back.
+func (b budget) await(n int64) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), 250*time.Millisecond)
+	defer cancel()
+	return b.Acquire(ctx, n) == nil
+}
 
 // body is what was read, and what of the budget it holds until it is released.
 type body struct {
@@ -86,8 +94,9 @@ func (p *pools) put(buffer []byte) {
 }
 
 // read reads to the end, at most so many bytes. It takes of the budget as the bytes arrive: a slow client holds no more than
-// it has sent, whatever it said that it would send. The body is to be released, also after an error.
-func (b budget) read(r io.Reader, most int64) (*body, error) {
+// it has sent, whatever it said that it would send. Where there is no room left, stalled makes some, if it can. The body is to be released, also after
+// an error.
+func (b budget) read(r io.Reader, most int64, stalled func() bool) (*body, error) {
 	read := &body{budget: b}
 	for {
 		if len(read.data) == cap(read.data) {
@@ -96,7 +105,7 @@ func (b budget) read(r io.Reader, most int64) (*body, error) {
 				return read, errTooLarge
 			}
 			// While it is copied, the old one is there too.
-			if !b.TryAcquire(grown) {
+			if !b.TryAcquire(grown) && (!stalled() || !b.await(grown)) {
 				return read, errBusy
 			}
 			data := append(buffers.get(grown), read.data...)

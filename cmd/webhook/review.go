@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -60,21 +61,31 @@ type handler struct {
 	// apiServer is the ID of the API server that asks where the path names none.
 	apiServer string
 	limits    limits
-	budget    budget
-	// slots has an entry for each review that is judged or waits for a processor, in the order in which they came: to judge more
-	// at once takes as long, and more memory.
-	slots      chan struct{}
-	processors *semaphore.Weighted
+	// few are the reviews of no more than fewBytes, many all others: large ones do not hold up the others.
+	few, many class
 	// draining: clients are to open no further review on the connections they have.
 	draining *atomic.Bool
 }
 
+// class are the reviews of some size: the memory for their bodies, and their turn to be judged. To judge more large ones at once
+// takes as long, and more memory.
+type class struct {
+	budget budget
+	lane   *lane
+}
+
+const (
+	fewBytes = 64 << 10
+	// moment is how long a small review keeps a processor to itself. All but few have a verdict in a tenth of it.
+	moment = 250 * time.Millisecond
+)
+
 func newHandler(log *slog.Logger, m *metrics, r reviewer, apiServer string, l limits, draining *atomic.Bool) *handler {
+	processors := runtime.GOMAXPROCS(0)
 	return &handler{
 		log: log, metrics: m, reviewer: r, apiServer: apiServer, limits: l, draining: draining,
-		budget:     budget{semaphore.NewWeighted(l.bodies)},
-		slots:      make(chan struct{}, l.reviews),
-		processors: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))),
+		few:  class{budget{semaphore.NewWeighted(2 * fewBytes * int64(l.reviews))}, newLane(processors, l.reviews, moment)},
+		many: class{budget{semaphore.NewWeighted(l.bodies)}, newLane(processors, l.reviews, 0)},
 	}
 }
 
@@ -112,39 +123,73 @@ func (h *handler) answer(r *http.Request, start time.Time) (a *answer) {
 	a = &answer{}
 	defer func() {
 		if p := recover(); p != nil {
-			a.stack = callers()
-			webhookmetrics.WebhookPanics.WithLabelValues().Inc()
-			a.refuse(http.StatusInternalServerError, panicked, metav1.StatusReasonInternalError, "the webhook has failed: this is a bug of it")
+			a.panicked(callers())
 		}
 	}()
-	limit, ok := h.acceptable(a, r)
+	who := asker{address: clientOf(r.RemoteAddr)}
+	class := h.many
+	if r.ContentLength >= 0 && r.ContentLength <= fewBytes {
+		class = h.few
+	}
+	limit, ok := h.acceptable(a, r, class.lane, who)
 	if !ok {
 		return a
 	}
-	body, err := h.budget.read(r.Body, h.limits.body)
-	defer body.release()
+	body, err := class.budget.read(r.Body, h.limits.body, stalled(r.Context()))
+	answered := arrived(r.Context())
+	defer func() { answered(a.response != nil) }()
 	if err != nil {
+		body.release()
 		a.unread(err)
 		return a
 	}
-	if !h.enter() {
-		a.refuseBusy()
-		return a
-	}
-	defer h.leave()
-	ctx, cancel := context.WithDeadline(r.Context(), start.Add(limit))
-	defer cancel()
-	if err := h.processors.Acquire(ctx, 1); err != nil {
-		a.unjudged(ctx, err)
-		return a
-	}
-	defer h.processors.Release(1)
-	h.judge(ctx, a, body.data, strings.Trim(strings.TrimPrefix(r.URL.Path, root), "/"))
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	ctx, stop := context.WithDeadline(ctx, start.Add(limit))
+	defer stop()
+	h.takeTurn(ctx, cancel, a, &turn{body, class.lane, who, strings.Trim(strings.TrimPrefix(r.URL.Path, root), "/")})
 	return a
 }
 
+// turn is a review that has arrived.
+type turn struct {
+	body      *body
+	lane      *lane
+	who       asker
+	apiServer string
+}
+
+// takeTurn judges a review once it is its turn.
+func (h *handler) takeTurn(ctx context.Context, cancel context.CancelCauseFunc, a *answer, t *turn) {
+	release := sync.OnceFunc(t.body.release)
+	started := false
+	defer func() {
+		if !started {
+			release()
+		}
+	}()
+	early := len(t.body.data) <= fewBytes
+	if early { // which costs little, and tells who asks
+		if !a.read(t.body.data) {
+			return
+		}
+		t.who.user = a.request.UserInfo.Username
+	}
+	p, err := t.lane.enter(ctx, t.who, cancel)
+	if err != nil {
+		a.unjudged(ctx, err)
+		return
+	}
+	defer p.leave()
+	if !early && !a.read(t.body.data) {
+		return
+	}
+	started = true
+	h.judge(ctx, a, t.apiServer, release)
+}
+
 // acceptable says what is wrong with a request before its body is read, and else how long the review may take.
-func (h *handler) acceptable(a *answer, r *http.Request) (time.Duration, bool) {
+func (h *handler) acceptable(a *answer, r *http.Request, l *lane, who asker) (time.Duration, bool) {
 	limit, err := deadline(r.URL.Query().Get("timeout"))
 	switch {
 	case r.Method != http.MethodPost:
@@ -157,7 +202,7 @@ func (h *handler) acceptable(a *answer, r *http.Request) (time.Duration, bool) {
 		a.unread(errTooLarge)
 	case h.reviewer.Current() == nil:
 		a.refuse(http.StatusServiceUnavailable, unavailable, metav1.StatusReasonServiceUnavailable, "no fleet is loaded yet")
-	case len(h.slots) == cap(h.slots): // enter decides; this spares reading what has no chance
+	case l.full(who): // enter decides; this spares reading what has no chance
 		a.refuseBusy()
 	default:
 		return limit, true
@@ -191,45 +236,84 @@ func deadline(timeout string) (time.Duration, error) {
 	return limit - min(limit/10, 500*time.Millisecond), nil
 }
 
-func (h *handler) enter() bool {
-	select {
-	case h.slots <- struct{}{}:
-		return true
-	default:
-		return false
-	}
-}
-
-func (h *handler) leave() { <-h.slots }
-
-// judge answers the review in the data.
-func (h *handler) judge(ctx context.Context, a *answer, data []byte, apiServer string) {
+// read reads the review in the data.
+func (a *answer) read(data []byte) bool {
 	req, uid, err := decode(data)
 	if a.uid = uid; err != nil {
 		a.refuse(http.StatusBadRequest, malformed, metav1.StatusReasonBadRequest, err.Error())
-		return
+		return false
 	}
 	a.request = req
+	return true
+}
+
+// judge answers the review that was read. At its deadline it is answered, whether the judgement heeds that or goes on; done is called
+// once it does not go on.
+func (h *handler) judge(ctx context.Context, a *answer, apiServer string, done func()) {
 	snapshot := h.reviewer.Current()
 	a.revision = snapshot.Revision
 	if apiServer == "" {
 		apiServer = h.apiServer
 	}
 	if _, known := snapshot.Fleet.APIServers[apiServer]; !known && apiServer != "" {
+		done()
 		a.refuse(http.StatusNotFound, malformed, metav1.StatusReasonNotFound, "the fleet has no API server with the ID that the path, or --api-server, names")
 		return
 	}
-	verdict, err := h.reviewer.Review(ctx, apiServer, req)
-	if err == nil && (verdict == nil || verdict.Response == nil) {
-		err = errors.New("no verdict")
+	judged := make(chan judgement, 1)
+	go func(req *admissionv1.AdmissionRequest) {
+		defer done()
+		judged <- h.review(ctx, apiServer, req)
+	}(a.request)
+	var j judgement
+	select {
+	case j = <-judged:
+	case <-ctx.Done():
+		select { // what heeds it knows more
+		case j = <-judged:
+		case <-time.After(heedTime):
+			j.err = ctx.Err()
+		}
 	}
-	if err != nil {
-		a.unjudged(ctx, err)
-		return
+	switch {
+	case j.stack != nil:
+		a.panicked(j.stack)
+	case j.err != nil:
+		a.unjudged(ctx, j.err)
+	default:
+		response := *j.verdict.Response
+		response.UID = a.uid
+		a.code, a.outcome, a.response, a.rules = http.StatusOK, string(j.verdict.Decision), &response, j.verdict.Rules
 	}
-	response := *verdict.Response
-	response.UID = uid
-	a.code, a.outcome, a.response, a.rules = http.StatusOK, string(verdict.Decision), &response, verdict.Rules
+}
+
+// heedTime is how long a judgement may take to end at its deadline.
+const heedTime = 10 * time.Millisecond
+
+// judgement is what a review comes to; the stack is that of a panic.
+type judgement struct {
+	verdict *admission.Verdict
+	err     error
+	stack   []string
+}
+
+func (h *handler) review(ctx context.Context, apiServer string, req *admissionv1.AdmissionRequest) (j judgement) {
+	defer func() {
+		if p := recover(); p != nil {
+			j.stack = callers()
+		}
+	}()
+	j.verdict, j.err = h.reviewer.Review(ctx, apiServer, req)
+	if j.err == nil && (j.verdict == nil || j.verdict.Response == nil) {
+		j.err = errors.New("no verdict")
+	}
+	return j
+}
+
+func (a *answer) panicked(stack []string) {
+	a.stack = stack
+	webhookmetrics.WebhookPanics.WithLabelValues().Inc()
+	a.refuse(http.StatusInternalServerError, panicked, metav1.StatusReasonInternalError, "the webhook has failed: this is a bug of it")
 }
 
 func (a *answer) refuse(code int, outcome string, reason metav1.StatusReason, message string) {
@@ -258,6 +342,8 @@ func (a *answer) unread(err error) {
 func (a *answer) unjudged(ctx context.Context, err error) {
 	a.err = err
 	switch {
+	case errors.Is(err, errBusy), errors.Is(context.Cause(ctx), errBusy):
+		a.refuseBusy()
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		a.refuse(http.StatusGatewayTimeout, timeout, metav1.StatusReasonTimeout, "the review could not be judged in time")
 	case ctx.Err() != nil:

@@ -150,7 +150,7 @@ func TestAnswer(t *testing.T) {
 			if status.Kind != "Status" || int(status.Code) != c.code || status.Message != c.message || string(status.Details.UID) != c.uid {
 				t.Errorf("%s", got.Body)
 			}
-			if len(h.slots) > 0 || !h.budget.TryAcquire(h.limits.bodies) {
+			if h.few.lane.room+h.many.lane.room != 2*h.limits.reviews || !h.many.budget.TryAcquire(h.limits.bodies) {
 				t.Error("the review holds on to what it took")
 			}
 		})
@@ -202,6 +202,7 @@ func TestFlood(t *testing.T) {
 	}))
 	s := httptest.NewServer(h)
 	defer s.Close()
+	h.few.lane.moment = 0
 	const all = 200
 	var judged, refused atomic.Int64
 	var clients sync.WaitGroup
@@ -245,14 +246,12 @@ func TestWaiting(t *testing.T) {
 		h.ServeHTTP(got, req)
 		return got.Code
 	}
-	all := int64(runtime.GOMAXPROCS(0))
-	if err := h.processors.Acquire(t.Context(), all); err != nil {
-		t.Fatal(err)
-	}
+	all := runtime.GOMAXPROCS(0)
+	h.few.lane.free -= all
 	if code := ask(); code != http.StatusGatewayTimeout {
 		t.Errorf("%d while every processor is taken", code)
 	}
-	h.processors.Release(all)
+	h.few.lane.free += all
 	if code := ask(); code != http.StatusOK {
 		t.Errorf("%d afterwards", code)
 	}
@@ -281,11 +280,12 @@ func TestReplay(t *testing.T) {
 // TestBudget reads more than there is memory for.
 func TestBudget(t *testing.T) {
 	b := budget{semaphore.NewWeighted(100 << 10)}
-	first, err := b.read(strings.NewReader(strings.Repeat("a", 40<<10)), 1<<20)
+	none := func() bool { return false }
+	first, err := b.read(strings.NewReader(strings.Repeat("a", 40<<10)), 1<<20, none)
 	if err != nil || len(first.data) != 40<<10 || first.held != 64<<10 {
 		t.Fatalf("%d bytes, holding %d: %v", len(first.data), first.held, err)
 	}
-	second, err := b.read(strings.NewReader(strings.Repeat("a", 40<<10)), 1<<20)
+	second, err := b.read(strings.NewReader(strings.Repeat("a", 40<<10)), 1<<20, none)
 	if !errors.Is(err, errBusy) {
 		t.Errorf("beyond the budget: %v", err)
 	}

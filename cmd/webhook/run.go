@@ -31,6 +31,7 @@ type app struct {
 	status           string
 	shutdown         time.Duration
 	certs            certificateFlags
+	clients          clientFlags
 	limits           limits
 	logFormat        string
 	kubeconfig       string
@@ -90,6 +91,7 @@ On SIGTERM it is no longer ready, goes on answering for --shutdown-delay, and en
 	flags.DurationVar(&a.shutdown, "shutdown-delay", 5*time.Second,
 		"how long to answer after SIGTERM, until no new reviews are sent here")
 	a.certs.add(flags)
+	a.clients.add(flags)
 	flags.StringVar(&a.kubeconfig, "kubeconfig", "", "the `file` that leads to the Karmada API server: its Clusters and policies are joined with Git, and watched")
 	a.limits.add(flags)
 	flags.StringVar(&level, "log-level", "info", "the least `level` that is logged: debug, info, warn or error")
@@ -121,6 +123,9 @@ func (a *app) check() error {
 		return fmt.Errorf("--load-timeout %s: the least is 1s", a.loadTimeout)
 	}
 	if err := a.limits.check(); err != nil {
+		return err
+	}
+	if err := a.clients.check(); err != nil {
 		return err
 	}
 	return a.certs.check(a.kubeconfig)

@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 )
@@ -142,11 +141,15 @@ func (a *app) reviewServer(ctx context.Context, log *slog.Logger, r reviewer, ce
 	if err != nil {
 		return nil, fmt.Errorf("--listen %s: %w", a.listen, err)
 	}
-	s := &server{listener: tls.NewListener(netutil.LimitListener(listener, maxConnections), &tls.Config{
+	config := &tls.Config{
 		MinVersion:     tls.VersionTLS13,
 		NextProtos:     []string{"http/1.1"},
 		GetCertificate: cert.get,
-	})}
+	}
+	if err := a.clients.require(config, log); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	s := &server{listener: tls.NewListener(bounded(listener, maxConnections), config)}
 	s.Handler = routes
 	a.bound(ctx, &s.Server, log)
 	return s, nil
@@ -161,7 +164,7 @@ func (a *app) statusServer(h http.Handler, log *slog.Logger) (*server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--status-listen %s: %w", a.status, err)
 	}
-	s.listener, s.Handler = netutil.LimitListener(listener, maxConnections), h
+	s.listener, s.Handler = bounded(listener, maxConnections), short(h)
 	a.bound(context.Background(), &s.Server, log)
 	return s, nil
 }
@@ -175,6 +178,7 @@ func (a *app) bound(ctx context.Context, s *http.Server, log *slog.Logger) {
 	// server does, a review that is sent at that moment is lost.
 	s.IdleTimeout = 2 * time.Minute
 	s.MaxHeaderBytes = 32 << 10
+	s.ConnContext = withConnection
 	s.BaseContext = func(net.Listener) context.Context { return ctx }
 	s.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug) // what scanners do to a TLS port
 }

@@ -2,7 +2,9 @@ package admission
 
 import (
 	"cmp"
+	"context"
 	"errors"
+	"fmt"
 	"maps"
 
 	admissionv1 "k8s.io/api/admission/v1"
@@ -15,12 +17,12 @@ import (
 )
 
 // read is the change that a request asks for, or why it is none to judge. An error never shows what the object holds.
-func read(server string, req *admissionv1.AdmissionRequest) (change rules.Change, why string, err error) {
-	if change.After, err = content(req.Object); err != nil {
-		return change, "", errors.New("read the object: it is no JSON object")
+func read(ctx context.Context, server string, req *admissionv1.AdmissionRequest) (change rules.Change, why string, err error) {
+	if change.After, err = content(ctx, req.Object); err != nil {
+		return change, "", fmt.Errorf("read the object: %w", err)
 	}
-	if change.Before, err = content(req.OldObject); err != nil {
-		return change, "", errors.New("read the old object: it is no JSON object")
+	if change.Before, err = content(ctx, req.OldObject); err != nil {
+		return change, "", fmt.Errorf("read the old object: %w", err)
 	}
 	if req.Operation == admissionv1.Delete {
 		change.After = nil
@@ -46,15 +48,18 @@ func read(server string, req *admissionv1.AdmissionRequest) (change rules.Change
 // kept is what an API server keeps of an object for itself in its metadata.
 var kept = []string{"creationTimestamp", "generation", "managedFields", "resourceVersion", "uid"}
 
-// content is an object as rules see it: without what the API server keeps for itself, and without secrets. Nil where
-// there is none.
-func content(raw runtime.RawExtension) (map[string]any, error) {
+// content is an object as rules see it: without what the API server keeps for itself, and without secrets. Nil where there
+// is none. To read a large one takes long, so ctx is asked at each step.
+func content(ctx context.Context, raw runtime.RawExtension) (map[string]any, error) {
 	if len(raw.Raw) == 0 || string(raw.Raw) == "null" {
 		return nil, nil
 	}
 	var object map[string]any
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(raw.Raw, &object); err != nil || object == nil {
-		return nil, errors.New("no object")
+		return nil, errors.New("it is no JSON object")
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	delete(object, "status")
 	if fields := metadata(object); fields != nil {
@@ -64,7 +69,8 @@ func content(raw runtime.RawExtension) (map[string]any, error) {
 		}
 		object["metadata"] = fields
 	}
-	return secret.Redact(object), nil
+	redacted := secret.Redact(object)
+	return redacted, ctx.Err()
 }
 
 func metadata(object map[string]any) map[string]any {

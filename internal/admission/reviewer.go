@@ -100,7 +100,7 @@ func (r *Reviewer) Review(ctx context.Context, apiServer string, req *admissionv
 	if why := r.spared(req); why != "" {
 		return r.skip(b.snapshot, req, why), nil
 	}
-	change, why, err := read(server, req)
+	change, why, err := read(ctx, server, req)
 	if err != nil {
 		return nil, err
 	}
