@@ -63,6 +63,7 @@ type handler struct {
 	limits    limits
 	// few are the reviews of no more than fewBytes, many all others: large ones do not hold up the others.
 	few, many class
+	workers   workers
 	// draining: clients are to open no further review on the connections they have.
 	draining *atomic.Bool
 }
@@ -84,8 +85,9 @@ func newHandler(log *slog.Logger, m *metrics, r reviewer, apiServer string, l li
 	processors := runtime.GOMAXPROCS(0)
 	return &handler{
 		log: log, metrics: m, reviewer: r, apiServer: apiServer, limits: l, draining: draining,
-		few:  class{budget{semaphore.NewWeighted(2 * fewBytes * int64(l.reviews))}, newLane(processors, l.reviews, moment)},
-		many: class{budget{semaphore.NewWeighted(l.bodies)}, newLane(processors, l.reviews, 0)},
+		few:     class{budget{semaphore.NewWeighted(2 * fewBytes * int64(l.reviews))}, newLane(processors, l.reviews, moment)},
+		workers: make(workers, 2*processors),
+		many:    class{budget{semaphore.NewWeighted(l.bodies)}, newLane(processors, l.reviews, 0)},
 	}
 }
 
@@ -261,10 +263,11 @@ func (h *handler) judge(ctx context.Context, a *answer, apiServer string, done f
 		return
 	}
 	judged := make(chan judgement, 1)
-	go func(req *admissionv1.AdmissionRequest) {
+	req := a.request
+	h.workers.do(func() {
 		defer done()
 		judged <- h.review(ctx, apiServer, req)
-	}(a.request)
+	})
 	var j judgement
 	select {
 	case j = <-judged:
@@ -284,6 +287,31 @@ func (h *handler) judge(ctx context.Context, a *answer, apiServer string, done f
 		response := *j.verdict.Response
 		response.UID = a.uid
 		a.code, a.outcome, a.response, a.rules = http.StatusOK, string(j.verdict.Decision), &response, j.verdict.Rules
+	}
+}
+
+// workers are goroutines that wait for the next review: their stacks have grown.
+type workers chan chan func()
+
+func (w workers) do(work func()) {
+	select {
+	case idle := <-w:
+		idle <- work
+	default:
+		next := make(chan func())
+		go w.serve(next, work)
+	}
+}
+
+func (w workers) serve(next chan func(), work func()) {
+	for {
+		work()
+		select {
+		case w <- next:
+			work = <-next
+		default:
+			return
+		}
 	}
 }
 
