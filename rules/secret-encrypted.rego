@@ -220,9 +220,12 @@ _key(value) := lower(regex.replace(last, `([a-z0-9])([A-Z])`, "${1}_${2}")) if {
 	is_string(last)
 } else := ""
 
-_name(value) := value.key if value.key != ""
+_name(value) := object.get(value, "key", value.field[count(value.field) - 1])
 
-else := value.field[count(value.field) - 1]
+_is_literal(value) if {
+	value.in == "generator"
+	value.field[0] == "secretGenerator"
+}
 
 _why(i) := sprintf("%s leaves it out of the encrypted region", [_documents[i].encryption.selector]) if {
 	i in _encrypted
@@ -230,8 +233,15 @@ _why(i) := sprintf("%s leaves it out of the encrypted region", [_documents[i].en
 
 _wrong(i, value) := sprintf("a %s stands in the clear%s", [_names[value.class], _in(i)]) if {
 	_names[value.class]
+	not _is_literal(value)
+} else := sprintf("a %s stands in the clear in the literal %q of a secretGenerator", [_names[value.class], value.key]) if {
+	_names[value.class]
+	value.key
+} else := sprintf("the literal %q of a secretGenerator is not encrypted", [value.key]) if {
+	_is_literal(value)
+	value.key
 } else := sprintf("%q in Secret %q is not encrypted", [_name(value), value.secret]) if {
-	value.secret != ""
+	value.secret
 } else := "a value that this patch puts into a Secret is not encrypted" if {
 	value.in == "patch"
 } else := sprintf("%q%s is not encrypted", [_name(value), _in(i)]) if {

@@ -100,10 +100,12 @@ type Value struct {
 	In     string `json:"in"`
 	Class  Class  `json:"class"`
 	Length int    `json:"length"`
+	// Key is the value's key in the Secret where the field does not end in it: of a literal of a secretGenerator, of an operation of
+	// a JSON patch, of a replacement; or the name of the variable that brings it. Absent elsewhere.
+	Key string `json:"key,omitempty"`
 	// Secret is the Secret that Flux applies the value in, by name, where the document alone does not show it: a patch, a generator,
-	// a variable. Key is the key of the value there, or the variable's name. Empty elsewhere.
-	Secret string `json:"secret"`
-	Key    string `json:"key"`
+	// a variable. Absent elsewhere.
+	Secret string `json:"secret,omitempty"`
 }
 
 // Encryption is what can be known of a SOPS-encrypted document without a key.

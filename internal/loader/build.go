@@ -111,7 +111,7 @@ func newBuild(a *artifact, dir string, spec overlaySpec) *build {
 	} else {
 		out.objects, out.partial = p.rawObjects(), true
 		if len(p.incomplete) == 0 { // else a patch may be for something that only a network could bring
-			p.problem("build", p.blame(err, dir), "kustomize cannot build the path: %s", explain(err))
+			p.problem("build", p.blame(err, dir), "kustomize cannot build %q: %s", dir, explain(err))
 		}
 	}
 	for name := range p.artifact.read {

@@ -195,7 +195,7 @@ func (p *plan) scan(dir string) []string {
 		if i := slices.IndexFunc(f.docs, func(d document) bool { return !isObject(d) }); i >= 0 {
 			p.failed = true
 			p.problems = append(p.problems, fleet.BuildProblem{Kind: "not-kubernetes", Origin: fleet.Origin{File: child, Document: f.docs[i].Index},
-				Message: "the folder has no kustomization.yaml, so Flux takes every YAML file below it for Kubernetes objects, and this is none"})
+				Message: fmt.Sprintf("the folder %q has no kustomization.yaml, so Flux takes every YAML file below it for Kubernetes objects, and this is none", dir)})
 			continue
 		}
 		found = append(found, rel)

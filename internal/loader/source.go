@@ -2,6 +2,7 @@ package loader
 
 import (
 	"cmp"
+	"fmt"
 	"path"
 	"reflect"
 	"slices"
@@ -34,7 +35,7 @@ func (c *cluster) locate(it *item) {
 	case !packed.exact || c.includes(source):
 		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownSource, Why: "what the source " + it.fact.Source + " holds besides this repository is not known", Origin: it.at("spec", "path")})
 	case it.fact.Implicit: // that Flux starts there is a guess, which the source's ignore rules contradict
-		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownPath, Why: "the folder is not in what the source holds", Origin: it.fact.Origin})
+		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownPath, Why: fmt.Sprintf("the folder %q is not in what the source holds", it.fact.Path), Origin: it.fact.Origin})
 	case it.unpatched:
 		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownPath, Why: "a patch that cannot be read may lead the path elsewhere", Origin: it.at("spec", "path")})
 	default:

@@ -29,6 +29,9 @@ func (c *collector) generators(n *yaml.Node, field []any) {
 			key, value, _ := strings.Cut(item.Value, "=")
 			class, length := Classify(key, Unquote(value))
 			c.report(append(field, i, "literals", j), "generator", class, length)
+			if strings.Trim(value, "=") != "" { // else what stands before may be all there is, in base64
+				c.values[len(c.values)-1].Key = key
+			}
 		}
 	}
 }
