@@ -38,8 +38,8 @@ func (f *Fleet) ObjectOf(ref ObjectRef) (Object, bool) {
 	case "Agent":
 		return f.entityObject(ref.Name, f.Agents[ref.Name].Kind)
 	case "ControlPlane":
-		for _, c := range f.ControlPlanes {
-			if c.Cluster == ref.Cluster && c.Namespace == ref.Namespace && c.Name == ref.Name {
+		for _, id := range sorted(f.ControlPlanes) {
+			if c := f.ControlPlanes[id]; c.Cluster == ref.Cluster && c.Namespace == ref.Namespace && c.Name == ref.Name {
 				return f.entityObject(c.ID, c.Kind)
 			}
 		}

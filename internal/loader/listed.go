@@ -75,8 +75,8 @@ func (d *document) isPlain(root *yaml.Node) bool {
 	}
 	meta := child(root, "metadata")
 	for _, n := range []*yaml.Node{child(root, "apiVersion"), child(root, "kind"), child(meta, "name"), child(meta, "namespace")} {
-		if n != nil && (n.Kind != yaml.ScalarNode || n.Tag != "!!str") {
-			return false
+		if n != nil && (n.Kind != yaml.ScalarNode || n.Tag != "!!str" || strings.Contains(n.Value, ",")) {
+			return false // a comma is what kustomize parts the names by that an object once had
 		}
 	}
 	if annotations := child(meta, "annotations"); annotations != nil { // kustomize writes them anew, and obeys its own

@@ -16,6 +16,7 @@ func TestListedAsKustomize(t *testing.T) {
 		"cluster.yaml":    "apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata:\n  name: d\nvalue: 1\n",
 		"namespace.yaml":  "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: e\n",
 		"definition.yaml": "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  name: xs.example.test\nspec:\n  conversion:\n    webhook:\n      clientConfig:\n        service:\n          namespace: x\n",
+		"comma.yaml":      "apiVersion: v1\nkind: ENC[AES256_GCM,data:c3M=]\nmetadata:\n  name: c\n",
 		"folded.yaml":     "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: f\ndata:\n  a: >\n    one\n\n      two\n",
 		"windows.yaml":    "apiVersion: v1\r\nkind: ConfigMap\r\nmetadata:\r\n  name: g\r\ndata:\r\n  a: |\r\n    b\r\n",
 		"alias.yaml":      "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: h\n  labels: &l\n    a: b\ndata:\n  <<: *l\n  c: d\n",
