@@ -87,7 +87,7 @@ func newSameness(t *testing.T, r *rand.Rand) *sameness {
 	s := &sameness{r: r, dir: dir, files: map[string]string{}, gone: map[string]string{}, caches: []string{t.TempDir(), t.TempDir()},
 		// Files that were left alone for a while are known by their times.
 		written: time.Now().Add(-24 * time.Hour)}
-	s.editor = &residents{app: &app{stderr: os.Stderr, getenv: noEnvironment, isTerminal: func(io.Writer) bool { return false }, noCache: true}, trees: map[string]*resident{}}
+	s.editor = &residents{app: &app{stderr: os.Stderr, getenv: noEnvironment, isTerminal: func(io.Writer) bool { return false }, root: dir, noCache: true}, trees: map[string]*resident{}}
 	t.Cleanup(s.editor.close)
 	if err := os.Mkdir(filepath.Join(dir, ".git"), 0o755); err != nil {
 		t.Fatal(err)
@@ -157,7 +157,7 @@ var took = regexp.MustCompile(`, in [0-9.]+m?s\n`)
 // outcome is all that a run of the program says.
 func (s *sameness) outcome(args ...string) string {
 	var stdout, stderr bytes.Buffer
-	code := run(append(args, s.dir), nil, &stdout, &stderr, noEnvironment)
+	code := run(append(args, "--root", s.dir, s.dir), nil, &stdout, &stderr, noEnvironment)
 	return fmt.Sprintf("exit code %d\n%s\n%s", code, took.ReplaceAllString(stderr.String(), "\n"), stdout.String())
 }
 

@@ -20,6 +20,13 @@ func parse(t testing.TB, text string) *yaml.Node {
 	return &doc
 }
 
+// literal is one of a secretGenerator.
+func literal(key string, class fleet.Class, length int, field ...any) fleet.Value {
+	v := value("generator", class, length, field...)
+	v.Key = key
+	return v
+}
+
 func value(in string, class fleet.Class, length int, field ...any) fleet.Value {
 	return fleet.Value{Field: field, In: in, Class: class, Length: length}
 }
@@ -70,8 +77,8 @@ func TestValues(t *testing.T) {
 		{"beside the region", "kind: A\nspec: {password: aA1bB2cC3dD4eE5f, token: abc, list_of_tokens: [aA1bB2cC3dD4eE5f], name: aA1bB2cC3dD4eE5f, existingSecret: aA1bB2cC3dD4eE5f, data: '" + ciphertext("str") + "'}\n" + metadata(), []fleet.Value{
 			value("beside", fleet.Plain, 16, "spec", "password"), value("beside", fleet.Plain, 16, "spec", "list_of_tokens", 0)}},
 		{"a kustomization", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nconfigMapGenerator: [{literals: [password=abc]}]\nsecretGenerator:\n- {name: a, files: [b]}\n- {name: b, literals: [user=admin, 'password=\"${PASSWORD}\"', empty=]}\n", []fleet.Value{
-			value("generator", fleet.Plain, 5, "secretGenerator", 1, "literals", 0),
-			value("generator", fleet.Variable, 11, "secretGenerator", 1, "literals", 1),
+			literal("user", fleet.Plain, 5, "secretGenerator", 1, "literals", 0),
+			literal("password", fleet.Variable, 11, "secretGenerator", 1, "literals", 1),
 			value("generator", fleet.Empty, 0, "secretGenerator", 1, "literals", 2)}},
 		{"a Flux Kustomization", "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nsecretGenerator: [{literals: [a=b]}]\nspec:\n  postBuild: {substitute: {HOOK: 'https://discord.com/api/webhooks/123456789012345678/" + word(68) + "', NAME: a}}\n", []fleet.Value{
 			value("object", fleet.Token, 120, "spec", "postBuild", "substitute", "HOOK")}},
@@ -109,7 +116,7 @@ func TestValues(t *testing.T) {
 	if got := Values(kindless, false); got != nil {
 		t.Errorf("a file of another name: got %v", got)
 	}
-	if got, want := Values(kindless, true), []fleet.Value{value("generator", fleet.Plain, 3, "secretGenerator", 0, "literals", 0)}; !reflect.DeepEqual(got, want) {
+	if got, want := Values(kindless, true), []fleet.Value{literal("a", fleet.Plain, 3, "secretGenerator", 0, "literals", 0)}; !reflect.DeepEqual(got, want) {
 		t.Errorf("kustomization.yaml: got %v, want %v", got, want)
 	}
 }
