@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -25,9 +26,16 @@ func (c *cluster) locate(it *item) {
 	}
 	it.fact.PathState = fleet.Unknown
 	it.fact.Local = local
+	own := ""
+	if local && !it.literal {
+		own = c.ownFolder(it.fact.Path, c.artifactOf(it))
+	}
 	switch {
 	case !it.fact.Local:
 		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownSource, Why: "the source " + it.fact.Source + " is not this repository", Origin: it.at("spec", "sourceRef", "name")})
+	case own != "":
+		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownPath, Why: "the path holds a variable that has no known value; " + own + " is read, by the names in the cluster's own path", Origin: it.at("spec", "path")})
+		it.fact.Path, it.fact.PathState = own, fleet.Found
 	case strings.Contains(it.fact.Path, "$") && !it.literal:
 		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownPath, Why: "the path holds a variable that has no known value", Origin: it.at("spec", "path")})
 	case c.artifactOf(it).isDir(it.fact.Path):
@@ -42,6 +50,39 @@ func (c *cluster) locate(it *item) {
 		it.fact.PathState = fleet.Missing
 	}
 }
+
+// ownFolder is the folder that a path with variables leads to if their values are names in the path of the cluster's entry point:
+// clusters/eu/01 has apps/${REGION}/${NUMBER} in apps/eu/01. It is empty unless there is one such folder alone.
+func (c *cluster) ownFolder(pattern string, a *artifact) string {
+	if !strings.Contains(pattern, "$") {
+		return ""
+	}
+	names := append(strings.Split(c.entry.dir, "/"), c.entry.cluster)
+	found := []string{""}
+	for _, part := range strings.Split(pattern, "/") {
+		var next []string
+		for _, dir := range found {
+			for _, name := range names {
+				if !strings.Contains(part, "$") {
+					name = part
+				} else if !wholeVariable.MatchString(part) {
+					return ""
+				}
+				if at := path.Join(dir, name); c.tree.isDir(at) && !slices.Contains(next, at) {
+					next = append(next, at)
+				}
+			}
+		}
+		found = next
+	}
+	if len(found) != 1 || !a.isDir(found[0]) {
+		return ""
+	}
+	return found[0]
+}
+
+// wholeVariable is a part of a path that is nothing but a variable.
+var wholeVariable = regexp.MustCompile(`^\$\{[_a-zA-Z][_a-zA-Z0-9]*\}$`)
 
 // at is a field of the Kustomization, as an origin.
 func (it *item) at(field ...any) fleet.Origin {
