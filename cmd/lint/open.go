@@ -79,6 +79,9 @@ func (a *app) open(paths []string, buffer []byte) (*tree, error) {
 				first, name, t.root, root)
 		}
 		inside, ok := below(t.root, abs)
+		if _, around := below(abs, t.root); !ok && around { // the fleet lies in what was named
+			inside, ok = ".", true
+		}
 		if !ok {
 			return nil, fmt.Errorf("%s is not inside the tree %s", name, t.seen(t.root))
 		}

@@ -23,8 +23,9 @@ const ConfigName = ".rollcall.yaml"
 
 // FindRoot finds the root of the tree that name, a file or folder, belongs to: the nearest folder at or above it that
 // holds a .rollcall.yaml, else from which a spec.path of the Flux Kustomizations below name resolves, else that holds
-// clusters/, else the Git work tree's top. Where there is none of them, found is false and root is name itself or the
-// folder of the file. Where name does not exist, it is a file that is not saved yet, of the nearest folder that does.
+// clusters/, else such a folder below the Git work tree's top, or below name: an error where there are several. Else it is that top.
+// Where there is none of them, found is false and root is name itself or the folder of the file. Where name does not exist, it is a
+// file that is not saved yet, of the nearest folder that does.
 func FindRoot(name string) (root string, found bool, err error) {
 	abs, err := filepath.Abs(name)
 	if err != nil {
@@ -39,13 +40,106 @@ func FindRoot(name string) (root string, found bool, err error) {
 		func() int { return slices.IndexFunc(above, isConfigured) },
 		func() int { return slices.IndexFunc(above, resolvesAny(fluxPaths(abs, climb(above)))) },
 		func() int { return slices.IndexFunc(above, holdsClusters(above)) },
-		func() int { return slices.IndexFunc(above, isGitTop) },
+		func() int { return slices.IndexFunc(above, leadsTo(start, above)) },
 	} {
 		if i := find(); i >= 0 {
 			return above[i], true, nil
 		}
 	}
+	top, isTree := above[len(above)-1], isGitTop(above[len(above)-1])
+	if !isTree {
+		if top = start; !isDir(abs) {
+			return start, false, nil
+		}
+	}
+	roots := rootsBelow(top)
+	if inStart := slices.DeleteFunc(slices.Clone(roots), func(root string) bool { return !isBelow(root, start) }); len(inStart) > 0 {
+		roots = inStart
+	}
+	switch {
+	case len(roots) > 1:
+		return "", false, &RootsError{Below: top, Roots: roots}
+	case len(roots) == 1 && isBelow(roots[0], start):
+		return roots[0], true, nil
+	case isTree && len(roots) == 0:
+		return top, true, nil
+	}
 	return start, false, nil
+}
+
+// RootsError tells that several fleets lie below a folder, and none around what was named. The paths are absolute.
+type RootsError struct {
+	Below string
+	Roots []string
+}
+
+func (e *RootsError) Error() string {
+	var names []string
+	for i, root := range e.Roots {
+		if i == 10 {
+			names = append(names, "…")
+			break
+		}
+		rel, err := filepath.Rel(e.Below, root)
+		if err != nil {
+			rel = root
+		}
+		names = append(names, filepath.ToSlash(rel))
+	}
+	return fmt.Sprintf("several fleets lie below %s: %s; name one of them, or the root with --root", filepath.ToSlash(e.Below), strings.Join(names, ", "))
+}
+
+func isBelow(name, dir string) bool {
+	rel, err := filepath.Rel(dir, name)
+	return err == nil && filepath.IsLocal(rel)
+}
+
+// rootsBelow are the folders below one that hold a .rollcall.yaml or a clusters/ with YAML in it, or from which a spec.path of the
+// Flux Kustomizations in them resolves; none that lies in another one.
+func rootsBelow(top string) (roots []string) {
+	entries := 0
+	_ = filepath.WalkDir(top, func(p string, d fs.DirEntry, err error) error {
+		entries++
+		name := d.Name()
+		switch {
+		case err != nil:
+			return nil
+		case entries > maxRootEntries:
+			return filepath.SkipAll
+		case d.IsDir() && p != top && (strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || name == "node_modules"):
+			return filepath.SkipDir
+		case d.IsDir() && p != top && (isConfigured(p) || name != "clusters" && holdsYAML(filepath.Join(p, "clusters"), &entries)):
+			roots = append(roots, p)
+			return filepath.SkipDir
+		case d.Type().IsRegular() && isYAMLName(p):
+			for _, to := range fluxPathsIn(p) {
+				for dir := filepath.Dir(p); dir != top; dir = filepath.Dir(dir) {
+					if isDir(filepath.Join(dir, filepath.FromSlash(to))) {
+						roots = append(roots, dir)
+						break
+					}
+				}
+			}
+		}
+		return nil
+	})
+	slices.Sort(roots)
+	return slices.CompactFunc(roots, func(a, b string) bool { return isBelow(b, a) })
+}
+
+// holdsYAML tells whether a YAML file lies below a folder.
+func holdsYAML(dir string, entries *int) (found bool) {
+	_ = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		*entries++
+		if err != nil || *entries > maxRootEntries {
+			return filepath.SkipAll
+		}
+		if found = d.Type().IsRegular() && isYAMLName(p); found {
+			return filepath.SkipAll
+		}
+		return nil
+	})
+	return found
 }
 
 func isConfigured(dir string) bool { return isFile(filepath.Join(dir, ConfigName)) }
@@ -60,6 +154,36 @@ func holdsClusters(above []string) func(string) bool {
 		rel, err := filepath.Rel(top, dir)
 		nested := err == nil && isGitTop(top) && slices.Contains(strings.Split(filepath.ToSlash(rel), "/"), "clusters")
 		return !nested && isDir(filepath.Join(dir, "clusters"))
+	}
+}
+
+// leadsTo says of a folder a few levels above start, where no Git work tree tells how far a fleet may go, whether a Flux Kustomization
+// in it leads from it to start or a folder around that.
+func leadsTo(start string, above []string) func(string) bool {
+	entries := maxRootEntries - 5_000
+	return func(dir string) bool {
+		if at := slices.Index(above, dir); isGitTop(above[len(above)-1]) || at == 0 || at > 4 || filepath.Dir(dir) == dir {
+			return false
+		}
+		found := false
+		_ = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+			entries++
+			switch {
+			case err != nil:
+				return nil
+			case entries > maxRootEntries:
+				return filepath.SkipAll
+			case d.IsDir() && p != dir && strings.HasPrefix(d.Name(), "."):
+				return filepath.SkipDir
+			case d.Type().IsRegular() && isYAMLName(p):
+				found = slices.ContainsFunc(fluxPathsIn(p), func(to string) bool { return isBelow(start, filepath.Join(dir, filepath.FromSlash(to))) })
+			}
+			if found {
+				return filepath.SkipAll
+			}
+			return nil
+		})
+		return found
 	}
 }
 

@@ -44,13 +44,14 @@ func lint(ctx context.Context, engine *rules.Engine, kept loader.Cache, clone, c
 		return nil, err
 	}
 	root, _, err := loader.FindRoot(dir)
-	if err != nil {
+	var several *loader.RootsError
+	if err != nil && !errors.As(err, &several) {
 		return nil, err
 	}
-	if physical, err := filepath.EvalSymlinks(dir); err != nil || root != dir && root != physical {
+	if physical, err := filepath.EvalSymlinks(dir); err != nil || several == nil && root != dir && root != physical && !strings.HasPrefix(root, physical+"/") {
 		return nil, fmt.Errorf("its root is outside of it, %s", root)
 	}
-	fsys, err := loader.Open(root)
+	fsys, err := loader.Open(dir) // the table's paths are the clone's
 	if err != nil {
 		return nil, err
 	}
