@@ -404,6 +404,8 @@ const (
 	UnknownBuild UnknownKind = "build"
 	// UnknownSpec: the spec of a Flux Kustomization cannot be decoded.
 	UnknownSpec UnknownKind = "spec"
+	// UnknownChart: what a chart makes is not rendered. It keeps no cluster from being complete: a chart brings what its release is about.
+	UnknownChart UnknownKind = "chart"
 )
 
 // Object is an object as its API server receives it from one Flux Kustomization.

@@ -117,6 +117,7 @@ func (c *cluster) apply(it *item, r rendered) []*item {
 	}
 	c.objects = append(c.objects, &o)
 	c.values += r.values()
+	it.fact.Incomplete = append(it.fact.Incomplete, unknownChart(&o)...)
 	if it.fact.APIServer != c.entry.cluster {
 		return nil
 	}
@@ -139,6 +140,23 @@ func (c *cluster) apply(it *item, r rendered) []*item {
 		return []*item{child}
 	}
 	return nil
+}
+
+// unknownChart is the chart of a HelmRelease, at the line that names it.
+func unknownChart(o *fleet.Object) []fleet.Incomplete {
+	if o.Kind != "HelmRelease" || o.Group != "helm.toolkit.fluxcd.io" {
+		return nil
+	}
+	spec, _ := o.Content["spec"].(map[string]any)
+	field, ref := []any{"spec", "chartRef", "name"}, spec["chartRef"]
+	if chart, _ := spec["chart"].(map[string]any); chart != nil {
+		field, ref = []any{"spec", "chart", "spec", "chart"}, chart["spec"]
+	}
+	from, _ := ref.(map[string]any)
+	origin := o.Origin
+	origin.Field = slices.Concat(origin.Field, field)
+	return []fleet.Incomplete{{Kind: fleet.UnknownChart, Origin: origin,
+		Why: fmt.Sprintf("the chart %q is not rendered", cmp.Or(str(from, "chart"), str(from, "name")))}}
 }
 
 // newObject is an object without what depends on who applies it to what.
@@ -179,7 +197,7 @@ func (c *cluster) finish() {
 			c.fact.Incomplete = append(c.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownAbsent, Why: "the path of the Kustomization " + k.Name + " does not exist, so what it was to apply is not known", Origin: k.Origin})
 		}
 		for _, inc := range k.Incomplete {
-			if inc.Kind != fleet.UnknownRemoteFile && inc.Kind != fleet.UnknownVariables {
+			if inc.Kind != fleet.UnknownRemoteFile && inc.Kind != fleet.UnknownVariables && inc.Kind != fleet.UnknownChart {
 				c.fact.Incomplete = append(c.fact.Incomplete, inc)
 			}
 		}

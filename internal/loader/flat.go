@@ -38,6 +38,7 @@ func (c *cluster) applyAll() {
 					applied := newObject(o, origin)
 					applied.Cluster, applied.APIServer, applied.Kustomization = c.entry.cluster, c.entry.cluster, k.ID
 					applied.ID = objectID(applied)
+					k.Incomplete = append(k.Incomplete, unknownChart(&applied)...)
 					if isFluxKustomization(str(o, "apiVersion"), applied.Kind) {
 						c.fact.Incomplete = append(c.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownSource, Origin: origin,
 							Why: "nothing in the tree tells where Flux starts, so the Kustomization " + applied.Name + " is not followed"})

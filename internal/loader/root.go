@@ -46,25 +46,27 @@ func FindRoot(name string) (root string, found bool, err error) {
 			return above[i], true, nil
 		}
 	}
-	top, isTree := above[len(above)-1], isGitTop(above[len(above)-1])
-	if !isTree {
+	top := above[len(above)-1]
+	if !isGitTop(top) {
 		if top = start; !isDir(abs) {
 			return start, false, nil
 		}
 	}
-	roots := rootsBelow(top)
-	if inStart := slices.DeleteFunc(slices.Clone(roots), func(root string) bool { return !isBelow(root, start) }); len(inStart) > 0 {
-		roots = inStart
+	from := []string{start}
+	if top != start {
+		from = append(from, top)
 	}
-	switch {
-	case len(roots) > 1:
-		return "", false, &RootsError{Below: top, Roots: roots}
-	case len(roots) == 1 && isBelow(roots[0], start):
-		return roots[0], true, nil
-	case isTree && len(roots) == 0:
-		return top, true, nil
+	for _, dir := range from {
+		switch roots := rootsBelow(dir); {
+		case len(roots) > 1:
+			return "", false, &RootsError{Below: dir, Roots: roots}
+		case len(roots) == 1 && isBelow(roots[0], start):
+			return roots[0], true, nil
+		case len(roots) == 1: // a fleet to which what was named does not belong
+			return start, false, nil
+		}
 	}
-	return start, false, nil
+	return top, isGitTop(top), nil
 }
 
 // RootsError tells that several fleets lie below a folder, and none around what was named. The paths are absolute.

@@ -76,6 +76,11 @@ func (s *search) rebase() {
 		} else if d.source.kind == "OCIRepository" && d.url != "" {
 			base, found = s.t.pushed("oci://" + d.url)
 		}
+		for _, cluster := range s.t.options.Clusters {
+			if !found && inside(d.file, cluster.Root) && cluster.Root != "." && d.source.kind != "ExternalArtifact" {
+				base, found = cluster.Root, true
+			}
+		}
 		near := -1
 		for _, g := range generators {
 			if made := g.all[d.source]; made != nil {

@@ -19,7 +19,7 @@ func (s *search) configured() (all []entry) {
 	known := s.candidates()
 	for _, cluster := range s.t.options.Clusters {
 		e := entry{cluster: cluster.Name, dir: cluster.Path, base: cluster.Root, variables: cluster.Variables, origin: cluster.Origin}
-		if i := slices.IndexFunc(known, func(c candidate) bool { return c.dir == e.dir }); i >= 0 {
+		if i := slices.IndexFunc(known, func(c candidate) bool { return c.dir == e.dir && c.evidence <= applied }); i >= 0 {
 			e.root, e.source, e.told, e.origin = known[i].root, known[i].source, known[i].told, known[i].origin
 		} else {
 			e.source = s.sourceOf(e.dir, sourceKey{"GitRepository", "flux-system", "flux-system"})
@@ -38,7 +38,8 @@ func (s *search) sourceOf(dir string, other sourceKey) sourceKey {
 		if d.packer.name != "" {
 			source = d.packer
 		}
-		if inside(d.file, dir) && source.name != "" && !strings.Contains(source.name, "$") && len(s.sources[source]) == 0 {
+		_, elsewhere := s.t.declaredPacking(source)
+		if !elsewhere && inside(d.file, dir) && source.name != "" && !strings.Contains(source.name, "$") && len(s.sources[source]) == 0 {
 			if votes[source]++; votes[source] > votes[best] {
 				best = source
 			}
