@@ -375,8 +375,10 @@ func hidden(file string) bool {
 }
 
 // toFillIn tells a folder that is copied for each new cluster or tenant: its paths lead nowhere until then.
-func toFillIn(c candidate) bool {
-	name := strings.TrimSuffix(clusterName(c.dir), "s")
+func toFillIn(c candidate) bool { return isTemplate(clusterName(c.dir)) }
+
+func isTemplate(name string) bool {
+	name = strings.TrimSuffix(name, "s")
 	return name == "template" || strings.HasSuffix(name, "-template")
 }
 

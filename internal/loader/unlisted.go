@@ -13,7 +13,7 @@ import (
 // Kustomization or an object of Karmada's it is the next one above, whether or not another lists the file.
 func (t *tree) unlistedIn(f *file, reached map[string][]string) string {
 	leads := slices.ContainsFunc(f.docs, func(d document) bool { return isFluxKustomization(d.APIVersion, d.Kind) || isKarmadas(d.APIVersion) })
-	if len(reached[f.path]) > 0 || f.class != fleet.Manifest || hidden(f.path) || t.lists.patches[f.path] || !leads && len(t.lists.listedIn[f.path]) > 0 {
+	if len(reached[f.path]) > 0 || f.class != fleet.Manifest || hidden(f.path) || inTemplate(f.path) || t.lists.patches[f.path] || !leads && len(t.lists.listedIn[f.path]) > 0 {
 		return ""
 	}
 	for dir := path.Dir(f.path); ; dir = path.Dir(dir) {
@@ -31,6 +31,11 @@ func (t *tree) unlistedIn(f *file, reached map[string][]string) string {
 			return ""
 		}
 	}
+}
+
+// inTemplate tells a file in a folder that is copied for each new cluster or tenant.
+func inTemplate(file string) bool {
+	return slices.ContainsFunc(strings.Split(path.Dir(file), "/"), isTemplate)
 }
 
 func isKarmadas(apiVersion string) bool {
