@@ -215,6 +215,7 @@ func TestFindRoot(t *testing.T) {
 	write(t, dir, "home/docs/x.md", "")
 	write(t, dir, "loose/flux/root.yaml", strings.ReplaceAll(root, "./clusters/a", "./loose"))
 	write(t, dir, "loose/lone/x.yaml", good)
+	write(t, dir, "apart/lone/x.yaml", good)
 	for _, c := range []struct {
 		name, want string
 		found      bool
@@ -236,9 +237,12 @@ func TestFindRoot(t *testing.T) {
 		{"home/kubernetes/flux/cluster/ks.yaml", "home", true},
 		{"home/docs", "home", true},
 		{"loose/flux", ".", true},
-		{"loose/lone/x.yaml", "loose/lone", false},
-		{"loose/lone/new.yaml", "loose/lone", false},
-		{"loose/lone", "loose/lone", false},
+		{"loose/lone/x.yaml", ".", true},
+		{"loose/lone/new.yaml", ".", true},
+		{"loose/lone", ".", true},
+		{"apart/lone/x.yaml", "apart/lone", false},
+		{"apart/lone/new.yaml", "apart/lone", false},
+		{"apart/lone", "apart/lone", false},
 	} {
 		got, found, err := loader.FindRoot(filepath.Join(dir, c.name))
 		if err != nil {

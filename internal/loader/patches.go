@@ -113,7 +113,8 @@ func (p *plan) applyOnly(n int) {
 	}
 	for _, f := range p.patched {
 		k := *f.file
-		k.Patches, k.PatchesJson6902 = first(f.all), first(f.last) //nolint:staticcheck
+		//lint:ignore SA1019 files may have it all the same
+		k.Patches, k.PatchesJson6902 = first(f.all), first(f.last)
 		if k.CheckEmpty() != nil {
 			k.BuildMetadata = []string{types.OriginAnnotations}
 		}

@@ -131,7 +131,7 @@ func (p *plan) root(dir string, spec overlaySpec) {
 		}
 	}
 	k.FixKustomization()
-	own := ownEntries{patches: len(k.PatchesStrategicMerge) + len(k.Patches), components: len(k.Components)}
+	own := ownEntries{patches: len(k.Patches), components: len(k.Components)}
 	spec.apply(&k, func(i int, component string) bool {
 		if path.IsAbs(component) || isRemote(component) {
 			p.problem("build", inSpec("components", i), "the component %q is no relative path in the repository, which Flux refuses", withoutCredentials(component))

@@ -74,7 +74,7 @@ func (s *search) rebase() {
 		if p, ok := s.t.declaredPacking(d.source); ok {
 			base, found = p.base, true
 		} else if d.source.kind == "OCIRepository" && d.url != "" {
-			base, found = s.t.pushed("oci://" + d.url)
+			base, found = s.t.pushed(d.url)
 		}
 		for _, cluster := range s.t.options.Clusters {
 			if !found && inside(d.file, cluster.Root) && cluster.Root != "." && d.source.kind != "ExternalArtifact" {
@@ -262,7 +262,7 @@ func fluxSources(t *tree) declaredSources {
 			if isFluxSource(d) {
 				key, url := sourceKey{d.Kind, d.Namespace, d.Name}, ""
 				if d.Flux != nil {
-					url = repositoryOf(d.Flux.URL)
+					url = d.Flux.Address
 				}
 				all[key] = append(all[key], declaredSource{p, url})
 			}
@@ -314,26 +314,30 @@ func (s declaredSources) urlOf(lists listGraph, d fluxDoc) string {
 	return found[0].url
 }
 
-// repositoryOf is the host and the path of a repository's URL, by which the same repository is the same over HTTPS and SSH; empty where
-// there is a variable in it.
-func repositoryOf(url string) string {
-	if strings.Contains(url, "$") {
+// addressOf is a repository's address, by which the same one is the same over HTTPS and SSH: of an OCI artifact as it is, of any
+// other a hash, for there may be a password in it. It is empty where there is a variable in it.
+func addressOf(url string) string {
+	if url == "" || strings.Contains(url, "$") {
 		return ""
 	}
-	if _, rest, ok := strings.Cut(url, "://"); ok {
-		url = rest
+	scheme, rest, ok := strings.Cut(url, "://")
+	if !ok {
+		rest = url
 	}
-	host, name, _ := strings.Cut(url, "/")
+	host, name, _ := strings.Cut(rest, "/")
 	host = host[strings.LastIndex(host, "@")+1:]
+	if scheme == "oci" {
+		return "oci://" + host + "/" + name
+	}
 	host, _, _ = strings.Cut(host, ":")
-	return strings.ToLower(host) + "/" + strings.TrimSuffix(strings.TrimSuffix(name, "/"), ".git")
+	return hash([]byte(strings.ToLower(host) + "/" + strings.TrimSuffix(strings.TrimSuffix(name, "/"), ".git")))
 }
 
-// fluxSpec is where a Flux Kustomization leads to, the URL of a source, or the sync part of what installs a Flux.
+// fluxSpec is where a Flux Kustomization leads to, the address of a source, or the sync part of what installs a Flux.
 type fluxSpec struct {
 	Path                                    string
 	SourceKind, SourceNamespace, SourceName string
-	URL                                     string
+	Address                                 string // of the source
 	Components                              []string
 	// Values are the ConfigMaps that a release of the flux-instance chart takes values from, its own excepted.
 	Values []valuesRef
@@ -357,7 +361,7 @@ func newFluxSpec(root *yaml.Node, apiVersion, kind string) *fluxSpec {
 		return &fluxSpec{Path: text(root, "spec", "path"), SourceKind: text(ref, "kind"), SourceNamespace: text(ref, "namespace"), SourceName: text(ref, "name"),
 			Components: texts(lookup(root, "spec", "components"))}
 	case strings.HasPrefix(apiVersion, "source.toolkit.fluxcd.io/"):
-		return &fluxSpec{URL: text(root, "spec", "url")}
+		return &fluxSpec{Address: addressOf(text(root, "spec", "url"))}
 	case kind == "FluxInstance":
 		return newSync(lookup(root, "spec", "sync"), text(root, "metadata", "namespace"))
 	case kind == "HelmRelease":
@@ -387,7 +391,7 @@ func newSync(sync *yaml.Node, namespace string) *fluxSpec {
 		return nil
 	}
 	return &fluxSpec{Path: text(sync, "path"), SourceKind: cmp.Or(text(sync, "kind"), "GitRepository"), SourceNamespace: namespace,
-		SourceName: cmp.Or(text(sync, "name"), namespace, "flux-system"), URL: text(sync, "url")}
+		SourceName: cmp.Or(text(sync, "name"), namespace, "flux-system"), Address: addressOf(text(sync, "url"))}
 }
 
 // texts are the scalars of a list.
@@ -418,7 +422,7 @@ func fluxDocs(t *tree) (docs []fluxDoc, syncs []candidate) {
 					}
 				}
 				for _, dir := range t.folders(inTree(spec.Path)) {
-					syncs = append(syncs, candidate{evidence: told, url: repositoryOf(spec.URL), entry: entry{dir: dir, base: ".", told: true,
+					syncs = append(syncs, candidate{evidence: told, url: spec.Address, entry: entry{dir: dir, base: ".", told: true,
 						origin: fleet.Origin{File: p, Document: d.Index}, source: sourceKey{spec.SourceKind, spec.SourceNamespace, spec.SourceName}}})
 				}
 			}
