@@ -416,6 +416,7 @@ var explanations = regexp.MustCompile(strings.Join([]string{
 	`may not add resource with an already registered id: [\w.\[\]/-]+`,
 	`json: unknown field "[\w.-]+"`,
 	`\w+ operation does not apply: doc is missing (?:path|key): "?[\w/~.-]+"?`,
+	`Unable to remove nonexistent key: [\w./~-]+`,
 	`(?:missing|unable to find|nothing selected by|invalid) [\w .]*(?:metadata\.name|kind|apiVersion|field|target|source)\b`,
 	`namespace transformation produces ID conflict`,
 	`number of previous names, number of previous namespaces, number of previous kinds not equal`,

@@ -140,12 +140,20 @@ func (s *search) home() map[string]bool {
 	})
 	var taken []fluxDoc
 	for _, d := range all {
-		if !slices.ContainsFunc(taken, func(o fluxDoc) bool { return o.url != d.url && (inside(d.dir, o.dir) || inside(o.dir, d.dir)) }) {
+		rival := func(o fluxDoc) bool { return o.url != d.url && (inside(d.dir, o.dir) || inside(o.dir, d.dir)) }
+		if !slices.ContainsFunc(taken, rival) && (d.isSync() || !s.bringsAnother(urls, d)) {
 			taken = append(taken, d)
 			urls[d.url] = true
 		}
 	}
 	return urls
+}
+
+// bringsAnother tells whether a Kustomization of one of the repositories brings d, which is of another.
+func (s *search) bringsAnother(urls map[string]bool, d fluxDoc) bool {
+	return slices.ContainsFunc(s.docs, func(o fluxDoc) bool {
+		return o.url != d.url && urls[o.url] && o.whole && slices.Contains(s.readersOf(d.file), o.dir)
+	})
 }
 
 // appliesItself tells that the Kustomization is among what it applies: Flux starts there. The path "./" is the usual one for
