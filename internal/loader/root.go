@@ -100,6 +100,7 @@ func isBelow(name, dir string) bool {
 // Flux Kustomizations in them resolves; none that lies in another one.
 func rootsBelow(top string) (roots []string) {
 	entries := 0
+	files := map[string][]string{} // the telling paths of Kustomizations with a source, by file
 	_ = filepath.WalkDir(top, func(p string, d fs.DirEntry, err error) error {
 		entries++
 		name := d.Name()
@@ -114,17 +115,34 @@ func rootsBelow(top string) (roots []string) {
 			roots = append(roots, p)
 			return filepath.SkipDir
 		case d.Type().IsRegular() && isYAMLName(p):
-			for _, to := range fluxPathsIn(p) {
-				for dir := filepath.Dir(p); dir != top; dir = filepath.Dir(dir) {
-					if isDir(filepath.Join(dir, filepath.FromSlash(to))) {
-						roots = append(roots, dir)
-						break
-					}
-				}
+			if paths := sourcedPathsIn(p); len(paths) > 0 {
+				files[p] = paths
 			}
 		}
 		return nil
 	})
+	resolving := map[string]int{}
+	for file, paths := range files {
+		for _, to := range paths {
+			for dir := filepath.Dir(file); dir != top; dir = filepath.Dir(dir) {
+				if isDir(filepath.Join(dir, filepath.FromSlash(to))) {
+					resolving[dir]++
+					break
+				}
+			}
+		}
+	}
+	for dir, n := range resolving {
+		all := 0
+		for file, paths := range files {
+			if isBelow(file, dir) {
+				all += len(paths)
+			}
+		}
+		if 2*n >= all { // else it is by chance
+			roots = append(roots, dir)
+		}
+	}
 	slices.Sort(roots)
 	return slices.CompactFunc(roots, func(a, b string) bool { return isBelow(b, a) })
 }
@@ -259,7 +277,12 @@ func fluxPaths(name string, above []string) []string {
 	return nil
 }
 
-func fluxPathsIn(name string) (paths []string) {
+func fluxPathsIn(name string) []string { return pathsIn(name, false) }
+
+// sourcedPathsIn are those of Kustomizations that name a source: no patches.
+func sourcedPathsIn(name string) []string { return pathsIn(name, true) }
+
+func pathsIn(name string, sourced bool) (paths []string) {
 	defer func() { _ = recover() }() // the parser recovers its own panics only
 	f, err := os.Open(name)
 	if err != nil {
@@ -276,14 +299,17 @@ func fluxPathsIn(name string) (paths []string) {
 			APIVersion string `yaml:"apiVersion"`
 			Kind       string `yaml:"kind"`
 			Spec       struct {
-				Path string `yaml:"path"`
+				Path      string `yaml:"path"`
+				SourceRef struct {
+					Name string `yaml:"name"`
+				} `yaml:"sourceRef"`
 			} `yaml:"spec"`
 		}
 		if err := dec.Decode(&doc); err != nil {
 			return paths
 		}
 		p := path.Clean(strings.TrimPrefix(doc.Spec.Path, "./"))
-		if isFluxKustomization(doc.APIVersion, doc.Kind) && p != "." && p != "" && !strings.Contains(p, "$") {
+		if isFluxKustomization(doc.APIVersion, doc.Kind) && p != "." && p != "" && !strings.Contains(p, "$") && !(sourced && doc.Spec.SourceRef.Name == "") {
 			paths = append(paths, p)
 		}
 	}
