@@ -96,6 +96,9 @@ func (c *comparison) effective(k fleet.Kustomization) (*kustomizev1.Kustomizatio
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(found, out); err != nil {
 		return nil, "its spec cannot be decoded"
 	}
+	if kind := out.Spec.SourceRef.Kind; k.PathState == fleet.Found && (kind == "ExternalArtifact" || kind == "OCIRepository") {
+		out.Spec.Path = k.Path // the artifact is packed from there
+	}
 	return out, ""
 }
 
