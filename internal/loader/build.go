@@ -104,15 +104,13 @@ func newBuild(a *artifact, dir string, spec overlaySpec) *build {
 	p := newPlan(a.watched())
 	p.root(dir, spec)
 	out := &build{}
+	var failure error
 	if objects, ok := p.listed(); ok {
 		out.objects = objects
 	} else if m, err := p.kustomize(dir); err == nil {
 		out.objects = p.objects(m, dir)
 	} else {
-		out.objects, out.partial = p.rawObjects(), true
-		if len(p.incomplete) == 0 { // else a patch may be for something that only a network could bring
-			p.problem("build", p.blame(err, dir), "kustomize cannot build %q: %s", dir, explain(err))
-		}
+		out.objects, out.partial, failure = p.rawObjects(), true, err
 	}
 	for name := range p.artifact.read {
 		if f := p.artifact.file(name); f != nil && !f.broken { // a generator takes any text
@@ -126,11 +124,23 @@ func newBuild(a *artifact, dir string, spec overlaySpec) *build {
 	} else {
 		out.faults = p.decryptionFaults(out.objects)
 	}
+	switch {
+	case failure == nil || len(p.incomplete) > 0: // a patch may be for something that only a network could bring
+	case len(out.faults) > 0 && encryptedName.MatchString(failure.Error()):
+		p.failed = true // as the fault says
+	default:
+		p.problem("build", p.blame(failure, dir), "kustomize cannot build %q: %s", dir, explain(failure))
+	}
 	out.seen = p.artifact.seen
 	out.problems, out.incomplete, out.failed = p.problems, p.incomplete, p.failed
 	out.unpatched = out.partial || p.unpatched
 	return out
 }
+
+// encryptedName is how kustomize fails where it changes a name or a namespace that is a ciphertext, which has commas.
+//
+// Source: kubernetes-sigs/kustomize api/v0.21.1 resource/resource.go PrevIds.
+var encryptedName = regexp.MustCompile(`number of previous names, number of previous namespaces`)
 
 // kustomize builds with the library, without the objects that are there twice.
 func (p *plan) kustomize(dir string) (resmap.ResMap, error) {

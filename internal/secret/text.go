@@ -71,6 +71,8 @@ func lines(text string) *yaml.Node {
 		key, value := m[2], strings.TrimSpace(m[3])
 		name, isMeta := strings.CutPrefix(key, "sops_")
 		switch {
+		case inMeta && key == "mac" && strings.HasPrefix(value, `"`):
+			return nil // TOML, which another program has encrypted in the form of SOPS
 		case inMeta:
 			place(meta, key, scalarNode(unescape(value), number, 1))
 		case isMeta && at == root:
