@@ -16,6 +16,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
 // Check judges the subjects of f. The findings are sorted by place, rule and message; what several clusters have from
@@ -228,8 +229,8 @@ func (e *Engine) complete(v violation, rule *Rule, s *fleet.Subject) fleet.Findi
 	found := fleet.Finding{
 		Rule:     rule.ID,
 		Severity: cmp.Or(e.severity[rule.ID], v.severity, rule.Severity),
-		Message:  v.message,
-		Fix:      cmp.Or(v.fix, rule.Fix),
+		Message:  secret.Message(v.message),
+		Fix:      cmp.Or(secret.Message(v.fix), rule.Fix),
 		Object:   s.Object,
 		Field:    v.field,
 		Place:    place(v.origin, s),
@@ -241,7 +242,7 @@ func (e *Engine) complete(v violation, rule *Rule, s *fleet.Subject) fleet.Findi
 		found.Place.Line, found.Place.Column = v.line, max(v.column, 1)
 	}
 	for _, r := range v.related {
-		found.Related = append(found.Related, fleet.Related{Message: r.message, Field: r.field, Place: place(r.origin, s)})
+		found.Related = append(found.Related, fleet.Related{Message: secret.Message(r.message), Field: r.field, Place: place(r.origin, s)})
 	}
 	for _, e := range v.edits {
 		origin := found.Place.Origin

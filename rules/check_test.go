@@ -12,8 +12,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// secret is a subject of kind Secret whose object is {"name": name}.
-func secret(cluster, name, file string) fleet.Subject {
+// plainSecret is a subject of kind Secret whose object is {"name": name}.
+func plainSecret(cluster, name, file string) fleet.Subject {
 	origin := fleet.Origin{File: file}
 	return fleet.Subject{
 		Kind:   "Secret",
@@ -39,7 +39,7 @@ func TestCheckCompletes(t *testing.T) {
 		"bare.rego":   regoFile("bare", "Secret", `violation contains {"message": sprintf("secret %q", [input.object.name])}`),
 		"silent.rego": regoFile("silent", "Member", `violation contains {"message": "never"} if input.member`),
 	})
-	a := secret("c", "a", "a.yaml")
+	a := plainSecret("c", "a", "a.yaml")
 	got, err := e.check(t.Context(), &fleet.Fleet{}, []fleet.Subject{a})
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func TestSeverities(t *testing.T) {
 		"off": {options: map[string]fleet.Severity{"own": fleet.Off}, want: map[string]fleet.Severity{"meta": fleet.Warning}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			found, err := mustEngine(t, test.options, files).check(t.Context(), &fleet.Fleet{}, []fleet.Subject{secret("c", "a", "a.yaml")})
+			found, err := mustEngine(t, test.options, files).check(t.Context(), &fleet.Fleet{}, []fleet.Subject{plainSecret("c", "a", "a.yaml")})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -113,8 +113,8 @@ violation contains {"message": "graver in b", "severity": _severity} if input.ob
 _severity := "error" if input.cluster == "b" else := "info"`),
 	})
 	subjects := []fleet.Subject{
-		secret("b", "shared", "common.yaml"), secret("a", "shared", "common.yaml"), secret("c", "z", "a.yaml"),
-		secret("d", "nowhere", ""), secret("e", "nowhere", ""),
+		plainSecret("b", "shared", "common.yaml"), plainSecret("a", "shared", "common.yaml"), plainSecret("c", "z", "a.yaml"),
+		plainSecret("d", "nowhere", ""), plainSecret("e", "nowhere", ""),
 	}
 	want := []string{
 		`/d [x 9] first field warning`, `/e [x 9] first field warning`, `/d [x 10] second field warning`, `/e [x 10] second field warning`,
@@ -143,7 +143,7 @@ func TestCheckMergesEdits(t *testing.T) {
 		"same.rego":  regoFile("same", "Secret", `violation contains {"message": "m", "edits": [{"field": ["x"], "value": 1}]} if input.object`),
 		"other.rego": regoFile("other", "Secret", `violation contains {"message": "m", "edits": [{"field": ["x"], "value": input.cluster}]} if input.object`),
 	})
-	found, err := e.check(t.Context(), &fleet.Fleet{}, []fleet.Subject{secret("a", "s", "common.yaml"), secret("b", "s", "common.yaml")})
+	found, err := e.check(t.Context(), &fleet.Fleet{}, []fleet.Subject{plainSecret("a", "s", "common.yaml"), plainSecret("b", "s", "common.yaml")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ violation contains {"message": origin.file, "origin": origin} if {
 	origin := data.fleet.objects.c.Secret[""][input.object.name].origin
 }`),
 	})
-	s := secret("c", "a", "a.yaml")
+	s := plainSecret("c", "a", "a.yaml")
 	f := &fleet.Fleet{Objects: map[string]map[string]map[string]map[string]*fleet.Object{"c": {"Secret": {"": {
 		"a": {ID: "c/Secret//a", Origin: fleet.Origin{File: "found.yaml", Document: 1, Field: []any{"items", 0}}, Content: s.Input.Object},
 	}}}}}
@@ -212,7 +212,7 @@ func TestCheckErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := mustEngine(t, nil, map[string]string{"r.rego": regoFile("r", "Secret", test.body)})
-			_, err := e.check(t.Context(), &fleet.Fleet{}, []fleet.Subject{secret("c", "a", "a.yaml"), secret("c", "b", "b.yaml")})
+			_, err := e.check(t.Context(), &fleet.Fleet{}, []fleet.Subject{plainSecret("c", "a", "a.yaml"), plainSecret("c", "b", "b.yaml")})
 			if want := "judge Secret c a in a.yaml: " + test.want; err == nil || !strings.HasPrefix(err.Error(), want) {
 				t.Errorf("error %v, want %s", err, want)
 			}
@@ -232,7 +232,7 @@ func TestCheckWrongTypes(t *testing.T) {
 	count(input.object.missing) == 0
 }`),
 	})
-	found, err := e.check(t.Context(), &fleet.Fleet{}, []fleet.Subject{secret("c", "a", "a.yaml")})
+	found, err := e.check(t.Context(), &fleet.Fleet{}, []fleet.Subject{plainSecret("c", "a", "a.yaml")})
 	if err != nil || len(found) > 0 {
 		t.Errorf("found %v, %v", found, err)
 	}
@@ -249,7 +249,7 @@ func TestCheckStopsWithContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	_, err := e.check(ctx, &fleet.Fleet{}, []fleet.Subject{secret("c", "a", "a.yaml")})
+	_, err := e.check(ctx, &fleet.Fleet{}, []fleet.Subject{plainSecret("c", "a", "a.yaml")})
 	if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 10*time.Second {
 		t.Errorf("error %v after %s, want the deadline's", err, time.Since(start))
 	}

@@ -19,7 +19,7 @@ violation contains {"message": sprintf("known %v used %d", [input.exception.know
 }`),
 	}
 	inDocument := func(name, file string, document int) fleet.Subject {
-		s := secret("c", name, file)
+		s := plainSecret("c", name, file)
 		s.Origin.Document = document
 		return s
 	}

@@ -18,9 +18,9 @@ const module = "github.com/rollcall-dev/rollcall/"
 
 // mayImport gives each package the other packages of the module that it may import; its tests may import any.
 var mayImport = map[string][]string{
-	"cmd/lint":              {"internal/apiserver", "internal/cache", "internal/checkout", "internal/config", "internal/edit", "internal/failover", "internal/fleet", "internal/loader", "internal/lsp", "internal/report", "internal/spelling", "internal/verify", "rules"},
-	"cmd/webhook":           {"internal/admission", "internal/artifact", "internal/checkout", "internal/config", "internal/fleet", "internal/live", "internal/loader", "internal/verify", "rules"},
-	"rules":                 {"internal/fleet", "internal/schema", "internal/spelling"},
+	"cmd/lint":              {"internal/apiserver", "internal/cache", "internal/checkout", "internal/config", "internal/edit", "internal/failover", "internal/fleet", "internal/loader", "internal/lsp", "internal/report", "internal/secret", "internal/spelling", "internal/verify", "rules"},
+	"cmd/webhook":           {"internal/admission", "internal/artifact", "internal/checkout", "internal/config", "internal/fleet", "internal/live", "internal/loader", "internal/secret", "internal/verify", "rules"},
+	"rules":                 {"internal/fleet", "internal/schema", "internal/secret", "internal/spelling"},
 	"internal/admission":    {"internal/config", "internal/fleet", "internal/secret", "internal/spelling", "rules"},
 	"deploy":                {},
 	"internal/apiserver":    {},
@@ -29,11 +29,12 @@ var mayImport = map[string][]string{
 	"internal/bench/tool":   {},
 	"internal/benchwebhook": {"internal/bench/tool", "internal/checkout", "internal/config", "internal/fleet", "internal/loader", "rules"},
 	"internal/cache":        {},
+	"internal/canary":       {},
 	"internal/checkout":     {"internal/config", "internal/fleet", "internal/loader", "rules"},
-	"internal/config":       {"internal/fleet", "internal/spelling"},
+	"internal/config":       {"internal/fleet", "internal/secret", "internal/spelling"},
 	"internal/edit":         {"internal/fleet", "internal/secret"},
 	"internal/example":      {"internal/config", "internal/fleet", "internal/loader", "rules"},
-	"internal/failover":     {"internal/fleet"},
+	"internal/failover":     {"internal/fleet", "internal/secret"},
 
 	"internal/failover/chance": {"internal/failover", "internal/fleet"},
 	"internal/fixture":         {},
@@ -47,7 +48,7 @@ var mayImport = map[string][]string{
 	"internal/schema":          {"internal/fleet"},
 	"internal/secret":          {"internal/fleet"},
 	"internal/spelling":        {},
-	"internal/verify":          {"internal/fleet", "internal/spelling"},
+	"internal/verify":          {"internal/fleet", "internal/secret", "internal/spelling"},
 }
 
 // mayAskClusters are the packages with a cluster's client in them; none of the linter's program.

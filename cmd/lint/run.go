@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rollcall-dev/rollcall/internal/report"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
 // The exit codes.
@@ -68,9 +69,18 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(s
 	case ctx.Err() != nil:
 		fmt.Fprintln(stderr, "rollcall: interrupted")
 	default:
-		fmt.Fprintf(stderr, "rollcall: %v\n", err)
+		fmt.Fprintln(stderr, shownError(err))
 	}
 	return unfinished
+}
+
+// shownError is an error as it may be shown: it may quote what is in a repository.
+func shownError(err error) string {
+	lines := strings.Split("rollcall: "+err.Error(), "\n")
+	for i, line := range lines {
+		lines[i] = secret.Message(line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // command is the command line: linting itself is the root command.

@@ -13,6 +13,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/apiserver"
 	"github.com/rollcall-dev/rollcall/internal/checkout"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 	"github.com/rollcall-dev/rollcall/internal/verify"
 )
 
@@ -137,6 +138,7 @@ func ask(ctx context.Context, client *apiserver.Client) (fleet.Live, error) {
 		for _, item := range items {
 			item["apiVersion"], item["kind"] = resource.Group+"/"+resource.Version, resource.Kind
 			if object, ok := fleet.LiveObject(item); ok {
+				object.Content = secret.Redact(object.Content)
 				live.Objects = append(live.Objects, object)
 			}
 		}

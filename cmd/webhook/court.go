@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/checkout"
 	"github.com/rollcall-dev/rollcall/internal/config"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 	"github.com/rollcall-dev/rollcall/internal/verify"
 	"github.com/rollcall-dev/rollcall/rules"
 )
@@ -172,6 +174,10 @@ func (d *docket) fleet(live *fleet.Live, date string) *fleet.Fleet {
 
 // know judges from now on by what is live too.
 func (c *court) know(ctx context.Context, live fleet.Live) {
+	live.Objects = slices.Clone(live.Objects)
+	for i := range live.Objects {
+		live.Objects[i].Content = secret.Redact(live.Objects[i].Content)
+	}
 	c.mu.Lock()
 	c.live = &live
 	c.mu.Unlock()
@@ -268,7 +274,7 @@ func (c *court) failed(ctx context.Context, kind failureKind, err error) (news b
 	}
 	c.metrics.loads.WithLabelValues("failure").Inc()
 	now := c.now()
-	next := &failure{Why: err.Error(), Since: now.UTC(), last: now, told: now}
+	next := &failure{Why: secret.Message(err.Error()), Since: now.UTC(), last: now, told: now}
 	if last := c.failures[kind].Load(); last == nil || last.Why != next.Why {
 		news = true
 	} else if next.Since = last.Since; now.Sub(last.told) < eventAgain {

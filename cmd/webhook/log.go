@@ -10,6 +10,7 @@ import (
 
 	admissionv1 "k8s.io/api/admission/v1"
 
+	"github.com/rollcall-dev/rollcall/internal/secret"
 	"github.com/rollcall-dev/rollcall/rules"
 )
 
@@ -77,22 +78,13 @@ func (h *handler) logAnswer(ctx context.Context, a *answer, took time.Duration) 
 // names are what a request is about.
 func names(req *admissionv1.AdmissionRequest) []slog.Attr {
 	attrs := []slog.Attr{
-		slog.String("operation", string(req.Operation)), slog.String("group", clip(req.Kind.Group)),
-		slog.String("kind", clip(req.Kind.Kind)), slog.String("namespace", clip(req.Namespace)), slog.String("name", clip(req.Name)),
+		slog.String("operation", string(req.Operation)), slog.String("group", secret.Name(req.Kind.Group)),
+		slog.String("kind", secret.Name(req.Kind.Kind)), slog.String("namespace", secret.Name(req.Namespace)), slog.String("name", secret.Name(req.Name)),
 	}
 	if req.SubResource != "" {
-		attrs = append(attrs, slog.String("subresource", clip(req.SubResource)))
+		attrs = append(attrs, slog.String("subresource", secret.Name(req.SubResource)))
 	}
 	return attrs
-}
-
-// clip bounds what a log line takes of a name; no valid one is longer.
-func clip(name string) string {
-	const most = 253
-	if len(name) > most {
-		return name[:most] + "…"
-	}
-	return name
 }
 
 // callers are the functions that led to a panic, without their arguments.

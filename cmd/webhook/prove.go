@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 	"github.com/rollcall-dev/rollcall/internal/spelling"
 )
 
@@ -244,10 +245,10 @@ func placeOf(o fleet.Origin, field []any) string {
 		if n, ok := fleet.Index(step); ok {
 			fmt.Fprintf(&b, "[%d]", n)
 		} else if name, ok := step.(string); ok {
-			b.WriteString("." + clip(name))
+			b.WriteString("." + secret.Name(name))
 		}
 	}
-	return strings.TrimSpace(o.File + " " + strings.TrimPrefix(b.String(), "."))
+	return strings.TrimSpace(secret.Name(o.File) + " " + strings.TrimPrefix(b.String(), "."))
 }
 
 func because(all []fault) string {

@@ -29,6 +29,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/config"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/live"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
 const (
@@ -125,7 +126,7 @@ func (a *app) watch(ctx context.Context, log *slog.Logger, judges *court, known 
 			known.Store(true)
 		},
 		Failed: func(err error) {
-			log.WarnContext(ctx, "what is live in Karmada cannot be watched", "error", err.Error())
+			log.WarnContext(ctx, "what is live in Karmada cannot be watched", "error", secret.Message(err.Error()))
 		},
 	}.Run(ctx)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"maps"
 	"net/http"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/rollcall-dev/rollcall/internal/admission"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
 // statusHandler answers what is asked about the program itself. Ready are what must hold before reviews may come; failing says why
@@ -148,9 +150,18 @@ func summarise(s *admission.Snapshot, failing *failure, now time.Time) summary {
 	return summary{
 		Revision: s.Revision, Digest: s.Digest, Loaded: s.Loaded.UTC(), Age: int64(now.Sub(s.Loaded).Seconds()),
 		Counts:     sizes(s.Fleet),
-		Clusters:   slices.Sorted(maps.Keys(s.Fleet.Clusters)),
-		APIServers: slices.Sorted(maps.Keys(s.Fleet.APIServers)),
-		Members:    slices.Sorted(maps.Keys(s.Fleet.Members)),
+		Clusters:   shown(maps.Keys(s.Fleet.Clusters)),
+		APIServers: shown(maps.Keys(s.Fleet.APIServers)),
+		Members:    shown(maps.Keys(s.Fleet.Members)),
 		NotLoaded:  failing,
 	}
+}
+
+// shown are names as they may be shown, sorted.
+func shown(names iter.Seq[string]) []string {
+	all := slices.Sorted(names)
+	for i, name := range all {
+		all[i] = secret.Name(name)
+	}
+	return all
 }

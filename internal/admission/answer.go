@@ -13,6 +13,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/internal/config"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 	"github.com/rollcall-dev/rollcall/rules"
 )
 
@@ -121,7 +122,7 @@ func isOf(finding fleet.Finding, change rules.Change) bool {
 func (r *Reviewer) refusal(req *admissionv1.AdmissionRequest, change rules.Change, denied []fleet.Finding) *metav1.Status {
 	status := &metav1.Status{
 		Status: metav1.StatusFailure, Reason: metav1.StatusReasonForbidden, Code: http.StatusForbidden,
-		Details: &metav1.StatusDetails{Name: change.Object.Name, Group: req.Kind.Group, Kind: req.Kind.Kind},
+		Details: &metav1.StatusDetails{Name: secret.Name(change.Object.Name), Group: secret.Name(req.Kind.Group), Kind: secret.Name(req.Kind.Kind)},
 	}
 	var lines []string
 	for _, finding := range denied {
@@ -158,11 +159,11 @@ func place(finding fleet.Finding, own bool) string {
 }
 
 func names(finding fleet.Finding) []string {
-	name := finding.Object.Name
+	name := secret.Name(finding.Object.Name)
 	if finding.Object.Namespace != "" {
-		name = finding.Object.Namespace + "/" + name
+		name = secret.Name(finding.Object.Namespace) + "/" + name
 	}
-	return []string{finding.Object.Kind, name}
+	return []string{secret.Name(finding.Object.Kind), name}
 }
 
 // path is a field in the form that Kubernetes gives one: spec.placement.clusterAffinity.clusterNames[2].
@@ -173,7 +174,7 @@ func path(field []any) string {
 			fmt.Fprintf(&b, "[%d]", n)
 			continue
 		}
-		name := fmt.Sprint(step)
+		name := secret.Name(fmt.Sprint(step))
 		switch {
 		case strings.ContainsAny(name, "./[] "):
 			fmt.Fprintf(&b, "[%s]", name)

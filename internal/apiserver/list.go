@@ -28,8 +28,10 @@ type Client struct {
 	token string
 }
 
-// Server is the API server's address.
-func (c *Client) Server() string { return c.base.String() }
+// Server is the API server's address, without a query, which may hold a credential.
+func (c *Client) Server() string {
+	return (&url.URL{Scheme: c.base.Scheme, Host: c.base.Host, Path: c.base.Path}).String()
+}
 
 // List gives the objects of a resource in all namespaces, as the API server has them, but for apiVersion and kind: an
 // API server leaves those out of a list's items.

@@ -17,6 +17,7 @@ import (
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
 // Name is the configuration's file at the root of a tree.
@@ -254,7 +255,8 @@ func parse(name string, data []byte) (c Config, err error) {
 
 var syntaxLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?`)
 
-// syntaxError finds the line in the YAML library's message. The library knows no column.
+// syntaxError finds the line in the YAML library's message. The library knows no column. What the message quotes is not shown: in a
+// file that was never meant as one of ours it may be a password.
 func syntaxError(name string, err error) error {
 	e := &Error{File: name, Line: 1, Column: 1}
 	text := err.Error()
@@ -262,9 +264,9 @@ func syntaxError(name string, err error) error {
 	if m[1] != "" {
 		fmt.Sscan(m[1], &e.Line)
 	}
-	// The anchor's name is not shown: in a file that was never meant as one of ours it may be a password.
-	e.Message = anchorName.ReplaceAllString(strings.TrimPrefix(text, m[0]), "unknown anchor")
+	e.Message = secret.Message(quoted.ReplaceAllString(strings.TrimPrefix(text, m[0]), ""))
 	return e
 }
 
-var anchorName = regexp.MustCompile(`unknown anchor '[^']*'`)
+// quoted is what the YAML library quotes of a text; of the signs that it misses it quotes no more than two letters.
+var quoted = regexp.MustCompile("[ ](?:'[^']{3,}'|`[^`]*`|\"[^\"]*\")")

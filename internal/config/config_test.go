@@ -129,49 +129,49 @@ rules: {a: fatal, b: [], c: off, d: , e: 3}
 rulePaths: [../rules, /rules, ok]
 exclude: [/tmp, a/../b, {}, "[a", "x.{a,b}"]
 karmadaVersion: 1.18
-`, `1:19: an entry of members must be text, not a number: write "7" in quotes
-1:22: members: "ottawa" is there twice
+`, `1:19: an entry of members must be text, not a number: write it in quotes
+1:22: members: the entry is there twice
 1:30: an entry of members must be text, not nothing
-1:34: members: "Ottawa" cannot be the name of a cluster: it must be lowercase letters, digits, "-" and "."
+1:34: members: the entry cannot be the name of a cluster: it must be lowercase letters, digits, "-" and "."
 1:42: an entry of members must be text, not a mapping
 1:50: an entry of members must be text, not nothing
-2:28: failover.order: "otawa" is not in members; did you mean "ottawa" or "Ottawa"?
-2:35: failover.order: "ottawa" is there twice
-3:12: rules: "fatal" is none of error, warning, info, off
+2:28: failover.order: the entry is not in members; did you mean "ottawa" or "Ottawa"?
+2:35: failover.order: the entry is there twice
+3:12: rules: the value is none of error, warning, info, off
 3:22: rules: the severity of "b" must be one of error, warning, info, off, not a list
 3:37: rules: the severity of "d" must be one of error, warning, info, off, not nothing
-3:42: rules: "3" is none of error, warning, info, off
-4:13: rulePaths: "../rules" must be a folder inside the tree, relative to its root, with slashes
-4:23: rulePaths: "/rules" must be a folder inside the tree, relative to its root, with slashes
-5:11: exclude: "/tmp" must be relative to the root of the tree and stay in it
-5:17: exclude: "a/../b" must be relative to the root of the tree and stay in it
+3:42: rules: the value is none of error, warning, info, off
+4:13: rulePaths: the entry must be a folder inside the tree, relative to its root, with slashes
+4:23: rulePaths: the entry must be a folder inside the tree, relative to its root, with slashes
+5:11: exclude: the entry must be relative to the root of the tree and stay in it
+5:17: exclude: the entry must be relative to the root of the tree and stay in it
 5:25: an entry of exclude must be text, not a mapping
-5:29: exclude: "[a" has a "[", which is not supported: the wildcards are "*", "?" and "**"
-5:35: exclude: "x.{a,b}" has a "{", which is not supported: the wildcards are "*", "?" and "**"
-6:17: karmadaVersion must be text, not a number: write "1.18" in quotes`},
+5:29: exclude: the entry has a bracket or brace, which is not supported: the wildcards are "*", "?" and "**"
+5:35: exclude: the entry has a bracket or brace, which is not supported: the wildcards are "*", "?" and "**"
+6:17: karmadaVersion must be text, not a number: write it in quotes`},
 		{"clusters and sources", `clusters:
   - {name: a, path: ../a}
   - {name: a, path: clusters/a, root: /fleet, variables: {A: 1, my-var: x}}
   - {path: clusters/a/}
   - a
 sources: [{kind: HelmRepository, name: "", path: x}, {kind: Bucket}]
-`, `2:21: clusters.path: "../a" must be a folder inside the tree, relative to its root, with slashes
+`, `2:21: clusters.path: the entry must be a folder inside the tree, relative to its root, with slashes
 3:12: clusters.name: "a" is there twice
-3:39: clusters.root: "/fleet" must be a folder inside the tree, relative to its root, with slashes
-3:62: a value of clusters.variables must be text, not a number: write "1" in quotes
+3:39: clusters.root: the entry must be a folder inside the tree, relative to its root, with slashes
+3:62: a value of clusters.variables must be text, not a number: write it in quotes
 3:65: clusters.variables: "my-var" is no name of a variable
 4:5: an entry of clusters needs "name"
 4:12: clusters.path: "clusters/a" is there twice
 5:5: an entry of clusters must be a mapping, not text
-6:18: sources.kind: "HelmRepository" is none of GitRepository, OCIRepository, Bucket, ExternalArtifact
+6:18: sources.kind: the value is none of GitRepository, OCIRepository, Bucket, ExternalArtifact
 6:40: sources.name must be text, not nothing
 6:54: an entry of sources needs "name"
 6:54: an entry of sources needs "path"`},
-		{"no version", "karmadaVersion: latest\n", `1:17: karmadaVersion: "latest" is no version, like "1.18" or "v1.18.2"`},
+		{"no version", "karmadaVersion: latest\n", `1:17: karmadaVersion is no version, like "1.18" or "v1.18.2"`},
 		{"scalars for lists", "members: a\nrules: on\nfailover: []\n", `1:10: members must be a list, not text
 2:8: rules must be a mapping, not text
 3:11: failover must be a mapping, not a list`},
-		{"recipients", "recipients:\n  - paths: [\"[a\"]\n    keys: [AGE-SECRET-KEY-1]\n  - keys: [kms]\n  - x\n  - path: [a]\n", `2:13: recipients.paths: "[a" has a "[", which is not supported: the wildcards are "*", "?" and "**"
+		{"recipients", "recipients:\n  - paths: [\"[a\"]\n    keys: [AGE-SECRET-KEY-1]\n  - keys: [kms]\n  - x\n  - path: [a]\n", `2:13: recipients.paths: the entry has a bracket or brace, which is not supported: the wildcards are "*", "?" and "**"
 3:12: recipients.keys: this is no public key of age or SSH, no fingerprint of PGP and none of kms, gcp_kms, azure_kv, hc_vault, hckms
 4:5: an entry of recipients must have paths and keys
 5:5: an entry of recipients must be a mapping, not text

@@ -13,6 +13,7 @@ import (
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 	"github.com/rollcall-dev/rollcall/internal/spelling"
 )
 
@@ -24,8 +25,9 @@ type decoder struct {
 
 type position struct{ line, column int }
 
+// fail notes an error. It may quote a key but never a value: what is wrong may be a file that was never meant as ours.
 func (d *decoder) fail(n *yaml.Node, format string, args ...any) {
-	d.errs = append(d.errs, &Error{d.file, n.Line, n.Column, fmt.Sprintf(format, args...)})
+	d.errs = append(d.errs, &Error{d.file, n.Line, n.Column, secret.Message(fmt.Sprintf(format, args...))})
 }
 
 func (d *decoder) config(n *yaml.Node) Config {
@@ -50,7 +52,7 @@ func (d *decoder) config(n *yaml.Node) Config {
 	if members != nil {
 		for _, entry := range order {
 			if !slices.Contains(c.Members, entry.Value) {
-				d.fail(entry, "failover.order: %q is not in members%s", entry.Value, spelling.DidYouMean(entry.Value, c.Members))
+				d.fail(entry, "failover.order: the entry is not in members%s", spelling.DidYouMean(entry.Value, c.Members))
 			}
 		}
 	}
@@ -115,7 +117,7 @@ func (d *decoder) names(n *yaml.Node, what string, check func(*yaml.Node, string
 			continue
 		}
 		if seen[item.Value] {
-			d.fail(item, "%s: %q is there twice", what, item.Value)
+			d.fail(item, "%s: the entry is there twice", what)
 			continue
 		}
 		seen[item.Value] = true
@@ -130,7 +132,7 @@ func (d *decoder) text(n *yaml.Node, what string) bool {
 	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" && n.Value != "":
 		return true
 	case n.Kind == yaml.ScalarNode && n.ShortTag() != "!!str" && !isNull(n):
-		d.fail(n, "%s must be text, not %s: write %q in quotes", what, kindOf(n), n.Value)
+		d.fail(n, "%s must be text, not %s: write it in quotes", what, kindOf(n))
 	default:
 		d.fail(n, "%s must be text, not %s", what, kindOf(n))
 	}
@@ -142,22 +144,22 @@ var memberForm = regexp.MustCompile(`^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`)
 
 func (d *decoder) member(n *yaml.Node, what string) {
 	if !memberForm.MatchString(n.Value) {
-		d.fail(n, "%s: %q cannot be the name of a cluster: it must be lowercase letters, digits, \"-\" and \".\"", what, n.Value)
+		d.fail(n, "%s: the entry cannot be the name of a cluster: it must be lowercase letters, digits, \"-\" and \".\"", what)
 	}
 }
 
 func (d *decoder) folder(n *yaml.Node, what string) {
 	if !d.inside(n.Value) {
-		d.fail(n, "%s: %q must be a folder inside the tree, relative to its root, with slashes", what, n.Value)
+		d.fail(n, "%s: the entry must be a folder inside the tree, relative to its root, with slashes", what)
 	}
 }
 
 func (d *decoder) glob(n *yaml.Node, what string) {
 	if path.IsAbs(n.Value) || slices.Contains(strings.Split(n.Value, "/"), "..") {
-		d.fail(n, "%s: %q must be relative to the root of the tree and stay in it", what, n.Value)
+		d.fail(n, "%s: the entry must be relative to the root of the tree and stay in it", what)
 	}
-	if i := strings.IndexAny(n.Value, "[]{}"); i >= 0 {
-		d.fail(n, "%s: %q has a %q, which is not supported: the wildcards are \"*\", \"?\" and \"**\"", what, n.Value, n.Value[i:i+1])
+	if strings.ContainsAny(n.Value, "[]{}") {
+		d.fail(n, "%s: the entry has a bracket or brace, which is not supported: the wildcards are \"*\", \"?\" and \"**\"", what)
 	}
 }
 
@@ -351,7 +353,7 @@ func oneOf[T ~string](d *decoder, n *yaml.Node, what string, words []T) T {
 		return word
 	}
 	if n.Kind == yaml.ScalarNode {
-		d.fail(n, "%s: %q is none of %s", what, n.Value, list(words))
+		d.fail(n, "%s: the value is none of %s", what, list(words))
 	} else {
 		d.fail(n, "%s must be one of %s, not %s", what, list(words), kindOf(n))
 	}
@@ -373,7 +375,7 @@ func (d *decoder) version(n *yaml.Node) string {
 		return ""
 	}
 	if !versionForm.MatchString(n.Value) {
-		d.fail(n, "karmadaVersion: %q is no version, like \"1.18\" or \"v1.18.2\"", n.Value)
+		d.fail(n, "karmadaVersion is no version, like \"1.18\" or \"v1.18.2\"")
 	}
 	return n.Value
 }

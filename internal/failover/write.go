@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
 // Report is a policy with its scenarios.
@@ -64,19 +65,19 @@ func WriteTable(w io.Writer, reports []Report) error {
 		if r.Replicas == 1 {
 			noun = "replica"
 		}
-		fmt.Fprintf(&b, "%s %s in %s: %d %s\n", r.Policy.Kind, qualified(r.Policy), r.File, r.Replicas, noun)
+		fmt.Fprintf(&b, "%s %s in %s: %d %s\n", r.Policy.Kind, qualified(r.Policy), secret.Printable(r.File), r.Replicas, noun)
 		if r.Error != "" {
-			fmt.Fprintf(&b, "  unknown: %s\n", r.Error)
+			fmt.Fprintf(&b, "  unknown: %s\n", secret.Message(r.Error))
 			continue
 		}
 		table := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
-		fmt.Fprintf(table, "  lost\t%s\twithout replicas\toutcome\n", strings.Join(r.Members, "\t"))
+		fmt.Fprintf(table, "  lost\t%s\twithout replicas\toutcome\n", strings.Join(names(r.Members), "\t"))
 		for _, s := range r.Scenarios {
-			fmt.Fprintf(table, "  %s\t", orDash(strings.Join(s.Lost, ", then ")))
+			fmt.Fprintf(table, "  %s\t", orDash(strings.Join(names(s.Lost), ", then ")))
 			for _, member := range r.Members {
 				fmt.Fprintf(table, "%s\t", s.cell(member))
 			}
-			fmt.Fprintf(table, "%s\t%s: %s\n", orDash(strings.Join(s.Others, ", ")), s.Outcome, s.Why)
+			fmt.Fprintf(table, "%s\t%s: %s\n", orDash(strings.Join(names(s.Others), ", ")), s.Outcome, secret.Message(s.Why))
 		}
 		if err := table.Flush(); err != nil {
 			return err
@@ -88,9 +89,18 @@ func WriteTable(w io.Writer, reports []Report) error {
 
 func qualified(o fleet.ObjectRef) string {
 	if o.Namespace == "" {
-		return o.Name
+		return secret.Name(o.Name)
 	}
-	return o.Namespace + "/" + o.Name
+	return secret.Name(o.Namespace) + "/" + secret.Name(o.Name)
+}
+
+// names are names as they may be shown.
+func names(all []string) []string {
+	shown := make([]string, len(all))
+	for i, name := range all {
+		shown[i] = secret.Name(name)
+	}
+	return shown
 }
 
 func orDash(text string) string {
@@ -139,7 +149,7 @@ func WriteMermaid(w io.Writer, reports []Report) error {
 			fmt.Fprintf(&b, "    %s[%s]\n", id, label(s.placed(r.Members)))
 			if len(s.Lost) > 0 {
 				last := len(s.Lost) - 1
-				fmt.Fprintf(&b, "    %s -->|%s| %s\n", ids[strings.Join(s.Lost[:last], "\x00")], label(s.Lost[last]+" lost: "+string(s.Outcome)), id)
+				fmt.Fprintf(&b, "    %s -->|%s| %s\n", ids[strings.Join(s.Lost[:last], "\x00")], label(secret.Name(s.Lost[last])+" lost: "+string(s.Outcome)), id)
 			}
 		}
 		b.WriteString("  end\n")
@@ -161,7 +171,7 @@ func (s *Scenario) placed(members []string) string {
 	var parts []string
 	for _, member := range members {
 		if cell := s.cell(member); cell != "–" {
-			parts = append(parts, member+" "+cell)
+			parts = append(parts, secret.Name(member)+" "+cell)
 		}
 	}
 	if len(parts) == 0 {

@@ -34,7 +34,7 @@ func (c *cluster) integrate(it *item) []*item {
 		if len(it.vars.invalid) > 0 && r.Substitutable {
 			k.Build = fleet.Missing
 			k.Problems = append(k.Problems, fleet.BuildProblem{Kind: "substitution", Origin: k.Origin, At: []any{"spec", "postBuild"},
-				Message: fmt.Sprintf("%q is no name of a variable, so substitution fails, and with it the whole Kustomization", it.vars.invalid[0])})
+				Message: secret.Message(fmt.Sprintf("%q is no name of a variable, so substitution fails, and with it the whole Kustomization", it.vars.invalid[0]))})
 		}
 		c.clear = append(c.clear, c.resolveClear(it, r.Clear)...)
 		for _, o := range r.Objects {
@@ -97,7 +97,7 @@ func (c *cluster) unknownVariables(it *item) (all []fleet.Incomplete) {
 	}
 	for i, ref := range it.spec.PostBuild.SubstituteFrom {
 		if c.find(ref.Kind, it.fact.Namespace, ref.Name) == nil {
-			all = append(all, fleet.Incomplete{Kind: fleet.UnknownVariables, Why: fmt.Sprintf("the variables of %s %q are not in Git", ref.Kind, ref.Name),
+			all = append(all, fleet.Incomplete{Kind: fleet.UnknownVariables, Why: secret.Message(fmt.Sprintf("the variables of %s %q are not in Git", ref.Kind, ref.Name)),
 				Origin: it.at("spec", "postBuild", "substituteFrom", i)})
 		}
 	}
@@ -130,7 +130,7 @@ func (c *cluster) apply(it *item, r rendered) []*item {
 	case o.Kind == "ArtifactGenerator" && o.Group == "source.extensions.fluxcd.io":
 		c.produces(o, r.asApplied())
 	case o.Kind == "ResourceSet":
-		c.fact.Incomplete = append(c.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownProducer, Why: "the " + o.Kind + " " + o.Name + " makes further objects", Origin: o.Origin})
+		c.fact.Incomplete = append(c.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownProducer, Why: secret.Message("the " + o.Kind + " " + o.Name + " makes further objects"), Origin: o.Origin})
 	case isFluxKustomization(str(o.Content, "apiVersion"), o.Kind):
 		child := c.newItem(r.asApplied(), o.Origin, it)
 		if c.seen[child.fact.ID] {
@@ -156,18 +156,18 @@ func unknownChart(o *fleet.Object) []fleet.Incomplete {
 	origin := o.Origin
 	origin.Field = slices.Concat(origin.Field, field)
 	return []fleet.Incomplete{{Kind: fleet.UnknownChart, Origin: origin,
-		Why: fmt.Sprintf("the chart %q is not rendered", cmp.Or(str(from, "chart"), str(from, "name")))}}
+		Why: secret.Message(fmt.Sprintf("the chart %q is not rendered", cmp.Or(str(from, "chart"), str(from, "name"))))}}
 }
 
-// newObject is an object without what depends on who applies it to what.
-func newObject(object map[string]any, origin fleet.Origin) fleet.Object {
+// newObject is an object without what depends on who applies it to what. Texts may be known to be secret.
+func newObject(object map[string]any, origin fleet.Origin, known ...string) fleet.Object {
 	meta, _ := object["metadata"].(map[string]any)
 	group, _, ok := strings.Cut(str(object, "apiVersion"), "/")
 	if !ok {
 		group = ""
 	}
 	return fleet.Object{Group: group, Kind: str(object, "kind"),
-		Namespace: str(meta, "namespace"), Name: str(meta, "name"), Origin: origin, Content: secret.Redact(object)}
+		Namespace: str(meta, "namespace"), Name: str(meta, "name"), Origin: origin, Content: secret.RedactKnown(object, known)}
 }
 
 func objectID(o fleet.Object) string {
@@ -182,7 +182,7 @@ func (c *cluster) name(it *item) {
 	}
 	for name, value := range it.vars.values {
 		near := len(it.fact.Chain) <= 2 || it.spec.PostBuild.Substitute[name] == ""
-		if near && fleet.NamesCluster(name) && len(value) <= 63 && !strings.Contains(value, "${") {
+		if near && fleet.NamesCluster(name) && len(value) <= 63 && !strings.Contains(value, "${") && secret.Name(value) == value {
 			c.fact.Variables[name] = cmp.Or(c.fact.Variables[name], value)
 		}
 	}
@@ -194,7 +194,7 @@ func (c *cluster) finish() {
 	for i := range c.kustomizations {
 		k := &c.kustomizations[i]
 		if k.PathState == fleet.Missing {
-			c.fact.Incomplete = append(c.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownAbsent, Why: "the path of the Kustomization " + k.Name + " does not exist, so what it was to apply is not known", Origin: k.Origin})
+			c.fact.Incomplete = append(c.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownAbsent, Why: secret.Message("the path of the Kustomization " + k.Name + " does not exist, so what it was to apply is not known"), Origin: k.Origin})
 		}
 		for _, inc := range k.Incomplete {
 			if inc.Kind != fleet.UnknownRemoteFile && inc.Kind != fleet.UnknownVariables && inc.Kind != fleet.UnknownChart {

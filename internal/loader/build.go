@@ -21,6 +21,7 @@ import (
 	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
 // builder builds paths, each distinct build once for all clusters.
@@ -51,9 +52,11 @@ type build struct {
 	objects []built
 	files   []string
 	// plain are those of the files that are no resources: patches, configurations.
-	plain      map[string]bool
-	encrypted  []fleet.Origin
-	faults     []fleet.DecryptionFault
+	plain     map[string]bool
+	encrypted []fleet.Origin
+	faults    []fleet.DecryptionFault
+	// known are the texts of the Secrets that a replacement may have brought from another object.
+	known      []string
 	problems   []fleet.BuildProblem
 	incomplete []fleet.Incomplete
 	failed     bool
@@ -115,6 +118,13 @@ func newBuild(a *artifact, dir string, spec overlaySpec) *build {
 	for name := range p.artifact.read {
 		if f := p.artifact.file(name); f != nil && !f.broken { // a generator takes any text
 			p.reached[name] = true
+		}
+	}
+	if p.replaces {
+		for _, b := range out.objects {
+			if b.object["kind"] == "Secret" {
+				out.known = append(out.known, secret.Texts(b.object)...)
+			}
 		}
 	}
 	out.files = slices.Sorted(maps.Keys(p.reached))
@@ -370,7 +380,7 @@ func (p *plan) dropDuplicate(err error) bool {
 	p.failed = true
 	drop := func(d fleet.Origin, kind, name string, first fleet.Origin) {
 		p.problems = append(p.problems, fleet.BuildProblem{Kind: "duplicate", Origin: d, At: []any{"metadata", "name"},
-			Message: fmt.Sprintf("the %s %q is in this build already, from %s", kind, name, first.File)})
+			Message: secret.Message(fmt.Sprintf("the %s %q is in this build already, from %s", kind, name, first.File))})
 		p.drop(d.File, d.Document)
 	}
 	drop(last, strings.SplitN(kind, ".", 2)[0], name, first)

@@ -151,7 +151,7 @@ func duplicateKeys(n *yaml.Node) []fleet.Problem {
 			}
 			if seen[key.Value] {
 				problems = append(problems, fleet.Problem{Kind: "duplicate-key", Line: key.Line, Column: key.Column,
-					Message: fmt.Sprintf("the key %q occurs twice in this mapping", key.Value)})
+					Message: secret.Message(fmt.Sprintf("the key %q occurs twice in this mapping", key.Value))})
 			}
 			seen[key.Value] = true
 		}
@@ -214,9 +214,9 @@ next:
 // syntaxProblem finds the line of a syntax error. The parser's own message names the line where the broken construct
 // begins, so the line is looked for: the first that the file parses without and never with.
 func syntaxProblem(data []byte, err error) fleet.Problem {
-	p := fleet.Problem{Kind: "syntax", Message: strings.TrimPrefix(err.Error(), "yaml: "), Line: 1, Column: 1}
+	p := fleet.Problem{Kind: "syntax", Message: strings.TrimPrefix(firstLine(err), "yaml: "), Line: 1, Column: 1}
 	if m := yamlErrorLine.FindStringSubmatch(err.Error()); m != nil {
-		p.Message = strings.TrimPrefix(err.Error(), m[0])
+		p.Message = strings.TrimPrefix(firstLine(err), m[0])
 		p.Line, _ = strconv.Atoi(m[1])
 	}
 	lines := bytes.SplitAfter(data, []byte("\n"))
@@ -333,6 +333,7 @@ func objectExceptions(index int, object *yaml.Node) []fleet.Exception {
 	all := fleet.ParseExceptions(n.Value)
 	for i := range all {
 		all[i].Document, all[i].Line, all[i].Column = index, n.Line, n.Column
+		all[i].Rule, all[i].Reason = secret.Name(all[i].Rule), secret.Message(all[i].Reason)
 	}
 	return all
 }
@@ -355,7 +356,8 @@ func commentExceptions(data []byte) []fleet.Exception {
 		between := data[start:m[2]]
 		line += bytes.Count(between, []byte("\n"))
 		start += bytes.LastIndexByte(between, '\n') + 1
-		all = append(all, fleet.Exception{Rule: group(2), Reason: group(3), Document: -1, Line: line, Column: 1 + m[2] - start})
+		all = append(all, fleet.Exception{Rule: secret.Name(group(2)), Reason: secret.Message(group(3)), Document: -1,
+			Line: line, Column: 1 + m[2] - start})
 	}
 	return all
 }

@@ -7,10 +7,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
+	"sigs.k8s.io/kustomize/api/provider"
+	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/types"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
 // checkPatches checks the patches' files, and puts the two deprecated lists where they do the same without kustomize
@@ -19,7 +23,7 @@ func (p *plan) checkPatches(dir, name string, k *types.Kustomization, own *ownEn
 	var merges, all []patchEntry
 	for i, sm := range k.PatchesStrategicMerge {
 		where := place{name, []any{"patchesStrategicMerge", i}}
-		if strings.Contains(string(sm), "\n") {
+		if strings.Contains(string(sm), "\n") || isInline(string(sm)) {
 			merges = append(merges, patchEntry{types.Patch{Patch: string(sm)}, where})
 		} else if p.plainFile(dir, string(sm), where) {
 			p.patchFile(dir, string(sm), where, false)
@@ -212,16 +216,44 @@ func (p *plan) generator(dir string, g *types.GeneratorArgs, name, field string,
 	p.origins = append(p.origins, fleet.Origin{File: name, Field: []any{field, i}})
 }
 
+// isInline tells whether kustomize takes an entry of patchesStrategicMerge, generators, transformers or validators for
+// objects and not for a path.
+//
+// Source: kubernetes-sigs/kustomize api/v0.21.1 internal/target/kusttarget.go configureExternalGenerators, configureExternalTransformers;
+// internal/builtins/PatchStrategicMergeTransformer.go loadFromPaths.
+func isInline(entry string) (inline bool) {
+	if !strings.ContainsAny(entry, "{:") { // which the YAML of an object has
+		return false
+	}
+	defer func() {
+		if recover() != nil { // invalid objects make the library panic
+			inline = false
+		}
+	}()
+	_, err := inlineObjects().NewResMapFromBytes([]byte(entry))
+	return err == nil
+}
+
+var inlineObjects = sync.OnceValue(func() *resmap.Factory {
+	return resmap.NewFactory(provider.NewDefaultDepProvider().GetResourceFactory())
+})
+
+// isYAMLText tells a text that is meant as YAML where kustomize takes nothing but a path.
+func isYAMLText(entry string) bool {
+	text := strings.TrimSpace(entry)
+	return strings.Contains(text, "\n") || strings.Contains(text, ": ") || strings.HasPrefix(text, "[") || strings.HasPrefix(text, "{")
+}
+
 // isLocal tells whether an entry names something in this repository; else it is unknown.
 //
 // Source: kubernetes-sigs/kustomize api/v0.21.1 internal/git/repospec.go: what it would take for a repository.
 func (p *plan) isLocal(entry string, where place) bool {
-	if strings.Contains(entry, "\n") { // inline YAML
+	if isYAMLText(entry) {
 		return true
 	}
 	remote := isRemote(entry)
 	if remote {
-		address := withoutCredentials(entry)
+		address := secret.Address(entry)
 		kind := fleet.UnknownRemoteBase
 		if isYAMLName(address) {
 			kind = fleet.UnknownRemoteFile
@@ -238,19 +270,13 @@ func isRemote(entry string) bool {
 		strings.Contains(entry, "_git/") || strings.HasSuffix(entry, ".git") || strings.Contains(entry, ".git/")
 }
 
-// withoutCredentials cuts the user's part and the query out of an address.
-func withoutCredentials(address string) string {
-	address, _, _ = strings.Cut(address, "?")
-	if scheme, rest, ok := strings.Cut(address, "://"); ok {
-		host, tail, _ := strings.Cut(rest, "/")
-		return scheme + "://" + host[strings.LastIndex(host, "@")+1:] + "/" + tail
-	}
-	return address
-}
-
 // inside resolves an entry against its folder; a path that leaves the repository is refused, as Flux's file system does.
 func (p *plan) inside(dir, entry string, where place) (string, bool) {
 	target := path.Join(dir, entry)
+	if isYAMLText(entry) && p.artifact.file(target) == nil {
+		p.problem("missing-resource", where, "the entry is YAML, and kustomize takes nothing but a path here")
+		return "", false
+	}
 	if path.IsAbs(entry) || target == ".." || strings.HasPrefix(target, "../") {
 		p.problem("escape", where, "%q leads out of the repository", entry)
 		return "", false

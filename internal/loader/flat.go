@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
 // applyAll takes every manifest below the folder as applied to the cluster: the tree shows no entry point, so nothing
@@ -60,7 +61,7 @@ func (t *tree) missingEntries(f *file) (problems []fleet.BuildProblem) {
 	dir := path.Dir(f.path)
 	check := func(entry string, at ...any) {
 		target := path.Join(dir, entry)
-		if entry == "" || strings.ContainsAny(entry, "\n${}") || isRemote(entry) || path.IsAbs(entry) || strings.HasPrefix(target, "../") ||
+		if entry == "" || strings.ContainsAny(entry, "\n${}") || isYAMLText(entry) || isRemote(entry) || path.IsAbs(entry) || strings.HasPrefix(target, "../") ||
 			slices.Contains(bootstrapFiles, path.Base(entry)) || t.files[target] != nil {
 			return
 		}
@@ -71,7 +72,7 @@ func (t *tree) missingEntries(f *file) (problems []fleet.BuildProblem) {
 			}
 			why = "the folder %q has no kustomization file"
 		}
-		problems = append(problems, fleet.BuildProblem{Kind: "missing-resource", Message: fmt.Sprintf(why, entry), Origin: fleet.Origin{File: f.path}, At: at})
+		problems = append(problems, fleet.BuildProblem{Kind: "missing-resource", Message: secret.Message(fmt.Sprintf(why, entry)), Origin: fleet.Origin{File: f.path}, At: at})
 	}
 	for _, list := range []struct {
 		field   string

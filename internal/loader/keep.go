@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"strings"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
 // Cache keeps what one run has made of a tree for the next. The loader checks what it gets against the files' content, so
@@ -60,6 +62,10 @@ func (t *tree) readOnce(f *file, read func()) {
 func (t *tree) keepReadings(cache Cache) {
 	all, news := t.readings(), 0
 	for p, read := range all {
+		if read.Lists != nil && !read.Lists.areNames() {
+			delete(all, p)
+			continue
+		}
 		if old := t.kept[p]; old == nil || old.Hash != read.Hash {
 			news++
 		}
@@ -96,13 +102,41 @@ func (c *cluster) renderOnce(it *item, a *artifact) *rendering {
 	return r
 }
 
+// areNames tells whether no entry is more than a name or a path: only such may be kept.
+func (l *kustomizeLists) areNames() bool {
+	all := slices.Concat(l.Resources, l.Bases, l.Components, l.PatchesStrategicMerge)
+	for _, patch := range l.Patches {
+		all = append(all, patch.Path)
+	}
+	for _, g := range l.SecretGenerator {
+		all = append(append(all, g.Envs...), g.Env)
+		for _, file := range g.Files {
+			key, name, _ := strings.Cut(file, "=")
+			all = append(all, key, name)
+		}
+	}
+	return !slices.ContainsFunc(all, isNoName)
+}
+
+// areNames tells whether nothing was asked for that is more than a path.
+func (l lookups) areNames() bool {
+	for question := range l {
+		if isNoName(question) {
+			return false
+		}
+	}
+	return true
+}
+
+func isNoName(text string) bool { return secret.Name(text) != text }
+
 // keepRenderings keeps what the cluster's paths came to, unless it is what was kept before. A Flux object with a secret
-// in it cannot be kept: without the secret it may mean something else.
+// in it cannot be kept: without the secret it may mean something else. Neither can one that took a text for a path.
 func (c *cluster) keepRenderings(cache Cache) {
 	all := renderings{}
 	same := true
 	for key, r := range c.rendered {
-		if !slices.ContainsFunc(r.Objects, func(o rendered) bool { return o.whole != nil }) {
+		if r.Seen.areNames() && !slices.ContainsFunc(r.Objects, func(o rendered) bool { return o.whole != nil }) {
 			all[key] = r
 			same = same && r == c.kept[key]
 		}

@@ -13,6 +13,7 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
 // plan is one kustomize build, prepared: every kustomization file that takes part, without the entries that would fail
@@ -43,6 +44,8 @@ type plan struct {
 	badPatches int
 	// ownSchema: a kustomization changes kustomize's OpenAPI schema. patches: one may patch by the schema.
 	ownSchema, patches bool
+	// replaces: values are copied from one object to another.
+	replaces bool
 	// encrypted are the SOPS-encrypted files that secretGenerators and patches read: Flux decrypts those too. faults are what it
 	// does not decrypt of them.
 	encrypted        []fleet.Origin
@@ -82,12 +85,12 @@ func inSpec(field ...any) place { return place{at: append([]any{"spec"}, field..
 
 func (p *plan) problem(kind string, where place, format string, args ...any) {
 	p.failed = true
-	p.problems = append(p.problems, fleet.BuildProblem{Kind: kind, Message: fmt.Sprintf(format, args...),
+	p.problems = append(p.problems, fleet.BuildProblem{Kind: kind, Message: secret.Message(fmt.Sprintf(format, args...)),
 		Origin: fleet.Origin{File: where.file}, At: where.at})
 }
 
 func (p *plan) unknown(kind fleet.UnknownKind, where place, format string, args ...any) {
-	p.incomplete = append(p.incomplete, fleet.Incomplete{Kind: kind, Why: fmt.Sprintf(format, args...),
+	p.incomplete = append(p.incomplete, fleet.Incomplete{Kind: kind, Why: secret.Message(fmt.Sprintf(format, args...)),
 		Origin: fleet.Origin{File: where.file, Field: where.at}})
 }
 
@@ -134,7 +137,7 @@ func (p *plan) root(dir string, spec overlaySpec) {
 	own := ownEntries{patches: len(k.Patches), components: len(k.Components)}
 	spec.apply(&k, func(i int, component string) bool {
 		if path.IsAbs(component) || isRemote(component) {
-			p.problem("build", inSpec("components", i), "the component %q is no relative path in the repository, which Flux refuses", withoutCredentials(component))
+			p.problem("build", inSpec("components", i), "the component %q is no relative path in the repository, which Flux refuses", component)
 			p.unpatched = true
 			return false
 		}
@@ -298,9 +301,8 @@ func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, ge
 		}
 		return kept
 	}
-	asFile := func(entry string, where place) bool {
-		return strings.Contains(entry, "\n") || p.plainFile(dir, entry, where)
-	}
+	asFile := func(entry string, where place) bool { return p.plainFile(dir, entry, where) }
+	asObjects := func(entry string, where place) bool { return isInline(entry) || asFile(entry, where) }
 	k.Resources = keep("resources", k.Resources, func(entry string, where place) bool {
 		return p.resource(dir, entry, where, stack)
 	})
@@ -313,9 +315,9 @@ func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, ge
 	})
 	k.Crds = keep("crds", k.Crds, asFile)
 	k.Configurations = keep("configurations", k.Configurations, asFile)
-	k.Generators = keep("generators", k.Generators, asFile)
-	k.Transformers = keep("transformers", k.Transformers, asFile)
-	k.Validators = keep("validators", k.Validators, asFile)
+	k.Generators = keep("generators", k.Generators, asObjects)
+	k.Transformers = keep("transformers", k.Transformers, asObjects)
+	k.Validators = keep("validators", k.Validators, asObjects)
 	p.checkPatches(dir, name, k, own)
 	var replacements []types.ReplacementField
 	for i, r := range k.Replacements {
@@ -324,6 +326,7 @@ func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, ge
 		}
 	}
 	k.Replacements = replacements
+	p.replaces = p.replaces || len(replacements) > 0
 	if file := k.OpenAPI["path"]; file != "" && !p.plainFile(dir, file, place{name, []any{"openapi", "path"}}) {
 		k.OpenAPI = nil
 	}
@@ -361,15 +364,23 @@ func entriesThatPatch(k *types.Kustomization) int {
 	return len(k.Components) + len(k.Transformers) + len(k.Patches) + len(k.PatchesStrategicMerge) + len(k.PatchesJson6902) + len(k.Replacements)
 }
 
-// firstLine is the beginning of an error's text, without what it may quote of the files.
+// firstLine is the beginning of an error's text, without what it may quote of the files: of what stands in quotes, the names
+// of fields alone.
 func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
-	line = unknownAnchor.ReplaceAllString(quotedValue.ReplaceAllString(line, "`…`"), "unknown anchor")
-	if len(line) > 200 {
-		line = line[:200] + "…"
-	}
-	return line
+	line, _, _ = strings.Cut(line, "map[") // a key or a value that is no text, as Go writes it
+	line = unknownAnchor.ReplaceAllString(line, "unknown anchor")
+	line = quotedValue.ReplaceAllStringFunc(line, func(part string) string {
+		if fieldName.MatchString(part) || len(part) <= 4 { // the sign that the parser misses
+			return part
+		}
+		return part[:strings.IndexAny(part, "`'\"")] + "…"
+	})
+	return secret.Message(strings.TrimSpace(line))
 }
 
-// quotedValue is how the YAML and JSON decoders quote what they cannot decode.
-var quotedValue = regexp.MustCompile("`[^`]*`")
+var (
+	// quotedValue is how decoders quote what they cannot decode.
+	quotedValue = regexp.MustCompile("(?:field )?(?:`[^`]*`?|\"(?:[^\"\\\\]|\\\\.)*\"?|'[^']*'?)")
+	fieldName   = regexp.MustCompile(`^field "[A-Za-z0-9_.-]{1,64}"$`)
+)

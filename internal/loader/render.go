@@ -143,13 +143,13 @@ func (c *cluster) render(it *item, a *artifact) *rendering {
 		r.Clear = append(r.Clear, c.tree.clearValues(built, b.files, patches, index)...)
 		meta, _ := built.object["metadata"].(map[string]any)
 		annotations, _ := meta["annotations"].(map[string]any)
-		r.add(object, built.origin, c.isEncrypted(built.origin) && !decryptionDisabled(annotations))
+		r.add(object, built.origin, c.isEncrypted(built.origin) && !decryptionDisabled(annotations), b.known)
 	}
 	return r
 }
 
-func (r *rendering) add(object map[string]any, origin fleet.Origin, encrypted bool) {
-	o := rendered{Object: newObject(object, origin), Encrypted: encrypted}
+func (r *rendering) add(object map[string]any, origin fleet.Origin, encrypted bool, known []string) {
+	o := rendered{Object: newObject(object, origin, known...), Encrypted: encrypted}
 	fluxReads := isFluxKustomization(str(object, "apiVersion"), o.Object.Kind) || o.Object.Group == "source.toolkit.fluxcd.io"
 	if fluxReads && !same(o.Object.Content, object) {
 		o.whole = object

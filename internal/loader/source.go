@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
 // locate finds the source and the path of a Kustomization.
@@ -32,16 +33,16 @@ func (c *cluster) locate(it *item) {
 	}
 	switch {
 	case !it.fact.Local:
-		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownSource, Why: "the source " + it.fact.Source + " is not this repository", Origin: it.at("spec", "sourceRef", "name")})
+		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownSource, Why: secret.Message("the source " + it.fact.Source + " is not this repository"), Origin: it.at("spec", "sourceRef", "name")})
 	case own != "":
-		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownPath, Why: "the path holds a variable that has no known value; " + own + " is read, by the names in the cluster's own path", Origin: it.at("spec", "path")})
+		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownPath, Why: secret.Message("the path holds a variable that has no known value; " + own + " is read, by the names in the cluster's own path"), Origin: it.at("spec", "path")})
 		it.fact.Path, it.fact.PathState = own, fleet.Found
 	case strings.Contains(it.fact.Path, "$") && !it.literal:
 		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownPath, Why: "the path holds a variable that has no known value", Origin: it.at("spec", "path")})
 	case c.artifactOf(it).isDir(it.fact.Path):
 		it.fact.PathState = fleet.Found
 	case !packed.exact || c.includes(source):
-		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownSource, Why: "what the source " + it.fact.Source + " holds besides this repository is not known", Origin: it.at("spec", "path")})
+		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownSource, Why: secret.Message("what the source " + it.fact.Source + " holds besides this repository is not known"), Origin: it.at("spec", "path")})
 	case it.fact.Implicit: // that Flux starts there is a guess, which the source's ignore rules contradict
 		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownPath, Why: fmt.Sprintf("the folder %q is not in what the source holds", it.fact.Path), Origin: it.fact.Origin})
 	case it.unpatched:

@@ -121,7 +121,7 @@ func clip(runes []rune, start, end int) frame {
 		b.WriteString(text)
 		width += utf8.RuneCountInString(text)
 	}
-	return frame{b.String(), markFrom, max(1, markTo-markFrom)}
+	return frame{strings.ReplaceAll(b.String(), "##[", "##\ufffd"), markFrom, max(1, markTo-markFrom)}
 }
 
 func printable(r rune) string {

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
 // Schema names the form of the JSON report, a contract with other tools: a field is added within a version, never
@@ -69,17 +70,14 @@ func (r *Report) JSON(w io.Writer) error {
 			Column:      f.Place.Column,
 			EndLine:     f.Place.EndLine,
 			EndColumn:   f.Place.EndColumn,
-			Object:      f.Object,
+			Object:      shownObject(f.Object),
 			Clusters:    f.Clusters,
-			Field:       f.Field,
+			Field:       shownField(f.Field),
 			Related:     []jsonRelated{},
 			Fingerprint: f.Identity,
 		}
-		if finding.Field == nil {
-			finding.Field = []any{}
-		}
 		for _, e := range f.Edits {
-			finding.Edits = append(finding.Edits, jsonEdit{e.Origin.File, e.Origin.Document, e.Path(), e.Value})
+			finding.Edits = append(finding.Edits, jsonEdit{e.Origin.File, e.Origin.Document, shownField(e.Path()), e.Value})
 		}
 		for _, other := range f.Related {
 			finding.Related = append(finding.Related, jsonRelated{other.Place.File, other.Place.Line, other.Place.Column, other.Message})
@@ -93,4 +91,25 @@ func (r *Report) JSON(w io.Writer) error {
 		return fmt.Errorf("write the report as JSON: %w", err)
 	}
 	return nil
+}
+
+// shownField is a field with its keys as a message may quote them.
+func shownField(field []any) []any {
+	shown := make([]any, len(field))
+	for i, step := range field {
+		if key, ok := step.(string); ok {
+			step = secret.Name(key)
+		}
+		shown[i] = step
+	}
+	return shown
+}
+
+// shownObject is an object with its names as a message may quote them; a file's name is its path.
+func shownObject(o fleet.ObjectRef) fleet.ObjectRef {
+	o.Kind, o.Namespace = secret.Name(o.Kind), secret.Name(o.Namespace)
+	if o.Kind != "File" {
+		o.Name = secret.Name(o.Name)
+	}
+	return o
 }

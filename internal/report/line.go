@@ -5,9 +5,9 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
-	"unicode"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
 // Oneline writes each finding on one line, file:line:column: severity: message [rule], as editors and grep read it.
@@ -29,18 +29,9 @@ func (r *Report) at(p fleet.Place) string {
 	return fmt.Sprintf("%s:%d:%d", file, p.Line, p.Column)
 }
 
-// clean keeps what stands in somebody's repository from steering a terminal, and a message on its line.
-func clean(text string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t' || r == '\r':
-			return ' '
-		case !unicode.IsPrint(r):
-			return unicode.ReplacementChar
-		}
-		return r
-	}, text)
-}
+// clean keeps what stands in somebody's repository from steering a terminal or a program that reads along, and a message on its
+// line.
+func clean(text string) string { return secret.Printable(text) }
 
 // GitHub writes each finding as a workflow command, which GitHub shows at its line in a pull request.
 //
@@ -58,7 +49,7 @@ func (r *Report) GitHub(w io.Writer) error {
 		}
 		b.WriteString("::" + command + " ")
 		if p := f.Place; p.File != "" {
-			fmt.Fprintf(&b, "file=%s,", propertyEscapes.Replace(r.shown(p.File)))
+			fmt.Fprintf(&b, "file=%s,", propertyEscapes.Replace(steerless(r.shown(p.File))))
 			if p.Line > 0 {
 				fmt.Fprintf(&b, "line=%d,endLine=%d,col=%d,", p.Line, max(p.Line, p.EndLine), p.Column)
 			}
@@ -71,6 +62,11 @@ func (r *Report) GitHub(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// steerless is a path without what steers a terminal, and without the older form of a command.
+func steerless(path string) string {
+	return strings.NewReplacer("##[", "##\ufffd", "##vso[", "##vso\ufffd").Replace(strings.Map(steering, path))
 }
 
 var (

@@ -19,18 +19,16 @@ import (
 // mask says what of a file's lines must not be shown. It rests on the structure of the text and not on what a line
 // looks like: the second line of a password may look like anything.
 type mask struct {
-	// opaque: the text has no structure, being no YAML, and speaks of secrets, so that no line of it is shown.
-	opaque bool
-	// structured: the text has leaves.
+	// structured: the text is YAML and has leaves. Of any other text no more is shown than the key of a line.
 	structured bool
+	lines      []string
 	leaves     []leaf // in the order of the text
-	secrets    bool   // one of the leaves is secret
 }
 
 // leaf is a value in the text, from its line and column (both from 1) to its last line.
 type leaf struct {
 	from, column, to int
-	// secret: the value is secret material in the clear.
+	// secret: the value is secret material in the clear, or no short word.
 	secret bool
 	// harmless: the value names things and is no secret wherever it stands.
 	harmless bool
@@ -38,16 +36,13 @@ type leaf struct {
 	name int
 }
 
-// aboutSecrets are the words that text without structure is judged by.
-var aboutSecrets = regexp.MustCompile(`(?i)secret|passw|passphrase|token|credential|private|kubeconfig|key-data|api[-_.]?key|stringData|BEGIN `)
-
 // newMask reads the structure of a file's text.
 func newMask(name string, data []byte, lines []string) *mask {
 	documents, ok := parse(data)
-	if !ok {
-		return &mask{opaque: aboutSecrets.Match(data)}
+	m := &mask{structured: ok && !slices.ContainsFunc(documents, isScalar), lines: lines}
+	if !m.structured {
+		return m
 	}
-	m := &mask{structured: true}
 	kustomization := slices.Contains([]string{"kustomization.yaml", "kustomization.yml", "Kustomization"}, path.Base(name))
 	var starts []*yaml.Node
 	values := map[*yaml.Node]leaf{}
@@ -56,8 +51,11 @@ func newMask(name string, data []byte, lines []string) *mask {
 		secrets := secretNodes(root, kustomization)
 		walk(root, "", func(n *yaml.Node, key string, isValue bool) {
 			starts = append(starts, n)
+			if !isValue && secret.Name(n.Value) != n.Value {
+				values[n] = leaf{from: n.Line, column: n.Column, secret: true}
+			}
 			if isValue {
-				l := leaf{from: n.Line, column: n.Column, secret: secrets[n], harmless: namesThings(key)}
+				l := leaf{from: n.Line, column: n.Column, secret: secrets[n] || !isWord(n.Value), harmless: namesThings(key)}
 				if key == "literals" {
 					l.name = len(assignment.FindString(n.Value))
 				}
@@ -75,7 +73,6 @@ func newMask(name string, data []byte, lines []string) *mask {
 			value.to = max(value.from, lastLine(starts[i+1], lines))
 		}
 		m.leaves = append(m.leaves, value)
-		m.secrets = m.secrets || value.secret
 	}
 	return m
 }
@@ -83,10 +80,14 @@ func newMask(name string, data []byte, lines []string) *mask {
 // visible is how many characters of a line may be shown; false: all of them.
 func (m *mask) visible(line int, runes []rune, rule string) (int, bool) {
 	// A rule about secrets may know of one that is none by its looks.
-	strict := strings.HasPrefix(rule, "secret-") || strings.HasPrefix(rule, "agent-credentials-")
+	// A file that cannot be read as it was meant may hold anything.
+	strict := rule == "file-parses" || strings.HasPrefix(rule, "secret-") || strings.HasPrefix(rule, "agent-credentials-")
 	indent := len(runes) - len([]rune(strings.TrimLeft(string(runes), " \t")))
-	if m.opaque || strict && !m.structured {
-		return indent, true
+	if string(runes) == "---" {
+		return 0, false
+	}
+	if !m.structured {
+		return m.key(line, indent), true
 	}
 	first, _ := slices.BinarySearchFunc(m.leaves, line, func(l leaf, line int) int { return cmp.Compare(l.to, line) })
 	for _, l := range m.leaves[first:] {
@@ -101,20 +102,55 @@ func (m *mask) visible(line int, runes []rune, rule string) (int, bool) {
 		}
 		return min(l.column-1+l.name, len(runes)), true
 	}
-	// What is commented out beside a secret is often the secret.
-	if strict || m.secrets {
-		if i := comment(runes); i >= 0 {
-			return i, true
-		}
+	// What is commented out is often a secret.
+	if i := comment(runes); i >= 0 {
+		return i, true
 	}
 	return 0, false
+}
+
+// keyed is a line that may begin with a key.
+var keyed = regexp.MustCompile(`^[ -]*([A-Za-z_][A-Za-z0-9_.-]*): ?`)
+
+// key is where the key of a line ends in a text that is no YAML, or where the line begins if it is not sure to have one: what
+// stands before it must be YAML, and must still be with the key.
+func (m *mask) key(line, indent int) int {
+	text := m.lines[line-1]
+	found := keyed.FindStringSubmatchIndex(text)
+	if found == nil || !isWord(text[found[2]:found[3]]) {
+		return indent
+	}
+	before := strings.Join(m.lines[:line-1], "\n")
+	if _, ok := parse([]byte(before)); !ok {
+		return indent
+	}
+	documents, ok := parse([]byte(strings.Join(append(m.lines[:line-1:line-1], text[:found[1]]), "\n")))
+	if !ok || len(documents) == 0 {
+		return indent
+	}
+	end := indent
+	walk(documents[len(documents)-1].Content[0], "", func(n *yaml.Node, _ string, isValue bool) {
+		if n.Line == line && !isValue && n.Column == found[2]+1 {
+			end = found[1]
+		}
+	})
+	return end
+}
+
+// isScalar is true for a document that is one value.
+func isScalar(document *yaml.Node) bool { return document.Content[0].Kind == yaml.ScalarNode }
+
+// isWord is true for a short word, name or path, which may be shown where nothing else makes a secret of it.
+func isWord(text string) bool {
+	return secret.Name(text) == text && !strings.ContainsAny(text, " \t")
 }
 
 // comment is where a line's comment begins, -1 where it has none or one that is meant for this program.
 func comment(runes []rune) int {
 	for i, r := range runes {
 		if r == '#' && (i == 0 || runes[i-1] == ' ' || runes[i-1] == '\t') {
-			if strings.HasPrefix(strings.TrimLeft(string(runes[i+1:]), " "), "rollcall:") {
+			text := strings.TrimSpace(string(runes[i:]))
+			if strings.HasPrefix(strings.TrimLeft(text[1:], " "), "rollcall:") && secret.Message(text) == text {
 				return -1
 			}
 			return i

@@ -22,33 +22,43 @@ func TestMask(t *testing.T) {
 		line                int
 		want                string
 	}{
-		{"a value", "a.yaml", header + "stringData:\n  password: hunter2\n", "file-parses", 6, "  password: ••••••"},
-		{"a quoted value", "a.yaml", header + "stringData:\n  \"pass word\": 'hunter2'\n", "file-parses", 6, `  "pass word": ••••••`},
-		{"a block", "a.yaml", header + "stringData:\n  config: |\n    password: hunter2\n  b: c\n", "file-parses", 7, "    ••••••"},
-		{"a block's head", "a.yaml", header + "stringData:\n  config: |\n    password: hunter2\n", "file-parses", 6, "  config: ••••••"},
-		{"the last line of a block", "a.yaml", header + "stringData:\n  config: |\n    a\n    hunter2\n", "file-parses", 8, "    ••••••"},
-		{"a folded plain value", "a.yaml", header + "stringData:\n  config: a\n    hunter2\n  b: ${C}\n", "file-parses", 7, "    ••••••"},
-		{"the end of a quoted value", "a.yaml", header + "stringData: {a: \"x\n  hunter2\", b: ${C}}\n", "file-parses", 6, "  ••••••"},
-		{"flow", "a.yaml", header + "stringData: {user: hunter2, password: hunter2}\n", "file-parses", 5, "stringData: {user: ••••••"},
-		{"a tagged value", "a.yaml", header + "stringData:\n  password: !!str &x hunter2\n", "file-parses", 6, "  password: ••••••"},
-		{"a key twice", "a.yaml", header + "stringData:\n  password: hunter2\n  password: b\n", "file-parses", 6, "  password: ••••••"},
-		{"an anchor elsewhere", "a.yaml", "x: &pw hunter2\nkind: Secret\nstringData:\n  password: *pw\n", "file-parses", 1, "x: ••••••"},
-		{"a variable", "a.yaml", header + "stringData:\n  password: ${PASSWORD}\n", "file-parses", 6, "  password: ${PASSWORD}"},
-		{"a comment beside a secret", "a.yaml", header + "stringData:\n  password: hunter2\n", "file-parses", 4, "  name: db ••••••"},
+		{"a value", "a.yaml", header + "stringData:\n  password: hunter2\n", "policy-names-members", 6, "  password: ••••••"},
+		{"a quoted value", "a.yaml", header + "stringData:\n  \"pass word\": 'hunter2'\n", "policy-names-members", 6, `  "pass word": ••••••`},
+		{"a block", "a.yaml", header + "stringData:\n  config: |\n    password: hunter2\n  b: c\n", "policy-names-members", 7, "    ••••••"},
+		{"a block's head", "a.yaml", header + "stringData:\n  config: |\n    password: hunter2\n", "policy-names-members", 6, "  config: ••••••"},
+		{"the last line of a block", "a.yaml", header + "stringData:\n  config: |\n    a\n    hunter2\n", "policy-names-members", 8, "    ••••••"},
+		{"a folded plain value", "a.yaml", header + "stringData:\n  config: a\n    hunter2\n  b: ${C}\n", "policy-names-members", 7, "    ••••••"},
+		{"the end of a quoted value", "a.yaml", header + "stringData: {a: \"x\n  hunter2\", b: ${C}}\n", "policy-names-members", 6, "  ••••••"},
+		{"flow", "a.yaml", header + "stringData: {user: hunter2, password: hunter2}\n", "policy-names-members", 5, "stringData: {user: ••••••"},
+		{"a tagged value", "a.yaml", header + "stringData:\n  password: !!str &x hunter2\n", "policy-names-members", 6, "  password: ••••••"},
+		{"a key twice", "a.yaml", header + "stringData:\n  password: hunter2\n  password: b\n", "policy-names-members", 6, "  password: ••••••"},
+		{"an anchor elsewhere", "a.yaml", "x: &pw hunter2\nkind: Secret\nstringData:\n  password: *pw\n", "policy-names-members", 1, "x: ••••••"},
+		{"a variable", "a.yaml", header + "stringData:\n  password: ${PASSWORD}\n", "policy-names-members", 6, "  password: ${PASSWORD}"},
+		{"a comment beside a secret", "a.yaml", header + "stringData:\n  password: hunter2\n", "policy-names-members", 4, "  name: db ••••••"},
 		{"a comment for this program", "a.yaml", header + "stringData:\n  password: hunter2 \n# rollcall:ignore x\n---\na: b\n", "exception-known", 9, "a: b"},
 		{"a name in a Secret", "a.yaml", "kind: Secret\nmetadata:\n  name: db\nstringData:\n  password: hunter2\n", "secret-encrypted", 3, "  name: db"},
 		{"a rule about secrets", "a.yaml", "kind: ConfigMap\nmetadata:\n  x: hunter2\n", "secret-encrypted", 3, "  x: ••••••"},
-		{"another rule", "a.yaml", "kind: ConfigMap\nmetadata:\n  x: harmless\n", "file-parses", 3, "  x: harmless"},
-		{"a generator's literal", "kustomization.yaml", "secretGenerator:\n- literals:\n  - password=hunter2\n", "file-parses", 3, "  - password=••••••"},
-		{"an address with a password", "a.yaml", "values: {server: \"https://u:hunter2@h:1\", a: b}\n", "file-parses", 1, "values: {server: ••••••"},
-		{"a key beside its certificate", "a.yaml", "kubeconfig:\n  crt: a\n  key: hunter2\n", "file-parses", 3, "  key: ••••••"},
-		{"a name that promises a credential", "a.yaml", "env:\n- name: DB_PASSWORD\n  value: hunter2\n", "file-parses", 3, "  value: ••••••"},
-		{"an argument", "a.yaml", "args: [--a=b, --password=hunter2]\n", "file-parses", 1, "args: [--a=b, ••••••"},
-		{"a key that selects", "a.yaml", "tolerations:\n- key: node.kubernetes.io/not-ready\n", "file-parses", 2, "- key: node.kubernetes.io/not-ready"},
-		{"JSON", "a.json", `{"kind": "Secret", "stringData": {"password": "hunter2"}}`, "file-parses", 1, `{"kind": "Secret", "stringData": {"password": ••••••`},
+		{"a key twice, said so", "a.yaml", "a: hunter2\na: b\n", "file-parses", 1, "a: ••••••"},
+		{"another rule", "a.yaml", "kind: ConfigMap\nmetadata:\n  x: harmless\n", "policy-names-members", 3, "  x: harmless"},
+		{"a generator's literal", "kustomization.yaml", "secretGenerator:\n- literals:\n  - password=hunter2\n", "policy-names-members", 3, "  - password=••••••"},
+		{"an address with a password", "a.yaml", "values: {server: \"https://u:hunter2@h:1\", a: b}\n", "policy-names-members", 1, "values: {server: ••••••"},
+		{"a key beside its certificate", "a.yaml", "kubeconfig:\n  crt: a\n  key: hunter2\n", "policy-names-members", 3, "  key: ••••••"},
+		{"a name that promises a credential", "a.yaml", "env:\n- name: DB_PASSWORD\n  value: hunter2\n", "policy-names-members", 3, "  value: ••••••"},
+		{"an argument", "a.yaml", "args: [-v, --password=hunter2]\n", "policy-names-members", 1, "args: [-v, ••••••"},
+		{"a key that selects", "a.yaml", "tolerations:\n- key: node.kubernetes.io/not-ready\n", "policy-names-members", 2, "- key: node.kubernetes.io/not-ready"},
+		{"JSON", "a.json", `{"kind": "Secret", "stringData": {"password": "hunter2"}}`, "policy-names-members", 1, `{"kind": "Secret", "stringData": {"password": ••••••`},
 		{"no YAML, a rule about secrets", "tls.key", "a: b: c\nhunter2\n", "secret-encrypted", 2, "••••••"},
-		{"no YAML, with the words of a secret", "a.yaml", "kind: Secret\nstringData:\n  password: \"hunter2\n", "file-parses", 3, "  ••••••"},
-		{"no YAML", "a.yaml", "kind: Deployment\nspec: [a\nb: c\n", "file-parses", 2, "spec: [a"},
+		{"no YAML, with the words of a secret", "a.yaml", "kind: Secret\nstringData:\n  password: \"hunter2\n", "policy-names-members", 3, "  password: ••••••"},
+		{"no YAML", "a.yaml", "kind: Deployment\nspec: [hunter2\nb: c\n", "policy-names-members", 2, "spec: ••••••"},
+		{"no YAML, inside a quoted value", "a.yaml", "a: \"b\nhunter2: c\nd: @e\n", "policy-names-members", 2, "••••••"},
+		{"no YAML, inside a block", "a.yaml", "a: |\n  hunter2: c\nd: @e\n", "policy-names-members", 2, "  ••••••"},
+		{"no YAML, a line without a key", "a.yaml", "a: b\nhunter2\nd: @e\n", "policy-names-members", 2, "••••••"},
+		{"a value alone", "a.txt", "hunter2\n", "policy-names-members", 1, "••••••"},
+		{"lines of assignments", ".env", "A=b\nC=hunter2\n", "policy-names-members", 2, "••••••"},
+		{"a comment", "a.yaml", "a: b # hunter2\n", "policy-names-members", 1, "a: b ••••••"},
+		{"words", "a.yaml", "a: correct horse\n", "policy-names-members", 1, "a: ••••••"},
+		{"a block anywhere", "a.yaml", "data:\n  x: |\n    hunter2\n", "policy-names-members", 3, "    ••••••"},
+		{"a key with a value in it", "a.yaml", "{\"https://u:hunter2@h\": x}\n", "policy-names-members", 1, "{••••••"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			fr := newFrames(fstest.MapFS{c.file: {Data: []byte(c.content)}})
@@ -101,9 +111,9 @@ func TestMark(t *testing.T) {
 		{"the end of a long line", long, 406, 410, "…" + strings.Repeat("y", 99) + "\n" + strings.Repeat(" ", 96) + "^^^^"},
 		{"all of a long line", long, 1, 410, long[:99] + "…\n" + strings.Repeat("^", 100)},
 	} {
-		fr := newFrames(fstest.MapFS{"a.txt": {Data: []byte("[\n" + c.line + "\n")}})
-		p := fleet.Place{Origin: fleet.Origin{File: "a.txt"}, Line: 2, Column: c.start, EndLine: 2, EndColumn: c.end}
-		got, _ := fr.of(fleet.Finding{Place: p})
+		runes := []rune(strings.TrimRight(c.line, "\r"))
+		start := min(c.start-1, len(runes))
+		got := clip(runes, start, min(max(c.end-1, start), len(runes)))
 		equal(t, fmt.Sprintf("%s: %s\n%s%s", c.name, got.line, strings.Repeat(" ", got.start), strings.Repeat("^", got.length)),
 			c.name+": "+c.want)
 	}
@@ -115,7 +125,7 @@ func FuzzFrame(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, line, column, end int) {
 		fr := newFrames(fstest.MapFS{"a.yaml": {Data: data}})
 		p := fleet.Place{Origin: fleet.Origin{File: "a.yaml"}, Line: line, Column: column, EndLine: line, EndColumn: end}
-		got, ok := fr.of(fleet.Finding{Rule: "file-parses", Place: p})
+		got, ok := fr.of(fleet.Finding{Rule: "policy-names-members", Place: p})
 		if ok && (got.start < 0 || got.length < 1 || got.start > len(tab)*frameWidth || strings.ContainsAny(got.line, "\n\x1b")) {
 			t.Errorf("%+v", got)
 		}
@@ -139,7 +149,7 @@ func FuzzMask(f *testing.F) {
 		}
 		for line := range strings.Split(text, "\n") {
 			p := fleet.Place{Origin: fleet.Origin{File: "a.yaml"}, Line: line + 1, Column: 1}
-			if got, _ := fr.of(fleet.Finding{Rule: "file-parses", Place: p}); strings.Contains(got.line, planted) {
+			if got, _ := fr.of(fleet.Finding{Rule: "policy-names-members", Place: p}); strings.Contains(got.line, planted) {
 				t.Errorf("line %d of\n%s\nshows %q", line+1, text, got.line)
 			}
 		}

@@ -183,7 +183,7 @@ func TestDiff(t *testing.T) {
 		return written(t, func(w io.Writer) error { return r.Diff(w, "a.yaml", []byte(from), []byte(to), color) })
 	}
 	equal(t, diff(old, "a: 2"+old[len("a: 1"):], false), "--- a/fleet/a.yaml\n+++ b/fleet/a.yaml\n@@ -1,4 +1,4 @@\n"+
-		"-a: 1 �\r\n+a: 2 �\r\n ---\r\n kind: Secret\r\n stringData: {a: ••••••\n\\ No newline at end of file\n")
+		"-a: ••••••\r\n+a: ••••••\r\n ---\r\n kind: Secret\r\n stringData: {a: ••••••\n\\ No newline at end of file\n")
 	equal(t, diff("a: 1\n", "a: 2\n", true), "\x1b[1m--- a/fleet/a.yaml\x1b[0m\n\x1b[1m+++ b/fleet/a.yaml\x1b[0m\n"+
 		"\x1b[36m@@ -1,1 +1,1 @@\x1b[0m\n\x1b[31m-a: 1\x1b[0m\n\x1b[32m+a: 2\x1b[0m\n")
 	// Where YAML counts other lines than everybody else, the mask could be one line off.

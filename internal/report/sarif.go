@@ -175,6 +175,7 @@ func logical(o fleet.ObjectRef) []*sarif.LogicalLocation {
 	if o.Kind == "" && o.Name == "" {
 		return nil
 	}
+	o = shownObject(o)
 	kind := o.Kind
 	if o.Group != "" {
 		kind += "." + o.Group

@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,6 +19,8 @@ type around struct {
 	has func(key string) bool
 	// before is the string before it in a list.
 	before string
+	// many: it stands in a list or mapping of credentials.
+	many bool
 }
 
 // Hidden are the strings of a YAML document that Redact takes out of it for their names or for what they look like, in
@@ -40,17 +43,20 @@ func hide(n *yaml.Node, at around, found *[]*yaml.Node) {
 	case yaml.MappingNode:
 		find := finder(n)
 		has := func(key string) bool { return find(key) != nil }
+		many := at.many || manyCredentials(at.key)
 		for key, value := range entries(n) {
-			name := key
+			name, inner := key, many
 			if key == "value" {
-				name = scalarText(find("name"))
+				path := cmp.Or(scalarText(find("name")), scalarText(find("path")), scalarText(find("subPath")))
+				name, inner = path[strings.LastIndexByte(path, '/')+1:], many || isDataPath(scalarText(find("path")))
 			}
-			hide(value, around{key: name, parent: at.key, has: has}, found)
+			hide(value, around{key: name, parent: at.key, has: has, many: inner}, found)
 		}
 	case yaml.SequenceNode:
 		before := ""
+		many := at.many || manyCredentials(at.key)
 		for _, item := range n.Content {
-			hide(item, around{before: before}, found)
+			hide(item, around{before: before, many: many}, found)
 			before = resolve(item).Value
 		}
 	case yaml.ScalarNode, yaml.AliasNode:
@@ -73,11 +79,17 @@ func secretClass(at around, value string) fleet.Class {
 	if class := shape(text); class != "" {
 		return class
 	}
-	if urlPassword(text) || hasCredentialFlag(at.before, text) {
+	if onlyVariable(text) {
+		return ""
+	}
+	if urlPassword(text) || hasCredentialFlag(at.before, text) || !mayEmbed(text) && inlineCredential(text) {
 		return fleet.Plain
 	}
-	if holdsCredential(at.key, text) {
-		if class := classify(at.key, text); class != fleet.Variable && class != fleet.Ref {
+	if promises(at.key, text) || at.many && !namesInCredentials(at.key) {
+		switch class := classify(at.key, text); {
+		case class == fleet.Variable, class == fleet.Ref && !isReference(text): // with something else beside
+			return fleet.Plain
+		case class != fleet.Ref:
 			return class
 		}
 	} else if isKey(at, text) && classify(at.key, text) == fleet.Plain {
@@ -119,7 +131,9 @@ func isKey(at around, value string) bool {
 		return false
 	}
 	switch {
-	case endsIn(before, "secret", "password", "token", "username", "topology", "label", "remote"):
+	case endsIn(before, "secret", "password", "token"):
+		return looksRandom(value) || len(value) >= minKnown && !isIdentifier(value) && !strings.Contains(value, " ")
+	case endsIn(before, "username", "topology", "label", "remote"):
 		return looksRandom(value)
 	case endsIn(before, "tls", "ssl", "client", "server", "kubeconfig", "encryption", "signing"), before == "" && beside(at):
 		return !isFileName(value)

@@ -16,16 +16,112 @@ import (
 //
 // The object is shared and is not changed: what holds no secret is in both, and an object without any is returned as
 // it is.
-func Redact(object map[string]any) map[string]any {
-	if redacted := redactMap("", object); redacted != nil {
-		return redacted
+func Redact(object map[string]any) map[string]any { return RedactKnown(object, nil) }
+
+// RedactKnown is Redact for an object that may repeat texts that are known to be secret, as the source of a kustomize replacement
+// does. What Redact takes out of an object that is no Secret is known in the rest of it: an alias or a configuration repeats it.
+func RedactKnown(object map[string]any, known []string) map[string]any {
+	out := redactMap(around{}, object)
+	if out == nil {
+		out = object
+	} else if object["kind"] != "Secret" {
+		known = takenOut(object, out, slices.Clip(known))
 	}
-	return object
+	if len(known) > 0 {
+		if redacted, ok := withoutKnown(out, known).(map[string]any); ok {
+			out = redacted
+		}
+	}
+	return out
 }
 
-// redactMap is a copy of the map at key name with its secrets taken out; nil where it has none.
-func redactMap(name string, m map[string]any) map[string]any {
+// minKnown is the length of the shortest text that is looked for elsewhere, in bytes: a shorter one may be any word.
+const minKnown = 8
+
+// Texts are the plain texts of a Secret's data and stringData that are long enough to be known elsewhere.
+func Texts(object map[string]any) []string {
+	var all []string
+	for _, field := range []string{"data", "stringData"} {
+		values, _ := object[field].(map[string]any)
+		for key, value := range values {
+			text, _ := value.(string)
+			if decoded, ok := decodeBase64(text); ok && field == "data" {
+				text = decoded
+			}
+			if len(text) >= minKnown && classify(key, text) == fleet.Plain {
+				all = append(all, text)
+			}
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// takenOut adds the texts of a value that are a class in what is left of it.
+func takenOut(value, left any, found []string) []string {
+	switch value := value.(type) {
+	case string:
+		if m, ok := left.(map[string]any); ok && len(value) >= minKnown && m["$class"] != string(fleet.Encrypted) && m["$class"] != string(fleet.Empty) {
+			found = append(found, value)
+		}
+	case map[string]any:
+		left, _ := left.(map[string]any)
+		for key := range value {
+			found = takenOut(value[key], left[key], found)
+		}
+	case []any:
+		left, _ := left.([]any)
+		for i := range min(len(value), len(left)) {
+			found = takenOut(value[i], left[i], found)
+		}
+	}
+	return found
+}
+
+// withoutKnown is a value without the strings that hold a known text; nil where it has none.
+func withoutKnown(value any, known []string) any {
+	switch value := value.(type) {
+	case string:
+		if slices.ContainsFunc(known, func(text string) bool { return strings.Contains(value, text) }) {
+			return redaction(fleet.Plain, len(value))
+		}
+	case map[string]any:
+		var out map[string]any
+		for key, inner := range value {
+			if key == "kind" || key == "apiVersion" || key == "name" || key == "namespace" {
+				continue
+			}
+			if redacted := withoutKnown(inner, known); redacted != nil {
+				if out == nil {
+					out = maps.Clone(value)
+				}
+				out[key] = redacted
+			}
+		}
+		if out != nil {
+			return out
+		}
+	case []any:
+		var out []any
+		for i, inner := range value {
+			if redacted := withoutKnown(inner, known); redacted != nil {
+				if out == nil {
+					out = slices.Clone(value)
+				}
+				out[i] = redacted
+			}
+		}
+		if out != nil {
+			return out
+		}
+	}
+	return nil
+}
+
+// redactMap is a copy of the map with its secrets taken out; nil where it has none. It stands where a string would.
+func redactMap(in around, m map[string]any) map[string]any {
 	var out map[string]any
+	many := in.many || manyCredentials(in.key)
 	isSecret := m["kind"] == "Secret" && m["apiVersion"] == "v1"
 	has := func(key string) bool { _, ok := m[key]; return ok }
 	for key, value := range m {
@@ -35,10 +131,21 @@ func redactMap(name string, m map[string]any) map[string]any {
 			redacted = redactData(value, key == "data")
 		case isSecret && key == "metadata":
 			redacted = redactMetadata(value)
+		case key == "sops" && in.key == "" && isStamp(value):
+			redacted = redaction(fleet.Encrypted, 0)
+		case key == "value" && patchesData(m):
+			redacted = redactLeaves("", value, false)
 		case key == "value":
-			redacted = redactValue(around{key: variableName(m), parent: name, has: has}, value)
+			redacted = redactValue(around{key: variableName(m), parent: in.key, has: has, many: many}, value)
 		default:
-			redacted = redactValue(around{key: key, parent: name, has: has}, value)
+			redacted = redactValue(around{key: key, parent: in.key, has: has, many: many}, value)
+		}
+		if strings.ContainsAny(key, "=@: ") && inlineCredential(key) {
+			if out == nil {
+				out = maps.Clone(m)
+			}
+			delete(out, key)
+			key, redacted = withheld, redaction(fleet.Plain, 0)
 		}
 		if redacted == nil {
 			continue
@@ -51,41 +158,72 @@ func redactMap(name string, m map[string]any) map[string]any {
 	return out
 }
 
-// variableName is the name beside a value: of an environment variable, or of a parameter.
+// variableName is the name beside a value: of an environment variable, of a parameter, or of the field that a JSON patch or
+// an override of Karmada sets.
 func variableName(m map[string]any) string {
-	name, _ := m["name"].(string)
-	return name
+	for _, key := range []string{"name", "path", "subPath"} {
+		if name, _ := m[key].(string); name != "" {
+			return name[strings.LastIndexByte(name, '/')+1:]
+		}
+	}
+	return ""
+}
+
+// isStamp is true for the metadata of SOPS: what stands there is not checked by anybody but SOPS.
+func isStamp(value any) bool {
+	metadata, _ := value.(map[string]any)
+	_, hasMAC := metadata["mac"]
+	return hasMAC
+}
+
+// patchesData is true for an operation of a JSON patch on the data of what may be a Secret.
+func patchesData(m map[string]any) bool {
+	path, _ := m["path"].(string)
+	return isDataPath(path)
+}
+
+func isDataPath(path string) bool {
+	top, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return path != "" && path[0] == '/' && (top == "data" || top == "stringData")
 }
 
 // redactValue is the value without its secrets; nil where it has none.
 func redactValue(at around, value any) any {
 	switch value := value.(type) {
 	case string:
+		if isUserAlone(value) && !promises(at.key, value) {
+			scheme, rest, _ := strings.Cut(value, "://")
+			return scheme + "://" + withheld + rest[strings.LastIndexByte(rest, '@'):]
+		}
 		if class := secretClass(at, value); class != "" {
 			return redaction(class, length(class, value))
 		}
-	case int64, float64: // YAML's idea of password: 12345
+		return redactText(value)
+	case int, int64, float64: // YAML's idea of password: 12345
 		text := fmt.Sprint(value)
 		if class := secretClass(at, text); class != "" {
 			return redaction(class, len(text))
 		}
 	case map[string]any:
-		if redacted := redactMap(at.key, value); redacted != nil {
+		if redacted := redactMap(at, value); redacted != nil {
 			return redacted
 		}
+	case map[any]any: // of a document inside a text, with keys that are none in JSON
+		return redaction(fleet.Plain, 0)
 	case []any:
-		if redacted := redactList(value); redacted != nil {
+		if redacted := redactList(at, value); redacted != nil {
 			return redacted
 		}
 	}
 	return nil
 }
 
-func redactList(list []any) []any {
+func redactList(in around, list []any) []any {
 	var out []any
 	before := ""
+	many := in.many || manyCredentials(in.key)
 	for i, value := range list {
-		redacted := redactValue(around{before: before}, value)
+		redacted := redactValue(around{before: before, many: many}, value)
 		before, _ = value.(string)
 		if redacted == nil {
 			continue
@@ -157,7 +295,7 @@ func redactMetadata(value any) any {
 	annotations[lastApplied] = redaction(fleet.Plain, len(applied))
 	metadata = maps.Clone(metadata)
 	metadata["annotations"] = annotations
-	if redacted := redactMap("metadata", metadata); redacted != nil {
+	if redacted := redactMap(around{key: "metadata"}, metadata); redacted != nil {
 		return redacted
 	}
 	return metadata

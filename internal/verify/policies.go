@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
 // maxDifferences is how many fields of one policy are listed.
@@ -107,7 +108,7 @@ func (k key) String() string {
 
 func (p *Policy) problem(severity fleet.Severity, format string, args ...any) {
 	kind := p.State
-	p.Problems = append(p.Problems, Problem{kind, severity, fmt.Sprintf(format, args...)})
+	p.Problems = append(p.Problems, Problem{kind, severity, secret.Message(fmt.Sprintf(format, args...))})
 }
 
 // listed are the first of some fields, and how many there are more.
@@ -176,7 +177,7 @@ func fieldDifferences(git, live map[string]any, path string) []string {
 func unknown(git any) bool {
 	switch g := git.(type) {
 	case string:
-		return strings.Contains(g, "${")
+		return strings.Contains(g, "${") || strings.Contains(g, "$class") || strings.Contains(g, "://…@")
 	case map[string]any:
 		_, redacted := fleet.ReadRedacted(g)
 		return redacted

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 	"github.com/rollcall-dev/rollcall/internal/spelling"
 )
 
@@ -78,6 +79,9 @@ func Compare(f *fleet.Fleet, live fleet.Live) Report {
 		}
 		m := Member{Name: name, Problems: []Problem{}}
 		if isLive {
+			for _, text := range []*string{&present.Mode, &present.Ready, &present.Reason, &present.Since, &present.KubernetesVersion} {
+				*text = secret.Name(*text)
+			}
 			m.Live = &present
 		}
 		if known {
@@ -85,6 +89,7 @@ func Compare(f *fleet.Fleet, live fleet.Live) Report {
 		}
 		c := comparison{fleet: f, member: inGit, known: known, registered: slices.Sorted(maps.Keys(registered)), result: &m}
 		c.compare()
+		m.Name = secret.Name(m.Name)
 		report.Members = append(report.Members, m)
 	}
 	return report
@@ -114,7 +119,7 @@ type comparison struct {
 }
 
 func (c comparison) problem(kind string, severity fleet.Severity, format string, args ...any) {
-	c.result.Problems = append(c.result.Problems, Problem{kind, severity, fmt.Sprintf(format, args...)})
+	c.result.Problems = append(c.result.Problems, Problem{kind, severity, secret.Message(fmt.Sprintf(format, args...))})
 }
 
 func (c comparison) compare() {

@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
 // WriteJSON writes the report as one JSON document.
@@ -29,7 +30,7 @@ func (r Report) WriteTable(w io.Writer) error {
 		if m.Live != nil {
 			live = *m.Live
 		}
-		fmt.Fprintln(table, strings.Join([]string{m.Name, orDash(m.Git), orDash(live.Mode), orDash(live.Ready), orDash(live.Reason),
+		fmt.Fprintln(table, strings.Join([]string{secret.Name(m.Name), orDash(m.Git), orDash(live.Mode), orDash(live.Ready), orDash(live.Reason),
 			orDash(live.Since), orDash(live.KubernetesVersion), orDash(m.AgentVersion)}, "\t"))
 	}
 	if err := table.Flush(); err != nil {
@@ -42,7 +43,7 @@ func (r Report) WriteTable(w io.Writer) error {
 			same++
 			continue
 		}
-		if _, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", p.Kind, cmp.Or(p.Namespace, "–"), p.Name, p.State); err != nil {
+		if _, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", p.Kind, orDash(p.Namespace), secret.Name(p.Name), p.State); err != nil {
 			return err
 		}
 	}
@@ -66,7 +67,7 @@ func (r Report) writeProblems(b *strings.Builder) {
 		}
 		count[f.Severity]++
 		if f.Place.File != "" {
-			fmt.Fprintf(b, "%s: ", f.Place.File)
+			fmt.Fprintf(b, "%s: ", secret.Printable(f.Place.File))
 		}
 		fmt.Fprintf(b, "%s: %s [%s]\n", f.Severity, f.Message, f.Rule)
 	}
@@ -83,4 +84,4 @@ func plural(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-func orDash(text string) string { return cmp.Or(text, "–") }
+func orDash(text string) string { return cmp.Or(secret.Name(text), "–") }

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+	"sigs.k8s.io/yaml"
+
+	"github.com/rollcall-dev/rollcall/internal/canary"
+)
+
+// TestNothingIsShown serves the fleet of testdata with the canaries in it, and asks about each object that they hold: neither an
+// answer, the log, /fleet, /metrics nor /readyz shows a value.
+func TestNothingIsShown(t *testing.T) {
+	archive, err := txtar.ParseFile("../../testdata/canaries.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	planted := canary.New("words", 1)
+	dir := fleetCopy(t)
+	objects := map[string]map[string]any{}
+	for _, f := range archive.Files {
+		text := planted.Plant(f.Name, string(f.Data))
+		name := filepath.Join(dir, "clusters/talos-ottawa/canaries", f.Name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		write(t, name, text)
+		for i, document := range regexp.MustCompile(`(?m)^---$`).Split(text, -1) {
+			var object map[string]any
+			if yaml.Unmarshal([]byte(document), &object) == nil && object["kind"] != nil {
+				objects[fmt.Sprint(f.Name, i)] = object
+			}
+		}
+	}
+	if len(objects) < 20 {
+		t.Fatalf("only %d objects", len(objects))
+	}
+	r := start(t, "--fleet", dir, "--fleet-interval", "100ms", "--self-signed", "--log-level", "debug")
+	shows := func(what, text string) {
+		for _, found := range planted.Find(text) {
+			t.Errorf("%s shows %s", what, found)
+		}
+	}
+	ask := func(name string, review map[string]any) {
+		body, err := json.Marshal(map[string]any{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": review})
+		if err != nil {
+			t.Fatal(err)
+		}
+		code, _, text, err := r.post(karmada, bytes.NewReader(body))
+		if err != nil || code != http.StatusOK && code < 400 {
+			t.Errorf("%s: %d %v", name, code, err)
+		}
+		shows("the answer to "+name, string(text))
+	}
+	for _, name := range slices.Sorted(maps.Keys(objects)) {
+		object := objects[name]
+		group, version, ok := strings.Cut(fmt.Sprint(object["apiVersion"]), "/")
+		if !ok {
+			group, version = "", group
+		}
+		metadata, _ := object["metadata"].(map[string]any)
+		review := map[string]any{"uid": "a", "operation": "CREATE", "name": metadata["name"], "namespace": metadata["namespace"], "object": object,
+			"kind":     map[string]any{"group": group, "version": version, "kind": object["kind"]},
+			"resource": map[string]any{"group": group, "version": version, "resource": strings.ToLower(fmt.Sprint(object["kind"])) + "s"}}
+		ask(name, review)
+		review["oldObject"], review["operation"] = object, "UPDATE"
+		ask(name, review)
+		delete(review, "object")
+		review["operation"] = "DELETE"
+		ask(name, review)
+		review["object"] = fmt.Sprint(object)
+		ask(name, review)
+	}
+	for _, body := range []string{"CANARY", `{"kind": "CANARY"}`, `{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {"uid": "a", "operation": "password=CANARY", "object": "CANARY"}}`} {
+		_, _, text, err := r.post(karmada+"/CANARY?timeout=CANARY", strings.NewReader(planted.Plant("a body", body)))
+		if err != nil {
+			t.Error(err)
+		}
+		shows("the answer to no review", string(text))
+	}
+	for _, path := range []string{"/fleet", "/metrics", "/readyz?verbose", "/healthz?verbose"} {
+		_, text := r.get(path)
+		shows(path, text)
+	}
+	write(t, filepath.Join(dir, ".rollcall.yaml"), planted.Plant("configuration", "members: [CANARY!]\nrules: {x: CANARY}\npassword: CANARY\n\"token=CANARY\": x\n"))
+	r.logs.find(t, "the fleet could not be loaded")
+	_, text := r.get("/readyz?verbose")
+	shows("/readyz", text)
+	r.logs.mu.Lock()
+	defer r.logs.mu.Unlock()
+	lines, err := json.Marshal(r.logs.lines)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shows("the log", string(lines))
+}
