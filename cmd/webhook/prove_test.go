@@ -184,6 +184,9 @@ func TestRevisionsProveThemselves(t *testing.T) {
 			}
 			serving := again()
 			for name, c := range base.refused {
+				if p.why() != "" { // two may be refused for the same reason
+					serving = again()
+				}
 				before := p.why()
 				r.commit(merged(base.is, c.change, change{"note.md": name}))
 				p.await(name+" is seen", func() bool { return p.digest() != serving || p.why() != before })
@@ -191,7 +194,6 @@ func TestRevisionsProveThemselves(t *testing.T) {
 					t.Errorf("%s: taken %v, %q\n want %q", name, p.digest() != serving, why, c.why)
 				}
 				if n == 1 {
-					n++
 					p.showsWhy(c.why)
 				}
 			}

@@ -22,7 +22,7 @@ type clearValue struct {
 	Length      int
 	// Origin and Field are the place. Without a file it is in the Flux Kustomization that applies the Secret.
 	Origin fleet.Origin
-	Field  []any
+	Field  fleet.Field
 	// Variable is the variable that brings the value; its source has the place and the class.
 	Variable string
 }

@@ -173,7 +173,16 @@ func Literals(text []byte, kind string) ([]fleet.Value, *fleet.Encryption) {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		key, value, _ := strings.Cut(line, "=")
+		key, value, ok := strings.Cut(line, "=")
+		if !ok { // a name whose value is that of the environment, or a value without a name
+			if class := shape(line); class != "" && class != fleet.Encrypted {
+				values = append(values, fleet.Value{Field: []any{}, In: "generator", Class: class, Length: len(line)})
+			} else if environmentName.MatchString(line) {
+				values = append(values, fleet.Value{Field: []any{line}, In: "generator", Class: fleet.Empty})
+			}
+			continue
+		}
+		key = Name(key) // which may be the beginning of a value
 		class, length := Classify(key, Unquote(value))
 		if e != nil && (class == fleet.Encrypted || strings.HasPrefix(key, "sops_")) {
 			continue
@@ -287,3 +296,8 @@ func isEncryptedFile(text string) bool {
 	}
 	return false
 }
+
+// environmentName is the name of an environment variable, as kustomize takes one.
+//
+// Source: k8s.io/apimachinery pkg/util/validation IsEnvVarName.
+var environmentName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,62}$`)

@@ -80,6 +80,7 @@ func lines(text string) *yaml.Node {
 		default:
 			value = strings.TrimSuffix(Unquote(strings.TrimRight(value, ",")), `"`)
 			column := 1 + len([]rune(m[1]))
+			key = Name(key) // which may be the beginning of a value
 			add(at, key, scalarNode(value, number, column+len([]rune(key))+1), number, column)
 		}
 	}
