@@ -1,7 +1,7 @@
 // Package secret says what can be said of secret material without a key and without showing it: the class and the
 // length of a value, the state of a SOPS-encrypted document, and an object with its secrets taken out.
 //
-// No function returns a value, or puts one into an error.
+// No function puts a value into an error or a message. Texts and Unquote return what they are given, for comparing.
 package secret
 
 import (
