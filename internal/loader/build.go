@@ -63,8 +63,9 @@ type build struct {
 	// seen is what was looked up in the tree.
 	seen lookups
 	// partial: kustomize could not build even what was left, and the objects are the resource files' own, without
-	// patches. unpatched: so it is, or something was left out that may change the objects.
-	partial, unpatched bool
+	// patches. guessed: it could build without patches that may be for what cannot be read here. unpatched: so it is, or
+	// something was left out that may change the objects.
+	partial, guessed, unpatched bool
 }
 
 // state tells whether Flux's build of the path works.
@@ -72,7 +73,7 @@ func (b *build) state() fleet.State {
 	switch {
 	case b.failed:
 		return fleet.Missing
-	case b.partial:
+	case b.partial, b.guessed:
 		return fleet.Unknown
 	}
 	return fleet.Found
@@ -143,7 +144,7 @@ func newBuild(a *artifact, dir string, spec overlaySpec) *build {
 	}
 	out.seen = p.artifact.seen
 	out.problems, out.incomplete, out.failed = p.problems, p.incomplete, p.failed
-	out.unpatched = out.partial || p.unpatched
+	out.guessed, out.unpatched = p.guessed, out.partial || p.unpatched
 	return out
 }
 

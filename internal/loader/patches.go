@@ -9,6 +9,8 @@ import (
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/types"
 	sigsyaml "sigs.k8s.io/yaml"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
 // patchEntry is a patch and where it stands.
@@ -56,14 +58,15 @@ func (p *plan) dropPatch(build func() (resmap.ResMap, error)) bool {
 		return err == nil, err
 	}
 	bad, why := -1, error(nil)
-	if len(p.incomplete) > 0 { // a patch may be for something that only a network could bring
+	if len(p.incomplete) > 0 {
 		for i, e := range entries {
 			if e.Path == "" && !parsesAsPatch(e.Patch.Patch) {
 				bad, why = i, errNoPatch
 				break
 			}
 		}
-	} else if ok, _ := works(0); ok {
+	}
+	if ok, _ := works(0); bad < 0 && ok {
 		low, high := 0, len(entries) // builds with low patches, fails with high
 		for high-low > 1 {
 			if ok, err := works((low + high) / 2); ok {
@@ -80,7 +83,12 @@ func (p *plan) dropPatch(build func() (resmap.ResMap, error)) bool {
 		p.applyOnly(len(entries))
 		return false
 	}
-	p.problem("build", entries[bad].where, "kustomize cannot apply the patch: %s", explain(why))
+	if len(p.incomplete) > 0 && why != errNoPatch { // it may be for something that only a network could bring
+		p.unknown(fleet.UnknownBuild, entries[bad].where, "the patch is for what cannot be read here, so it is left out")
+		p.guessed = true
+	} else {
+		p.problem("build", entries[bad].where, "kustomize cannot apply the patch: %s", explain(why))
+	}
 	p.unpatched = true
 	p.badPatches++
 	p.remove(entries[bad])

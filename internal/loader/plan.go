@@ -42,6 +42,8 @@ type plan struct {
 	// patched are the kustomization files with patches, badPatches how many of these were taken out.
 	patched    []patchedFile
 	badPatches int
+	// guessed: patches were taken out that may be for what cannot be read here.
+	guessed bool
 	// ownSchema: a kustomization changes kustomize's OpenAPI schema. patches: one may patch by the schema.
 	ownSchema, patches bool
 	// replaces: values are copied from one object to another.

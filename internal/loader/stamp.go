@@ -40,7 +40,7 @@ func findStamp(root *yaml.Node) stamp {
 		return stamp{How: stampNode}
 	}
 	meta := child(root, "metadata")
-	if meta == nil {
+	if target := resolve(meta); target == nil || target.Kind != yaml.MappingNode {
 		return stamp{}
 	}
 	if !isPlainBlock(root) || !isPlainBlock(meta) {
