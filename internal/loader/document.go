@@ -101,7 +101,7 @@ func describe(name string, index int, root *yaml.Node) document {
 	d.Stamp = findStamp(root)
 	d.Flux = newFluxSpec(root, d.APIVersion, d.Kind)
 	d.Exceptions = annotationExceptions(index, root)
-	if d.plain = d.isPlain(root); d.plain {
+	if d.plain = isPlain(root); d.plain {
 		d.decoded.object, d.decoded.dollar = decode(root)
 	}
 	return d

@@ -2,9 +2,11 @@ package loader
 
 import (
 	"bytes"
+	"cmp"
 	"maps"
 	"path"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -41,10 +43,10 @@ func (p *plan) onlyLists(dir string, k *types.Kustomization, generated bool) boo
 }
 
 // isPlain tells whether the documents of a file are nothing to kustomize but objects with a name, and mean the same to it
-// as to the YAML library.
+// as to the YAML library. Beside other documents, kustomize puts the items of a List elsewhere.
 func (f *file) isPlain() bool {
 	return len(f.problems) == 0 && len(f.docs) > 0 && !oddLine(f.text()) &&
-		!slices.ContainsFunc(f.docs, func(d document) bool { return !d.plain })
+		!slices.ContainsFunc(f.docs, func(d document) bool { return !d.plain || len(f.docs) > 1 && strings.HasSuffix(d.Kind, "List") })
 }
 
 // oddLine finds lines at which kustomize, which cuts a text into documents by itself, may cut another way.
@@ -67,10 +69,47 @@ func oddLine(data []byte) bool {
 	return false
 }
 
-// isPlain tells whether a document is nothing to kustomize but an object with a name, and names that it keeps.
-func (d *document) isPlain(root *yaml.Node) bool {
-	if d.Stamp.How != stampAnnotation && d.Stamp.How != stampAnnotations ||
-		d.APIVersion == "" || d.Kind == "" || d.Name == "" || strings.HasSuffix(d.Kind, "List") || !keepsReferences(d.APIVersion, d.Kind, root) {
+// isPlain tells whether a document is nothing to kustomize but objects with a name, and names that it keeps.
+func isPlain(root *yaml.Node) bool {
+	if root.Kind != yaml.MappingNode || !isPlainNode(root) {
+		return false
+	}
+	items := child(root, "items")
+	if kind := child(root, "kind"); items == nil || kind == nil || !strings.HasSuffix(kind.Value, "List") {
+		return isPlainObject(root)
+	}
+	return isPlainList(root) && !slices.ContainsFunc(items.Content, func(n *yaml.Node) bool { return !isPlainObject(n) })
+}
+
+// isPlainList tells whether kustomize takes the items of a List as they are. It takes some through JSON, which knows no more than
+// one kind of number.
+//
+// Source: kubernetes-sigs/kustomize api/v0.21.1 resource/factory.go inlineAnyEmbeddedLists, kyaml/v0.21.1 kio/byteio_reader.go Read.
+func isPlainList(list *yaml.Node) bool {
+	apiVersion, kind, items := child(list, "apiVersion"), child(list, "kind"), child(list, "items")
+	if apiVersion == nil || apiVersion.Tag != "!!str" || kind.Tag != "!!str" || kind.Value == "ResourceList" || items.Kind != yaml.SequenceNode {
+		return false
+	}
+	if meta := child(list, "metadata"); meta != nil && (meta.Kind != yaml.MappingNode ||
+		slices.ContainsFunc(meta.Content, func(n *yaml.Node) bool { return n.Tag != "!!str" })) {
+		return false
+	}
+	return isSameInJSON(items)
+}
+
+// shortNumber is a whole number that YAML and JSON write alike, and that a float64 holds.
+var shortNumber = regexp.MustCompile(`^(0|-?[1-9][0-9]{0,14})$`)
+
+func isSameInJSON(n *yaml.Node) bool {
+	if n.Kind == yaml.ScalarNode {
+		return n.Tag == "!!str" || n.Tag == "!!bool" || n.Tag == "!!int" && shortNumber.MatchString(n.Value)
+	}
+	return !slices.ContainsFunc(n.Content, func(c *yaml.Node) bool { return !isSameInJSON(c) })
+}
+
+func isPlainObject(root *yaml.Node) bool {
+	apiVersion, kind, name := text(root, "apiVersion"), text(root, "kind"), text(root, "metadata", "name")
+	if apiVersion == "" || kind == "" || name == "" || strings.HasSuffix(kind, "List") || !keepsReferences(apiVersion, kind, root) {
 		return false
 	}
 	meta := child(root, "metadata")
@@ -80,24 +119,28 @@ func (d *document) isPlain(root *yaml.Node) bool {
 		}
 	}
 	if annotations := child(meta, "annotations"); annotations != nil { // kustomize writes them anew, and obeys its own
+		if annotations.Kind != yaml.MappingNode || len(annotations.Content) == 0 {
+			return false
+		}
 		for i := 0; i+1 < len(annotations.Content); i += 2 {
 			if strings.Contains(annotations.Content[i].Value, "config.") || annotations.Content[i+1].Tag != "!!str" {
 				return false
 			}
 		}
 	}
-	return isPlainNode(root)
+	return true
 }
 
 // isPlainNode tells that nothing in the node is written another way than what it means: no alias, no merge, no tag, no
-// key that is no text, no folded text.
+// key that is no text, no folded text, and no list item that is null, which kustomize refuses.
 func isPlainNode(n *yaml.Node) bool {
 	if n.Kind == yaml.AliasNode || n.Anchor != "" || n.Style&yaml.TaggedStyle != 0 ||
 		n.Style&yaml.FoldedStyle != 0 && strings.Contains(n.Value, "\n") {
 		return false
 	}
 	for i, c := range n.Content {
-		if n.Kind == yaml.MappingNode && i%2 == 0 && (c.Kind != yaml.ScalarNode || c.Tag != "!!str") || !isPlainNode(c) {
+		if n.Kind == yaml.MappingNode && i%2 == 0 && (c.Kind != yaml.ScalarNode || c.Tag != "!!str") ||
+			n.Kind == yaml.SequenceNode && c.Tag == "!!null" || !isPlainNode(c) {
 			return false
 		}
 	}
@@ -162,24 +205,45 @@ func (p *plan) listed() ([]built, bool) {
 		f := p.artifact.tree.file(name)
 		objects, namespace := f.decoded(), p.namespaces[name]
 		for i, d := range f.docs {
-			if i >= len(objects) || objects[i].object == nil || seen[d.Kind+"/"+d.Name] { // it may be the same object
+			if i >= len(objects) || objects[i].object == nil {
 				return nil, false
 			}
-			seen[d.Kind+"/"+d.Name] = true
-			o := built{object: objects[i].object, origin: fleet.Origin{File: name, Document: d.Index}, variables: objects[i].dollar}
-			switch {
-			case namespace == "":
-			case d.Kind == "Namespace" || d.Kind == "CustomResourceDefinition": // which get it elsewhere, too
-				return nil, false
-			case strings.Contains(d.Namespace, ","): // a ciphertext, in which kustomize gives up
-				return nil, false
-			case !openapi.IsCertainlyClusterScoped(kyaml.TypeMeta{APIVersion: d.APIVersion, Kind: d.Kind}):
-				o.object, o.variables = withNamespace(o.object, namespace), o.variables || strings.Contains(namespace, "$")
+			for item, object := range flatten(objects[i].object) {
+				o := built{object: object, origin: fleet.Origin{File: name, Document: d.Index}, variables: objects[i].dollar}
+				if item >= 0 {
+					o.origin.Field = []any{"items", item}
+				}
+				key, ok := o.settle(namespace)
+				if !ok || seen[key] { // it may be the same object
+					return nil, false
+				}
+				seen[key] = true
+				all = append(all, o)
 			}
-			all = append(all, o)
 		}
 	}
 	return all, true
+}
+
+// settle puts the object into a build's namespace, and gives what no two objects of the build may have in common; false
+// where that is for kustomize to say.
+func (b *built) settle(namespace string) (key string, ok bool) {
+	kind, meta := str(b.object, "kind"), b.object["metadata"].(map[string]any)
+	own := str(meta, "namespace")
+	clusterScoped := openapi.IsCertainlyClusterScoped(kyaml.TypeMeta{APIVersion: str(b.object, "apiVersion"), Kind: kind})
+	switch {
+	case namespace == "":
+	case kind == "Namespace" || kind == "CustomResourceDefinition": // which get it elsewhere, too
+		return "", false
+	case strings.Contains(own, ","): // a ciphertext, in which kustomize gives up
+		return "", false
+	case !clusterScoped:
+		b.object, b.variables, own = withNamespace(b.object, namespace), b.variables || strings.Contains(namespace, "$"), namespace
+	}
+	if clusterScoped {
+		own = ""
+	}
+	return strings.Join([]string{kind, cmp.Or(own, "default"), str(meta, "name")}, "/"), true
 }
 
 // withNamespace is the object in a namespace; the object itself stays as it is.

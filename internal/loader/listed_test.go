@@ -35,6 +35,19 @@ func TestListedAsKustomize(t *testing.T) {
 		"service.yaml":    "apiVersion: v1\nkind: Service\nmetadata:\n  name: u\n",
 		"knative.yaml":    "apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata:\n  name: v\nspec:\n  template: text\n",
 		"nothing.yaml":    "# nothing\n",
+		"flow.yaml":       "{apiVersion: v1, kind: ConfigMap, metadata: {name: w, annotations: {a: b}}, data: {a: \"${NAME}\", b: \"<&>\"}}\n",
+		"json.yaml":       `{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"l1"},"data":{"a":"\u00e9\n"}},{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"l2","namespace":"here"},"spec":{"replicas":2,"paused":false}}]}`,
+		"typed.yaml":      "apiVersion: v1\nkind: ConfigMapList\nmetadata: {resourceVersion: \"\"}\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: m1}, data: {a: \"1\", b: 'on', c: |-\n  x}}\n",
+		"numbers.yaml":    "apiVersion: v1\nkind: ThingList\nitems:\n- {apiVersion: x.test/v1, kind: Thing, metadata: {name: n1}, spec: {a: 12345678901234567, b: 1.0, c: 1e3, d: 0x10, e: 010, f: 2026-01-02, g: -0, h: [~]}}\n",
+		"lists.yaml":      "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: o1}}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: o2}\n",
+		"inner.yaml":      "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: List\n  items: [{apiVersion: v1, kind: ConfigMap, metadata: {name: p1}}]\n",
+		"empty.yaml":      "apiVersion: v1\nkind: List\nitems: []\n",
+		"functions.yaml":  "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nfunctionConfig: {a: b}\nitems: [{apiVersion: v1, kind: ConfigMap, metadata: {name: q1}}]\n",
+		"hollow.yaml":     "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: q2, annotations: {}}\ndata: {}\n",
+		"null.yaml":       "apiVersion: x.test/v1\nkind: Thing\nmetadata:\n  name: r1\nspec:\n  a: [b, null]\n",
+		"spaces.yaml":     "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: t1, namespace: one}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: t1, namespace: two}\n",
+		"default.yaml":    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: u1}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: u1, namespace: default}\n",
+		"classes.yaml":    "apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: v1, namespace: one}\n---\napiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: v1, namespace: two}\n",
 	}
 	folders := map[string]string{
 		"all":       "resources: [" + list(files) + "]\n",
@@ -77,7 +90,8 @@ func list(files map[string]string) string {
 	names := ""
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		switch name {
-		case "end.yaml", "start.yaml", "truth.yaml", "keys.yaml", "number.yaml", "knative.yaml":
+		case "end.yaml", "start.yaml", "truth.yaml", "keys.yaml", "number.yaml", "knative.yaml",
+			"numbers.yaml", "null.yaml", "spaces.yaml", "default.yaml", "classes.yaml", "functions.yaml", "inner.yaml":
 		default:
 			names += name + ", "
 		}

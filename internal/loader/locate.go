@@ -86,6 +86,29 @@ type located struct {
 	roots map[int]*yaml.Node
 	// text is the file as a whole by its settings; nil where it has none.
 	text *yaml.Node
+	// last is the line that was asked for last: many places may be on a line of megabytes.
+	last measured
+}
+
+// measured is a line with where its characters begin.
+type measured struct {
+	number int
+	text   string // without the line break
+	starts []int  // the byte at which each character begins, and the end
+	width  int    // in characters, without blanks at the end
+}
+
+// line is the line of that number, from 1; there must be one.
+func (f *located) line(number int) *measured {
+	if f.last.number != number {
+		text := strings.TrimRight(string(f.lines[number-1]), "\r\n")
+		f.last = measured{number: number, text: text, starts: make([]int, 0, len(text)+1), width: utf8.RuneCountInString(strings.TrimRight(text, " \t"))}
+		for i := range text {
+			f.last.starts = append(f.last.starts, i)
+		}
+		f.last.starts = append(f.last.starts, len(text))
+	}
+	return &f.last
 }
 
 // root is a document of a file that is YAML by its name, by what lists it, or by its content; nil where there is none.
@@ -102,7 +125,7 @@ func (l *locator) fill(p *fleet.Place, field []any) {
 		if p.Line != 0 && p.EndLine == 0 {
 			p.EndLine, p.EndColumn = p.Line, p.Column
 			if lines := l.file(p.File).lines; p.Line <= len(lines) {
-				p.EndColumn = max(p.Column, 1+utf8.RuneCount(bytes.TrimRight(lines[p.Line-1], " \t\r\n")))
+				p.EndColumn = max(p.Column, 1+l.file(p.File).line(p.Line).width)
 			}
 		}
 		return
@@ -130,14 +153,18 @@ func (l *locator) fill(p *fleet.Place, field []any) {
 
 // fillText finds a value in a file that is no YAML: the line of KEY=value that the field names, else a private key.
 func (f *located) fillText(p *fleet.Place, field []any) {
-	line, found := secret.HasPrivateKey(bytes.Join(f.lines, nil))
+	line, found := 0, false
 	if len(field) == 1 {
-		if i := slices.IndexFunc(f.lines, func(l []byte) bool { return bytes.HasPrefix(l, fmt.Appendf(nil, "%v=", field[0])) }); i >= 0 {
+		key := fmt.Appendf(nil, "%v=", field[0])
+		if i := slices.IndexFunc(f.lines, func(l []byte) bool { return bytes.HasPrefix(l, key) }); i >= 0 {
 			line, found = i+1, true
 		}
 	}
 	if n, depth := f.deepest(f.text, field); depth == len(field) && depth > 0 && n.Line > 0 {
 		line, found = n.Line, true
+	}
+	if !found {
+		line, found = secret.HasPrivateKey(f.data)
 	}
 	if found && line <= len(f.lines) {
 		p.Line, p.Column, p.EndLine = line, 1, line
@@ -245,17 +272,17 @@ func (f *located) end(n *yaml.Node) int {
 	if n.Line < 1 || n.Line > len(f.lines) {
 		return n.Column
 	}
-	line := []rune(strings.TrimRight(string(f.lines[n.Line-1]), "\r\n"))
-	if n.Column-1 > len(line) || n.Column < 1 {
+	line := f.line(n.Line)
+	if n.Column < 1 || n.Column > len(line.starts) {
 		return n.Column
 	}
-	rest := string(line[n.Column-1:])
-	length := utf8.RuneCountInString(strings.TrimRight(rest, " \t"))
+	rest := line.text[line.starts[n.Column-1]:]
+	length := max(0, line.width-n.Column+1)
 	switch {
 	case n.Kind == yaml.AliasNode:
 		length = 1 + utf8.RuneCountInString(n.Value)
-	case n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0:
-		if i := strings.IndexByte(rest[min(1, len(rest)):], rest[0]); i >= 0 {
+	case n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 && rest != "":
+		if i := strings.IndexByte(rest[1:], rest[0]); i >= 0 {
 			length = utf8.RuneCountInString(rest[:i+2])
 		}
 	case n.Kind == yaml.ScalarNode && n.Value != "" && strings.HasPrefix(rest, n.Value):

@@ -126,7 +126,7 @@ func masked(file string, data []byte) ([]string, bool) {
 	for i, line := range lines {
 		text, crlf := strings.CutSuffix(line, "\r")
 		runes := []rune(text)
-		if visible, hide := m.visible(i+1, runes, ""); hide {
+		if visible, hide := m.visible(i+1, runes, false); hide {
 			text = string(runes[:visible]) + hidden
 		}
 		if shown[i] = text; crlf {

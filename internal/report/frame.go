@@ -37,6 +37,34 @@ type frames struct {
 type page struct {
 	lines []string
 	mask  *mask
+	// number is the line that was asked for last, and shown how it is shown, for strict rules and others: many findings may
+	// be on a line of megabytes.
+	number int
+	shown  map[bool]*shownLine
+}
+
+// shownLine is what of a line is shown: the first of its characters, and in place of the others, where masked, a row of dots.
+type shownLine struct {
+	runes   []rune
+	length  int // of the line itself
+	visible int
+	masked  bool
+}
+
+func (p *page) line(number int, strict bool) *shownLine {
+	if p.number != number {
+		p.number, p.shown = number, map[bool]*shownLine{}
+	}
+	l := p.shown[strict]
+	if l == nil {
+		l = &shownLine{runes: []rune(strings.TrimRight(p.lines[number-1], " \t\r"))}
+		l.length = len(l.runes)
+		if l.visible, l.masked = p.mask.visible(number, l.runes, strict); l.masked {
+			l.runes = append(l.runes[:l.visible:l.visible], []rune(hidden)...)
+		}
+		p.shown[strict] = l
+	}
+	return l
 }
 
 func newFrames(fsys fs.FS) *frames {
@@ -53,20 +81,19 @@ func (fr *frames) of(f fleet.Finding) (frame, bool) {
 	if p.Line > len(page.lines) {
 		return frame{}, false
 	}
-	runes := []rune(strings.TrimRight(page.lines[p.Line-1], " \t\r"))
-	start := min(max(p.Column-1, 0), len(runes))
-	end := len(runes)
+	line := page.line(p.Line, isStrict(f.Rule))
+	start := min(max(p.Column-1, 0), line.length)
+	end := line.length
 	if p.EndLine == p.Line {
-		end = min(max(p.EndColumn-1, start), len(runes))
+		end = min(max(p.EndColumn-1, start), line.length)
 	}
-	if visible, masked := page.mask.visible(p.Line, runes, f.Rule); masked {
-		runes = append(runes[:visible:visible], []rune(hidden)...)
-		if end > visible {
-			end = len(runes)
+	if line.masked {
+		if end > line.visible {
+			end = len(line.runes)
 		}
-		start = min(start, visible)
+		start = min(start, line.visible)
 	}
-	return clip(runes, start, end), true
+	return clip(line.runes, start, end), true
 }
 
 func (fr *frames) page(name string) *page {

@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"io"
+	"math"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
 
@@ -23,6 +23,8 @@ type mask struct {
 	structured bool
 	lines      []string
 	leaves     []leaf // in the order of the text
+	// begun is the line that lastLine looked at last, and blank how many characters stand before what it holds.
+	begun, blank int
 }
 
 // leaf is a value in the text, from its line and column (both from 1) to its last line.
@@ -70,18 +72,21 @@ func newMask(name string, data []byte, lines []string) *mask {
 		}
 		value.to = len(lines)
 		if i+1 < len(starts) {
-			value.to = max(value.from, lastLine(starts[i+1], lines))
+			value.to = max(value.from, m.lastLine(starts[i+1]))
 		}
 		m.leaves = append(m.leaves, value)
 	}
 	return m
 }
 
+// isStrict is true of a rule that may know of a secret that is none by its looks, and of one about a file that cannot be read as
+// it was meant, which may hold anything.
+func isStrict(rule string) bool {
+	return rule == "file-parses" || strings.HasPrefix(rule, "secret-") || strings.HasPrefix(rule, "agent-credentials-")
+}
+
 // visible is how many characters of a line may be shown; false: all of them.
-func (m *mask) visible(line int, runes []rune, rule string) (int, bool) {
-	// A rule about secrets may know of one that is none by its looks.
-	// A file that cannot be read as it was meant may hold anything.
-	strict := rule == "file-parses" || strings.HasPrefix(rule, "secret-") || strings.HasPrefix(rule, "agent-credentials-")
+func (m *mask) visible(line int, runes []rune, strict bool) (int, bool) {
 	indent := len(runes) - len([]rune(strings.TrimLeft(string(runes), " \t")))
 	if string(runes) == "---" {
 		return 0, false
@@ -205,16 +210,18 @@ func walk(n *yaml.Node, key string, visit func(n *yaml.Node, key string, isValue
 
 // lastLine is the last line that can belong to what stands before n: n's own where anything else stands before it
 // there.
-func lastLine(n *yaml.Node, lines []string) int {
-	if n.Line < 1 || n.Line > len(lines) {
-		return len(lines)
+func (m *mask) lastLine(n *yaml.Node) int {
+	if n.Line < 1 || n.Line > len(m.lines) {
+		return len(m.lines)
 	}
-	before := lines[n.Line-1]
-	for range max(0, utf8.RuneCountInString(before)-n.Column+1) {
-		_, size := utf8.DecodeLastRuneInString(before)
-		before = before[:len(before)-size]
+	if n.Line != m.begun { // many nodes may be on one line
+		text := m.lines[n.Line-1]
+		m.begun, m.blank = n.Line, len(text)-len(strings.TrimLeft(text, " \t-?"))
+		if m.blank == len(text) {
+			m.blank = math.MaxInt
+		}
 	}
-	if strings.Trim(before, " \t-?") == "" {
+	if n.Column-1 <= m.blank {
 		return n.Line - 1
 	}
 	return n.Line
