@@ -10,19 +10,19 @@ package lib.weights
 
 # webster divides n replicas as Karmada 1.16 and later do; as many numbers as there are weights.
 webster(weights, n) := [seats |
-	some i, _ in weights
-	seats := sure[i] + count([1 | some place in won; place[2] == i])
+	some i, first in sure
+	seats := first + count([s | some s in numbers.range(first, most[i]); [i, s] in won])
 ] if {
 	votes := _votes(weights)
 	sure := _sure(votes, n)
+	most := _most(votes, n)
 	left := n - sum(sure)
 	bids := sort([[0 - (w / ((2 * s) + 1)), s, i] |
-		some i, w in votes
 		left > 0
-		some more in numbers.range(0, left - 1)
-		s := sure[i] + more
+		some i, w in votes
+		some s in numbers.range(sure[i], most[i])
 	])
-	won := array.slice(bids, 0, left)
+	won := {[i, s] | some [_, s, i] in array.slice(bids, 0, left)}
 }
 
 # _sure are seats that each weight gets whatever the others bid: with k weights of the sum W the bids of at least 2W/(2n-k) are no
@@ -33,13 +33,21 @@ _sure(votes, n) := [floor(((w * ((2 * n) - k)) + total) / (2 * total)) | some w 
 	2 * n > k
 } else := [0 | some _ in votes]
 
+# _most are the seats that each weight may get at the most: the bids of at least W/(2n+k) are no fewer than n, and at most n+k.
+_most(votes, n) := [floor(((w * ((2 * n) + k)) + total) / (2 * total)) | some w in votes] if {
+	k := count(votes)
+	total := sum(votes)
+}
+
 # remainder divides n replicas as Karmada up to 1.15 does, of weights in descending order.
 remainder(weights, n) := [seats |
 	some i, floor in floors
-	seats := floor + count([1 | i < n - sum(floors)])
+	seats := floor + count([1 | i < left])
 ] if {
 	votes := _votes(weights)
-	floors := [floor((w * n) / sum(votes)) | some w in votes]
+	total := sum(votes)
+	floors := [floor((w * n) / total) | some w in votes]
+	left := n - sum(floors)
 }
 
 # Where no cluster has a weight each of them counts the same.

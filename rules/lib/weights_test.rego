@@ -37,6 +37,13 @@ test_remainder if {
 	}
 }
 
+# All are placed, however many there are.
+test_webster_of_many if {
+	every n in [1, 999, 1500, 2000000000] {
+		sum(weights.webster(numbers.range(1000, 1), n)) == n
+	}
+}
+
 test_first_split if {
 	weights.first_split([3, 2, 1], 3, "webster") == 0
 	weights.first_split([30, 6, 1], 3, "webster") == 0
