@@ -4,7 +4,10 @@ package lib.placement
 import data.lib.variables
 
 # names is every cluster name in a policy, by its field. Values of overriders and of selectors are none.
-names[field] := name if {
+names := {field: name | some [field, name] in _named}
+
+# A set of pairs: OPA compares each key of a partial object with all others.
+_named contains [field, name] if {
 	some root, part in _parts
 	walk(part, [path, list])
 	is_array(list)
@@ -27,12 +30,12 @@ _parts[["spec", "targetClusters"]] := input.object.spec.targetClusters
 _parts[["spec", "overrideRules", i, "targetCluster"]] := input.object.spec.overrideRules[i].targetCluster
 
 # Of a FederatedResourceQuota and a MultiClusterService.
-names[["spec", "staticAssignments", i, "clusterName"]] := name if {
+_named contains [["spec", "staticAssignments", i, "clusterName"], name] if {
 	name := input.object.spec.staticAssignments[i].clusterName
 	is_string(name)
 }
 
-names[["spec", key, i, "name"]] := name if {
+_named contains [["spec", key, i, "name"], name] if {
 	some key, clusters in _exposed
 	name := clusters[i].name
 	is_string(name)
