@@ -119,7 +119,7 @@ const (
 
 // find are the places of a value of a Secret: in the document that the object comes from, in a patch of the Flux Kustomization, or in
 // other files of the build, those under the value's own key before others. Where it is in none, the place is the field in that document.
-// There is none in a file that a generator reads: what is in it is judged there.
+// There is none in a file that a secretGenerator reads: what is in it is judged there.
 func (x *textIndex) find(origin fleet.Origin, field []any, key string, texts, files, patches []string) (places []clearPlace) {
 	type candidate struct {
 		file  string // empty for the Flux Kustomization
@@ -135,7 +135,10 @@ func (x *textIndex) find(origin fleet.Origin, field []any, key string, texts, fi
 	best := 0
 	for _, c := range candidates {
 		if slices.ContainsFunc(texts, c.texts.whole) {
-			return nil
+			if x.tree.lists.generated(c.file) {
+				return nil
+			}
+			return []clearPlace{{fleet.Origin{File: c.file, Document: wholeFile}, []any{key}}}
 		}
 		for _, text := range texts {
 			for _, p := range c.texts.at[text] {
@@ -168,7 +171,9 @@ func (x *textIndex) find(origin fleet.Origin, field []any, key string, texts, fi
 	if best == 0 {
 		return []clearPlace{{fleet.Origin{File: origin.File, Document: origin.Document}, own}}
 	}
-	return slices.DeleteFunc(places, func(p clearPlace) bool { return p.origin.Document == wholeFile })
+	return slices.DeleteFunc(places, func(p clearPlace) bool {
+		return p.origin.Document == wholeFile && x.tree.lists.generated(p.origin.File)
+	})
 }
 
 // wholeFile is the number of the document that a file is as a whole.
@@ -346,7 +351,7 @@ func newVariableSource(name string, value any, origin fleet.Origin, field ...any
 var telling = regexp.MustCompile(`(?i)pass|pwd|secret|token|key([^a-z]|s?$)|cred|private|salt|seed`)
 
 // variable is the place of a variable's value: the field of the object that it comes from, else the entry of the generator that makes
-// the object, else where a patch in one of the files brings it.
+// the object, else where a patch or a line of a generator in one of the files brings it.
 func (x *textIndex) variable(name string, source variableSource, files []string) (fleet.Origin, []any) {
 	own := slices.Concat(source.origin.Field, source.field)
 	in := func(file string, is func(textPlace) bool) (fleet.Origin, []any, bool) {
@@ -369,7 +374,8 @@ func (x *textIndex) variable(name string, source variableSource, files []string)
 	}
 	for _, file := range files {
 		if origin, field, ok := in(file, func(p textPlace) bool {
-			return slices.Contains(p.field, any("substitute")) || p.field[len(p.field)-1] == "value"
+			generated := p.document == wholeFile && len(source.origin.Field) > 0
+			return generated || slices.Contains(p.field, any("substitute")) || p.field[len(p.field)-1] == "value"
 		}); ok {
 			return origin, field
 		}
@@ -421,6 +427,10 @@ func withClear(documents []fleet.Document, values []clearValue) []fleet.Document
 			continue // which says more
 		}
 		if at := slices.IndexFunc(d.Values, func(o fleet.Value) bool { return slices.Equal(o.Field, v.Field) }); at >= 0 {
+			if !inClear(d.Values[at].Class) { // what the build put in the place of a variable, or beside it
+				d.Values = slices.Clone(d.Values)
+				d.Values[at].Class, d.Values[at].Length = v.Class, v.Length
+			}
 			if d.Values[at].In == "patch" && d.Values[at].Secret == "" {
 				d.Values = slices.Clone(d.Values)
 				d.Values[at].Secret, d.Values[at].Key = v.Secret, v.Key
