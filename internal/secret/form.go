@@ -99,6 +99,7 @@ func variableDefault(inner string) (fallback string, ok bool) {
 	default:
 		return "", strings.IndexByte(":/#%^,@[", rest[0]) >= 0
 	}
+	fallback = Unquote(fallback) // the text is read as YAML once more after the substitution
 	if literal, mixed := isMixed(fallback); mixed {
 		return literal, true
 	}

@@ -27,7 +27,9 @@ func Text(text []byte) *yaml.Node {
 				root = n
 			}
 		})
-		return root
+		if root != nil {
+			return root
+		}
 	}
 	return lines(content)
 }
@@ -36,9 +38,10 @@ var (
 	sectionLine = regexp.MustCompile(`^\s*\[([^\[\]]+)\]\s*(?:[#;].*)?$`)
 	// settingLine is an assignment; the name has no space in it, unless it has quotes.
 	settingLine = regexp.MustCompile(`^(\s*(?:export\s+|set\s+)?["']?)([^\s=:"'#;{}<>()]+)["']?\s*[=:]\s?(.*)$`)
-	// elementLine is a setting in XML, loginLine one in a .netrc.
-	elementLine = regexp.MustCompile(`^(\s*<)([A-Za-z_][\w.-]*)>([^<>]+)</[A-Za-z_][\w.-]*>\s*$`)
-	loginLine   = regexp.MustCompile(`^((?:\s*(?:machine|login|account)\s+\S+)*\s*)(password)\s+(\S+)\s*$`)
+	// elementLine is a setting in XML, attributeLine one that is an attribute, loginLine one in a .netrc.
+	elementLine   = regexp.MustCompile(`^(\s*<)([A-Za-z_][\w.-]*)>([^<>]+)</[A-Za-z_][\w.-]*>\s*$`)
+	attributeLine = regexp.MustCompile(`(?i)^(\s*<(?:[^<>]*\s)?)(\w*(?:password|passwd|secret|token|apikey))\s*=\s*["']([^"'<>]+)["'][^<>]*>`)
+	loginLine     = regexp.MustCompile(`^((?:\s*(?:machine|login|account)\s+\S+)*\s*)(password)\s+(\S+)\s*$`)
 )
 
 // lines are the settings of a text, line by line: in sections, where it has any.
@@ -60,7 +63,7 @@ func lines(text string) *yaml.Node {
 			continue
 		}
 		m := settingLine.FindStringSubmatch(line)
-		for _, form := range []*regexp.Regexp{elementLine, loginLine} {
+		for _, form := range []*regexp.Regexp{elementLine, attributeLine, loginLine} {
 			if m == nil {
 				m = form.FindStringSubmatch(line)
 			}
