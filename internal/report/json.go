@@ -55,10 +55,13 @@ type jsonEdit struct {
 }
 
 // JSON writes the report as one JSON document. Files are relative to the root, with slashes; lines and columns count
-// from 1, columns in Unicode code points, 0 means the file as a whole; the end is exclusive.
+// from 1, columns in Unicode code points, 0 means the file as a whole; the end is exclusive. It lists
+// up to maxListed findings of a rule.
 func (r *Report) JSON(w io.Writer) error {
 	out := jsonReport{Schema: Schema, Root: r.Root, Summary: r.Summary, Findings: []jsonFinding{}}
-	for _, f := range r.Findings {
+	findings, leftOut := atMost(maxListed, r.Findings)
+	out.Summary.FindingsLeftOut = leftOut
+	for _, f := range findings {
 		finding := jsonFinding{
 			Rule:        f.Rule,
 			Severity:    f.Severity,

@@ -10,11 +10,15 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
-// Oneline writes each finding on one line, file:line:column: severity: message [rule], as editors and grep read it.
+// Oneline writes each finding, up to maxShown of a rule, on one line, file:line:column: severity: message [rule], as editors and grep read it.
 func (r *Report) Oneline(w io.Writer) error {
 	var b strings.Builder
-	for _, f := range r.Findings {
+	findings, leftOut := atMost(maxShown, r.Findings)
+	for _, f := range findings {
 		fmt.Fprintf(&b, "%s: %s: %s [%s]\n", r.at(f.Place), f.Severity, clean(f.Message), f.Rule)
+	}
+	for _, line := range more(leftOut) {
+		b.WriteString(line + "\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -33,13 +37,14 @@ func (r *Report) at(p fleet.Place) string {
 // line.
 func clean(text string) string { return secret.Printable(text) }
 
-// GitHub writes each finding as a workflow command, which GitHub shows at its line in a pull request.
+// GitHub writes each finding, up to maxShown of a rule, as a workflow command, which GitHub shows at its line in a pull request.
 //
 // Source: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands; the escapes are those
 // of actions/toolkit packages/core/src/command.ts.
 func (r *Report) GitHub(w io.Writer) error {
 	var b strings.Builder
-	for _, f := range r.Findings {
+	findings, leftOut := atMost(maxShown, r.Findings)
+	for _, f := range findings {
 		command := "error"
 		switch f.Severity {
 		case fleet.Warning:
@@ -59,6 +64,9 @@ func (r *Report) GitHub(w io.Writer) error {
 			message += "\nfix: " + clean(f.Fix)
 		}
 		fmt.Fprintf(&b, "title=%s::%s\n", propertyEscapes.Replace(f.Rule), messageEscapes.Replace(message))
+	}
+	for _, line := range more(leftOut) {
+		fmt.Fprintf(&b, "::notice ::%s\n", messageEscapes.Replace(line))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

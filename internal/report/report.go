@@ -4,6 +4,8 @@ package report
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -32,6 +34,40 @@ type Report struct {
 // maxExcluded is how many excluded files are counted.
 const maxExcluded = 10_000
 
+// maxShown is how many findings of one rule are written for people and editors, maxListed for other programs: GitHub's code
+// scanning shows no more than 5,000 results.
+//
+// Source: https://docs.github.com/en/code-security/reference/code-scanning/sarif-files/sarif-support-for-code-scanning.
+const (
+	maxShown  = 1_000
+	maxListed = 5_000
+)
+
+// atMost are the first findings of each rule, up to a number, and how many are left out, by rule.
+func atMost(number int, findings []fleet.Finding) (first []fleet.Finding, leftOut map[string]int) {
+	if len(findings) <= number {
+		return findings, nil
+	}
+	leftOut = map[string]int{}
+	seen := map[string]int{}
+	for _, f := range findings {
+		if seen[f.Rule]++; seen[f.Rule] > number {
+			leftOut[f.Rule]++
+		} else {
+			first = append(first, f)
+		}
+	}
+	return first, leftOut
+}
+
+// more are sentences on the findings that are left out.
+func more(leftOut map[string]int) (lines []string) {
+	for _, rule := range slices.Sorted(maps.Keys(leftOut)) {
+		lines = append(lines, fmt.Sprintf("… and %d more of the rule %s", leftOut[rule], clean(rule)))
+	}
+	return lines
+}
+
 // Summary counts the findings in the report and what was read.
 type Summary struct {
 	Errors         int `json:"error"`
@@ -51,6 +87,8 @@ type Summary struct {
 	FilesExcluded int `json:"filesExcluded,omitempty"`
 	// FindingsExcepted counts the findings that comments and annotations except.
 	FindingsExcepted int `json:"findingsExcepted,omitempty"`
+	// FindingsLeftOut counts those of the findings that the JSON report does not list, for they are very many, by rule.
+	FindingsLeftOut map[string]int `json:"findingsLeftOut,omitempty"`
 	// OwnRules are those that the repository brings.
 	OwnRules OwnRules `json:"ownRules,omitzero"`
 	// Fixable counts those that --fix may mend.

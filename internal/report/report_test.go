@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -249,6 +251,41 @@ func TestSARIF(t *testing.T) {
 	}
 	if err := parsed.Validate(); err != nil {
 		t.Error(err)
+	}
+}
+
+// Of very many findings of a rule the first are written, and the number of the others; all of them count.
+func TestManyFindings(t *testing.T) {
+	r := sample()
+	one := r.Findings[2]
+	r.Findings = slices.Concat(slices.Repeat([]fleet.Finding{one}, maxListed+7), r.Findings[:1])
+	r.Summary.count(r.Findings)
+	if r.Summary.Warnings != maxListed+7 || !r.Fails(fleet.Warning) {
+		t.Errorf("%d warnings are counted", r.Summary.Warnings)
+	}
+	shown := fmt.Sprintf("… and %d more of the rule secret-encrypted", maxListed+7-maxShown)
+	for name, c := range map[string]struct {
+		write func(io.Writer) error
+		each  string
+		most  int
+		last  string
+	}{
+		"text":    {func(w io.Writer) error { return r.Text(w, tree, false) }, "[secret-encrypted]\n", maxShown, "\n\n" + shown + "\n"},
+		"oneline": {r.Oneline, "[secret-encrypted]\n", maxShown, "[member-has-agent]\n" + shown + "\n"},
+		"github":  {r.GitHub, "title=secret-encrypted::", maxShown, "\n::notice ::" + shown + "\n"},
+		"json":    {r.JSON, `"rule": "secret-encrypted"`, maxListed, ""},
+		"sarif":   {r.SARIF, `"ruleId": "secret-encrypted"`, maxListed, ""},
+	} {
+		got := written(t, c.write)
+		if n := strings.Count(got, c.each); n != c.most || !strings.HasSuffix(got, c.last) || !strings.Contains(got, "member-has-agent") {
+			t.Errorf("%s: %d findings of the rule, want %d, and at the end %q: %q", name, n, c.most, c.last, got[len(got)-200:])
+		}
+	}
+	if got := written(t, r.JSON); !strings.Contains(got, "\"findingsLeftOut\": {\n      \"secret-encrypted\": 7\n    }") {
+		t.Errorf("the summary as JSON: %s", got[:1000])
+	}
+	if got := written(t, r.SARIF); !strings.Contains(got, `"… and 7 more of the rule secret-encrypted"`) {
+		t.Error("SARIF says nothing of what it leaves out")
 	}
 }
 

@@ -25,7 +25,7 @@ const (
 	sourceRoot = "%SRCROOT%"
 )
 
-// SARIF writes the report in the Static Analysis Results Interchange Format 2.1.0. Files are relative to the working
+// SARIF writes the report, up to maxListed results of a rule, in the Static Analysis Results Interchange Format 2.1.0. Files are relative to the working
 // directory, which in CI is the repository's root; to the tree's root where the working directory is inside the tree.
 func (r *Report) SARIF(w io.Writer) error {
 	run := sarif.NewRunWithInformationURI("rollcall", Home).WithColumnKind("unicodeCodePoints")
@@ -35,10 +35,11 @@ func (r *Report) SARIF(w io.Writer) error {
 	for _, rule := range r.Rules {
 		describe(run.AddRule(rule.ID), rule)
 	}
-	if call := r.invocation(); len(call.RuleConfigurationOverrides)+len(call.ToolConfigurationNotifications) > 0 {
+	results, leftOut := atMost(maxListed, slices.Concat(r.Findings, r.Excepted))
+	if call := r.invocation(more(leftOut)); len(call.RuleConfigurationOverrides)+len(call.ToolConfigurationNotifications) > 0 {
 		run.AddInvocation(call)
 	}
-	for _, f := range slices.Concat(r.Findings, r.Excepted) {
+	for _, f := range results {
 		result := run.CreateResultForRule(f.Rule).
 			WithLevel(level(f.Severity)).
 			WithMessage(sarif.NewTextMessage(f.WithFix())).
@@ -95,9 +96,9 @@ func justification(x fleet.Exception) string {
 	return clean(x.Reason)
 }
 
-// invocation says what the configuration makes of the rules, what it leaves out, and whether the repository's own
-// rules ran.
-func (r *Report) invocation() *sarif.Invocation {
+// invocation says what the configuration makes of the rules, what it leaves out, whether the repository's own rules
+// ran, and what else there is to say.
+func (r *Report) invocation(also []string) *sarif.Invocation {
 	call := sarif.NewInvocation().WithExecutionSuccessful(true)
 	for i, rule := range r.Rules {
 		if rule.Severity != rule.own() {
@@ -106,7 +107,7 @@ func (r *Report) invocation() *sarif.Invocation {
 				WithConfiguration(configuration(rule.Severity)))
 		}
 	}
-	for _, line := range r.Summary.notes() {
+	for _, line := range append(r.Summary.notes(), also...) {
 		call.AddToolConfigurationNotification(sarif.NewNotification().
 			WithLevel(sarif.LevelNote).WithMessage(sarif.NewTextMessage(line)))
 	}

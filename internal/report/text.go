@@ -13,15 +13,19 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// Text writes each finding for a person: where and what, the line with the range marked, what to do, and the other
+// Text writes each finding, up to maxShown of a rule, for a person: where and what, the line with the range marked, what to do, and the other
 // places that it speaks of. The lines are read from fsys, the tree; secret values in them are masked.
 func (r *Report) Text(w io.Writer, fsys fs.FS, color bool) error {
 	t := text{Report: r, frames: newFrames(fsys), style: style{color}}
-	for i, f := range r.Findings {
+	findings, leftOut := atMost(maxShown, r.Findings)
+	for i, f := range findings {
 		if i > 0 {
 			t.b.WriteByte('\n')
 		}
 		t.finding(f)
+	}
+	for _, line := range more(leftOut) {
+		t.b.WriteString("\n" + line + "\n")
 	}
 	_, err := io.WriteString(w, t.b.String())
 	return err
