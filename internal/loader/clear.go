@@ -348,7 +348,7 @@ func newVariableSource(name string, value any, origin fleet.Origin, field ...any
 }
 
 // telling are the keys of a Secret that promise a credential.
-var telling = regexp.MustCompile(`(?i)pass|pwd|secret|token|key([^a-z]|s?$)|cred|private|salt|seed`)
+var telling = regexp.MustCompile(`(?i)pass|pwd|secret([^-_.a-z]|$)|token|(api|access|private|secret|encryption|signing|master)[-_. ]?keys?$|cred|salt|seed`)
 
 // variable is the place of a variable's value: the field of the object that it comes from, else the entry of the generator that makes
 // the object, else where a patch or a line of a generator in one of the files brings it.
