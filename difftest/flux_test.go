@@ -90,7 +90,15 @@ func (c *comparison) effective(k fleet.Kustomization) (*kustomizev1.Kustomizatio
 	if values != nil {
 		_ = unstructured.SetNestedMap(found, values, "spec", "postBuild", "substitute")
 	}
-	if text, _ := json.Marshal(found["spec"]); strings.Contains(string(text), `"$class"`) {
+	// The facts do not show what a patch puts into an object. The file does, where nothing has changed the patches since.
+	if patches, _, _ := unstructured.NestedSlice(found, "spec", "patches"); strings.Contains(fmt.Sprint(patches), "$class") {
+		written, ok, _ := unstructured.NestedSlice(runtime.DeepCopyJSON(plain([]map[string]any{c.document(k.Origin)})[0]), "spec", "patches")
+		if !ok || len(written) != len(patches) || strings.Contains(fmt.Sprint(written), "$") {
+			return nil, "its spec holds a secret"
+		}
+		_ = unstructured.SetNestedSlice(found, written, "spec", "patches")
+	}
+	if text, _ := json.Marshal(found["spec"]); strings.Contains(string(text), "$class") {
 		return nil, "its spec holds a secret"
 	}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(found, out); err != nil {
