@@ -59,7 +59,8 @@ func (p *page) line(number int, strict bool) *shownLine {
 	if l == nil {
 		l = &shownLine{runes: []rune(strings.TrimRight(p.lines[number-1], " \t\r"))}
 		l.length = len(l.runes)
-		if l.visible, l.masked = p.mask.visible(number, l.runes, strict); l.masked {
+		l.visible, l.masked = p.mask.visible(number, l.runes, strict)
+		if l.visible = min(l.visible, l.length); l.masked { // a value may begin in the space at the line's end
 			l.runes = append(l.runes[:l.visible:l.visible], []rune(hidden)...)
 		}
 		p.shown[strict] = l
