@@ -50,13 +50,13 @@ default _meant(_, _) := set()
 _meant(field, name) := {right} if {
 	data.fleet.membership.certain
 	right := members.misspelt(name)
-	not right in _beside(field)
+	not right in _beside(_keys(field))
 }
 
-# The names in the list that a field leads into, and in lists like it.
-_beside(field) := {name |
-	some other, name in placement.names
-	_keys(other) == _keys(field)
+# The names in the lists that fields with these keys lead into.
+_beside(keys) := {name |
+	some field, name in placement.names
+	_keys(field) == keys
 }
 
 _keys(field) := [step | some step in field; is_string(step)]
