@@ -39,8 +39,8 @@ test_remainder if {
 
 # All are placed, however many there are.
 test_webster_of_many if {
-	every n in [1, 999, 1500, 2000000000] {
-		sum(weights.webster(numbers.range(1000, 1), n)) == n
+	every n in [1, 499, 2000000000] {
+		sum(weights.webster(numbers.range(300, 1), n)) == n
 	}
 }
 
