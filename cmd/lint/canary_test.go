@@ -323,28 +323,32 @@ func TestNoCommands(t *testing.T) {
 	}
 }
 
-// TestMutations changes testdata/fleet with a Secret in the clear by chance, and holds the program to ending soon, in one of the
-// ways in which it ends, and to showing nothing.
-func TestMutations(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
+// chance is the seed of a test of chance, and when it ends: in 5 s. ROLLCALL_SEED repeats a run, ROLLCALL_MUTATE is another time.
+func chance(t *testing.T) (seed uint64, until time.Time) {
+	t.Helper()
+	seed, budget := uint64(time.Now().UnixNano()), 5*time.Second
+	var err error
 	if text := os.Getenv("ROLLCALL_SEED"); text != "" {
-		var err error
 		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
 			t.Fatal(err)
 		}
 	}
+	if text := os.Getenv("ROLLCALL_MUTATE"); text != "" {
+		if budget, err = time.ParseDuration(text); err != nil {
+			t.Fatal(err)
+		}
+	}
 	t.Logf("ROLLCALL_SEED=%d", seed)
+	return seed, time.Now().Add(budget)
+}
+
+// TestMutations changes testdata/fleet with a Secret in the clear by chance, and holds the program to ending soon, in one of the
+// ways in which it ends, and to showing nothing.
+func TestMutations(t *testing.T) {
+	seed, until := chance(t)
 	random := rand.New(rand.NewPCG(seed, 2))
 	planted := canary.New("words", seed)
 	plain := planted.Plant("secret.yaml", plantedSecret)
-	until := time.Now().Add(5 * time.Second)
-	if text := os.Getenv("ROLLCALL_MUTATE"); text != "" {
-		budget, err := time.ParseDuration(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		until = time.Now().Add(budget)
-	}
 	formats := []string{"text", "json", "sarif", "github", "oneline"}
 	for n := 0; n == 0 || time.Now().Before(until); n++ {
 		dir := fleetCopy(t)

@@ -12,7 +12,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,26 +23,12 @@ import (
 // to ending soon, to showing nothing of the value, and, where the Secret is applied by what the facts say, to an error at a line that has
 // the value. The trees are testdata/fleet and those in the folders that ROLLCALL_CORPUS=dir:dir names; ROLLCALL_MUTATE is the time.
 func TestPlantedSecret(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv("ROLLCALL_SEED"); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("ROLLCALL_SEED=%d", seed)
-	budget := 5 * time.Second
-	if text := os.Getenv("ROLLCALL_MUTATE"); text != "" {
-		var err error
-		if budget, err = time.ParseDuration(text); err != nil {
-			t.Fatal(err)
-		}
-	}
+	seed, until := chance(t)
 	r := rand.New(rand.NewPCG(seed, 3))
 	trees := append([]string{"../../testdata/fleet"}, filepath.SplitList(os.Getenv("ROLLCALL_CORPUS"))...)
 	applied := map[string]int{}
 	runs, slowest := 0, time.Duration(0)
-	for until := time.Now().Add(budget); runs == 0 || time.Now().Before(until); runs++ {
+	for ; runs == 0 || time.Now().Before(until); runs++ {
 		p := planting{t: t, r: r, dir: t.TempDir(), value: fmt.Sprintf("Pl4nted%dQx", r.Uint64())}
 		if err := os.CopyFS(p.dir, os.DirFS(trees[runs%len(trees)])); err != nil {
 			t.Fatal(err)
