@@ -95,7 +95,7 @@ func (e *Engine) CheckAgain(ctx context.Context, last *Checked, f *fleet.Fleet) 
 	for i, v := range verdicts {
 		next.verdicts[keyOf(hearings[i].subject)] = v
 	}
-	if next.Findings, _, err = e.conclude(ctx, f, facts, found); err != nil {
+	if next.Findings, _, err = e.conclude(ctx, f, facts, nil, found); err != nil {
 		return nil, err
 	}
 	for i := range next.Findings {

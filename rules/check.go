@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -22,7 +23,8 @@ import (
 // Check judges the subjects of f. The findings are sorted by place, rule and message; what several clusters have from
 // one shared file is found once. A finding's Place has no lines yet, but for findings about exceptions.
 //
-// An error means that the rules could not finish: ctx is done, a built-in failed, or a violation has not the form of one.
+// An error means that the rules could not finish: ctx is done, a built-in failed, or a violation has not the form of one. With a
+// StoppedError the findings are those of the other rules.
 func (e *Engine) Check(ctx context.Context, f *fleet.Fleet) ([]fleet.Finding, error) {
 	return e.check(ctx, f, f.SubjectsOf(e.onFiles.judge))
 }
@@ -40,21 +42,30 @@ func (e *Engine) CheckAll(ctx context.Context, f *fleet.Fleet) (found, excepted 
 func (e *Engine) checkAll(
 	ctx context.Context, f *fleet.Fleet, subjects []fleet.Subject,
 ) (found, excepted []fleet.Finding, err error) {
-	facts := newFacts(f)
-	each, err := e.judge(ctx, facts, e.onFiles.hear(subjects))
+	facts, stopped := newFacts(f), &stopped{}
+	each, err := e.judge(ctx, facts, stopped, e.onFiles.hear(subjects))
 	if err != nil {
 		return nil, nil, err
 	}
-	return e.conclude(ctx, f, facts, each)
+	if found, excepted, err = e.conclude(ctx, f, facts, stopped, each); err != nil {
+		return nil, nil, err
+	}
+	return found, excepted, stopped.err()
 }
 
-// conclude makes of what was found in each subject what is found in the fleet.
+// conclude makes of what was found in each subject what is found in the fleet. What a rule found before it was stopped does not count.
 func (e *Engine) conclude(
-	ctx context.Context, f *fleet.Fleet, facts *facts, each [][]fleet.Finding,
+	ctx context.Context, f *fleet.Fleet, facts *facts, stopped *stopped, each [][]fleet.Finding,
 ) (found, excepted []fleet.Finding, err error) {
+	all := slices.DeleteFunc(slices.Concat(each...), func(f fleet.Finding) bool { return stopped.has(f.Rule) })
 	exceptions := e.exceptions(f)
-	found, excepted = exceptions.except(merge(slices.Concat(each...)))
-	about, err := e.judge(ctx, facts, e.onFiles.hear(exceptions.subjects()))
+	for _, x := range slices.Concat(slices.Collect(maps.Values(exceptions))...) {
+		if stopped.has(x.Rule) {
+			x.Used = notJudged
+		}
+	}
+	found, excepted = exceptions.except(merge(all))
+	about, err := e.judge(ctx, facts, stopped, e.onFiles.hear(exceptions.subjects()))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -87,10 +98,10 @@ func (all kinds) hear(subjects []fleet.Subject) []hearing {
 }
 
 // judge holds the hearings. The findings are in their order.
-func (e *Engine) judge(ctx context.Context, facts *facts, hearings []hearing) ([][]fleet.Finding, error) {
+func (e *Engine) judge(ctx context.Context, facts *facts, stopped *stopped, hearings []hearing) ([][]fleet.Finding, error) {
 	found := make([][]fleet.Finding, len(hearings))
 	err := e.each(ctx, len(hearings), func(evaluate *evaluation, i int) (err error) {
-		evaluate.store = facts
+		evaluate.store, evaluate.stopped = facts, stopped
 		found[i], err = e.judgeOne(evaluate, hearings[i].panel, hearings[i].subject)
 		return err
 	})
@@ -103,6 +114,8 @@ type evaluation struct {
 	guard *guard
 	enc   *encoder // of inputs
 	store storage.Store
+	// stopped are the rules that are left out; nil where a rule that goes beyond a limit is an error.
+	stopped *stopped
 }
 
 // forOne is how many evaluations one goroutine does sooner than two: the other has to be woken, and to grow its stack.
@@ -148,6 +161,7 @@ func (e *Engine) each(ctx context.Context, n int, do func(*evaluation, int) erro
 }
 
 func (e *Engine) judgeOne(evaluate *evaluation, p panel, s *fleet.Subject) ([]fleet.Finding, error) {
+	p = evaluate.stopped.outOf(p)
 	found, over, err := e.evaluate(evaluate, p, s)
 	if over != "" {
 		found, err = e.oneByOne(evaluate, p, s)

@@ -186,7 +186,7 @@ func (j *Judgement) judge(ctx context.Context, f *fleet.Fleet, matters []matter)
 			hearings = append(hearings, hearing{&s, panel})
 		}
 	}
-	found, err := j.engine.judge(ctx, j.facts.overlaid(f), hearings)
+	found, err := j.engine.judge(ctx, j.facts.overlaid(f), nil, hearings)
 	if err != nil {
 		return nil, nil, err
 	}

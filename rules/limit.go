@@ -2,7 +2,10 @@ package rules
 
 import (
 	"fmt"
+	"maps"
 	"runtime/metrics"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -99,13 +102,17 @@ func look(guards []*guard, now time.Time, live int64) {
 }
 
 // oneByOne judges a subject by one rule after another, to find the one that goes beyond the limits. Where none does, as when the
-// memory was another's, the findings are those of all.
+// memory was another's, the findings are those of all. A rule that does is an error where nothing can be found without it.
 func (e *Engine) oneByOne(evaluate *evaluation, p panel, s *fleet.Subject) ([]fleet.Finding, error) {
 	var all []fleet.Finding
 	for _, rule := range p.rules {
 		found, over, err := e.evaluate(evaluate, newPanel([]*Rule{rule}), s)
 		if over != "" {
-			return nil, fmt.Errorf("rule %q %s", rule.ID, over)
+			err = fmt.Errorf("rule %q %s", rule.ID, over)
+			if evaluate.stopped != nil {
+				evaluate.stopped.add(rule.ID, fmt.Errorf("judge %s: %w", describe(s), err))
+				continue
+			}
 		}
 		if err != nil {
 			return nil, err
@@ -113,6 +120,65 @@ func (e *Engine) oneByOne(evaluate *evaluation, p panel, s *fleet.Subject) ([]fl
 		all = append(all, found...)
 	}
 	return all, nil
+}
+
+// StoppedError is the error of a run in which rules went beyond a limit. They judged nothing; what the other rules found stands.
+type StoppedError struct {
+	// Rules are the rules, by ID, each with the subject and the limit.
+	Rules map[string]error
+}
+
+// Error is a sentence for each rule, in the order of their IDs.
+func (s *StoppedError) Error() string {
+	var all []string
+	for _, id := range slices.Sorted(maps.Keys(s.Rules)) {
+		all = append(all, s.Rules[id].Error())
+	}
+	return strings.Join(all, "\n")
+}
+
+// stopped are the rules that went beyond a limit in one run: no subject after that is judged by them. Safe for concurrent use.
+type stopped struct {
+	mu    sync.Mutex
+	rules map[string]error
+}
+
+func (s *stopped) add(rule string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rules == nil {
+		s.rules = map[string]error{}
+	}
+	if s.rules[rule] == nil {
+		s.rules[rule] = err
+	}
+}
+
+// has tells whether a rule is stopped; nil has none.
+func (s *stopped) has(rule string) bool {
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rules[rule] != nil
+}
+
+// outOf is the panel without the rules that are stopped.
+func (s *stopped) outOf(p panel) panel {
+	isStopped := func(r *Rule) bool { return s.has(r.ID) }
+	if s == nil || !slices.ContainsFunc(p.rules, isStopped) {
+		return p
+	}
+	return newPanel(slices.DeleteFunc(slices.Clone(p.rules), isStopped))
+}
+
+// err is nil where no rule is stopped.
+func (s *stopped) err() error {
+	if len(s.rules) == 0 {
+		return nil
+	}
+	return &StoppedError{s.rules}
 }
 
 var _ topdown.Cancel = (*guard)(nil)

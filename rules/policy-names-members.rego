@@ -40,14 +40,22 @@ violation contains {
 	"edits": [{"field": field, "value": right} | some right in _meant(field, name)],
 } if {
 	not objects.suspended
+	some field, name in _missing
+}
+
+_missing[field] := name if {
 	some field, name in placement.names
 	members.state(name) == "missing"
 }
+
+# A few wrong names are slips of the pen. To hold a thousand against a thousand members takes minutes, and says nothing.
+_few if count(_missing) * count(data.fleet.membership.names) <= 20000
 
 # The name that was certainly meant, if there is one: what a slip of the pen makes of it, and not named beside it already.
 default _meant(_, _) := set()
 
 _meant(field, name) := {right} if {
+	_few
 	data.fleet.membership.certain
 	right := members.misspelt(name)
 	not right in _beside(_keys(field))
@@ -62,5 +70,6 @@ _beside(keys) := {name |
 _keys(field) := [step | some step in field; is_string(step)]
 
 _right(name) := sprintf("%q is one", [members.near(name)]) if {
+	_few
 	members.near(name)
 } else := "name one that an agent or a Cluster object registers"

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -116,7 +117,7 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 	var v *verdict
 	if l.fix || l.diff {
 		c, err := l.check(ctx, t, nil, p)
-		if err != nil {
+		if err = cmp.Or(err, c.stopped); err != nil {
 			return err
 		}
 		p.say("trying the fixes")
@@ -159,6 +160,9 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 			fmt.Fprintf(l.stderr, "the cache is not used: %q lies in the checkout, where anybody may have written it; "+
 				"--cache-dir names another folder\n", t.seen(t.cacheLeftOut))
 		}
+	}
+	if v.stopped != nil {
+		return v.stopped
 	}
 	if len(v.Unread) > 0 {
 		file := v.Unread[0]
@@ -208,6 +212,8 @@ type checked struct {
 	rules    []report.Rule
 	own      report.OwnRules
 	contents *loader.Contents
+	// stopped is the error of the rules that went beyond a limit; nil for none.
+	stopped error
 }
 
 // check reads the fleet and judges it. Its files may be given.
@@ -240,9 +246,9 @@ func (l *lint) check(ctx context.Context, t *tree, contents *loader.Contents, p 
 	p.say("checking the rules")
 	ctx, cancel := context.WithTimeoutCause(ctx, maxCheck, fmt.Errorf("it takes longer than %v", maxCheck))
 	defer cancel()
-	var err error
-	if c.found, c.excepted, err = c.engine.CheckAll(ctx, c.fleet); err != nil {
-		return nil, err
+	c.found, c.excepted, c.stopped = c.engine.CheckAll(ctx, c.fleet)
+	if over := (*rules.StoppedError)(nil); c.stopped != nil && !errors.As(c.stopped, &over) {
+		return nil, c.stopped
 	}
 	c.contents.Locate(c.found)
 	c.contents.Locate(c.excepted)

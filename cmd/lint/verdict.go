@@ -19,6 +19,8 @@ type verdict struct {
 	Reach  reach
 	// Unread are the files and folders that cannot be read where a Flux may read them.
 	Unread []unreadFile
+	// stopped is the error of the rules that went beyond a limit; nil for none. Such a verdict is never kept.
+	stopped error
 }
 
 // unreadFile is a file or folder that cannot be read, and why.
@@ -48,7 +50,7 @@ func (c *checked) verdict() *verdict {
 	r := report.New(c.fleet, found, c.rules)
 	r.Except(c.fleet, slices.Clone(c.excepted))
 	r.Summary.FilesExcluded, r.Summary.OwnRules = c.contents.Excluded(), c.own
-	return &verdict{*r, reachOf(c.fleet, slices.Concat(found, c.excepted)), unread(c.fleet)}
+	return &verdict{*r, reachOf(c.fleet, slices.Concat(found, c.excepted)), unread(c.fleet), c.stopped}
 }
 
 // unread are the files and folders that cannot be read, such as for want of permission, and that lie where Flux looks
@@ -150,7 +152,7 @@ func (l *lint) judge(ctx context.Context, t *tree, p *progress) (*verdict, error
 		return nil, err
 	}
 	v := c.verdict()
-	if keeps && l.stdinFilename == "" { // the next run is about the files again, not about this buffer
+	if keeps && c.stopped == nil && l.stdinFilename == "" { // the next run is about the files again, not about this buffer
 		t.cache.Put("verdict", kept{question, c.contents.Digest(), *v})
 	}
 	return v, nil
