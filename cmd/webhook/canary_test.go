@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"os"
@@ -12,11 +14,17 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/tools/txtar"
+	"k8s.io/client-go/tools/record"
 	"sigs.k8s.io/yaml"
 
 	"github.com/rollcall-dev/rollcall/internal/canary"
+	"github.com/rollcall-dev/rollcall/internal/checkout"
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/live"
+	"github.com/rollcall-dev/rollcall/internal/loader"
 )
 
 // TestNothingIsShown serves the fleet of testdata with the canaries in it, and asks about each object that they hold: neither an
@@ -104,4 +112,72 @@ func TestNothingIsShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	shows("the log", string(lines))
+}
+
+// TestNothingIsShownInEvents has a revision of a source with a canary wherever a value may stand: neither why it does not load nor what
+// is found in it shows one in an Event.
+func TestNothingIsShownInEvents(t *testing.T) {
+	archive, err := txtar.ParseFile("../../testdata/canaries.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	planted := canary.New("words", 1)
+	recorder := record.NewFakeRecorder(1000)
+	c := newCourt(slog.New(slog.DiscardHandler), newMetrics(), "", time.Minute)
+	events := &live.Events{Recorder: recorder, Again: time.Hour, Now: time.Now}
+	c.observe(events.Report)
+	c.know(t.Context(), fleet.Live{})
+	load := func(dir string) error {
+		fsys, err := loader.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.serve(t.Context(), func(context.Context) (content, error) {
+			return content{Checkout: checkout.Checkout{FS: fsys, Name: "fleet"}}, nil
+		})
+	}
+	dir := fleetCopy(t)
+	for _, f := range archive.Files {
+		name := filepath.Join(dir, "clusters/talos-ottawa/canaries", f.Name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		write(t, name, planted.Plant(f.Name, string(f.Data)))
+	}
+	if err := load(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "policy"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for place, text := range map[string]string{
+		"a member":          "members: [CANARY!]\n",
+		"a rule":            "rules: {x: CANARY}\n",
+		"a password":        "password: CANARY\n",
+		"a key":             "\"token=CANARY\": x\n",
+		"no YAML":           "password: CANARY: CANARY\n\t- {",
+		"a rule's password": "rulePaths: [policy]\n",
+	} {
+		write(t, filepath.Join(dir, "policy/own.rego"), planted.Plant(place, "package rules[\"own\"]\n\npassword := \"CANARY\" +\n"))
+		write(t, filepath.Join(dir, ".rollcall.yaml"), planted.Plant(place, text))
+		err := load(dir)
+		if err == nil {
+			t.Errorf("%s: it loads", place)
+			continue
+		}
+		live.NotLoaded(recorder, live.Source{Kind: "GitRepository", Namespace: "flux-system", Name: "flux-system"}, "4711", c.failed(t.Context(), loadFailure, err))
+	}
+	var findings int
+	for len(recorder.Events) > 0 {
+		event := <-recorder.Events
+		if strings.Contains(event, live.ReasonFinding) {
+			findings++
+		}
+		for _, found := range planted.Find(event) {
+			t.Errorf("an Event shows %s", found)
+		}
+	}
+	if findings == 0 {
+		t.Error("no Event is about a member")
+	}
 }

@@ -267,23 +267,24 @@ func (c *court) judge(ctx context.Context, next *docket, f *fleet.Fleet) (*admis
 }
 
 // failed reports that no content could be had, or none to judge by. It is counted each time, and logged when it is news: another
-// failure than the last, or one of which the Event has expired.
-func (c *court) failed(ctx context.Context, kind failureKind, err error) (news bool) {
+// failure than the last, or one of which the Event has expired. news is what there is to tell, without a value of the content; empty
+// for nothing.
+func (c *court) failed(ctx context.Context, kind failureKind, err error) (news string) {
 	if ctx.Err() != nil {
-		return false
+		return ""
 	}
 	c.metrics.loads.WithLabelValues("failure").Inc()
 	now := c.now()
 	next := &failure{Why: secret.Message(err.Error()), Since: now.UTC(), last: now, told: now}
-	if last := c.failures[kind].Load(); last == nil || last.Why != next.Why {
-		news = true
-	} else if next.Since = last.Since; now.Sub(last.told) < eventAgain {
-		next.told = last.told
-	} else {
-		news = true
+	news = next.Why
+	if last := c.failures[kind].Load(); last != nil && last.Why == next.Why {
+		next.Since = last.Since
+		if now.Sub(last.told) < eventAgain {
+			next.told, news = last.told, ""
+		}
 	}
 	c.failures[kind].Store(next)
-	if news {
+	if news != "" {
 		c.log.ErrorContext(ctx, "the fleet could not be loaded", "error", next.Why, "serving", c.Current() != nil)
 	}
 	return news

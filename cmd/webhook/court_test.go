@@ -108,7 +108,7 @@ func TestFailures(t *testing.T) {
 	now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 	c := newCourt(slog.New(slog.DiscardHandler), newMetrics(), "", time.Minute)
 	c.now = func() time.Time { return now }
-	tell := func(kind failureKind, why string) bool { return c.failed(t.Context(), kind, errors.New(why)) }
+	tell := func(kind failureKind, why string) bool { return c.failed(t.Context(), kind, errors.New(why)) != "" }
 	if !tell(loadFailure, "a") || tell(loadFailure, "a") || !tell(sourceFailure, "b") || !tell(loadFailure, "c") {
 		t.Error("news are not told, or told twice")
 	}

@@ -86,8 +86,8 @@ func (a *app) follow(ctx context.Context, judges *court) error {
 			case errors.Is(err, live.ErrWatch):
 				kind = watchFailure
 			}
-			if judges.failed(ctx, kind, err) {
-				live.NotLoaded(recorder, source, uid, err)
+			if why := judges.failed(ctx, kind, err); why != "" {
+				live.NotLoaded(recorder, source, uid, why)
 			}
 		},
 	}

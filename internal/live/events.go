@@ -22,9 +22,9 @@ const (
 )
 
 // NotLoaded writes an Event about a source, with its UID, that its artifact is not judged by, and why.
-func NotLoaded(recorder record.EventRecorder, s Source, uid types.UID, why error) {
+func NotLoaded(recorder record.EventRecorder, s Source, uid types.UID, why string) {
 	about := &corev1.ObjectReference{APIVersion: sourceVersion.String(), Kind: s.Kind, Namespace: s.Namespace, Name: s.Name, UID: uid}
-	recorder.Event(about, corev1.EventTypeWarning, ReasonNotLoaded, clip(why.Error()))
+	recorder.Event(about, corev1.EventTypeWarning, ReasonNotLoaded, clip(why))
 }
 
 // Events writes findings about members as Events about their Clusters, since no admission response can tell anybody. A

@@ -333,7 +333,7 @@ func TestEvents(t *testing.T) {
 	expect("all is well", nil, `Normal RollcallFindingGone no more: member "far" is not ready [member-ready]`)
 	expect("it is back", []fleet.Finding{lost}, said)
 
-	NotLoaded(recorder, Source{"GitRepository", "flux-system", "flux-system"}, "4711", errors.New("it is broken"))
+	NotLoaded(recorder, Source{"GitRepository", "flux-system", "flux-system"}, "4711", "it is broken")
 	if got, want := <-recorder.Events, "Warning RollcallNotLoaded it is broken"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
