@@ -14,8 +14,9 @@ import (
 // Checked is a fleet that the rules have checked, and what each verdict rests on: so that when some of the fleet has changed only
 // that is judged again which the change may bear on.
 type Checked struct {
-	// Findings are what Check finds. They share nothing with what is kept.
-	Findings []fleet.Finding
+	// Findings are what Check finds, and Excepted what it would find as well if there were no exceptions. They share nothing with what is
+	// kept.
+	Findings, Excepted []fleet.Finding
 
 	engine *Engine
 	fleet  *fleet.Fleet
@@ -95,7 +96,7 @@ func (e *Engine) CheckAgain(ctx context.Context, last *Checked, f *fleet.Fleet) 
 	for i, v := range verdicts {
 		next.verdicts[keyOf(hearings[i].subject)] = v
 	}
-	if next.Findings, _, err = e.conclude(ctx, f, facts, nil, found); err != nil {
+	if next.Findings, next.Excepted, err = e.conclude(ctx, f, facts, nil, found); err != nil {
 		return nil, err
 	}
 	for i := range next.Findings {

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -132,6 +133,25 @@ func TestNothingIsShown(t *testing.T) {
 			} {
 				if _, code := runIn(t, planted, args...); code == unfinished {
 					t.Errorf("%q does not finish", args)
+				}
+			}
+			// Beside a commit that has all of it, and beside one of which nothing is left.
+			for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "a"}} {
+				if out, err := exec.Command("git", slices.Concat([]string{"-C", dir}, args)...).CombinedOutput(); err != nil {
+					t.Fatalf("git %q: %v %s", args, err, out)
+				}
+			}
+			for _, args := range [][]string{{"--show", "existing"}, {"--show", "existing", "-o", "json"}, {"-o", "sarif"}} {
+				if _, code := runIn(t, planted, slices.Concat([]string{dir, "--cache-dir", cache, "--base=HEAD"}, args)...); code != clean {
+					t.Errorf("%q: exit code %d", args, code)
+				}
+			}
+			if err := os.RemoveAll(filepath.Join(dir, "apps")); err != nil {
+				t.Fatal(err)
+			}
+			for _, format := range formats() {
+				if _, code := runIn(t, planted, dir, "--cache-dir", cache, "--base=HEAD", "-o", format); code == unfinished {
+					t.Errorf("%s: it does not finish", format)
 				}
 			}
 			err := filepath.WalkDir(cache, func(name string, d fs.DirEntry, err error) error {

@@ -18,7 +18,7 @@ const module = "github.com/rollcall-dev/rollcall/"
 
 // mayImport gives each package the other packages of the module that it may import; its tests may import any.
 var mayImport = map[string][]string{
-	"cmd/lint":              {"internal/apiserver", "internal/cache", "internal/checkout", "internal/config", "internal/edit", "internal/failover", "internal/fleet", "internal/loader", "internal/lsp", "internal/report", "internal/secret", "internal/spelling", "internal/verify", "rules"},
+	"cmd/lint":              {"internal/apiserver", "internal/cache", "internal/checkout", "internal/config", "internal/edit", "internal/failover", "internal/fleet", "internal/loader", "internal/lsp", "internal/report", "internal/revision", "internal/secret", "internal/spelling", "internal/verify", "rules"},
 	"cmd/webhook":           {"internal/admission", "internal/artifact", "internal/checkout", "internal/config", "internal/fleet", "internal/live", "internal/loader", "internal/secret", "internal/spelling", "internal/verify", "rules"},
 	"rules":                 {"internal/fleet", "internal/schema", "internal/secret", "internal/spelling"},
 	"internal/admission":    {"internal/config", "internal/fleet", "internal/secret", "internal/spelling", "rules"},
@@ -45,6 +45,7 @@ var mayImport = map[string][]string{
 	"internal/lsp":             {"internal/fleet"},
 	"internal/recall":          {"internal/cache", "internal/config", "internal/fleet", "internal/loader", "rules"},
 	"internal/report":          {"internal/fleet", "internal/secret"},
+	"internal/revision":        {},
 	"internal/schema":          {"internal/fleet"},
 	"internal/secret":          {"internal/fleet"},
 	"internal/spelling":        {},

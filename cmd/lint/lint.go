@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/rollcall-dev/rollcall/internal/config"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/loader"
 	"github.com/rollcall-dev/rollcall/internal/report"
@@ -34,6 +35,8 @@ type lint struct {
 	failOn        string
 	stdinFilename string
 	fix, diff     bool
+	base          string
+	show          []string
 }
 
 func (a *app) lintCommand() *cobra.Command {
@@ -51,6 +54,9 @@ whole fleet is always read; findings are shown for what was named.
 Findings go to stdout, everything else to stderr. The exit code is 0 without findings, 1 with findings at or above
 --fail-on, 2 where the run could not finish.
 
+With --base the findings are those that the base revision does not have, and only they count for the exit code. The rules,
+severities, exclusions and recipients are then those of the base's configuration; what the change relaxes of them is said.
+
 --fix writes what has one right answer into the files that were named, and reports what is left. A fix is refused that
 would change anything else, in the file or in what Flux applies, or that would bring a finding elsewhere. --diff shows what
 --fix would write and writes nothing; its exit code is 1 where there is something to fix.`,
@@ -58,7 +64,8 @@ would change anything else, in the file or in what Flux applies, or that would b
   rollcall clusters/ottawa                          # what concerns one cluster
   rollcall -o text -o sarif=rollcall.sarif          # for people, and for code scanning
   rollcall -o oneline --stdin-filename a.yaml <buf  # an editor's buffer
-  rollcall --diff                                   # what --fix would write`,
+  rollcall --diff                                   # what --fix would write
+  rollcall --base main                              # what is new since this branch left main`,
 		Args:                       cobra.ArbitraryArgs,
 		SuggestionsMinimumDistance: 2,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -72,6 +79,10 @@ would change anything else, in the file or in what Flux applies, or that would b
 	flags.StringVar(&l.stdinFilename, "stdin-filename", "", "read stdin in place of the `file`, and show what concerns it; with --fix, write it to stdout as it would be")
 	flags.BoolVar(&l.fix, "fix", false, "write what has one right answer into the files, and report what is left")
 	flags.BoolVar(&l.diff, "diff", false, "show what --fix would write, and write nothing")
+	flags.StringVar(&l.base, "base", "", "report what is new since `REV`, a branch, tag or commit: since HEAD left it; by default the branch that changes are merged into")
+	flags.Lookup("base").NoOptDefVal = defaultBranch
+	flags.StringSliceVar(&l.show, "show", nil, "list as well `WHAT` is left out: existing, for what --base takes for known")
+	complete(cmd, "show", "existing")
 	complete(cmd, "output", formats()...)
 	complete(cmd, "fail-on", "error", "warning", "info", "never")
 	return cmd
@@ -106,11 +117,26 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 	if err != nil {
 		return err
 	}
+	for _, what := range l.show {
+		if what != "existing" {
+			return fmt.Errorf("--show %s: none of existing", what)
+		}
+	}
 	t, err := l.openInput(paths)
 	if err != nil {
 		return err
 	}
 	defer t.close()
+	var b *before
+	if l.base != "" {
+		if l.fix || l.diff {
+			return errors.New("--base reports and mends nothing: leave out --fix and --diff")
+		}
+		if b, err = l.openBase(t); err != nil {
+			return err
+		}
+		t.judge = b.tree
+	}
 	p := l.startProgress()
 	defer p.stop()
 	var m *mending
@@ -128,7 +154,7 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 		after := *c
 		after.judged = m.after
 		v = after.verdict()
-	} else if v, err = l.judge(ctx, t, p); err != nil {
+	} else if v, err = l.judge(ctx, t, b, p); err != nil {
 		return err
 	}
 	p.stop()
@@ -143,6 +169,9 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 		}
 	}
 	r := v.report(t)
+	if r.Base != nil {
+		r.Base.ShowExisting = len(l.show) > 0
+	}
 	if err := l.write(r, t, outputs); err != nil {
 		return err
 	}
@@ -214,15 +243,18 @@ type checked struct {
 	contents *loader.Contents
 	// stopped is the error of the rules that went beyond a limit; nil for none.
 	stopped error
+	// last is what the findings rest on, where there is a base; config is what the tree was read with.
+	last   *rules.Checked
+	config config.Config
 }
 
 // check reads the fleet and judges it. Its files may be given.
 func (l *lint) check(ctx context.Context, t *tree, contents *loader.Contents, p *progress) (*checked, error) {
 	p.say("reading " + t.dir)
-	c := &checked{contents: contents}
+	c := &checked{contents: contents, config: t.Config}
 	g, both := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		if c.engine, c.rules, err = l.ruleSet(both, t); err == nil {
+		if c.engine, c.rules, err = l.ruleSet(both, cmp.Or(t.judge, t)); err == nil {
 			c.own = t.ownRules(c.engine, l.ruleDirs)
 		}
 		return err
@@ -246,9 +278,8 @@ func (l *lint) check(ctx context.Context, t *tree, contents *loader.Contents, p 
 	p.say("checking the rules")
 	ctx, cancel := context.WithTimeoutCause(ctx, maxCheck, fmt.Errorf("it takes longer than %v", maxCheck))
 	defer cancel()
-	c.found, c.excepted, c.stopped = c.engine.CheckAll(ctx, c.fleet)
-	if over := (*rules.StoppedError)(nil); c.stopped != nil && !errors.As(c.stopped, &over) {
-		return nil, c.stopped
+	if err := l.judgeAll(ctx, c); err != nil {
+		return nil, err
 	}
 	c.contents.Locate(c.found)
 	c.contents.Locate(c.excepted)

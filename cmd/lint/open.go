@@ -38,6 +38,10 @@ type tree struct {
 	paths, named []string
 	// configFile is the configuration's path, relative to the root; empty where it lies outside. configPath is the absolute one.
 	configFile, configPath string
+	// judge is the tree whose configuration brings the rules: the base's; nil for the tree itself.
+	judge *tree
+	// relaxed are sentences on what the configuration allows and the base's does not.
+	relaxed []string
 }
 
 // open finds and opens the tree that the paths belong to, and reads its configuration. A buffer that is not nil takes the

@@ -132,8 +132,11 @@ type kept struct {
 }
 
 // judge is the verdict on the tree: the last one where nothing has changed since.
-func (l *lint) judge(ctx context.Context, t *tree, p *progress) (*verdict, error) {
+func (l *lint) judge(ctx context.Context, t *tree, b *before, p *progress) (*verdict, error) {
 	question := fmt.Sprintf("%q %q %q %s %t %+v", t.Name, t.ConfigName, t.configFile, t.Date, t.NoOwnRules, t.Config)
+	if b != nil {
+		question += fmt.Sprintf(" %q %s %+v %q", b.revision, b.commit, b.Config, t.relaxed)
+	}
 	keeps := t.cache != nil && len(l.ruleDirs) == 0 && (len(t.Config.RulePaths) == 0 || t.NoOwnRules)
 	var contents *loader.Contents
 	var last kept
@@ -152,6 +155,11 @@ func (l *lint) judge(ctx context.Context, t *tree, p *progress) (*verdict, error
 		return nil, err
 	}
 	v := c.verdict()
+	if b != nil {
+		if err := c.compare(ctx, b, v, t.relaxed, p); err != nil {
+			return nil, err
+		}
+	}
 	if keeps && c.stopped == nil && l.stdinFilename == "" { // the next run is about the files again, not about this buffer
 		t.cache.Put("verdict", kept{question, c.contents.Digest(), *v})
 	}

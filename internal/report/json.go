@@ -16,11 +16,24 @@ const Schema = "rollcall.dev/report/v1"
 type jsonReport struct {
 	Schema   string        `json:"schema"`
 	Root     string        `json:"root"`
+	Base     *jsonBase     `json:"base,omitempty"`
 	Summary  Summary       `json:"summary"`
 	Findings []jsonFinding `json:"findings"`
+	Resolved []jsonFinding `json:"resolved,omitempty"`
+}
+
+// jsonBase is the revision that the findings are compared with: the summary counts the new ones.
+type jsonBase struct {
+	Revision string   `json:"revision"`
+	Commit   string   `json:"commit"`
+	Existing int      `json:"existing"`
+	Resolved int      `json:"resolved"`
+	Relaxed  []string `json:"relaxed,omitempty"`
 }
 
 type jsonFinding struct {
+	// State is "new" or "existing" beside a base revision.
+	State       string          `json:"state,omitempty"`
 	Rule        string          `json:"rule"`
 	Severity    fleet.Severity  `json:"severity"`
 	Message     string          `json:"message"`
@@ -56,36 +69,19 @@ type jsonEdit struct {
 
 // JSON writes the report as one JSON document. Files are relative to the root, with slashes; lines and columns count
 // from 1, columns in Unicode code points, 0 means the file as a whole; the end is exclusive. It lists
-// up to maxListed findings of a rule.
+// up to maxListed findings of a rule; beside a base revision the new ones, and with Base.ShowExisting the others too.
 func (r *Report) JSON(w io.Writer) error {
 	out := jsonReport{Schema: Schema, Root: r.Root, Summary: r.Summary, Findings: []jsonFinding{}}
-	findings, leftOut := atMost(maxListed, r.Findings)
+	findings, leftOut := atMost(maxListed, r.shownFindings())
 	out.Summary.FindingsLeftOut = leftOut
 	for _, f := range findings {
-		finding := jsonFinding{
-			Rule:        f.Rule,
-			Severity:    f.Severity,
-			Message:     f.Message,
-			Fix:         f.Fix,
-			Doc:         r.rule(f.Rule).Doc,
-			File:        f.Place.File,
-			Line:        f.Place.Line,
-			Column:      f.Place.Column,
-			EndLine:     f.Place.EndLine,
-			EndColumn:   f.Place.EndColumn,
-			Object:      shownObject(f.Object),
-			Clusters:    f.Clusters,
-			Field:       shownField(f.Field),
-			Related:     []jsonRelated{},
-			Fingerprint: f.Identity,
+		out.Findings = append(out.Findings, r.jsonFinding(f))
+	}
+	if b := r.Base; b != nil {
+		out.Base = &jsonBase{clean(b.Revision), b.Commit, len(b.Existing), len(b.Resolved), b.Relaxed}
+		for _, f := range b.Resolved[:min(len(b.Resolved), maxListed)] {
+			out.Resolved = append(out.Resolved, r.jsonFinding(stated{Finding: f}))
 		}
-		for _, e := range f.Edits {
-			finding.Edits = append(finding.Edits, jsonEdit{e.Origin.File, e.Origin.Document, shownField(e.Path()), e.Value})
-		}
-		for _, other := range f.Related {
-			finding.Related = append(finding.Related, jsonRelated{other.Place.File, other.Place.Line, other.Place.Column, other.Message})
-		}
-		out.Findings = append(out.Findings, finding)
 	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
@@ -94,6 +90,34 @@ func (r *Report) JSON(w io.Writer) error {
 		return fmt.Errorf("write the report as JSON: %w", err)
 	}
 	return nil
+}
+
+func (r *Report) jsonFinding(f stated) jsonFinding {
+	finding := jsonFinding{
+		State:       f.state,
+		Rule:        f.Rule,
+		Severity:    f.Severity,
+		Message:     f.Message,
+		Fix:         f.Fix,
+		Doc:         r.rule(f.Rule).Doc,
+		File:        f.Place.File,
+		Line:        f.Place.Line,
+		Column:      f.Place.Column,
+		EndLine:     f.Place.EndLine,
+		EndColumn:   f.Place.EndColumn,
+		Object:      shownObject(f.Object),
+		Clusters:    f.Clusters,
+		Field:       shownField(f.Field),
+		Related:     []jsonRelated{},
+		Fingerprint: f.Identity,
+	}
+	for _, e := range f.Edits {
+		finding.Edits = append(finding.Edits, jsonEdit{e.Origin.File, e.Origin.Document, shownField(e.Path()), e.Value})
+	}
+	for _, other := range f.Related {
+		finding.Related = append(finding.Related, jsonRelated{other.Place.File, other.Place.Line, other.Place.Column, other.Message})
+	}
+	return finding
 }
 
 // shownField is a field with its keys as a message may quote them.

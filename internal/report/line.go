@@ -13,9 +13,9 @@ import (
 // Oneline writes each finding, up to maxShown of a rule, on one line, file:line:column: severity: message [rule], as editors and grep read it.
 func (r *Report) Oneline(w io.Writer) error {
 	var b strings.Builder
-	findings, leftOut := atMost(maxShown, r.Findings)
+	findings, leftOut := atMost(maxShown, r.shownFindings())
 	for _, f := range findings {
-		fmt.Fprintf(&b, "%s: %s: %s [%s]\n", r.at(f.Place), f.Severity, clean(f.Message), f.Rule)
+		fmt.Fprintf(&b, "%s: %s: %s [%s]\n", r.at(f.Place), f.Severity, clean(f.Message), f.tag())
 	}
 	for _, line := range more(leftOut) {
 		b.WriteString(line + "\n")
@@ -43,7 +43,7 @@ func clean(text string) string { return secret.Printable(text) }
 // of actions/toolkit packages/core/src/command.ts.
 func (r *Report) GitHub(w io.Writer) error {
 	var b strings.Builder
-	findings, leftOut := atMost(maxShown, r.Findings)
+	findings, leftOut := atMost(maxShown, r.shownFindings())
 	for _, f := range findings {
 		command := "error"
 		switch f.Severity {

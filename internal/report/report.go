@@ -29,6 +29,8 @@ type Report struct {
 	Excepted []fleet.Finding
 	// Rules are all rules there are, by ID.
 	Rules []Rule
+	// Base is what Findings are compared with, and then they are the new ones alone; nil for nothing.
+	Base *Base
 }
 
 // maxExcluded is how many excluded files are counted.
@@ -44,7 +46,7 @@ const (
 )
 
 // atMost are the first findings of each rule, up to a number, and how many are left out, by rule.
-func atMost(number int, findings []fleet.Finding) (first []fleet.Finding, leftOut map[string]int) {
+func atMost(number int, findings []stated) (first []stated, leftOut map[string]int) {
 	if len(findings) <= number {
 		return findings, nil
 	}
@@ -178,6 +180,7 @@ func (r *Report) Only(wanted func(fleet.Finding) bool) *Report {
 	only := *r
 	only.Findings = slices.DeleteFunc(slices.Clone(r.Findings), func(f fleet.Finding) bool { return !wanted(f) })
 	only.Excepted = slices.DeleteFunc(slices.Clone(r.Excepted), func(f fleet.Finding) bool { return !wanted(f) })
+	only.Base = r.Base.only(wanted)
 	only.Summary.count(only.Findings)
 	only.Summary.FindingsExcepted = len(only.Excepted)
 	only.Summary.Elsewhere = len(r.Findings) - len(only.Findings)

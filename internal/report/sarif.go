@@ -35,12 +35,16 @@ func (r *Report) SARIF(w io.Writer) error {
 	for _, rule := range r.Rules {
 		describe(run.AddRule(rule.ID), rule)
 	}
-	results, leftOut := atMost(maxListed, slices.Concat(r.Findings, r.Excepted))
+	results, leftOut := atMost(maxListed, r.results())
 	if call := r.invocation(more(leftOut)); len(call.RuleConfigurationOverrides)+len(call.ToolConfigurationNotifications) > 0 {
 		run.AddInvocation(call)
 	}
 	for _, f := range results {
-		result := run.CreateResultForRule(f.Rule).
+		result := run.CreateResultForRule(f.Rule)
+		if f.state != "" {
+			result.WithBaselineState(f.state)
+		}
+		result.
 			WithLevel(level(f.Severity)).
 			WithMessage(sarif.NewTextMessage(f.WithFix())).
 			WithPartialFingerprints(map[string]string{fingerprintName: f.Identity}).
@@ -61,6 +65,30 @@ func (r *Report) SARIF(w io.Writer) error {
 		return fmt.Errorf("write the report as SARIF: %w", err)
 	}
 	return nil
+}
+
+// results are the findings and what is excepted. Beside a base revision they are all there are, with the states that SARIF has for them:
+// code scanning takes a finding that is not in a report for one that is mended.
+func (r *Report) results() []stated {
+	all := r.listed(r.Base != nil)
+	for i := range all {
+		if all[i].state == stateExisting {
+			all[i].state = "unchanged"
+		}
+	}
+	excepted := ""
+	if r.Base != nil {
+		excepted = "unchanged"
+	}
+	for _, f := range r.Excepted {
+		all = append(all, stated{f, excepted})
+	}
+	if r.Base != nil {
+		for _, f := range r.Base.Resolved {
+			all = append(all, stated{f, "absent"})
+		}
+	}
+	return all
 }
 
 // evaluated is the report of the run. Once a result has suppressions each must have some, if only none: SARIF 2.1.0
@@ -107,7 +135,7 @@ func (r *Report) invocation(also []string) *sarif.Invocation {
 				WithConfiguration(configuration(rule.Severity)))
 		}
 	}
-	for _, line := range append(r.Summary.notes(), also...) {
+	for _, line := range append(r.notes(), also...) {
 		call.AddToolConfigurationNotification(sarif.NewNotification().
 			WithLevel(sarif.LevelNote).WithMessage(sarif.NewTextMessage(line)))
 	}

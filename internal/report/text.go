@@ -17,7 +17,7 @@ import (
 // places that it speaks of. The lines are read from fsys, the tree; secret values in them are masked.
 func (r *Report) Text(w io.Writer, fsys fs.FS, color bool) error {
 	t := text{Report: r, frames: newFrames(fsys), style: style{color}}
-	findings, leftOut := atMost(maxShown, r.Findings)
+	findings, leftOut := atMost(maxShown, r.shownFindings())
 	for i, f := range findings {
 		if i > 0 {
 			t.b.WriteByte('\n')
@@ -38,11 +38,11 @@ type text struct {
 	b      strings.Builder
 }
 
-func (t *text) finding(f fleet.Finding) {
+func (t *text) finding(f stated) {
 	fmt.Fprintf(&t.b, "%s %s %s %s\n", t.style.bold(t.at(f.Place)+":"), t.style.severity(f.Severity, string(f.Severity)+":"),
-		t.style.bold(clean(f.Message)), t.style.dim("["+f.Rule+"]"))
+		t.style.bold(clean(f.Message)), t.style.dim("["+f.tag()+"]"))
 	margin := "  "
-	if frame, ok := t.frames.of(f); ok {
+	if frame, ok := t.frames.of(f.Finding); ok {
 		number := fmt.Sprint(f.Place.Line)
 		margin = strings.Repeat(" ", len(number)+1)
 		fmt.Fprintf(&t.b, "%s\n", t.style.dim(margin+"|"))
@@ -72,9 +72,15 @@ func (r *Report) WriteSummary(w io.Writer, took time.Duration) error {
 	}
 	if len(found) == 0 {
 		found = []string{"no findings"}
+		if r.Base != nil {
+			found = []string{"no new findings"}
+		}
 	}
 	var b strings.Builder
 	b.WriteString(strings.Join(found, ", "))
+	if r.Base != nil {
+		b.WriteString(" " + r.Base.since())
+	}
 	if s.Fixable > 0 {
 		fmt.Fprintf(&b, ", %d of them with a fix that --diff shows", s.Fixable)
 	}
@@ -87,11 +93,16 @@ func (r *Report) WriteSummary(w io.Writer, took time.Duration) error {
 		fmt.Fprintf(&b, "%s could not be followed in this repository and counted as unknown (%s); \"rollcall facts --unknown\" lists them\n",
 			count(total, "place"), kinds)
 	}
-	for _, line := range s.notes() {
+	for _, line := range r.notes() {
 		b.WriteString(line + "\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// notes are sentences on what the report leaves out, and who has a say in it.
+func (r *Report) notes() []string {
+	return append(r.Base.notes(), r.Summary.notes()...)
 }
 
 // notes are sentences on what the repository itself has a say in: what keeps findings back or softens them, and whose

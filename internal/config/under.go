@@ -1,0 +1,75 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
+)
+
+// Under is what a change's configuration says of the fleet, with what the base's says of how it is judged: a change has no say in its own
+// checks. Its members, clusters, sources, order and version are facts, and its own.
+func (c Config) Under(base Config) Config {
+	c.Rules, c.rules = base.Rules, base.rules
+	c.RulePaths, c.Exclude, c.Recipients = base.RulePaths, base.Exclude, base.Recipients
+	return c
+}
+
+// Relaxes are sentences on what the configuration allows and the base's does not.
+func (c Config) Relaxes(base Config) (lines []string) {
+	severity := func(in Config, rule string) fleet.Severity { return in.Rules[rule] }
+	for _, rule := range slices.Sorted(maps.Keys(c.Rules)) {
+		if now, before := severity(c, rule), severity(base, rule); now != before && now != fleet.Error {
+			lines = append(lines, fmt.Sprintf("the rule %q is %s", rule, now))
+		}
+	}
+	for _, rule := range slices.Sorted(maps.Keys(base.Rules)) {
+		if severity(c, rule) == "" && base.Rules[rule] == fleet.Error {
+			lines = append(lines, fmt.Sprintf("the rule %q is no longer %s", rule, base.Rules[rule]))
+		}
+	}
+	for _, glob := range c.Exclude {
+		if !slices.Contains(base.Exclude, glob) {
+			lines = append(lines, fmt.Sprintf("%q is excluded", glob))
+		}
+	}
+	for _, folder := range base.RulePaths {
+		if !slices.Contains(c.RulePaths, folder) {
+			lines = append(lines, fmt.Sprintf("the rules in %q do not run", folder))
+		}
+	}
+	if !slices.EqualFunc(c.Recipients, base.Recipients, func(a, b Recipients) bool {
+		return slices.Equal(a.Paths, b.Paths) && slices.Equal(a.Keys, b.Keys)
+	}) {
+		lines = append(lines, "other recipients are allowed")
+	}
+	lines = append(lines, c.Admission.relaxes(base.Admission)...)
+	return lines
+}
+
+func (a Admission) relaxes(base Admission) (lines []string) {
+	if before, now := base.ModeOf(""), a.ModeOf(""); before != now && now != Enforce {
+		lines = append(lines, fmt.Sprintf("at admission the mode is %s", now))
+	}
+	for _, rule := range slices.Sorted(maps.Keys(a.Rules)) {
+		if now := a.Rules[rule]; now != base.ModeOf(rule) && now != Enforce {
+			lines = append(lines, fmt.Sprintf("at admission the rule %q is %s", rule, now))
+		}
+	}
+	for _, list := range []struct {
+		what        string
+		now, before []string
+	}{
+		{"namespace", a.Exempt.Namespaces, base.Exempt.Namespaces},
+		{"user", a.Exempt.Users, base.Exempt.Users},
+		{"group", a.Exempt.Groups, base.Exempt.Groups},
+	} {
+		for _, name := range list.now {
+			if !slices.Contains(list.before, name) {
+				lines = append(lines, fmt.Sprintf("at admission the %s %q is exempt", list.what, name))
+			}
+		}
+	}
+	return lines
+}
