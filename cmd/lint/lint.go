@@ -175,6 +175,9 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 	if err := l.write(r, t, outputs); err != nil {
 		return err
 	}
+	if err := l.writeStepSummary(r, t, outputs); err != nil {
+		return err
+	}
 	if wantsSummary(outputs) {
 		if m != nil {
 			if err := r.WriteFixes(l.stderr, m.fixes(), "fixed"); err != nil {

@@ -3,22 +3,29 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"golang.org/x/term"
 
 	"github.com/rollcall-dev/rollcall/internal/checkout"
+	"github.com/rollcall-dev/rollcall/internal/edit"
+	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/report"
 )
 
 // output is one form in which findings are written; to stdout where it has no file.
 type output struct{ format, file string }
 
-func formats() []string { return []string{"text", "json", "sarif", "github", "oneline"} }
+func formats() []string {
+	return []string{"text", "json", "sarif", "github", "oneline", "markdown", "gitlab", "junit", "checkstyle", "rdjsonl"}
+}
 
 // parseOutputs reads the -o flags, FORMAT or FORMAT=FILE each.
 func parseOutputs(flags []string) ([]output, error) {
@@ -61,7 +68,7 @@ func (l *lint) write(r *report.Report, t *tree, outputs []output) error {
 	slices.SortStableFunc(outputs, func(a, b output) int { return cmp.Compare(b.file, "") - cmp.Compare(a.file, "") })
 	for _, o := range outputs {
 		var b bytes.Buffer
-		if err := writeAs(o.format, r, t, &b, o.file == "" && l.colors()); err != nil {
+		if err := l.writeAs(o.format, r, t, &b, o.file == "" && l.colors()); err != nil {
 			return err
 		}
 		if o.file == "" {
@@ -77,18 +84,82 @@ func (l *lint) write(r *report.Report, t *tree, outputs []output) error {
 	return nil
 }
 
-func writeAs(format string, r *report.Report, t *tree, w io.Writer, color bool) error {
+// writeStepSummary adds the report to the page of a GitHub workflow's run, where annotations are written in one.
+//
+// Source: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary.
+func (l *lint) writeStepSummary(r *report.Report, t *tree, outputs []output) error {
+	name := l.getenv("GITHUB_STEP_SUMMARY")
+	if name == "" || l.getenv("GITHUB_ACTIONS") != "true" || !slices.ContainsFunc(outputs, func(o output) bool { return o.format == "github" }) {
+		return nil
+	}
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	if err != nil {
+		return fmt.Errorf("GITHUB_STEP_SUMMARY: %w", err)
+	}
+	if err := l.writeAs("markdown", r, t, file, false); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	return file.Close()
+}
+
+func (l *lint) writeAs(format string, r *report.Report, t *tree, w io.Writer, color bool) error {
 	switch format {
 	case "json":
 		return r.JSON(w)
 	case "sarif":
 		return r.SARIF(w)
-	case "github":
-		return r.GitHub(w)
 	case "oneline":
 		return r.Oneline(w)
+	case "text":
+		return r.Text(w, t.FS, color)
 	}
-	return r.Text(w, t.FS, color)
+	inRepository := *r
+	inRepository.WorkDir = topOf(t.root, r.WorkDir)
+	switch r = &inRepository; format {
+	case "github":
+		return r.GitHub(w)
+	case "markdown":
+		return r.Markdown(w)
+	case "gitlab":
+		return r.GitLab(w)
+	case "checkstyle":
+		return r.Checkstyle(w)
+	case "rdjsonl":
+		return r.RDJSONL(w, t.FS, t.suggest)
+	}
+	failOn, err := parseFailOn(l.failOn)
+	if err != nil {
+		return err
+	}
+	return r.JUnit(w, failOn)
+}
+
+// topOf is the top of the Git work tree that a folder lies in, which is where a forge's paths begin; other where there is none.
+func topOf(dir, other string) string {
+	for ; ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+			return dir
+		}
+		if filepath.Dir(dir) == dir {
+			return other
+		}
+	}
+}
+
+// suggest is what the edits of a finding change in its file; false where they change another one too, or cannot be made.
+func (t *tree) suggest(f fleet.Finding) (report.Suggestion, bool) {
+	if len(f.Edits) == 0 || slices.ContainsFunc(f.Edits, func(e fleet.Edit) bool { return e.Origin.File != f.Place.File }) {
+		return report.Suggestion{}, false
+	}
+	before, err := fs.ReadFile(t.FS, f.Place.File)
+	if err != nil {
+		return report.Suggestion{}, false
+	}
+	after, err := edit.Apply(before, f.Edits)
+	if err != nil {
+		return report.Suggestion{}, false
+	}
+	return report.Suggest(before, after), true
 }
 
 // colors is true where stdout is a terminal that shows them, and nobody minds: https://no-color.org.
