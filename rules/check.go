@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -59,7 +58,7 @@ func (e *Engine) conclude(
 ) (found, excepted []fleet.Finding, err error) {
 	all := slices.DeleteFunc(slices.Concat(each...), func(f fleet.Finding) bool { return stopped.has(f.Rule) })
 	exceptions := e.exceptions(f)
-	for _, x := range slices.Concat(slices.Collect(maps.Values(exceptions))...) {
+	for _, x := range exceptions.all() {
 		if stopped.has(x.Rule) {
 			x.Used = notJudged
 		}

@@ -15,25 +15,41 @@ const commentDocument = -1
 // told.
 const notJudged = -1
 
-// exceptions are what the files of a fleet except, by rule and place.
-type exceptions map[exceptionKey][]*fleet.UsedException
+// exceptions are what a fleet excepts.
+type exceptions struct {
+	// at are those of its files, by rule and place.
+	at map[exceptionKey][]*fleet.UsedException
+	// declared are those of its configuration, each with what it allows.
+	declared []declaredException
+}
 
 type exceptionKey struct {
 	rule, file string
 	document   int
 }
 
+type declaredException struct {
+	*fleet.UsedException
+	allows func(fleet.Finding) bool
+}
+
 func (e *Engine) exceptions(f *fleet.Fleet) exceptions {
-	all := exceptions{}
+	all := exceptions{at: map[exceptionKey][]*fleet.UsedException{}}
+	use := func(x fleet.Exception, at fleet.Origin) *fleet.UsedException {
+		used := &fleet.UsedException{Exception: x, Origin: at, Known: e.known(x.Rule), Expired: x.Expired(f.Date)}
+		if e.isOff(x.Rule) || e.partial && !used.Known {
+			used.Known, used.Used = true, notJudged
+		}
+		return used
+	}
 	for path, file := range f.Files {
 		for _, x := range file.Exceptions {
-			used := &fleet.UsedException{Exception: x, Origin: fleet.Origin{File: path, Document: x.Document}, Known: e.known(x.Rule)}
-			if e.isOff(x.Rule) || e.partial && !used.Known {
-				used.Known, used.Used = true, notJudged
-			}
 			at := exceptionKey{x.Rule, path, x.Document}
-			all[at] = append(all[at], used)
+			all.at[at] = append(all.at[at], use(x, fleet.Origin{File: path, Document: x.Document}))
 		}
+	}
+	for _, x := range f.DeclaredExceptions() {
+		all.declared = append(all.declared, declaredException{use(x.Exception, *x.Declared), x.Allows})
 	}
 	return all
 }
@@ -41,12 +57,26 @@ func (e *Engine) exceptions(f *fleet.Fleet) exceptions {
 // of are the exceptions that allow a finding. Its place is where the rule points, which need not be the object that it judged.
 func (all exceptions) of(finding fleet.Finding) []*fleet.UsedException {
 	at := exceptionKey{finding.Rule, finding.Place.File, finding.Place.Document}
-	allowed := all[at]
+	allowed := slices.Clone(all.at[at])
 	at.document = commentDocument
 	if finding.Place.Document != commentDocument {
-		allowed = slices.Concat(allowed, all[at])
+		allowed = append(allowed, all.at[at]...)
 	}
-	return allowed
+	for _, x := range all.declared {
+		if x.allows(finding) {
+			allowed = append(allowed, x.UsedException)
+		}
+	}
+	return slices.DeleteFunc(allowed, func(x *fleet.UsedException) bool { return x.Expired })
+}
+
+// all are the exceptions of both kinds.
+func (all exceptions) all() []*fleet.UsedException {
+	every := slices.Concat(slices.Collect(maps.Values(all.at))...)
+	for _, x := range all.declared {
+		every = append(every, x.UsedException)
+	}
+	return every
 }
 
 // except sets the findings apart that an exception in the same place allows, and counts them there.
@@ -68,7 +98,7 @@ func (all exceptions) except(found []fleet.Finding) (kept, excepted []fleet.Find
 
 // subjects are the exceptions as rules judge them, in the order of their places.
 func (all exceptions) subjects() []fleet.Subject {
-	used := slices.Concat(slices.Collect(maps.Values(all))...)
+	used := all.all()
 	slices.SortFunc(used, func(a, b *fleet.UsedException) int {
 		return cmp.Or(cmp.Compare(a.Origin.File, b.Origin.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Rule, b.Rule))
 	})

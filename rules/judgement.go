@@ -208,5 +208,5 @@ func (j *Judgement) judge(ctx context.Context, f *fleet.Fleet, matters []matter)
 func (j *Judgement) excepted(f *fleet.Fleet, finding fleet.Finding) bool {
 	object, _ := f.ObjectOf(finding.Object)
 	return len(j.exceptions.of(finding)) > 0 ||
-		slices.ContainsFunc(object.Exceptions(), func(x fleet.Exception) bool { return x.Rule == finding.Rule })
+		slices.ContainsFunc(object.Exceptions(), func(x fleet.Exception) bool { return x.Rule == finding.Rule && !x.Expired(f.Date) })
 }

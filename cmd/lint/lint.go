@@ -19,6 +19,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/loader"
 	"github.com/rollcall-dev/rollcall/internal/report"
+	"github.com/rollcall-dev/rollcall/internal/spelling"
 	"github.com/rollcall-dev/rollcall/rules"
 )
 
@@ -37,6 +38,7 @@ type lint struct {
 	fix, diff     bool
 	base          string
 	show          []string
+	only, skip    []string
 }
 
 func (a *app) lintCommand() *cobra.Command {
@@ -82,6 +84,11 @@ would change anything else, in the file or in what Flux applies, or that would b
 	flags.StringVar(&l.base, "base", "", "report what is new since `REV`, a branch, tag or commit: since HEAD left it; by default the branch that changes are merged into")
 	flags.Lookup("base").NoOptDefVal = defaultBranch
 	flags.StringSliceVar(&l.show, "show", nil, "list as well `WHAT` is left out: existing, for what --base takes for known")
+	flags.StringSliceVar(&l.only, "only", nil, "report findings of this `RULE` alone; may be repeated")
+	flags.StringSliceVar(&l.skip, "skip", nil, "report no findings of this `RULE`; may be repeated")
+	for _, flag := range []string{"only", "skip"} {
+		_ = cmd.RegisterFlagCompletionFunc(flag, a.completeRule)
+	}
 	complete(cmd, "show", "existing")
 	complete(cmd, "output", formats()...)
 	complete(cmd, "fail-on", "error", "warning", "info", "never")
@@ -148,7 +155,7 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 		}
 		p.say("trying the fixes")
 		reach := reachOf(c.fleet, c.found)
-		if m, err = mend(ctx, t, c, func(f fleet.Finding) bool { return t.concerns(f, reach) }); err != nil {
+		if m, err = mend(ctx, t, c, func(f fleet.Finding) bool { return l.wanted(f) && t.concerns(f, reach) }); err != nil {
 			return err
 		}
 		after := *c
@@ -168,6 +175,10 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 			return err
 		}
 	}
+	if err := l.checkNames(v); err != nil {
+		return err
+	}
+	v.Report = *v.Report.Only(l.wanted)
 	r := v.report(t)
 	if r.Base != nil {
 		r.Base.ShowExisting = len(l.show) > 0
@@ -204,6 +215,25 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 		return errFindings
 	}
 	return nil
+}
+
+// checkNames tells whether the rules of --only and --skip are rules.
+func (l *lint) checkNames(v *verdict) error {
+	var ids []string
+	for _, rule := range v.Report.Rules {
+		ids = append(ids, rule.ID)
+	}
+	for _, id := range slices.Concat(l.only, l.skip) {
+		if !slices.Contains(ids, id) {
+			return fmt.Errorf("no rule is called %q%s", id, spelling.DidYouMean(id, ids))
+		}
+	}
+	return nil
+}
+
+// wanted tells whether findings of a rule are reported.
+func (l *lint) wanted(f fleet.Finding) bool {
+	return (len(l.only) == 0 || slices.Contains(l.only, f.Rule)) && !slices.Contains(l.skip, f.Rule)
 }
 
 // openInput opens the tree of the paths; with --stdin-filename, with stdin in the place of that file.

@@ -17,6 +17,7 @@ import (
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/glob"
 	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
@@ -49,6 +50,8 @@ type Config struct {
 	// Recipients are the only ones that files may be encrypted to, by SOPS and in its creation rules. The first entry that matches
 	// a file's path counts; a file that none matches is not judged.
 	Recipients []Recipients `json:"recipients,omitempty"`
+	// Exceptions are of findings in files that cannot say so themselves.
+	Exceptions []Exception `json:"exceptions,omitempty"`
 	// KarmadaVersion is the version of the control plane, "1.18" or "v1.18.2". Left out, the tree tells.
 	KarmadaVersion string `json:"karmadaVersion,omitempty" jsonschema:"pattern=^v?[0-9]+\\.[0-9]+(\\.[0-9]+)?([+-][0-9A-Za-z.+-]+)?$"`
 
@@ -86,6 +89,24 @@ type Source struct {
 	Name string `json:"name" jsonschema:"minLength=1"`
 	// Path is the folder, relative to the root of the tree.
 	Path string `json:"path" jsonschema:"minLength=1"`
+}
+
+// Exception is one from a rule. What it names of paths, clusters and objects must all fit a finding, and it names one of these at least.
+type Exception struct {
+	// Rule is the rule's id, and Reason says why.
+	Rule   string `json:"rule" jsonschema:"minLength=1"`
+	Reason string `json:"reason" jsonschema:"minLength=1"`
+	// Until is the last day on which it holds, "2026-12-31", and Owner is who answers for it.
+	Until string `json:"until,omitempty" jsonschema:"format=date"`
+	Owner string `json:"owner,omitempty"`
+	// Paths are globs of files, as in Exclude.
+	Paths []string `json:"paths,omitempty" jsonschema:"uniqueItems=true"`
+	// Clusters are names of Flux clusters.
+	Clusters []string `json:"clusters,omitempty" jsonschema:"uniqueItems=true"`
+	// Objects are "Kind/name" or "Kind/namespace/name".
+	Objects []string `json:"objects,omitempty" jsonschema:"uniqueItems=true"`
+
+	line, column int
 }
 
 // Recipients are those that some files may be encrypted to.
@@ -182,6 +203,15 @@ func (c Config) Declared() fleet.Declared {
 	for i, name := range c.Members {
 		origin := fleet.Origin{File: c.name, Field: []any{"members", i}}
 		d.Members = append(d.Members, fleet.DeclaredMember{Name: name, Origin: origin})
+	}
+	for i, x := range c.Exceptions {
+		declared := fleet.DeclaredException{Clusters: x.Clusters, Objects: x.Objects,
+			Exception: fleet.Exception{Rule: x.Rule, Reason: x.Reason, Until: x.Until, Owner: x.Owner, Document: -1, Line: x.line, Column: x.column,
+				Declared: &fleet.Origin{File: c.name, Field: []any{"exceptions", i}}}}
+		if len(x.Paths) > 0 {
+			declared.Path, _ = glob.Compile(x.Paths) // which the decoder has done before
+		}
+		d.Exceptions = append(d.Exceptions, declared)
 	}
 	return d
 }

@@ -118,9 +118,9 @@ func TestFaults(t *testing.T) {
 		{"a list", "- ottawa\n", `1:1: the configuration must be a mapping, not a list`},
 		{"text", "members\n", `1:1: the configuration must be a mapping, not text`},
 		{"a misspelt key", "member: [a]\n", `1:1: unknown key "member"; did you mean "members"?`},
-		{"an unknown key", "x: 1\n", `1:1: unknown key "x"; the configuration has admission, clusters, exclude, failover, karmadaVersion, members, recipients, rulePaths, rules, sources`},
+		{"an unknown key", "x: 1\n", `1:1: unknown key "x"; the configuration has admission, clusters, exceptions, exclude, failover, karmadaVersion, members, recipients, rulePaths, rules, sources`},
 		{"an unknown key inside", "failover: {first: a}\n", `1:12: unknown key "first"; failover has order`},
-		{"a merge key", "failover: &a {}\n<<: *a\n", `2:1: unknown key "<<"; the configuration has admission, clusters, exclude, failover, karmadaVersion, members, recipients, rulePaths, rules, sources`},
+		{"a merge key", "failover: &a {}\n<<: *a\n", `2:1: unknown key "<<"; the configuration has admission, clusters, exceptions, exclude, failover, karmadaVersion, members, recipients, rulePaths, rules, sources`},
 		{"a key twice", "members: [a]\nmembers: [b]\n", `2:1: key "members" is there twice`},
 		{"a mapping as key", "? {a: b}\n: c\n", `1:3: a key of the configuration must be text, not a mapping`},
 		{"everything at once", `members: [ottawa, 7, ottawa, "", Ottawa, {a: b}, ~]

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
 
@@ -46,6 +47,7 @@ func (d *decoder) config(n *yaml.Node) Config {
 		"rulePaths":      func(n *yaml.Node) { c.RulePaths, _ = d.names(n, "rulePaths", d.folder) },
 		"exclude":        func(n *yaml.Node) { c.Exclude, _ = d.names(n, "exclude", d.glob) },
 		"recipients":     func(n *yaml.Node) { c.Recipients = d.recipients(n) },
+		"exceptions":     func(n *yaml.Node) { c.Exceptions = d.exceptions(n) },
 		"karmadaVersion": func(n *yaml.Node) { c.KarmadaVersion = d.version(n) },
 		"admission":      func(n *yaml.Node) { c.Admission = d.admission(n, c.modes) },
 	})
@@ -215,6 +217,52 @@ var (
 	sourceKinds  = []string{"GitRepository", "OCIRepository", "Bucket", "ExternalArtifact"}
 	variableForm = regexp.MustCompile(`^[_a-zA-Z][_a-zA-Z0-9]*$`)
 )
+
+func (d *decoder) exceptions(n *yaml.Node) (all []Exception) {
+	d.list(n, "exceptions", func(_ int, n *yaml.Node) {
+		x := Exception{line: n.Line, column: n.Column}
+		text := func(into *string, what string) func(*yaml.Node) {
+			return func(n *yaml.Node) {
+				if d.text(n, what) {
+					*into = secret.Message(strings.TrimSpace(n.Value))
+				}
+			}
+		}
+		names := func(into *[]string, what string, check func(*yaml.Node, string)) func(*yaml.Node) {
+			return func(n *yaml.Node) { *into, _ = d.names(n, what, check) }
+		}
+		d.mapping(n, "an entry of exceptions", map[string]func(*yaml.Node){
+			"rule":     text(&x.Rule, "exceptions.rule"),
+			"reason":   text(&x.Reason, "exceptions.reason"),
+			"owner":    text(&x.Owner, "exceptions.owner"),
+			"until":    func(n *yaml.Node) { x.Until = d.date(n, "exceptions.until") },
+			"paths":    names(&x.Paths, "exceptions.paths", d.glob),
+			"clusters": names(&x.Clusters, "exceptions.clusters", func(*yaml.Node, string) {}),
+			"objects":  names(&x.Objects, "exceptions.objects", d.object),
+		})
+		d.needs(n, "an entry of exceptions", map[string]string{"rule": x.Rule, "reason": x.Reason})
+		if len(x.Paths)+len(x.Clusters)+len(x.Objects) == 0 {
+			d.fail(n, "an entry of exceptions must name paths, clusters or objects; \"rules\" turns a rule off everywhere")
+		}
+		all = append(all, x)
+	})
+	return all
+}
+
+// date reads a day, which YAML takes for a time where it is not quoted.
+func (d *decoder) date(n *yaml.Node, what string) string {
+	if _, err := time.Parse(time.DateOnly, n.Value); n.Kind != yaml.ScalarNode || err != nil {
+		d.fail(n, "%s must be a day, like 2026-12-31", what)
+		return ""
+	}
+	return n.Value
+}
+
+func (d *decoder) object(n *yaml.Node, what string) {
+	if parts := strings.Split(n.Value, "/"); len(parts) < 2 || len(parts) > 3 || slices.Contains(parts, "") {
+		d.fail(n, "%s: the entry must be Kind/name or Kind/namespace/name", what)
+	}
+}
 
 // list reads the entries of a list.
 func (d *decoder) list(n *yaml.Node, what string, each func(int, *yaml.Node)) {

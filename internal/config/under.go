@@ -12,7 +12,7 @@ import (
 // checks. Its members, clusters, sources, order and version are facts, and its own.
 func (c Config) Under(base Config) Config {
 	c.Rules, c.rules = base.Rules, base.rules
-	c.RulePaths, c.Exclude, c.Recipients = base.RulePaths, base.Exclude, base.Recipients
+	c.RulePaths, c.Exclude, c.Recipients, c.Exceptions = base.RulePaths, base.Exclude, base.Recipients, base.Exceptions
 	return c
 }
 
@@ -44,8 +44,19 @@ func (c Config) Relaxes(base Config) (lines []string) {
 	}) {
 		lines = append(lines, "other recipients are allowed")
 	}
+	for _, x := range c.Exceptions {
+		if !slices.ContainsFunc(base.Exceptions, x.equal) {
+			lines = append(lines, fmt.Sprintf("an exception from the rule %q", x.Rule))
+		}
+	}
 	lines = append(lines, c.Admission.relaxes(base.Admission)...)
 	return lines
+}
+
+// equal tells whether both allow the same for as long.
+func (x Exception) equal(other Exception) bool {
+	return x.Rule == other.Rule && x.Until == other.Until && slices.Equal(x.Paths, other.Paths) && slices.Equal(x.Clusters, other.Clusters) &&
+		slices.Equal(x.Objects, other.Objects)
 }
 
 func (a Admission) relaxes(base Admission) (lines []string) {

@@ -31,6 +31,7 @@ func Build(tree *Tree, declared Declared) *Fleet {
 		KarmadaVersion: strings.TrimPrefix(declared.KarmadaVersion, "v"),
 		tree:           tree,
 		declared:       declared.Members,
+		exceptions:     declared.Exceptions,
 	}
 	for _, cluster := range tree.Clusters {
 		f.Clusters[cluster.Name] = cluster.complete()

@@ -1,8 +1,12 @@
 package fleet
 
-import "strings"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
-// IgnoreAnnotation excepts an object from rules: lines of "rule-id: reason".
+// IgnoreAnnotation excepts an object from rules: lines of "RULE [until DATE] [by OWNER]: REASON".
 const IgnoreAnnotation = "rollcall.dev/ignore"
 
 // ParseExceptions reads the annotation's text. The exceptions have no place yet.
@@ -12,10 +16,68 @@ func ParseExceptions(text string) []Exception {
 		if line = strings.TrimSpace(line); line == "" {
 			continue
 		}
-		rule, reason, _ := strings.Cut(line, ":")
-		all = append(all, Exception{Rule: strings.TrimSpace(rule), Reason: strings.TrimSpace(reason)})
+		terms, reason, _ := strings.Cut(line, ":")
+		all = append(all, NewException(terms, reason))
 	}
 	return all
+}
+
+// NewException reads "RULE [until DATE] [by OWNER]".
+func NewException(terms, reason string) Exception {
+	x := Exception{Reason: strings.TrimSpace(reason)}
+	words := strings.Fields(terms)
+	if len(words) == 0 {
+		return x
+	}
+	x.Rule, words = words[0], words[1:]
+	for len(words) > 0 {
+		switch {
+		case len(words) > 1 && words[0] == "until" && x.Until == "" && isDate(words[1]):
+			x.Until, words = words[1], words[2:]
+		case len(words) > 1 && words[0] == "by" && x.Owner == "":
+			x.Owner, words = words[1], words[2:]
+		default:
+			x.Unread = strings.Join(words, " ")
+			return x
+		}
+	}
+	return x
+}
+
+func isDate(text string) bool {
+	_, err := time.Parse(time.DateOnly, text)
+	return err == nil
+}
+
+// DeclaredException is an exception of the configuration. It allows findings that all of its terms fit.
+type DeclaredException struct {
+	Exception
+	// Path tells of a file whether it is meant; nil for all.
+	Path func(string) bool
+	// Clusters are Flux clusters, and Objects are "Kind/name" or "Kind/namespace/name"; nil for all.
+	Clusters, Objects []string
+}
+
+// DeclaredExceptions are those of the configuration.
+func (f *Fleet) DeclaredExceptions() []DeclaredException { return f.exceptions }
+
+// Allows tells whether the exception is from the finding's rule and fits its place.
+func (d DeclaredException) Allows(f Finding) bool {
+	if d.Rule != f.Rule || d.Path != nil && !d.Path(f.Place.File) {
+		return false
+	}
+	if d.Objects != nil && !slices.Contains(d.Objects, f.Object.Kind+"/"+f.Object.Name) &&
+		!slices.Contains(d.Objects, f.Object.Kind+"/"+f.Object.Namespace+"/"+f.Object.Name) {
+		return false
+	}
+	if d.Clusters == nil {
+		return true
+	}
+	clusters := f.Clusters
+	if len(clusters) == 0 {
+		clusters = []string{f.Object.Cluster}
+	}
+	return !slices.ContainsFunc(clusters, func(name string) bool { return !slices.Contains(d.Clusters, name) })
 }
 
 // Exceptions are those that the object's own annotation makes.

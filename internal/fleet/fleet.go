@@ -18,6 +18,8 @@ type Declared struct {
 	KarmadaVersion string
 	// Date is the day on which the fleet is judged, "2026-11-24"; empty where expiry is not judged.
 	Date string
+	// Exceptions are those of the configuration.
+	Exceptions []DeclaredException
 	// Live is what the Karmada API server holds; nil where nobody asked it, as when a tree is linted.
 	Live *Live
 }
@@ -58,8 +60,9 @@ type Fleet struct {
 	// Claims are the policies that place each object, looked up like Objects. Absent where no policy selects an object.
 	Claims map[string]map[string]map[string]map[string][]Claim `json:"claims"`
 
-	tree     *Tree
-	declared []DeclaredMember
+	tree       *Tree
+	declared   []DeclaredMember
+	exceptions []DeclaredException
 	// consulted are the places that HelmReleases' charts and values were looked up at, whether something is there or not.
 	consulted map[key]bool
 	// aims are the policies by what their selectors ask for; changed are those that With has changed since.
@@ -307,4 +310,6 @@ type UsedException struct {
 	Known bool `json:"known"`
 	// Used counts the findings that it excepted; -1 where the rule is off, so that nothing can be told.
 	Used int `json:"used"`
+	// Expired: it has ended, and excepts nothing any more.
+	Expired bool `json:"expired"`
 }

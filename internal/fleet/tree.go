@@ -189,16 +189,26 @@ type EncryptionFault struct {
 	Length int    `json:"length"`
 }
 
-// Exception is a "# rollcall:ignore rule-id -- reason" comment, which excepts its file, or a rollcall.dev/ignore
-// annotation, which excepts its object.
+// Exception is a "# rollcall:ignore RULE [until DATE] [by OWNER] -- REASON" comment, which excepts its file, a line "RULE [until DATE] [by
+// OWNER]: REASON" of the annotation rollcall.dev/ignore, which excepts its object, or an entry of the configuration.
 type Exception struct {
 	Rule   string `json:"rule"`
 	Reason string `json:"reason"`
+	// Until is the last day on which it holds, "2026-12-31", and Owner who answers for it; empty where nobody says.
+	Until string `json:"until,omitempty"`
+	Owner string `json:"owner,omitempty"`
+	// Unread are the words between the rule and the reason that mean nothing.
+	Unread string `json:"unread,omitempty"`
 	// Document is the document of the annotated object, -1 for a comment.
 	Document int `json:"document"`
 	Line     int `json:"line"`
 	Column   int `json:"column"`
+	// Declared is where the configuration says it; nil for a comment or an annotation, which stand in the file of what they except.
+	Declared *Origin `json:"declared,omitempty"`
 }
+
+// Expired is true where the exception has ended by a day, "2026-12-31"; an empty one is no day.
+func (x Exception) Expired(date string) bool { return x.Until != "" && date > x.Until }
 
 // Cluster is a Flux cluster: one Flux installation that reconciles a part of the tree.
 type Cluster struct {

@@ -333,12 +333,18 @@ func objectExceptions(index int, object *yaml.Node) []fleet.Exception {
 	all := fleet.ParseExceptions(n.Value)
 	for i := range all {
 		all[i].Document, all[i].Line, all[i].Column = index, n.Line, n.Column
-		all[i].Rule, all[i].Reason = secret.Name(all[i].Rule), secret.Message(all[i].Reason)
+		all[i] = shownException(all[i])
 	}
 	return all
 }
 
-var ignoreComment = regexp.MustCompile(`(?m)(?:^|[ \t])(#[ \t]*rollcall:ignore(?:[ \t]+(\S+))?(?:[ \t]+--[ \t]*([^\r\n]*))?[^\r\n]*)`)
+// shownException is an exception with its texts as a message may quote them.
+func shownException(x fleet.Exception) fleet.Exception {
+	x.Rule, x.Owner, x.Unread, x.Reason = secret.Name(x.Rule), secret.Name(x.Owner), secret.Name(x.Unread), secret.Message(x.Reason)
+	return x
+}
+
+var ignoreComment = regexp.MustCompile(`(?m)(?:^|[ \t])(#[ \t]*rollcall:ignore(?:[ \t]+([^\r\n]*?))?(?:[ \t]+--[ \t]*([^\r\n]*?))?)[ \t]*(?:\r|$)`)
 
 func commentExceptions(data []byte) []fleet.Exception {
 	if !bytes.Contains(data, []byte("rollcall:ignore")) {
@@ -356,8 +362,9 @@ func commentExceptions(data []byte) []fleet.Exception {
 		between := data[start:m[2]]
 		line += bytes.Count(between, []byte("\n"))
 		start += bytes.LastIndexByte(between, '\n') + 1
-		all = append(all, fleet.Exception{Rule: secret.Name(group(2)), Reason: secret.Message(group(3)), Document: -1,
-			Line: line, Column: 1 + m[2] - start})
+		x := shownException(fleet.NewException(group(2), group(3)))
+		x.Document, x.Line, x.Column = -1, line, 1+m[2]-start
+		all = append(all, x)
 	}
 	return all
 }

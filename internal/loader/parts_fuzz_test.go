@@ -247,26 +247,3 @@ func FuzzIgnore(f *testing.F) {
 		}
 	})
 }
-
-// Whatever the globs, a path and what is below it are excluded alike, and globs that match nothing but themselves do.
-func FuzzGlobs(f *testing.F) {
-	f.Add("a/**/b*", "a/x/bc/d")
-	f.Add("./*?/", "ab/ü")
-	f.Add("\xff**", "\xffa")
-	f.Fuzz(func(t *testing.T, glob, name string) {
-		defer within(10 * time.Second)()
-		excluded, err := globs([]string{glob})
-		if err != nil {
-			if utf8.ValidString(glob) {
-				t.Fatal(err)
-			}
-			return
-		}
-		if excluded(name) && !strings.Contains(name, "\n") && !excluded(name+"/below") {
-			t.Errorf("%q excludes %q and not what is below", glob, name)
-		}
-		if plain := strings.TrimSuffix(strings.TrimPrefix(glob, "./"), "/"); !strings.ContainsAny(plain, "*?") && utf8.ValidString(plain) && !excluded(plain) {
-			t.Errorf("%q does not exclude itself", glob)
-		}
-	})
-}

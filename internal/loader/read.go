@@ -21,6 +21,7 @@ import (
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/glob"
 	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
@@ -147,9 +148,9 @@ func newTree(fsys fs.FS, opts *Options) *tree {
 // readAll walks the tree and reads its files, all cores at once.
 func (t *tree) readAll(ctx context.Context, opts Options) error {
 	now := time.Now()
-	excluded, err := globs(opts.Exclude)
+	excluded, err := glob.Compile(opts.Exclude)
 	if err != nil {
-		return err
+		return fmt.Errorf("exclude %w", err)
 	}
 	err = fs.WalkDir(t.fsys, ".", func(p string, d fs.DirEntry, err error) error {
 		if err := ctx.Err(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/glob"
 	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
@@ -22,7 +23,7 @@ type pin struct {
 func newPins(all []fleet.Recipients) (pins, error) {
 	var out pins
 	for _, r := range all {
-		matches, err := globs(r.Paths)
+		matches, err := glob.Compile(r.Paths)
 		if err != nil {
 			return nil, err
 		}

@@ -53,8 +53,11 @@ func (r *Report) SARIF(w io.Writer) error {
 			result.AddRelatedLocation(r.location(other.Place).WithID(i + 1).WithMessage(sarif.NewTextMessage(other.Message)))
 		}
 		for _, x := range f.Exceptions {
-			at := fleet.Place{Origin: fleet.Origin{File: f.Place.File}, Line: x.Line, Column: x.Column}
-			result.AddSuppression(sarif.NewSuppression().WithKind("inSource").
+			at, kind := fleet.Place{Origin: fleet.Origin{File: f.Place.File}, Line: x.Line, Column: x.Column}, "inSource"
+			if x.Declared != nil {
+				at.File, kind = x.Declared.File, "external"
+			}
+			result.AddSuppression(sarif.NewSuppression().WithKind(kind).
 				WithJustification(justification(x)).WithLocation(r.location(at)))
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5/plumbing"
@@ -303,4 +304,47 @@ func (d *byDate) Pop() any {
 	last := (*d)[len(*d)-1]
 	*d = (*d)[:len(*d)-1]
 	return last
+}
+
+// maxHistory is how many commits are looked at for the age of a file's content.
+const maxHistory = 20_000
+
+// Since is the day, UTC, of the oldest commit that has content in a file of which has holds, and since which each commit that leads to HEAD
+// by its first parent has. There is none where HEAD has no such file. A clone that is shallow, or history without an end, has no older day.
+func (r *Repository) Since(file string, has func(content []byte) bool) (day string, ok bool) {
+	head, err := r.Resolve("HEAD")
+	if err != nil {
+		return "", false
+	}
+	known := map[plumbing.Hash]bool{}
+	c := head.commit
+	for range maxHistory {
+		top, err := c.Tree()
+		if err != nil {
+			return day, ok
+		}
+		entry, err := top.FindEntry(file)
+		if err != nil {
+			return day, ok
+		}
+		holds, seen := known[entry.Hash]
+		if !seen {
+			if blob, err := object.GetBlob(r.store, entry.Hash); err == nil && blob.Size <= inMemory {
+				content, err := read(blob)
+				holds = err == nil && has(content)
+			}
+			known[entry.Hash] = holds
+		}
+		if !holds {
+			return day, ok
+		}
+		day, ok = c.Committer.When.UTC().Format(time.DateOnly), true
+		if len(c.ParentHashes) == 0 {
+			return day, ok
+		}
+		if c, err = object.GetCommit(r.store, c.ParentHashes[0]); err != nil {
+			return day, ok
+		}
+	}
+	return day, ok
 }

@@ -1,4 +1,5 @@
-package loader
+// Package glob matches paths as the configuration names them.
+package glob
 
 import (
 	"fmt"
@@ -8,13 +9,14 @@ import (
 	"unicode/utf8"
 )
 
-// globs compiles the excluding globs: the result tells whether a path, or a folder above it, matches one of them.
-func globs(patterns []string) (func(string) bool, error) {
+// Compile compiles globs: the result tells whether a path, or a folder above it, matches one of them. "*" and "?" stay within one path
+// element, "**" spans any number of them.
+func Compile(patterns []string) (func(string) bool, error) {
 	var all []*regexp.Regexp
 	for _, p := range patterns {
-		re, err := regexp.Compile(globExpr(p))
+		re, err := regexp.Compile(expression(p))
 		if err != nil {
-			return nil, fmt.Errorf("exclude %q: %w", p, err)
+			return nil, fmt.Errorf("%q: %w", p, err)
 		}
 		all = append(all, re)
 	}
@@ -23,9 +25,9 @@ func globs(patterns []string) (func(string) bool, error) {
 	}, nil
 }
 
-// globExpr is the glob as a regular expression: "**/" is any number of folders, "*" and "?" stay within one path
+// expression is the glob as a regular expression: "**/" is any number of folders, "*" and "?" stay within one path
 // element, and what is below a match matches.
-func globExpr(glob string) string {
+func expression(glob string) string {
 	glob = strings.TrimSuffix(strings.TrimPrefix(glob, "./"), "/")
 	var b strings.Builder
 	b.WriteString(`\A`)
@@ -49,24 +51,4 @@ func globExpr(glob string) string {
 	}
 	b.WriteString(`(?:/.*)?\z`)
 	return b.String()
-}
-
-// sortPaths sorts paths as kustomize-controller's generator walks them: folder by folder, so that "a/b" comes before
-// "a-b".
-func sortPaths(paths []string) {
-	slices.SortFunc(paths, func(a, b string) int {
-		for i := range min(len(a), len(b)) {
-			if a[i] == b[i] {
-				continue
-			}
-			if a[i] == '/' {
-				return -1
-			}
-			if b[i] == '/' {
-				return 1
-			}
-			return int(a[i]) - int(b[i])
-		}
-		return len(a) - len(b)
-	})
 }
