@@ -494,7 +494,7 @@ func (f *file) parseOnce(charts *sync.Map) {
 
 // searchKeys looks for a private key, kubeconfigs and what SOPS has encrypted in a file that is no YAML.
 func (f *file) searchKeys(data []byte) {
-	if f.whole = privateKeyIn(data); f.whole == nil && kubeconfigKind.Match(data) && utf8.Valid(data) {
+	if f.whole = privateKeyIn(data); f.whole == nil && bytes.Contains(data, []byte("Config")) && kubeconfigKind.Match(data) && utf8.Valid(data) {
 		docs, _, _, _ := parseDocuments(f.path, data)
 		f.docs = slices.DeleteFunc(docs, func(d document) bool { return len(d.Values) == 0 })
 	}
@@ -511,7 +511,7 @@ var sopsMark = regexp.MustCompile(`(?m)^sops_mac=|^\[sops\]|"sops"\s*:`)
 
 // encryptionOf is the state of a file that is no YAML and has metadata of SOPS, and what else is to be told of it.
 func encryptionOf(data []byte) (*fleet.Encryption, []fleet.Value) {
-	if !sopsMark.Match(data) {
+	if !bytes.Contains(data, []byte("sops")) || !sopsMark.Match(data) {
 		return nil, nil
 	}
 	values, encryption := secret.Literals(data, "file")

@@ -2,7 +2,6 @@ package secret
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -98,24 +97,13 @@ func secretClass(at around, value string) fleet.Class {
 	return ""
 }
 
-// credentialFlag finds --password=x in a command line.
-var credentialFlag = regexp.MustCompile(`(?:^|[\s"'])--?([A-Za-z][A-Za-z0-9_.-]*)=["']?([^\s"']+)`)
-
 // hasCredentialFlag is true for an argument, or a whole command line, that gives a credential in the clear; the flag may
 // be the argument before.
 func hasCredentialFlag(before, text string) bool {
 	if flag := strings.TrimLeft(before, "-"); flag != before && isCredentialFlag(flag, text) {
 		return true
 	}
-	if !strings.Contains(text, "=") || !strings.Contains(text, "-") {
-		return false
-	}
-	for _, m := range credentialFlag.FindAllStringSubmatch(text, -1) {
-		if isCredentialFlag(m[1], m[2]) {
-			return true
-		}
-	}
-	return false
+	return strings.Contains(text, "=") && hasFlag(text, "=")
 }
 
 // isCredentialFlag leaves out paths: a flag often names the file that holds the credential.

@@ -24,19 +24,20 @@ func inlineCredential(text string) bool {
 		return false
 	}
 	switch {
-	case strings.Contains(text, ageKey) && identity.MatchString(text), strings.Contains(text, pemKey) && keyBegins.MatchString(text), hasAssignment(text), hasUser(text), strings.Contains(text, "@") && userAt(text):
+	case strings.Contains(text, ageKey) && identity.MatchString(text), strings.Contains(text, pemKey) && keyBegins.MatchString(text), hasAssignment(text), hasUser(text), userAt(text):
 		return true
 	case containsAny(text, "hooks.slack.com/services/", "/api/webhooks/") && webhook.MatchString(text), strings.Contains(text, "</") && element(text):
 		return true
 	case !strings.Contains(text, " "):
 		return false
-	case strings.Contains(text, "value=") && attribute.MatchString(text), strings.Contains(text, "\n") && directive.MatchString(text):
+	case strings.Contains(text, "value=") && attribute.MatchString(text),
+		containsAny(text, "password", "passwd", "passphrase", "requirepass", "masterauth") && strings.Contains(text, "\n") && directive.MatchString(text):
 		return true
 	}
 	// To look for a word costs little beside an expression.
 	return containsAny(text, "earer ", "asic ", "oken ", "EARER ", "ASIC ", "OKEN ") && header.MatchString(text) ||
 		containsAny(text, "login ", "-u ", "-user") && login.MatchString(text) ||
-		strings.Contains(text, " -") && flagValue(text)
+		strings.Contains(text, " -") && hasFlag(text, " \t")
 }
 
 var (
@@ -57,8 +58,6 @@ var (
 	attribute = regexp.MustCompile(`(?i)(?:password|token|secret|apikey)"\s+value="[^"]`)
 	// directive finds a line of two words, the first of which promises a password: requirepass in redis.conf.
 	directive = regexp.MustCompile(`(?m)^[ \t]*(?:requirepass|masterauth|\w*password|\w*passwd|\w*passphrase)[ \t]+[^\s=:{(]\S{5,}[ \t]*$`)
-	// flagAndValue finds --password x in a command line.
-	flagAndValue = regexp.MustCompile(`(?:^|[\s"'])--?([A-Za-z][A-Za-z0-9_.-]*)["']?[ \t]+["']?([^\s"']+)`)
 )
 
 func element(text string) bool {
@@ -74,26 +73,68 @@ func containsAny(text string, words ...string) bool {
 	return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(text, word) })
 }
 
+// space is what stands between words, and quote what may stand around them.
+const space, quote = " \t\r\n\f", `"'`
+
+// userAt looks for user:password@host in the words that have an "@", of which most texts have none.
 func userAt(text string) bool {
-	if i := strings.IndexByte(text, '@'); strings.HasPrefix(text[i:], "@sha256:") && strings.LastIndexByte(text, '@') == i {
-		return false
-	}
-	for _, m := range atHost.FindAllStringSubmatch(text, -1) {
-		if m[2] != "sha256" && m[2] != "sha512" {
-			return true
+	for {
+		at := strings.IndexByte(text, '@')
+		if at < 0 {
+			return false
 		}
+		start, end := 1+strings.LastIndexAny(text[:at], space), len(text)
+		if length := strings.IndexAny(text[at:], space); length >= 0 {
+			end = at + length
+		}
+		for _, m := range atHost.FindAllStringSubmatch(text[start:end], -1) {
+			if m[2] != "sha256" && m[2] != "sha512" {
+				return true
+			}
+		}
+		text = text[end:]
 	}
-	return false
 }
 
-func flagValue(text string) bool {
-	for _, m := range flagAndValue.FindAllStringSubmatch(text, -1) {
-		if isCredentialFlag(m[1], m[2]) {
+// hasFlag is true for a text, a command line for one, in which a flag gives a credential in the clear. Between its name and the
+// value stand characters of sep: "=" in --password=x, blanks in --password x.
+func hasFlag(text, sep string) bool {
+	for from := 0; ; {
+		i := strings.IndexByte(text[from:], '-')
+		if i < 0 {
+			return false
+		}
+		at := from + i
+		from = at + 1
+		if at > 0 && strings.IndexByte(space+quote, text[at-1]) < 0 {
+			continue
+		}
+		rest := strings.TrimPrefix(text[from:], "-")
+		name := leading(rest, "_.-")
+		rest = rest[len(name):]
+		from = len(text) - len(rest)
+		value := strings.TrimLeft(trimQuote(rest), sep)
+		if name == "" || !isLetter(name[0]) || len(value) == len(trimQuote(rest)) {
+			continue
+		}
+		value = trimQuote(value)
+		if end := strings.IndexAny(value, space+quote); end >= 0 {
+			value = value[:end]
+		}
+		if value != "" && isCredentialFlag(name, value) {
 			return true
 		}
 	}
-	return false
 }
+
+func trimQuote(text string) string {
+	if text != "" && strings.IndexByte(quote, text[0]) >= 0 {
+		return text[1:]
+	}
+	return text
+}
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
 const (
 	// maxAddress bounds an address, in bytes.
@@ -155,15 +196,12 @@ var variableAlone = regexp.MustCompile(`^\s*(?:\$\{[A-Za-z_]\w*\}|\$\(\w+\)|\$\w
 
 // hasAssignment finds NAME=value and NAME: value with a name that promises a credential, anywhere in a text.
 func hasAssignment(text string) bool {
-	for from := 0; from < len(text); {
-		i := strings.IndexAny(text[from:], "=:")
-		if i < 0 {
-			return false
+	for at := range len(text) {
+		if text[at] != '=' && text[at] != ':' {
+			continue
 		}
-		at := from + i
-		from = at + 1
 		name := nameBefore(text, at)
-		if name == "" {
+		if name == "" || strings.IndexByte(lastLetters, name[len(name)-1]) < 0 {
 			continue
 		}
 		rest := text[at+1:]
@@ -197,10 +235,12 @@ func valueAfter(text string) string {
 	text = strings.TrimLeft(text[:min(len(text), maxName)], " \t\"'")
 	end := 0
 	for end < len(text) && strings.IndexByte(" \t\r\n\"'`,;&})]", text[end]) < 0 {
-		for _, pair := range [][2]string{{"${", "}"}, {"$(", ")"}, {"{{", "}}"}} {
-			if rest, ok := strings.CutPrefix(text[end:], pair[0]); ok {
-				if close := strings.Index(rest, pair[1]); close >= 0 {
-					end += 1 + close + len(pair[1])
+		if text[end] == '$' || text[end] == '{' {
+			for _, pair := range [][2]string{{"${", "}"}, {"$(", ")"}, {"{{", "}}"}} {
+				if rest, ok := strings.CutPrefix(text[end:], pair[0]); ok {
+					if close := strings.Index(rest, pair[1]); close >= 0 {
+						end += 1 + close + len(pair[1])
+					}
 				}
 			}
 		}
@@ -208,6 +248,9 @@ func valueAfter(text string) string {
 	}
 	return strings.TrimRight(text[:min(end, len(text))], `\`)
 }
+
+// lastLetters are those that a name may end in that promises a credential: most names are rejected by theirs, before anything is copied.
+const lastLetters = "dDeEyYnNtTsSlLwWgGhH"
 
 // promises is true for a name that promises a credential, one of those that only redaction takes for such too.
 func promises(key, value string) bool {
@@ -257,11 +300,36 @@ func namesInCredentials(key string) bool {
 	return false
 }
 
-// secretInside finds a Secret, or an operation on one's data, inside a text.
-var secretInside = regexp.MustCompile(`kind["']?\s*:\s*["']?Secret|stringData|["'\s]/data(?:/|["'\s])`)
+var (
+	secretKind = regexp.MustCompile(`kind["']?\s*:\s*["']?Secret`)
+	dataPath   = regexp.MustCompile(`["'\s]/data(?:/|["'\s])`)
+)
+
+// secretInside is true for a text in which a Secret stands, or an operation on one's data.
+func secretInside(text string) bool {
+	return strings.Contains(text, "stringData") || strings.Contains(text, "Secret") && secretKind.MatchString(text) ||
+		strings.Contains(text, "/data") && dataPath.MatchString(text)
+}
 
 // namedValue finds the name of a variable or parameter that promises a credential, inside a text.
 var namedValue = regexp.MustCompile(`(?i)name["']?\s*:\s*["']?[\w.-]*(?:password|passwd|token|secret|api_?key)\b`)
+
+// namesValue is true for a text in which namedValue finds one, beside a value.
+func namesValue(text string) bool {
+	return strings.Contains(text, "value") && containsFold(text, "password", "passwd", "token", "secret", "apikey", "api_key") && namedValue.MatchString(text)
+}
+
+// containsFold is true for a text with one of the words, which are in lower case, in any case.
+func containsFold(text string, words ...string) bool {
+	for i := range len(text) {
+		for _, word := range words {
+			if text[i]|0x20 == word[0] && len(text)-i >= len(word) && strings.EqualFold(text[i:i+len(word)], word) {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // mayEmbed is true for a text that may be a document of its own.
 func mayEmbed(text string) bool {
@@ -278,8 +346,7 @@ func redactText(text string) any {
 		return nil
 	}
 	assigns := inlineCredential(text)
-	if !assigns && !(containsAny(text, "Secret", "stringData", "/data") && secretInside.MatchString(text)) &&
-		!(strings.Contains(text, "value") && namedValue.MatchString(text)) {
+	if !assigns && !secretInside(text) && !namesValue(text) {
 		return nil
 	}
 	plain := redaction(fleet.Plain, len(text))

@@ -376,6 +376,9 @@ func isObjectName(text string) bool {
 
 // foldName writes a name in lower case without the separators that its parts have.
 func foldName(key string) string {
+	if !strings.ContainsFunc(key, func(r rune) bool { return r == '-' || r == '_' || r == '.' || r >= 'A' && r <= 'Z' }) {
+		return key
+	}
 	var b strings.Builder
 	b.Grow(len(key))
 	for _, c := range []byte(key) {
