@@ -158,7 +158,7 @@ func (p *plan) kustomize(dir string) (resmap.ResMap, error) {
 	p.stampFiles()
 	m, err := p.runKustomize(dir)
 	for range maxRetries {
-		if err == nil || !p.dropDuplicate(err) && !p.dropPatch(func() (resmap.ResMap, error) { return p.runKustomize(dir) }) {
+		if err == nil || !p.dropDuplicate(err) && !p.dropPatch(err, func() (resmap.ResMap, error) { return p.runKustomize(dir) }) {
 			break
 		}
 		m, err = p.runKustomize(dir)

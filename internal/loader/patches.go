@@ -3,10 +3,15 @@ package loader
 import (
 	"encoding/json"
 	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"sort"
 	"strings"
 
 	"sigs.k8s.io/kustomize/api/provider"
 	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/api/types"
 	sigsyaml "sigs.k8s.io/yaml"
 
@@ -37,9 +42,9 @@ func patchesOf(entries []patchEntry) (patches []types.Patch) {
 // maxBadPatches bounds how many patches that kustomize cannot apply are taken out of one build.
 const maxBadPatches = 8
 
-// dropPatch takes a patch out of the build that kustomize cannot apply: the first one with which the build fails and without
-// which, and without those after it, it does not.
-func (p *plan) dropPatch(build func() (resmap.ResMap, error)) bool {
+// dropPatch takes a patch out of the build that kustomize cannot apply, with which the build has failed: the one that kustomize
+// names, else the first one without which, and without those after it, the build does not fail.
+func (p *plan) dropPatch(failure error, build func() (resmap.ResMap, error)) bool {
 	var entries []*patchEntry
 	for i := range p.patched {
 		f := &p.patched[i]
@@ -52,32 +57,25 @@ func (p *plan) dropPatch(build func() (resmap.ResMap, error)) bool {
 	if len(entries) == 0 || p.badPatches == maxBadPatches {
 		return false
 	}
-	works := func(n int) (bool, error) {
+	bad, why := -1, failure
+	if len(p.incomplete) > 0 {
+		if bad = slices.IndexFunc(entries, func(e *patchEntry) bool { return e.Path == "" && !parsesAsPatch(e.Patch.Patch) }); bad >= 0 {
+			why = errNoPatch
+		}
+	}
+	if bad < 0 {
+		bad = p.withoutTarget(entries, failure)
+	}
+	works := func(n int) bool {
 		p.applyOnly(n)
 		_, err := build()
-		return err == nil, err
+		if err != nil {
+			why = err
+		}
+		return err == nil
 	}
-	bad, why := -1, error(nil)
-	if len(p.incomplete) > 0 {
-		for i, e := range entries {
-			if e.Path == "" && !parsesAsPatch(e.Patch.Patch) {
-				bad, why = i, errNoPatch
-				break
-			}
-		}
-	}
-	if ok, _ := works(0); bad < 0 && ok {
-		low, high := 0, len(entries) // builds with low patches, fails with high
-		for high-low > 1 {
-			if ok, err := works((low + high) / 2); ok {
-				low = (low + high) / 2
-			} else {
-				high, why = (low+high)/2, err
-			}
-		}
-		if bad = low; why == nil {
-			_, why = works(high)
-		}
+	if bad < 0 && works(0) {
+		bad = sort.Search(len(entries)-1, func(i int) bool { return !works(i + 1) })
 	}
 	if bad < 0 {
 		p.applyOnly(len(entries))
@@ -94,6 +92,39 @@ func (p *plan) dropPatch(build func() (resmap.ResMap, error)) bool {
 	p.remove(entries[bad])
 	p.applyOnly(len(entries) - 1)
 	return true
+}
+
+// noTarget is how kustomize fails where a patch is for an object that is not there.
+//
+// Source: kubernetes-sigs/kustomize api/v0.21.1 internal/builtins/PatchTransformer.go transformStrategicMerge.
+var noTarget = regexp.MustCompile(`no resource matches strategic merge patch "([^"]+)"`)
+
+// withoutTarget is the number of the one patch that kustomize has no object for; -1 where several may be meant.
+func (p *plan) withoutTarget(entries []*patchEntry, failure error) int {
+	m := noTarget.FindStringSubmatch(failure.Error())
+	if m == nil {
+		return -1
+	}
+	isFor := func(e *patchEntry) bool {
+		resources, err := provider.NewDefaultDepProvider().GetResourceFactory().SliceFromBytes(p.patchText(e))
+		return err == nil && slices.ContainsFunc(resources, func(r *resource.Resource) bool { return r.OrgId().String() == m[1] })
+	}
+	first := slices.IndexFunc(entries, isFor)
+	if first < 0 || slices.ContainsFunc(entries[first+1:], isFor) {
+		return -1
+	}
+	return first
+}
+
+// patchText is the text of a patch, which may stand in a file.
+func (p *plan) patchText(e *patchEntry) []byte {
+	if e.Path == "" {
+		return []byte(e.Patch.Patch)
+	}
+	if f := p.artifact.file(path.Join(path.Dir(e.where.file), e.Path)); f != nil {
+		return f.text()
+	}
+	return nil
 }
 
 // remove takes a patch out.
