@@ -117,6 +117,7 @@ func TestFixable(t *testing.T) {
 	}
 	want := map[string][]string{
 		"failover-propagates-deps": {"broken", "broken-cluster-wide", "broken-other-import"},
+		"karmada-object-valid":     {"broken"},
 		"member-has-agent":         {"broken"},
 		"policy-names-members":     {"broken-declared"},
 		"purge-mode-valid":         {"broken-1.16"},

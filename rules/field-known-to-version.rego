@@ -34,6 +34,12 @@ violation contains {
 	karmada.minor < minor
 }
 
+# What the schemas tell, from 1.16 on; what is older than they are follows.
+_since[invalid.field] := invalid.since if {
+	some invalid in input.invalid
+	invalid.problem == "newer-field"
+}
+
 _since[["spec", "failover", "cluster"]] := 15 if input.object.spec.failover.cluster
 
 _since[["spec", "placement", "workloadAffinity"]] := 17 if input.object.spec.placement.workloadAffinity

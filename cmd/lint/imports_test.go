@@ -38,8 +38,9 @@ var mayImport = map[string][]string{
 
 	"internal/failover/chance": {"internal/failover", "internal/fleet"},
 	"internal/fixture":         {},
-	"internal/fleet":           {},
+	"internal/fleet":           {"internal/karmada"},
 	"internal/gendocs":         {"internal/config", "internal/example", "internal/fleet", "internal/schema", "rules"},
+	"internal/karmada":         {"internal/spelling"},
 	"internal/live":            {"internal/fleet"},
 	"internal/glob":            {},
 	"internal/loader":          {"internal/fleet", "internal/glob", "internal/secret"},

@@ -297,9 +297,32 @@ type Input struct {
 	ControlPlane  *ControlPlane  `json:"controlPlane,omitempty"`
 	FluxCluster   *Cluster       `json:"fluxCluster,omitempty"`
 	// Policy is what a policy of Karmada with resourceSelectors selects.
-	Policy    *Policy        `json:"policy,omitempty"`
+	Policy *Policy `json:"policy,omitempty"`
+	// Invalid is what Karmada refuses an object of one of its kinds for, in the order of the fields; absent where it does not.
+	Invalid   []Invalid      `json:"invalid,omitempty"`
 	File      *File          `json:"file,omitempty"`
 	Exception *UsedException `json:"exception,omitempty"`
+}
+
+// Invalid is one reason for which Karmada refuses an object. What every release refuses counts where its version is not known.
+type Invalid struct {
+	// Field leads to the fault; what is missing is no step of it.
+	Field Field `json:"field"`
+	// Problem is "api-version", "unknown-field", "newer-field", "type", "required", "enum", "bounds", "form", "duplicate" or
+	// "webhook", where the schema takes the object and karmada-webhook does not.
+	Problem string `json:"problem"`
+	// Message says it in one sentence.
+	Message string `json:"message"`
+	// Since is y of the first release 1.y that has the field; 0 but for "newer-field".
+	Since int `json:"since"`
+	// Edits has the one edit that mends it, where one is certain.
+	Edits []InvalidEdit `json:"edits"`
+}
+
+// InvalidEdit is a value to be written at a field of the object.
+type InvalidEdit struct {
+	Field Field `json:"field"`
+	Value any   `json:"value"`
 }
 
 // UsedException is an exception and what became of it.

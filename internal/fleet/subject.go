@@ -59,6 +59,7 @@ func (f *Fleet) objectSubject(object Object) Subject {
 		Group: object.Group, Kind: object.Kind, Namespace: object.Namespace, Name: object.Name,
 	})
 	s.Input.Object = object.Content
+	s.Input.Invalid = f.invalid(object)
 	id := IDOf(object.APIServer, object.Namespace, object.Name)
 	switch s.Kind {
 	case kustomizationKind:
@@ -169,6 +170,9 @@ func (s Subject) Facts() []Path {
 	case memberKind:
 		paths = append(paths, Path{"members", o.Name})
 	}
+	if isKarmada(o.Group) { // the version decides what it refuses
+		paths = append(paths, Path{"controlPlanes"})
+	}
 	if _, ok := policyKinds[s.Kind]; ok {
 		paths = append(paths, Path{"policies", PolicyID(Object{APIServer: o.APIServer, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name})})
 	}
@@ -182,10 +186,15 @@ func (s Subject) FieldsAt(fact Path) []Path {
 	for i, own := range s.Facts() {
 		switch {
 		case !own.Meets(fact):
+		case len(own) == 1:
+			fields = append(fields, Path{"invalid"})
 		case i > 0: // an entity that an object is
 			fields = append(fields, Path{entities[own[0]]})
 		case own[0] == "objects" && len(fact) > len(own):
 			fields = append(fields, fact[len(own):])
+			if isKarmada(s.Object.Group) {
+				fields = append(fields, Path{"invalid"})
+			}
 		default: // names and places are those of what the subject is
 			fields = append(fields, Path{})
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // DidYouMean is `; did you mean "a" or "b"?` for the known names that are a few keystrokes away from name or contain
-// it, the nearest first, three at most; empty where there is none.
+// it, the nearest first, three at most; where there is none those that it begins with; empty where there is none of them either.
 func DidYouMean(name string, known []string) string {
 	type miss struct {
 		name     string
@@ -20,6 +20,11 @@ func DidYouMean(name string, known []string) string {
 		d := distance(name, k)
 		if d <= max(2, len(name)/4) && d < len(name) || len(name) > 3 && strings.Contains(k, name) {
 			near = append(near, miss{k, d})
+		}
+	}
+	for _, k := range known {
+		if len(near) == 0 && len(k) > 3 && strings.HasPrefix(name, k) {
+			near = append(near, miss{k, distance(name, k)})
 		}
 	}
 	if len(near) == 0 {

@@ -1,0 +1,3 @@
+package failovertest
+
+//go:generate go run ./schemas ../internal/karmada/schemas.json.gz

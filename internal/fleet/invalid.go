@@ -1,0 +1,49 @@
+package fleet
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/rollcall-dev/rollcall/internal/karmada"
+)
+
+// isKarmada is true for the groups of Karmada's own kinds.
+func isKarmada(group string) bool { return strings.HasSuffix(group, ".karmada.io") }
+
+// invalid is what Karmada refuses an object for.
+func (f *Fleet) invalid(object Object) []Invalid {
+	if !isKarmada(object.Group) {
+		return nil
+	}
+	var all []Invalid
+	for _, p := range karmada.Problems(object.Content, f.karmadaMinor(object.APIServer)) {
+		invalid := Invalid{Field: orEmpty(p.Field), Problem: string(p.Kind), Message: p.Message, Since: p.Since, Edits: []InvalidEdit{}}
+		if p.Value != nil {
+			invalid.Edits = append(invalid.Edits, InvalidEdit{p.Field, p.Value})
+		}
+		all = append(all, invalid)
+	}
+	return all
+}
+
+// karmadaMinor is y of the version 1.y of the Karmada behind an API server; 0 where it is not known. It is the declared one, or that
+// of the control plane that serves the API server, or of the only one there is.
+func (f *Fleet) karmadaMinor(server string) int {
+	version := f.KarmadaVersion
+	if version == "" {
+		id := f.APIServers[server].ControlPlane
+		if id == "" && len(f.ControlPlanes) == 1 {
+			id = sorted(f.ControlPlanes)[0]
+		}
+		version = f.ControlPlanes[id].Version
+	}
+	parts := strings.SplitN(version, ".", 3)
+	if len(parts) < 2 || parts[0] != "1" {
+		return 0
+	}
+	minor, err := strconv.Atoi(parts[1])
+	if err != nil {
+		return 0
+	}
+	return minor
+}

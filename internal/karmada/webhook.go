@@ -1,0 +1,3 @@
+package karmada
+
+func (v *validator) byWebhook(object map[string]any) {}

@@ -1,0 +1,62 @@
+# METADATA
+# title: An object of Karmada is one that Karmada accepts
+# description: |
+#   The schemas of Karmada's CRDs refuse a field or a value that they do not have, and karmada-webhook what contradicts itself:
+#   Flux then stops at the object, and at all that it applies with it. An object is held against the schemas of its control
+#   plane's version, 1.15 to 1.19; where the version is not known, what all of them refuse is reported. karmadaVersion in the
+#   configuration declares it.
+# related_resources:
+#   - ref: https://karmada.io/docs/reference/karmada-api
+#     description: Karmada's API
+# custom:
+#   severity: error
+#   admission: never
+#   subjects:
+#     - ClusterOverridePolicy.policy.karmada.io
+#     - ClusterPropagationPolicy.policy.karmada.io
+#     - ClusterResourceBinding.work.karmada.io
+#     - ClusterTaintPolicy.policy.karmada.io
+#     - CronFederatedHPA.autoscaling.karmada.io
+#     - FederatedHPA.autoscaling.karmada.io
+#     - FederatedResourceQuota.policy.karmada.io
+#     - MultiClusterIngress.networking.karmada.io
+#     - MultiClusterService.networking.karmada.io
+#     - OverridePolicy.policy.karmada.io
+#     - PropagationPolicy.policy.karmada.io
+#     - Remedy.remedy.karmada.io
+#     - ResourceBinding.work.karmada.io
+#     - ResourceInterpreterCustomization.config.karmada.io
+#     - ResourceInterpreterWebhookConfiguration.config.karmada.io
+#     - Work.work.karmada.io
+#     - WorkloadRebalancer.apps.karmada.io
+#   fix: Write what Karmada takes there.
+#   source:
+#     - karmada-io/karmada v1.18.2 charts/karmada/_crds/bases
+#     - fluxcd/pkg ssa v0.76.2 manager_apply.go:428
+#     - sigs.k8s.io/structured-merge-diff v6.4.0 typed/validate.go:180
+package rules["karmada-object-valid"]
+
+import data.lib.objects
+
+violation contains {
+	"field": invalid.field,
+	"message": sprintf("Karmada refuses the object: %s", [invalid.message]),
+	"edits": invalid.edits,
+} if {
+	not objects.suspended
+	some invalid in input.invalid
+	not _said_elsewhere(invalid)
+}
+
+# What other rules say better.
+_said_elsewhere(invalid) if invalid.problem == "newer-field" # field-known-to-version
+
+_said_elsewhere(invalid) if { # purge-mode-valid
+	invalid.problem == "enum"
+	invalid.field[count(invalid.field) - 1] == "purgeMode"
+}
+
+_said_elsewhere(invalid) if { # weight-at-least-one
+	invalid.problem == "bounds"
+	invalid.field[count(invalid.field) - 1] == "weight"
+}
