@@ -221,7 +221,7 @@ func (e *Engine) violations(evaluate *evaluation, p panel, s *fleet.Subject) ([]
 }
 
 // Failure is an error of a rule. Its text may quote the object that was judged; Place says no more than where in the rules it
-// is, and of what kind: "policy-accepted.rego:12: eval_builtin_error".
+// is, and of what kind: "policy-active.rego:12: eval_builtin_error".
 type Failure struct {
 	Place string
 	err   error

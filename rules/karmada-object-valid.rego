@@ -32,6 +32,9 @@
 #   fix: Write what Karmada takes there.
 #   source:
 #     - karmada-io/karmada v1.18.2 charts/karmada/_crds/bases
+#     - karmada-io/karmada v1.18.2 cmd/webhook/app/webhook.go
+#     - karmada-io/karmada v1.18.2 pkg/util/validation/validation.go:43
+#     - karmada-io/karmada v1.18.2 pkg/util/validation/validation.go:400
 #     - fluxcd/pkg ssa v0.76.2 manager_apply.go:428
 #     - sigs.k8s.io/structured-merge-diff v6.4.0 typed/validate.go:180
 package rules["karmada-object-valid"]
@@ -43,13 +46,25 @@ violation contains {
 	"message": sprintf("Karmada refuses the object: %s", [invalid.message]),
 	"edits": invalid.edits,
 } if {
-	not objects.suspended
-	some invalid in input.invalid
-	not _said_elsewhere(invalid)
+	some invalid in _invalid
+	invalid.notBefore == 0
 }
 
+violation contains {
+	"field": invalid.field,
+	"message": sprintf("Karmada 1.%d refuses the object, and an older one does not: %s", [invalid.notBefore, invalid.message]),
+	"severity": "warning",
+	"edits": invalid.edits,
+} if {
+	some invalid in _invalid
+	invalid.notBefore > 0
+}
+
+_invalid := [invalid | some invalid in input.invalid; not _said_elsewhere(invalid); not objects.suspended]
+
 # What other rules say better.
-_said_elsewhere(invalid) if invalid.problem == "newer-field" # field-known-to-version
+# field-known-to-version, failover-propagates-deps and selector-in-own-namespace.
+_said_elsewhere(invalid) if invalid.problem in {"newer-field", "propagate-deps", "other-namespace"}
 
 _said_elsewhere(invalid) if { # purge-mode-valid
 	invalid.problem == "enum"

@@ -19,7 +19,7 @@ import (
 const testdata = "../../testdata"
 
 // refusals are the rules that say of a policy that Karmada refuses it, in the version that runs here.
-var refusals = []string{"policy-accepted", "weight-at-least-one", "failover-propagates-deps", "selector-in-own-namespace"}
+var refusals = []string{"karmada-object-valid", "weight-at-least-one", "failover-propagates-deps", "selector-in-own-namespace"}
 
 // TestRefusals applies the policies of all rules' examples to Karmada: it refuses those in which one of these rules has
 // something to say, and no others.
@@ -47,7 +47,8 @@ func TestRefusals(t *testing.T) {
 				if namespace := policy.GetNamespace(); namespace != "" {
 					c.Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+namespace+"}\n")
 				}
-				err := c.Client.Create(t.Context(), policy, client.DryRunAll)
+				err := c.Client.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(policy), // as Flux does
+					client.DryRunAll, client.FieldOwner("e2e"), client.ForceOwnership)
 				wants := wants(text)
 				switch {
 				case len(wants) > 0 && err != nil:
@@ -63,18 +64,22 @@ func TestRefusals(t *testing.T) {
 	t.Logf("%d policies are refused, %d accepted", refused, accepted)
 }
 
-// policy is the policy in a YAML document. One with a variable in it, for Flux to replace, is left out, and one with an
+// policy is the policy, or another object of Karmada, in a YAML document. One with a variable in it, for Flux to replace, is left out, and one with an
 // exception, for which no rule speaks.
 func policy(t *testing.T, text string) (*unstructured.Unstructured, bool) {
-	if !strings.Contains(text, "policy.karmada.io") || strings.Contains(text, "${") || strings.Contains(text, "rollcall") {
+	if !strings.Contains(text, ".karmada.io/") || strings.Contains(text, "${") || strings.Contains(text, "rollcall") {
 		return nil, false
 	}
 	objects := controlplane.Objects(t, text)
-	if len(objects) != 1 || objects[0].GroupVersionKind().Group != "policy.karmada.io" {
+	groups := []string{"policy", "networking", "autoscaling", "config", "work", "apps"}
+	if len(objects) != 1 {
 		return nil, false
 	}
 	o := objects[0]
-	if !strings.HasPrefix(o.GetKind(), "Cluster") && o.GetNamespace() == "" {
+	if group, ours := strings.CutSuffix(o.GroupVersionKind().Group, ".karmada.io"); !ours || !slices.Contains(groups, group) {
+		return nil, false
+	}
+	if o.GroupVersionKind().Group == "policy.karmada.io" && !strings.HasPrefix(o.GetKind(), "Cluster") && o.GetNamespace() == "" {
 		o.SetNamespace("default")
 	}
 	return o, true

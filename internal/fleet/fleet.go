@@ -304,17 +304,20 @@ type Input struct {
 	Exception *UsedException `json:"exception,omitempty"`
 }
 
-// Invalid is one reason for which Karmada refuses an object. What every release refuses counts where its version is not known.
+// Invalid is one reason for which Karmada refuses an object.
 type Invalid struct {
 	// Field leads to the fault; what is missing is no step of it.
 	Field Field `json:"field"`
-	// Problem is "api-version", "unknown-field", "newer-field", "type", "required", "enum", "bounds", "form", "duplicate" or
-	// "webhook", where the schema takes the object and karmada-webhook does not.
+	// Problem is "api-version", "unknown-field", "newer-field", "type", "required", "enum", "bounds", "form" or "duplicate"
+	// where the schema refuses the object; "webhook", or of two sorts "propagate-deps" and "other-namespace", where karmada-webhook
+	// does.
 	Problem string `json:"problem"`
 	// Message says it in one sentence.
 	Message string `json:"message"`
 	// Since is y of the first release 1.y that has the field; 0 but for "newer-field".
 	Since int `json:"since"`
+	// NotBefore is y of the newest release 1.y, where it is not known which one it is and an older one takes the object; else 0.
+	NotBefore int `json:"notBefore"`
 	// Edits has the one edit that mends it, where one is certain.
 	Edits []InvalidEdit `json:"edits"`
 }

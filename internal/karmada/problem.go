@@ -19,6 +19,8 @@ type Problem struct {
 	Message string
 	// Since is y of the first release 1.y that knows the field, of NewerField alone.
 	Since int
+	// NotBefore is y of the newest release 1.y, where it is not known which one it is and an older one takes the object; else 0.
+	NotBefore int
 	// Value is what certainly was meant, to be written at the field; nil where nothing is certain.
 	Value any
 }
@@ -38,10 +40,16 @@ const (
 	Form         Kind = "form"          // a text does not match a pattern or a format
 	Duplicate    Kind = "duplicate"     // an entry of a list is there twice
 	Webhook      Kind = "webhook"       // karmada-webhook refuses it
+
+	PropagateDeps  Kind = "propagate-deps"  // karmada-webhook: application failover without propagateDeps
+	OtherNamespace Kind = "other-namespace" // karmada-webhook: a selector for another namespace
 )
 
-// Problems are the reasons for which Karmada 1.minor refuses an object, in the order of its fields. Of another release than those
-// that are known here, and of 0, they are the reasons for which all that are known refuse it. An object of a kind that is none of
+// BySchema is true for what the schema of the CRD refuses, before karmada-webhook is asked.
+func (k Kind) BySchema() bool { return k != Webhook && k != PropagateDeps && k != OtherNamespace }
+
+// Problems are the reasons for which Karmada 1.minor refuses an object, in the order of its fields. Of another release than 1.15 to
+// 1.19, and of 0, they are those of the newest, and tell where an older one takes the object. An object of a kind that is none of
 // Karmada's has none.
 //
 // Karmada 1.15 has the schemas of 1.16, and 1.19 those of 1.18 but for two names of purgeMode that rule purge-mode-valid knows.
@@ -63,21 +71,26 @@ func Problems(object map[string]any, minor int) []Problem {
 			break
 		}
 		others := problems(object, minor)
-		found = slices.DeleteFunc(found, func(p Problem) bool {
-			return !slices.ContainsFunc(others, func(other Problem) bool {
-				return slices.Equal(p.Field, other.Field) && p.Kind == other.Kind
-			})
-		})
+		for i := range found {
+			if p := &found[i]; !slices.ContainsFunc(others, p.as) {
+				p.NotBefore = newest
+			}
+		}
 	}
 	return found
 }
 
+// as is true for what refuses the same, or does not know the field at all.
+func (p *Problem) as(other Problem) bool {
+	return slices.Equal(p.Field, other.Field) && p.Kind == other.Kind ||
+		other.Kind == NewerField && len(other.Field) <= len(p.Field) && slices.Equal(other.Field, p.Field[:len(other.Field)])
+}
+
 func problems(object map[string]any, minor int) []Problem {
 	v := validator{minor: minor}
-	if !v.bySchema(object) {
-		return nil
+	if v.bySchema(object) {
+		v.byWebhook(object)
 	}
-	v.byWebhook(object)
 	slices.SortStableFunc(v.found, func(a, b Problem) int { return compareFields(a.Field, b.Field) })
 	return v.found
 }
@@ -91,14 +104,6 @@ type validator struct {
 func (v *validator) report(p Problem) {
 	p.Field = slices.Clone(p.Field)
 	v.found = append(v.found, p)
-}
-
-// reported is true where something is wrong with a field, or with what it is in or holds.
-func (v *validator) reported(field []any) bool {
-	return slices.ContainsFunc(v.found, func(p Problem) bool {
-		n := min(len(p.Field), len(field))
-		return slices.Equal(p.Field[:n], field[:n])
-	})
 }
 
 func compareFields(a, b []any) int {

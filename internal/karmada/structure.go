@@ -15,7 +15,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/spelling"
 )
 
-// bySchema holds an object against the schema of its kind; false where the kind is none of Karmada's.
+// bySchema holds an object against the schema of its kind; false where there is none, so that nothing more can be said.
 //
 // Flux applies on the server's side, where a field that the schema does not have is an error and not left out.
 //
@@ -49,7 +49,7 @@ func (v *validator) bySchema(object map[string]any) bool {
 			p.Value = served[0]
 		}
 		v.report(p)
-		return true
+		return false
 	}
 	later := []int{}
 	for _, minor := range all.Minors {
@@ -208,7 +208,7 @@ func (v *validator) list(s *Schema, later []int, value []any, field []any) {
 		if !s.Set && len(s.Keys) == 0 || standsIn(entry) {
 			continue
 		}
-		if at := append(slices.Clip(field), i); seen[identity] && !v.reported(at) {
+		if at := append(slices.Clip(field), i); seen[identity] {
 			v.report(Problem{Field: at, Kind: Duplicate, Message: pathOf(at) + " is there twice"})
 		}
 		seen[identity] = true
@@ -223,6 +223,8 @@ func (v *validator) text(s *Schema, value string, field []any) {
 	v.count(s.MinLength, s.MaxLength, utf8.RuneCountInString(value), "characters", field)
 	form := ""
 	switch {
+	case s.Pattern != "" && s.IntOrString && !pattern(s.Pattern).MatchString(value):
+		form = "a quantity"
 	case s.Pattern != "" && !pattern(s.Pattern).MatchString(value):
 		form = "of the form " + s.Pattern
 	case s.Format == "date-time" && !isTime(value):
