@@ -5,6 +5,9 @@
 #   gate Failover and the flag --enable-no-execute-taint-eviction of karmada-controller-manager, a ClusterTaintPolicy that
 #   puts a NoExecute taint on a cluster that is not ready, and --allow-no-execute-taint-policy of karmada-webhook, without
 #   which such a policy is refused. All are off by default, and nothing ever moves until all are on.
+#   Each ClusterTaintPolicy is held against each of the policy's clusters: whether it targets the cluster, and whether the
+#   loss meets all of its addOnConditions. The Ready of a lost pull member is Unknown, that of a push member False, and a
+#   condition that nobody sets is never met.
 #   Application failover does not stand in for it: an agent that is gone reports no unhealthy workload.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/failover/cluster-failover
@@ -16,11 +19,12 @@
 #   subjects:
 #     - PropagationPolicy.policy.karmada.io
 #     - ClusterPropagationPolicy.policy.karmada.io
-#   fix: Switch on in the control plane what the message names.
+#   fix: Switch on in the control plane what the message names, or mend the ClusterTaintPolicy.
 #   source:
 #     - karmada-io/karmada v1.18.2 pkg/features/features.go:163
 #     - karmada-io/karmada v1.18.2 pkg/controllers/cluster/taint_manager.go:114
 #     - karmada-io/karmada v1.18.2 cmd/webhook/app/options/options.go:96
+#     - karmada-io/karmada v1.18.2 pkg/controllers/taint/clustertaintpolicy_controller.go:123
 #     - karmada-io/karmada v1.18.2 pkg/controllers/applicationfailover/common.go:115
 package rules["cluster-failover-armed"]
 
@@ -48,6 +52,25 @@ violation contains {
 	not input.object.spec.failover.cluster
 	_active_passive
 }
+
+# The switches are on, and yet no taint with which Karmada evicts comes to some of the clusters.
+violation contains {
+	"field": ["spec", "failover", "cluster"],
+	"message": sprintf("cluster failover does not start when %s is lost, since %s", [_lost(loss), loss.why]),
+} if {
+	not objects.suspended
+	is_object(input.object.spec.failover.cluster)
+	karmada.control_plane.failoverArmed.taint == "found"
+	some loss in input.policy.losses
+	loss.state == "missing"
+	loss.toleration < 0
+}
+
+_lost(loss) := sprintf("%q", [loss.members[0]]) if {
+	loss.count == 1
+} else := sprintf("%q or %q", loss.members) if {
+	loss.count == 2
+} else := sprintf("%q or any of %d others", [loss.members[0], loss.count - 1])
 
 _unarmed if {
 	not objects.suspended

@@ -19,46 +19,19 @@
 #     - karmada-io/karmada v1.18.2 pkg/util/helper/taint.go:181
 package rules["lost-cluster-not-tolerated"]
 
-import data.lib.karmada
 import data.lib.objects
-import data.lib.variables
 
 violation contains {
-	"field": ["spec", "placement", "clusterTolerations", i, _telling(toleration)],
-	"message": sprintf("the taint %q of a lost cluster is tolerated for ever, so nothing moves; tolerationSeconds would say how long", [min(keys)]),
+	"field": ["spec", "placement", "clusterTolerations", loss.toleration, _telling(toleration)],
+	"message": sprintf("the taint %q of a lost cluster is tolerated for ever, so nothing moves; tolerationSeconds would say how long", [loss.taint]),
 } if {
 	not objects.suspended
 	is_object(input.object.spec.failover.cluster)
-	not variables.stand_in(input.object.spec.placement.clusterTolerations)
-	some i, toleration in input.object.spec.placement.clusterTolerations
-	keys := {taint.key | some taints in karmada.taints; _kept(taints); some taint in taints; _first(taint) == i}
-	count(keys) > 0
+	some loss in input.policy.losses
+	loss.state == "missing"
+	toleration := input.object.spec.placement.clusterTolerations[loss.toleration]
 }
-
-# All taints of one ClusterTaintPolicy are tolerated, and none for a time only.
-_kept(taints) if {
-	not variables.stand_in(taints)
-	every taint in taints {
-		object.get(input.object.spec.placement.clusterTolerations[_first(taint)], "tolerationSeconds", null) == null
-	}
-}
-
-# The toleration that Karmada takes for a taint.
-_first(taint) := min([i | some i, toleration in input.object.spec.placement.clusterTolerations; _tolerates(toleration, taint)])
 
 _telling(toleration) := "key" if {
 	object.get(toleration, "key", "") != ""
 } else := "operator"
-
-_tolerates(toleration, taint) if {
-	object.get(toleration, "effect", "") in {"", "NoExecute"}
-	object.get(toleration, "key", "") in {"", taint.key}
-	_same_value(toleration, taint)
-}
-
-_same_value(toleration, _) if toleration.operator == "Exists"
-
-_same_value(toleration, taint) if {
-	object.get(toleration, "operator", "Equal") in {"", "Equal"}
-	object.get(toleration, "value", "") == object.get(taint, "value", "")
-}

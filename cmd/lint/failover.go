@@ -48,9 +48,13 @@ A POLICY is a name, or namespace/name; by default all of them. What hangs on the
 			if err != nil {
 				return err
 			}
-			reports := make([]failover.Report, len(policies))
-			for i, policy := range policies {
-				reports[i] = failover.NewReport(f, policy, room, lose)
+			var steps []failover.Step
+			for _, name := range lose {
+				steps = append(steps, failover.Step{Kind: failover.Lose, Clusters: []string{name}})
+			}
+			var reports []failover.Report
+			for _, policy := range policies {
+				reports = append(reports, failover.NewReports(f, policy, room, steps)...)
 			}
 			for _, cluster := range lose {
 				if !slices.ContainsFunc(reports, func(r failover.Report) bool { return slices.Contains(r.Members, cluster) }) {

@@ -30,7 +30,7 @@ const maxSize = 1 << 20
 // Config is .rollcall.yaml: what its owner says of the fleet. Every key may be left out.
 type Config struct {
 	// Members are the names of all Karmada member clusters of the fleet. Left out, the tree tells: its agents, its Cluster
-	// objects and its Flux clusters.
+	// objects and its Flux clusters. An entry may say more of a member than its name, where no Cluster object in Git does.
 	Members []string `json:"members,omitempty" jsonschema:"uniqueItems=true"`
 	// Failover is what is to happen when a member is lost.
 	Failover Failover `json:"failover,omitzero"`
@@ -58,9 +58,22 @@ type Config struct {
 	// Admission is how the webhook answers.
 	Admission Admission `json:"admission,omitzero"`
 
+	described map[string]Member // members that are said more of
+
 	name  string              // of the file, for Declared
 	rules map[string]position // of the keys of Rules
 	modes map[string]position // of the keys of Admission.Rules
+}
+
+// Member is what an entry of members may say beside the name. What is left out, the tree tells.
+type Member struct {
+	// Mode is "Push" or "Pull".
+	Mode string
+	// Labels, Provider, Region, Zones and Taints are the Cluster object's.
+	Labels           map[string]string
+	Provider, Region string
+	Zones            []string
+	Taints           []fleet.Taint
 }
 
 // Cluster is where the Flux of a cluster starts.
@@ -202,7 +215,9 @@ func (c Config) Declared() fleet.Declared {
 	d := fleet.Declared{FailoverOrder: c.Failover.Order, KarmadaVersion: c.KarmadaVersion}
 	for i, name := range c.Members {
 		origin := fleet.Origin{File: c.name, Field: []any{"members", i}}
-		d.Members = append(d.Members, fleet.DeclaredMember{Name: name, Origin: origin})
+		m := c.described[name]
+		d.Members = append(d.Members, fleet.DeclaredMember{Name: name, Origin: origin, Mode: m.Mode, Provider: m.Provider, Region: m.Region,
+			Labels: m.Labels, Zones: m.Zones, Taints: m.Taints})
 	}
 	for i, x := range c.Exceptions {
 		declared := fleet.DeclaredException{Clusters: x.Clusters, Objects: x.Objects,

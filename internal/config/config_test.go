@@ -18,6 +18,21 @@ func read(content string) (Config, error) {
 	return Read(fstest.MapFS{Name: {Data: []byte(content)}}, Name)
 }
 
+func TestMembers(t *testing.T) {
+	c, err := read(`members: [a, {name: b, mode: Push, labels: {site: x}, region: eu, zone: eu-1, taints: [{key: k, effect: NoExecute}]}]`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []fleet.DeclaredMember{
+		{Name: "a", Origin: fleet.Origin{File: Name, Field: []any{"members", 0}}},
+		{Name: "b", Origin: fleet.Origin{File: Name, Field: []any{"members", 1}}, Mode: "Push", Region: "eu", Zones: []string{"eu-1"},
+			Labels: map[string]string{"site": "x"}, Taints: []fleet.Taint{{Key: "k", Effect: "NoExecute"}}},
+	}
+	if got := c.Declared().Members; !reflect.DeepEqual(got, want) {
+		t.Errorf("members %v, want %v", got, want)
+	}
+}
+
 func TestRead(t *testing.T) {
 	got, err := read(`
 # the fleet
@@ -120,6 +135,12 @@ func TestFaults(t *testing.T) {
 		{"a misspelt key", "member: [a]\n", `1:1: unknown key "member"; did you mean "members"?`},
 		{"an unknown key", "x: 1\n", `1:1: unknown key "x"; the configuration has admission, clusters, exceptions, exclude, failover, karmadaVersion, members, recipients, rulePaths, rules, sources`},
 		{"an unknown key inside", "failover: {first: a}\n", `1:12: unknown key "first"; failover has order`},
+		{"a member", `members: [{name: a, mode: Pul, zones: eu, labels: {x: 1}, taints: [{key: k}]}, {name: a}]
+`, `1:27: members.mode: the value is none of Push, Pull
+1:39: members.zones must be a list, not text
+1:55: a value of members.labels must be text, not a number: write it in quotes
+1:68: an entry of members.taints needs "effect"
+1:87: members: the entry is there twice`},
 		{"a merge key", "failover: &a {}\n<<: *a\n", `2:1: unknown key "<<"; the configuration has admission, clusters, exceptions, exclude, failover, karmadaVersion, members, recipients, rulePaths, rules, sources`},
 		{"a key twice", "members: [a]\nmembers: [b]\n", `2:1: key "members" is there twice`},
 		{"a mapping as key", "? {a: b}\n: c\n", `1:3: a key of the configuration must be text, not a mapping`},
@@ -133,7 +154,8 @@ karmadaVersion: 1.18
 1:22: members: the entry is there twice
 1:30: an entry of members must be text, not nothing
 1:34: members: the entry cannot be the name of a cluster: it must be lowercase letters, digits, "-" and "."
-1:42: an entry of members must be text, not a mapping
+1:42: an entry of members needs "name"
+1:43: unknown key "a"; an entry of members has labels, mode, name, provider, region, taints, zone, zones
 1:50: an entry of members must be text, not nothing
 2:28: failover.order: the entry is not in members; did you mean "ottawa" or "Ottawa"?
 2:35: failover.order: the entry is there twice

@@ -35,7 +35,7 @@ func (d *decoder) config(n *yaml.Node) Config {
 	c := Config{rules: map[string]position{}, modes: map[string]position{}}
 	var members, order []*yaml.Node
 	d.mapping(n, "the configuration", map[string]func(*yaml.Node){
-		"members": func(n *yaml.Node) { c.Members, members = d.names(n, "members", d.member) },
+		"members": func(n *yaml.Node) { c.Members, members, c.described = d.members(n) },
 		"failover": func(n *yaml.Node) {
 			d.mapping(n, "failover", map[string]func(*yaml.Node){
 				"order": func(n *yaml.Node) { c.Failover.Order, order = d.names(n, "failover.order", d.member) },
@@ -149,6 +149,87 @@ func (d *decoder) member(n *yaml.Node, what string) {
 		d.fail(n, "%s: the entry cannot be the name of a cluster: it must be lowercase letters, digits, \"-\" and \".\"", what)
 	}
 }
+
+// members reads a list of names, and of mappings that have a name and say more of the member.
+func (d *decoder) members(n *yaml.Node) (names []string, nodes []*yaml.Node, described map[string]Member) {
+	if n.Kind != yaml.SequenceNode {
+		names, nodes = d.names(n, "members", d.member)
+		return names, nodes, nil
+	}
+	plain := *n
+	plain.Content = nil
+	more := map[string]Member{}
+	for _, item := range n.Content {
+		item = resolve(item)
+		if item.Kind == yaml.MappingNode {
+			name, m := d.describedMember(item)
+			if name == nil {
+				continue
+			}
+			more[name.Value], item = m, name
+		}
+		plain.Content = append(plain.Content, item)
+	}
+	names, nodes = d.names(&plain, "members", d.member)
+	for name, m := range more {
+		if described == nil {
+			described = map[string]Member{}
+		}
+		described[name] = m
+	}
+	return names, nodes, described
+}
+
+func (d *decoder) describedMember(n *yaml.Node) (name *yaml.Node, m Member) {
+	const what = "an entry of members"
+	text := func(into *string, what string) func(*yaml.Node) {
+		return func(n *yaml.Node) {
+			if d.text(n, what) {
+				*into = n.Value
+			}
+		}
+	}
+	anything := func(*yaml.Node, string) {}
+	d.mapping(n, what, map[string]func(*yaml.Node){
+		"name":     func(n *yaml.Node) { name = n },
+		"mode":     func(n *yaml.Node) { m.Mode = oneOf(d, n, "members.mode", []string{"Push", "Pull"}) },
+		"provider": text(&m.Provider, "members.provider"),
+		"region":   text(&m.Region, "members.region"),
+		"zones":    func(n *yaml.Node) { m.Zones, _ = d.names(n, "members.zones", anything) },
+		"zone": func(n *yaml.Node) {
+			if d.text(n, "members.zone") {
+				m.Zones = append(m.Zones, n.Value)
+			}
+		},
+		"labels": func(n *yaml.Node) {
+			m.Labels = map[string]string{}
+			d.entries(n, "members.labels", func(key, value *yaml.Node) {
+				if value = resolve(value); value.Kind == yaml.ScalarNode && value.ShortTag() == "!!str" || d.text(value, "a value of members.labels") {
+					m.Labels[key.Value] = value.Value
+				}
+			})
+		},
+		"taints": func(n *yaml.Node) {
+			m.Taints = []fleet.Taint{}
+			d.list(n, "members.taints", func(_ int, n *yaml.Node) {
+				var t fleet.Taint
+				d.mapping(n, "an entry of members.taints", map[string]func(*yaml.Node){
+					"key":    text(&t.Key, "members.taints.key"),
+					"value":  text(&t.Value, "members.taints.value"),
+					"effect": func(n *yaml.Node) { t.Effect = oneOf(d, n, "members.taints.effect", taintEffects) },
+				})
+				d.needs(n, "an entry of members.taints", map[string]string{"key": t.Key, "effect": t.Effect})
+				m.Taints = append(m.Taints, t)
+			})
+		},
+	})
+	if name == nil {
+		d.fail(n, "%s needs %q", what, "name")
+	}
+	return name, m
+}
+
+var taintEffects = []string{"NoSchedule", "NoExecute", "PreferNoSchedule"}
 
 func (d *decoder) folder(n *yaml.Node, what string) {
 	if !d.inside(n.Value) {

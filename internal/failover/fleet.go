@@ -2,10 +2,9 @@ package failover
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
@@ -30,40 +29,84 @@ func Policies(f *fleet.Fleet) []fleet.Object {
 	return all
 }
 
-// Of is the application of a policy, as far as the fleet shows it. An error says what of the policy cannot be read.
-func Of(f *fleet.Fleet, policy fleet.Object) (Application, error) {
+// Of are the applications of a policy, as far as the fleet shows them: one for each workload, and one alone where it selects none.
+// An error says what of the policy cannot be read.
+func Of(f *fleet.Fleet, policy fleet.Object) ([]Application, []fleet.Workload, error) {
 	p, err := ParsePolicy(policy.Content)
 	if err != nil {
-		return Application{}, err
+		return nil, nil, err
 	}
-	a := Application{Policy: p, Members: members(f, &p.Placement), Replicas: replicas(f, policy), Order: f.FailoverOrder}
+	a := Application{Policy: p, Order: f.FailoverOrder, Minor: fleet.MinorOf(f.KarmadaVersion)}
 	if len(a.Order) == 0 {
 		a.Order = preference(&p.Placement)
 	}
+	gated := fleet.Unknown
 	if plane, ok := controlPlane(f, policy.APIServer); ok {
-		a.Switches, a.Minor = plane.FailoverArmed, minor(plane.Version)
-		a.TaintKeys = taintKeys(f, plane)
+		a.Switches, a.Minor = plane.FailoverArmed, cmp.Or(fleet.MinorOf(plane.Version), a.Minor)
+		gated = gate(plane, "WorkloadAffinity")
 	}
-	for _, name := range a.Members {
-		if f.Members[name].Host {
-			a.Hosts = append(a.Hosts, name)
+	a.Members, a.Strangers = members(f, &p.Placement)
+	for _, m := range a.Members {
+		if m.Host {
+			a.Hosts = append(a.Hosts, m.Name)
 		}
 	}
-	return a, nil
+	workloads := f.Workloads(policy)
+	var all []Application
+	for _, w := range workloads {
+		of := a
+		of.Kind, of.Replicas, of.Uncounted, of.Bare, of.Idle = w.Kind, w.Replicas, w.Uncounted, w.Bare, w.Idle
+		of.Grouped = gated != fleet.Missing && grouped(&p.Placement, w.Labels)
+		all = append(all, of)
+	}
+	return all, workloads, nil
 }
 
-// members are the fleet's; where the list leaves a doubt, or there is none, the clusters that the policy names too.
-func members(f *fleet.Fleet, p *Placement) []string {
-	names := slices.Clone(f.Membership.Names)
-	if !f.Membership.Certain && f.Membership.Basis != "declared" {
-		for _, name := range preference(p) {
-			if !strings.Contains(name, "$") {
-				names = append(names, name)
+// gate is the state of a feature gate of the controller manager that is off by default.
+func gate(plane fleet.ControlPlane, name string) fleet.State {
+	switch on, set := plane.FeatureGates[name]; {
+	case on:
+		return fleet.Found
+	case !set && plane.GatesState != fleet.Found:
+		return fleet.Unknown
+	}
+	return fleet.Missing
+}
+
+// grouped tells whether the workload has one of the labels by which others are kept near it, or away.
+//
+// Source: karmada-io/karmada v1.18.2 pkg/detector/detector.go:794 (getWorkloadAffinityGroups).
+func grouped(p *Placement, labels map[string]string) bool {
+	if p.WorkloadAffinity == nil {
+		return false
+	}
+	for _, by := range []*Grouped{p.WorkloadAffinity.Affinity, p.WorkloadAffinity.AntiAffinity} {
+		if by != nil {
+			if _, ok := labels[by.GroupByLabelKey]; ok {
+				return true
 			}
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return false
+}
+
+// members are the fleet's, by name: what a Cluster object, an agent or the configuration names. Where the list leaves a doubt, the
+// other clusters that the policy names may be members too.
+func members(f *fleet.Fleet, p *Placement) (known []fleet.Member, strangers []string) {
+	for _, name := range f.Membership.Names {
+		m := f.Members[name]
+		if m.Declared || m.Registered || m.Live != nil || len(m.Agents)+len(m.Suspended)+len(m.Stray) > 0 {
+			known = append(known, m)
+		}
+	}
+	for _, name := range preference(p) {
+		m, listed := f.Members[name]
+		shown := slices.ContainsFunc(known, func(m fleet.Member) bool { return m.Name == name })
+		if !shown && (listed && !m.MereHost || !listed && !f.Membership.Certain) {
+			strangers = append(strangers, name)
+		}
+	}
+	return known, strangers
 }
 
 // preference is the order in which a policy prefers the clusters that it names.
@@ -86,9 +129,10 @@ func preference(p *Placement) []string {
 		}
 	}
 	var once []string
+	seen := map[string]bool{}
 	for _, name := range names {
-		if !slices.Contains(once, name) {
-			once = append(once, name)
+		if !seen[name] {
+			seen[name], once = true, append(once, name)
 		}
 	}
 	return once
@@ -107,71 +151,26 @@ func controlPlane(f *fleet.Fleet, server string) (fleet.ControlPlane, bool) {
 	return fleet.ControlPlane{}, false
 }
 
-// minor is y of a version 1.y; 0 where it is unknown.
-func minor(version string) int {
-	rest, ok := strings.CutPrefix(version, "1.")
-	text, _, _ := strings.Cut(rest, ".")
-	n, err := strconv.Atoi(text)
-	if !ok || err != nil {
-		return 0
-	}
-	return n
-}
-
-// taintKeys are the keys of the NoExecute taints that the control plane's ClusterTaintPolicies add.
-func taintKeys(f *fleet.Fleet, plane fleet.ControlPlane) (keys []string) {
-	for _, server := range plane.APIServers {
-		for _, names := range f.Objects[server]["ClusterTaintPolicy.policy.karmada.io"] {
-			for _, policy := range names {
-				spec, _ := policy.Content["spec"].(map[string]any)
-				taints, _ := spec["taints"].([]any)
-				for _, taint := range taints {
-					if t, _ := taint.(map[string]any); t["effect"] == "NoExecute" {
-						if key, _ := t["key"].(string); key != "" {
-							keys = append(keys, key)
-						}
-					}
-				}
+// Steps checks steps that somebody asks for against the fleet, and fills in the clusters of a region. An error says what is not there.
+func Steps(f *fleet.Fleet, steps []Step) ([]Step, error) {
+	checked := slices.Clone(steps)
+	for i, s := range checked {
+		if s.Kind != LoseRegion {
+			continue
+		}
+		var regions []string
+		for _, name := range f.Membership.Names {
+			m := f.Members[name]
+			regions = append(regions, m.Region)
+			if m.Region == s.Region && s.Region != "" {
+				checked[i].Clusters = append(checked[i].Clusters, name)
 			}
 		}
-	}
-	slices.Sort(keys)
-	return slices.Compact(keys)
-}
-
-// workloads are the kinds that have replicas, with the field that says how many.
-var workloads = map[string]string{"Deployment.apps": "replicas", "StatefulSet.apps": "replicas", "ReplicaSet.apps": "replicas", "Job.batch": "parallelism"}
-
-// assumed is how many replicas a workload that is not in Git has here: the fewest that can be split.
-const assumed = 2
-
-// replicas is how many the largest workload asks for that the policy selects.
-func replicas(f *fleet.Fleet, policy fleet.Object) int {
-	most := 0
-	for _, selection := range f.Policies[fleet.PolicyID(policy)].Selections {
-		field, ok := workloads[selection.Kind]
-		if ok && len(selection.Objects) == 0 {
-			most = max(most, assumed)
-		}
-		for _, o := range selection.Objects {
-			object := f.Objects[policy.APIServer][o.Kind][o.Namespace][o.Name]
-			if spec, _ := object.Content["spec"].(map[string]any); ok {
-				most = max(most, count(spec[field]))
-			}
+		if len(checked[i].Clusters) == 0 {
+			slices.Sort(regions)
+			regions = slices.DeleteFunc(slices.Compact(regions), func(r string) bool { return r == "" })
+			return nil, fmt.Errorf("--lose-region %s: Git shows no member in that region; the fleet has %s", s.Region, cmp.Or(strings.Join(regions, ", "), "none"))
 		}
 	}
-	return cmp.Or(most, assumed)
-}
-
-// count is a number of replicas; one where nothing is said. Kubernetes has an int32 there, and refuses what is none.
-func count(v any) int {
-	switch n := v.(type) {
-	case int:
-		return min(max(n, 0), math.MaxInt32)
-	case int64:
-		return int(min(max(n, 0), math.MaxInt32))
-	case float64:
-		return int(min(max(n, 0), math.MaxInt32))
-	}
-	return 1
+	return checked, nil
 }

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
@@ -20,37 +19,41 @@ import (
 type Policy struct {
 	Placement Placement `json:"placement"`
 	Failover  struct {
-		Application *struct{} `json:"application"`
-		Cluster     *struct{} `json:"cluster"`
+		Application *struct {
+			DecisionConditions struct {
+				TolerationSeconds *int64 `json:"tolerationSeconds"`
+			} `json:"decisionConditions"`
+			PurgeMode         string    `json:"purgeMode"`
+			StatePreservation *struct{} `json:"statePreservation"`
+		} `json:"application"`
+		Cluster *struct {
+			PurgeMode string `json:"purgeMode"`
+		} `json:"cluster"`
 	} `json:"failover"`
+	PropagateDeps bool   `json:"propagateDeps"`
 	SchedulerName string `json:"schedulerName"`
-}
-
-// LabelSelector is Kubernetes' own.
-type LabelSelector struct {
-	MatchLabels      map[string]string `json:"matchLabels"`
-	MatchExpressions []json.RawMessage `json:"matchExpressions"`
 }
 
 // Placement is spec.placement.
 type Placement struct {
-	ClusterAffinity    *Affinity    `json:"clusterAffinity"`
-	ClusterAffinities  []Term       `json:"clusterAffinities"`
-	ClusterTolerations []Toleration `json:"clusterTolerations"`
-	SpreadConstraints  []Spread     `json:"spreadConstraints"`
-	ReplicaScheduling  *Scheduling  `json:"replicaScheduling"`
-	WorkloadAffinity   *struct{}    `json:"workloadAffinity"`
+	ClusterAffinity    *Affinity          `json:"clusterAffinity"`
+	ClusterAffinities  []Term             `json:"clusterAffinities"`
+	ClusterTolerations []fleet.Toleration `json:"clusterTolerations"`
+	SpreadConstraints  []Spread           `json:"spreadConstraints"`
+	ReplicaScheduling  *Scheduling        `json:"replicaScheduling"`
+	WorkloadAffinity   *struct {
+		Affinity     *Grouped `json:"affinity"`
+		AntiAffinity *Grouped `json:"antiAffinity"`
+	} `json:"workloadAffinity"`
+}
+
+// Grouped names the label by whose value workloads belong together, or apart.
+type Grouped struct {
+	GroupByLabelKey string `json:"groupByLabelKey"`
 }
 
 // Affinity selects clusters.
-type Affinity struct {
-	LabelSelector *LabelSelector `json:"labelSelector"`
-	FieldSelector *struct {
-		MatchExpressions []json.RawMessage `json:"matchExpressions"`
-	} `json:"fieldSelector"`
-	ClusterNames []string `json:"clusterNames"`
-	Exclude      []string `json:"exclude"`
-}
+type Affinity = fleet.ClusterAffinity
 
 // Term is one group of clusterAffinities, with the tiers that overflow from it (Karmada 1.18).
 type Term struct {
@@ -59,15 +62,6 @@ type Term struct {
 	OverflowAffinities []struct {
 		Affinity
 	} `json:"overflowAffinities"`
-}
-
-// Toleration is Kubernetes' own, of a cluster's taint.
-type Toleration struct {
-	Key               string `json:"key"`
-	Operator          string `json:"operator"`
-	Value             string `json:"value"`
-	Effect            string `json:"effect"`
-	TolerationSeconds *int64 `json:"tolerationSeconds"`
 }
 
 // Spread is a spread constraint.
@@ -127,23 +121,9 @@ func ParsePolicy(object map[string]any) (Policy, error) {
 	return p, nil
 }
 
-// matches tells whether the affinity selects the cluster. What hangs on labels or fields of a Cluster object, which is
-// seldom in Git, is unknown.
-//
-// Source: karmada-io/karmada v1.18.2 pkg/util/selector.go ClusterMatches.
-func (a *Affinity) matches(cluster string) fleet.State {
-	switch {
-	case slices.Contains(a.Exclude, cluster), len(a.ClusterNames) > 0 && !slices.Contains(a.ClusterNames, cluster):
-		return fleet.Missing
-	case a.LabelSelector != nil && len(a.LabelSelector.MatchLabels)+len(a.LabelSelector.MatchExpressions) > 0,
-		a.FieldSelector != nil && len(a.FieldSelector.MatchExpressions) > 0:
-		return fleet.Unknown
-	}
-	return fleet.Found
-}
-
-// matches is where the cluster belongs in the term: 0 is the term itself, 1 and more its tiers, -1 nowhere.
-func (t *Term) tier(cluster string, workload bool) (tier int, known bool) {
+// tier is where the cluster belongs in the term: 0 is the term itself, 1 and more its tiers, -1 nowhere. Where that is not
+// known, it hangs on the property that is named.
+func (t *Term) tier(m fleet.Member, workload bool, minor int) (tier int, unseen string) {
 	affinities := []*Affinity{&t.Affinity}
 	if workload { // what needs no capacity never overflows
 		for i := range t.OverflowAffinities {
@@ -151,14 +131,14 @@ func (t *Term) tier(cluster string, workload bool) (tier int, known bool) {
 		}
 	}
 	for i, a := range affinities {
-		switch a.matches(cluster) {
+		switch state, property := a.Matches(m, minor); state {
 		case fleet.Found:
-			return i, true
+			return i, ""
 		case fleet.Unknown:
-			return -1, false
+			return -1, property
 		}
 	}
-	return -1, true
+	return -1, ""
 }
 
 // strategies of dividing replicas.
@@ -192,25 +172,4 @@ func (p *Placement) ignoresSpread() bool {
 	s := p.ReplicaScheduling
 	return s != nil && s.ReplicaSchedulingType == "Divided" && s.ReplicaDivisionPreference == "Weighted" &&
 		(s.WeightPreference == nil || len(s.WeightPreference.StaticWeightList) > 0 && s.WeightPreference.DynamicWeight == "")
-}
-
-// tolerates tells whether a taint of the key and the effect is tolerated, for however long.
-//
-// Source: k8s.io/api v0.36.4 core/v1/toleration.go ToleratesTaint.
-func (p *Placement) tolerates(key, effect string) bool {
-	return slices.ContainsFunc(p.ClusterTolerations, func(t Toleration) bool { return t.tolerates(key, effect) })
-}
-
-// toleratesForever tells whether a NoExecute taint of the key is tolerated without an end: of several tolerations the
-// first counts.
-//
-// Source: karmada-io/karmada v1.18.2 pkg/controllers/cluster/taint_manager.go:181, pkg/util/helper/taint.go
-// GetMatchingTolerations.
-func (p *Placement) toleratesForever(key string) bool {
-	i := slices.IndexFunc(p.ClusterTolerations, func(t Toleration) bool { return t.tolerates(key, "NoExecute") })
-	return i >= 0 && p.ClusterTolerations[i].TolerationSeconds == nil
-}
-
-func (t Toleration) tolerates(key, effect string) bool {
-	return (t.Effect == "" || t.Effect == effect) && (t.Key == "" || t.Key == key) && (t.Operator == "Exists" || t.Key != "" && t.Value == "")
 }

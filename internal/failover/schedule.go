@@ -12,15 +12,16 @@ import (
 // scheduler places one binding, as Karmada's does.
 type scheduler struct {
 	placement *Placement
-	// members are the member clusters, by name.
-	members []string
+	// members are the member clusters, by name; strangers are clusters that may be members too.
+	members   []fleet.Member
+	strangers []string
 	// capacity is how many replicas a cluster has room for, beside those that run there; false where that is not known.
 	capacity func(cluster string) (int, bool)
 	tie      order
 	// minor is Karmada's version 1.minor.
 	minor int
-	// taintKeys are the keys of the NoExecute taints that a lost cluster has, beside Karmada's own NoSchedule.
-	taintKeys []string
+	// grouped: where other workloads run decides.
+	grouped bool
 	// weights are the clusters' static weights, as far as they were asked for; unknown ones are missing.
 	weights map[string]int64
 }
@@ -34,8 +35,10 @@ type binding struct {
 	clusters seats
 	// group is the name of the affinity group that was taken last.
 	group string
-	// lost are tainted clusters; evicted those of them that it was evicted from.
-	lost, evicted map[string]bool
+	// lost are clusters that are not ready; evicted those that it was evicted from; recovered are ready again.
+	lost, evicted, recovered map[string]bool
+	// fresh: it is placed as if it ran nowhere yet.
+	fresh bool
 }
 
 // unknownError says what Karmada's choice hangs on that Git does not show.
@@ -60,12 +63,17 @@ func (s *scheduler) schedule(b *binding) error {
 			whole.Affinity = *a
 		}
 		assigned, err := s.place(b, &whole)
-		if err == nil || errors.Is(err, errNoFit) {
+		if err == nil {
 			b.clusters = assigned
+		} else if errors.Is(err, errNoFit) {
+			b.clusters = seats{}
 		}
 		return err
 	}
 	start := max(0, slices.IndexFunc(groups, func(t Term) bool { return t.AffinityName == b.group }))
+	if b.fresh && s.minor >= 19 { // v1.19.0-rc.0 pkg/scheduler/scheduler.go:635
+		start = 0
+	}
 	var first error
 	for i := range groups[start:] {
 		group := &groups[start+i]
@@ -92,8 +100,9 @@ func isUnknown(err error) bool {
 
 // candidate is a feasible cluster.
 type candidate struct {
-	name string
-	tier int
+	name   string
+	tier   int
+	region string
 	// here: it runs the object already. assigned is how many replicas of it.
 	here     bool
 	assigned int
@@ -110,9 +119,6 @@ func (s *scheduler) place(b *binding, group *Term) (seats, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(candidates) == 0 {
-		return seats{}, errNoFit
-	}
 	if candidates, err = s.selected(b, candidates); err != nil {
 		return nil, err
 	}
@@ -122,43 +128,88 @@ func (s *scheduler) place(b *binding, group *Term) (seats, error) {
 	return s.assign(b, group, candidates)
 }
 
-// feasible are the clusters that the filters let through: those that the group matches and that are healthy, or that run
-// the object already and were not told to evict it.
+// feasible are the clusters that the filters let through: those that the group matches and whose taints are tolerated, or that
+// run the object already and were not told to evict it.
 //
 // Source: karmada-io/karmada v1.18.2 pkg/scheduler/framework/plugins: clusteraffinity, tainttoleration:59,
-// clustereviction:50, spreadconstraint:55.
+// clustereviction:50, spreadconstraint:55, workloadaffinity, workloadantiaffinity.
 func (s *scheduler) feasible(b *binding, group *Term) ([]candidate, error) {
-	for _, c := range s.placement.SpreadConstraints {
-		if c.SpreadByField != "" && c.SpreadByField != "cluster" {
-			return nil, unknown("the %ss of the clusters are not in Git", c.SpreadByField)
-		}
-	}
-	if s.placement.WorkloadAffinity != nil {
+	if s.grouped {
 		return nil, unknown("where other workloads run decides (workloadAffinity)")
 	}
-	var found []candidate
-	for _, name := range s.members {
-		tier, known := group.tier(name, b.workload)
-		if !known {
-			return nil, unknown("the labels and fields of the Cluster objects are not in Git")
+	for _, name := range s.strangers {
+		if tier, unseen := group.tier(fleet.Member{Name: name}, b.workload, s.minor); tier >= 0 || unseen != "" {
+			return nil, unknown("no Cluster object, agent or configuration says that %q is a member", name)
 		}
-		_, here := b.clusters[name]
-		if tier < 0 || b.evicted[name] || b.lost[name] && !here && !s.toleratesLoss() {
+	}
+	var found []candidate
+	var kept error
+	for _, m := range s.members {
+		tier, unseen := group.tier(m, b.workload, s.minor)
+		_, here := b.clusters[m.Name]
+		switch {
+		case unseen != "":
+			return nil, unknown("the %s of the Cluster %q are not in Git", unseen, m.Name)
+		case tier < 0 || b.evicted[m.Name]:
 			continue
 		}
-		c := candidate{name: name, tier: tier, here: here, assigned: b.clusters[name]}
-		if c.room, c.known = s.capacity(name); !b.workload {
+		if missing, unseen := s.lacks(m); unseen != "" {
+			return nil, unknown("the %s of the Cluster %q is not in Git", unseen, m.Name)
+		} else if missing {
+			continue
+		}
+		if !here {
+			switch state, taint := b.taints(m).Admits(s.placement.ClusterTolerations); state {
+			case fleet.Unknown:
+				return nil, unknown("%s", b.taints(m).Doubt)
+			case fleet.Missing:
+				if !b.lost[m.Name] {
+					kept = cmp.Or(kept, fmt.Errorf("%w: the taint %q of %q is not tolerated", errNoFit, taint.Key, m.Name))
+				}
+				continue
+			}
+		}
+		c := candidate{name: m.Name, tier: tier, region: m.Region, here: here, assigned: b.clusters[m.Name]}
+		if c.room, c.known = s.capacity(m.Name); !b.workload {
 			c.room, c.known = 0, true // no room is needed
 		}
 		found = append(found, c)
 	}
+	if len(found) == 0 {
+		return nil, cmp.Or(kept, errNoFit)
+	}
 	return found, nil
 }
 
-// toleratesLoss tells whether the policy may be placed on a lost cluster.
-func (s *scheduler) toleratesLoss() bool {
-	return s.placement.tolerates("cluster.karmada.io/unreachable", "NoSchedule") &&
-		!slices.ContainsFunc(s.taintKeys, func(key string) bool { return !s.placement.tolerates(key, "NoExecute") })
+// taints are those that the member has now.
+func (b *binding) taints(m fleet.Member) fleet.Tainted {
+	switch {
+	case b.lost[m.Name]:
+		return m.Lost
+	case b.recovered[m.Name]:
+		return m.Recovered
+	}
+	return m.Healthy
+}
+
+// lacks tells whether a cluster has none of what the placement spreads by; unseen names it where that is not known.
+func (s *scheduler) lacks(m fleet.Member) (missing bool, unseen string) {
+	for _, c := range s.placement.SpreadConstraints {
+		property, empty := "", false
+		switch c.SpreadByField {
+		case "provider":
+			property, empty = fleet.ProviderProperty, m.Provider == ""
+		case "region":
+			property, empty = fleet.RegionProperty, m.Region == ""
+		case "zone":
+			property, empty = fleet.ZonesProperty, len(m.Zones) == 0
+		}
+		if property != "" && slices.Contains(m.Unseen, property) {
+			return false, property
+		}
+		missing = missing || empty
+	}
+	return missing, ""
 }
 
 // selected are the clusters that the spread constraints leave, in the scheduler's order.
@@ -167,15 +218,17 @@ func (s *scheduler) toleratesLoss() bool {
 // select_clusters_by_cluster.go:24; util.go sortClusters.
 func (s *scheduler) selected(b *binding, all []candidate) ([]candidate, error) {
 	slices.SortFunc(all, byPreference)
-	constraints := s.placement.SpreadConstraints
-	if len(constraints) == 0 || s.placement.ignoresSpread() {
+	if len(s.placement.SpreadConstraints) == 0 || s.placement.ignoresSpread() {
 		return all, nil
 	}
-	i := slices.IndexFunc(constraints, func(c Spread) bool { return c.SpreadByField == "cluster" })
-	if i < 0 {
-		return nil, errors.New("the scheduler knows no spread by label, and places nothing")
+	if region, ok := s.placement.spread("region"); ok {
+		cluster, _ := s.placement.spread("cluster")
+		return s.byRegion(b, all, region, cluster)
 	}
-	c := constraints[i]
+	c, ok := s.placement.spread("cluster")
+	if !ok {
+		return nil, errors.New("the scheduler spreads by cluster and by region alone, and places nothing")
+	}
 	if len(all) < c.MinGroups {
 		return nil, fmt.Errorf("fewer clusters are healthy (%d) than minGroups asks for (%d)", len(all), c.MinGroups)
 	}
@@ -187,6 +240,16 @@ func (s *scheduler) selected(b *binding, all []candidate) ([]candidate, error) {
 		return all[:need], nil
 	}
 	return withRoom(all, need, b.replicas)
+}
+
+// spread is the constraint on a field; of several the last counts.
+func (p *Placement) spread(field string) (found Spread, ok bool) {
+	for _, c := range p.SpreadConstraints {
+		if c.SpreadByField == field {
+			found, ok = c, true
+		}
+	}
+	return found, ok
 }
 
 // byPreference sorts clusters as the scheduler does: by tier, those that run the object first, then by room and name.
@@ -307,6 +370,11 @@ func (s *scheduler) divide(b *binding, n int, clusters []candidate) (seats, erro
 	case static:
 		assigned, err = s.byStaticWeight(b, n, clusters)
 	default:
+		if clusters = slices.Clone(clusters); b.fresh {
+			for i, c := range clusters {
+				clusters[i].room, clusters[i].assigned = c.available(), 0
+			}
+		}
 		assigned, err = s.byCapacity(n, clusters)
 	}
 	for name, replicas := range assigned {
@@ -325,9 +393,9 @@ func (s *scheduler) byStaticWeight(b *binding, n int, clusters []candidate) (sea
 	v := votes{}
 	if preference := s.placement.ReplicaScheduling.WeightPreference; preference != nil {
 		for _, c := range clusters {
-			weight, known := s.weight(preference.StaticWeightList, c.name)
-			if !known {
-				return nil, unknown("the labels and fields of the Cluster objects are not in Git")
+			weight, unseen := s.weight(preference.StaticWeightList, c.name)
+			if unseen != "" {
+				return nil, unknown("the %s of the Cluster %q are not in Git", unseen, c.name)
 			}
 			if weight > 0 {
 				v[c.name] = weight
@@ -342,24 +410,26 @@ func (s *scheduler) byStaticWeight(b *binding, n int, clusters []candidate) (sea
 	return s.apportion(n, v, b.clusters), nil
 }
 
-// weight is the best of those that name a cluster.
-func (s *scheduler) weight(list []Weight, cluster string) (best int64, known bool) {
-	if best, known = s.weights[cluster]; known {
-		return best, true
+// weight is the best of those that select a cluster.
+func (s *scheduler) weight(list []Weight, cluster string) (best int64, unseen string) {
+	best, known := s.weights[cluster]
+	if known {
+		return best, ""
 	}
-	for i := range list {
-		switch list[i].TargetCluster.matches(cluster) {
+	i, _ := slices.BinarySearchFunc(s.members, cluster, func(m fleet.Member, name string) int { return cmp.Compare(m.Name, name) })
+	for j := range list {
+		switch state, property := list[j].TargetCluster.Matches(s.members[i], s.minor); state {
 		case fleet.Unknown:
-			return 0, false
+			return 0, property
 		case fleet.Found:
-			best = max(best, list[i].Weight)
+			best = max(best, list[j].Weight)
 		}
 	}
 	if s.weights == nil {
 		s.weights = map[string]int64{}
 	}
 	s.weights[cluster] = best
-	return best, true
+	return best, ""
 }
 
 func (s *scheduler) apportion(n int, v votes, last seats) seats {

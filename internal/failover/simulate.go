@@ -10,13 +10,22 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// Application is a policy with what decides about its replicas beside it.
+// Application is a policy with one of its workloads, and what decides about its replicas beside it.
 type Application struct {
 	Policy Policy
-	// Replicas is how many the policy's workload asks for.
+	// Replicas is how many the workload asks for.
 	Replicas int
-	// Members are the names of the member clusters, sorted.
-	Members []string
+	// Uncounted says why that is not known; empty where it is. Bare: it is no workload, or asks for no replicas, so that it goes
+	// to every cluster that is selected.
+	Uncounted string
+	Bare      bool
+	// Kind is the workload's, "Deployment.apps".
+	Kind string
+	// Idle says why Karmada does not place it by this policy; empty where it does.
+	Idle string
+	// Members are the member clusters, sorted by name. Strangers are clusters that the policy names and that may be members.
+	Members   []fleet.Member
+	Strangers []string
 	// Order is the order in which clusters are lost; members that it leaves out are lost one at a time only.
 	Order []string
 	// Minor is the control plane's Karmada version 1.Minor; 0 is unknown, and counts as the newest.
@@ -25,24 +34,27 @@ type Application struct {
 	Switches map[string]fleet.State
 	// Hosts are the members that run the control plane too.
 	Hosts []string
-	// TaintKeys are the keys of the NoExecute taints that ClusterTaintPolicies add.
-	TaintKeys []string
+	// Grouped: where other workloads run decides.
+	Grouped bool
 	// Capacity is for how many replicas a cluster has room, by name; a cluster that is not in it is unknown.
 	Capacity map[string]int
 }
 
-// Scenario is what becomes of the replicas when clusters are lost, one after another.
+// Scenario is what becomes of the replicas when clusters are lost, one after another, or something else happens.
 type Scenario struct {
-	// Lost are the clusters, in the order in which they are lost; none is the healthy fleet.
+	// Steps are what happens, in words; none is the healthy fleet.
+	Steps []string `json:"steps"`
+	// Lost are the clusters that are lost, in the order in which they were.
 	Lost []string `json:"lost"`
 	// Replicas are the clusters' replicas, those on lost clusters included as long as Karmada leaves them there. Nil where
 	// they are unknown.
 	Replicas map[string]int `json:"replicas"`
 	// Alternatives are other ways in which it may come, each as likely: Karmada breaks ties by the object's UID.
 	Alternatives []map[string]int `json:"alternatives,omitempty"`
-	// Others are the clusters that objects without replicas go to: a Service, a ConfigMap.
-	Others  []string `json:"others"`
-	Outcome Outcome  `json:"outcome"`
+	// Others are the clusters that objects without replicas go to: a Service, a ConfigMap. Nil where that is unknown.
+	Others []string `json:"others"`
+	// Outcome is that of the last step.
+	Outcome Outcome `json:"outcome"`
 	// Why is the outcome's reason, in a sentence.
 	Why string `json:"why"`
 }
@@ -62,6 +74,8 @@ const (
 	Pending Outcome = "pending"
 	// Unknown: Git does not show what decides.
 	Unknown Outcome = "unknown"
+	// Idle: Karmada does not place it by this policy.
+	Idle Outcome = "idle"
 )
 
 // Simulate gives the healthy fleet first, then the loss of each member that may hold replicas, then the loss of one after
@@ -77,7 +91,7 @@ func Simulate(a Application) []Scenario {
 		n++
 	}
 	if n > 1 {
-		all = append(all, a.afterEach(order[:n])[2:]...)
+		all = append(all, a.AfterEach(losses(order[:n]))[2:]...)
 	}
 	return all
 }
@@ -85,46 +99,73 @@ func Simulate(a Application) []Scenario {
 // inOrder are the members that the policy may use: in the given order, then the others by name.
 func (a *Application) inOrder() []string {
 	var names []string
-	for _, name := range slices.Concat(a.Order, a.Members) {
-		if slices.Contains(a.Members, name) && !slices.Contains(names, name) && a.allows(name) {
-			names = append(names, name)
+	used := map[string]bool{}
+	for _, m := range a.Members {
+		used[m.Name] = a.allows(m)
+	}
+	add := func(name string) {
+		if used[name] {
+			used[name], names = false, append(names, name)
 		}
+	}
+	for _, name := range a.Order {
+		add(name)
+	}
+	for _, m := range a.Members {
+		add(m.Name)
 	}
 	return names
 }
 
-func (a *Application) allows(name string) bool {
+func (a *Application) allows(m fleet.Member) bool {
 	p := &a.Policy.Placement
 	if p.ClusterAffinity != nil {
-		return p.ClusterAffinity.matches(name) != fleet.Missing
+		state, _ := p.ClusterAffinity.Matches(m, a.Minor)
+		return state != fleet.Missing
 	}
 	return len(p.ClusterAffinities) == 0 || slices.ContainsFunc(p.ClusterAffinities, func(t Term) bool {
-		tier, known := t.tier(name, true)
-		return tier >= 0 || !known
+		tier, unseen := t.tier(m, true, a.Minor)
+		return tier >= 0 || unseen != ""
 	})
 }
 
 // After is the scenario in which the clusters are lost one after another.
 func (a *Application) After(lost ...string) Scenario {
-	return a.afterEach(lost)[len(lost)]
+	return a.AfterEach(losses(lost))[len(lost)]
 }
 
-// afterEach are the scenarios before the first of the clusters is lost, and after each of them.
-func (a *Application) afterEach(lost []string) []Scenario {
-	var workloads [][]result
-	for _, tie := range a.ties() {
-		workloads = append(workloads, a.run(&binding{workload: true, replicas: a.Replicas}, tie, lost))
+func losses(names []string) []Step {
+	steps := make([]Step, len(names))
+	for i, name := range names {
+		steps[i] = Step{Kind: Lose, Clusters: []string{name}}
 	}
-	others := a.run(&binding{}, strings.Compare, lost)
-	all := make([]Scenario, len(lost)+1)
+	return steps
+}
+
+// AfterEach are the scenarios before the first step, and after each of them.
+func (a *Application) AfterEach(steps []Step) []Scenario {
+	var workloads [][]result
+	if !a.Bare {
+		for _, tie := range a.ties() {
+			workloads = append(workloads, a.run(&binding{workload: true, replicas: a.Replicas}, tie, steps))
+		}
+	}
+	others := a.run(&binding{}, strings.Compare, steps)
+	all := make([]Scenario, len(steps)+1)
 	for n := range all {
-		all[n] = scenario(lost[:n], n, workloads, others[n])
+		all[n] = a.scenario(steps[:n], n, workloads, others[n])
 	}
 	return all
 }
 
-func scenario(lost []string, n int, workloads [][]result, others result) Scenario {
-	s := Scenario{Lost: append([]string{}, lost...), Others: []string{}}
+func (a *Application) scenario(steps []Step, n int, workloads [][]result, others result) Scenario {
+	s := Scenario{Steps: []string{}, Lost: lostAfter(steps)}
+	for _, step := range steps {
+		s.Steps = append(s.Steps, step.String())
+	}
+	if a.Bare {
+		s.Outcome, s.Why, s.Replicas = others.outcome, others.why, others.clusters
+	}
 	var ways []map[string]int
 	for _, results := range workloads {
 		workload := results[n]
@@ -142,7 +183,7 @@ func scenario(lost []string, n int, workloads [][]result, others result) Scenari
 		}
 	}
 	if others.clusters != nil {
-		s.Others = slices.Sorted(maps.Keys(others.clusters))
+		s.Others = append([]string{}, slices.Sorted(maps.Keys(others.clusters))...)
 	}
 	return s
 }
@@ -154,14 +195,19 @@ func (a *Application) ties() []order {
 	if a.Minor == 0 || a.Minor >= 16 {
 		return all
 	}
-	for first := range a.Members {
-		at := func(name string) int {
-			return (slices.Index(a.Members, name) - first + len(a.Members)) % len(a.Members)
-		}
+	index := map[string]int{}
+	for i, m := range a.Members {
+		index[m.Name] = i
+	}
+	for first := range min(len(a.Members), maxTies) {
+		at := func(name string) int { return (index[name] - first + len(a.Members)) % len(a.Members) }
 		all = append(all, func(x, y string) int { return cmp.Compare(at(x), at(y)) })
 	}
 	return all
 }
+
+// maxTies bounds the orders that are tried where Karmada breaks ties by chance.
+const maxTies = 16
 
 // result is what became of one binding.
 type result struct {
@@ -170,61 +216,110 @@ type result struct {
 	clusters seats
 }
 
-// run gives what becomes of a binding before the first of the clusters is lost, and after each of them.
-func (a *Application) run(b *binding, tie order, lost []string) []result {
-	always := func(r result) []result { return slices.Repeat([]result{r}, len(lost)+1) }
-	b.clusters, b.lost, b.evicted = seats{}, map[string]bool{}, map[string]bool{}
-	s := &scheduler{placement: &a.Policy.Placement, members: a.Members, tie: tie, minor: cmp.Or(a.Minor, newestMinor), taintKeys: a.TaintKeys,
-		capacity: func(cluster string) (int, bool) {
-			n, ok := a.Capacity[cluster]
-			return max(0, n-b.clusters[cluster]), ok
-		}}
-	if a.Minor > 0 && a.Minor < oldestMinor {
-		return always(result{outcome: Unknown, why: fmt.Sprintf("Karmada 1.%d fails over in another way than 1.%d and later, which are known here", a.Minor, oldestMinor)})
-	}
-	if name := a.Policy.SchedulerName; name != "" && name != "default-scheduler" {
-		return always(result{outcome: Unknown, why: fmt.Sprintf("the scheduler %q is not Karmada's own", name)})
-	}
-	if err := s.schedule(b); err != nil {
-		all := always(failed(err, seats{}))
-		if off, _ := a.disarmed(); isUnknown(err) && len(off) > 0 {
-			for i := range lost {
-				all[i+1] = result{Stays, err.Error() + ", and nothing moves, because " + list(off), nil}
-			}
-		}
-		return all
-	}
-	whole := result{Runs, a.healthy(b), maps.Clone(b.clusters)}
-	all := []result{whole}
-	for i, name := range lost {
-		step := a.lose(s, b, name)
-		if step.outcome == Unknown {
-			return append(all, slices.Repeat([]result{step}, len(lost)-i)...)
-		}
-		if i == 0 || tells[step.outcome] >= tells[whole.outcome] {
-			whole.outcome, whole.why = step.outcome, step.why
-		}
-		whole.clusters = step.clusters
-		all = append(all, whole)
-		if whole.outcome == idle {
-			all[i+1].outcome = Stays
-		}
-	}
-	return all
-}
-
-// idle: nothing ran on what was lost.
-const idle Outcome = "idle"
-
-// tells orders the outcomes of single losses by what they say of all of them.
-var tells = map[Outcome]int{idle: 1, Moves: 2, Stays: 3, Pending: 4}
-
 const (
 	// newestMinor is the version that is assumed where none is known.
 	newestMinor = 18
 	// oldestMinor is the oldest whose failover is simulated.
 	oldestMinor = 15
 )
+
+// run gives what becomes of a binding before the first step, and after each of them.
+func (a *Application) run(b *binding, tie order, steps []Step) []result {
+	always := func(r result) []result { return slices.Repeat([]result{r}, len(steps)+1) }
+	b.clusters, b.lost, b.evicted, b.recovered = seats{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
+	s := &scheduler{placement: &a.Policy.Placement, members: a.Members, strangers: a.Strangers, tie: tie, minor: cmp.Or(a.Minor, newestMinor),
+		grouped: a.Grouped && b.workload,
+		capacity: func(cluster string) (int, bool) {
+			n, ok := a.Capacity[cluster]
+			return max(0, n-b.clusters[cluster]), ok
+		}}
+	switch name := a.Policy.SchedulerName; {
+	case a.Idle != "":
+		return always(result{outcome: Idle, why: a.Idle})
+	case a.Minor > 0 && a.Minor < oldestMinor:
+		return always(result{outcome: Unknown, why: fmt.Sprintf("Karmada 1.%d fails over in another way than 1.%d and later, which are known here", a.Minor, oldestMinor)})
+	case name != "" && name != "default-scheduler":
+		return always(result{outcome: Unknown, why: fmt.Sprintf("the scheduler %q is not Karmada's own", name)})
+	case a.Uncounted != "" && b.workload:
+		return always(result{outcome: Unknown, why: a.Uncounted})
+	}
+	all := []result{a.place(s, b)}
+	open := all[0] // what is not known, once that is so
+	for _, step := range steps {
+		last := all[len(all)-1]
+		if last.outcome == Unknown {
+			open = last
+		}
+		if open.outcome == Unknown {
+			all = append(all, a.unplaced(open, step))
+			continue
+		}
+		next := a.step(s, b, step)
+		if next.outcome == still {
+			next.outcome = Stays
+			if last.outcome == Pending { // it was not placed before, and is not now
+				next.outcome, next.why = Pending, last.why
+			}
+		}
+		all = append(all, next)
+	}
+	return all
+}
+
+// still: the step changes nothing.
+const still Outcome = "still"
+
+// place is the healthy fleet.
+func (a *Application) place(s *scheduler, b *binding) result {
+	if err := s.schedule(b); err != nil {
+		return failed(err, seats{})
+	}
+	r := result{Runs, a.healthy(b), nil}
+	var err error
+	for name, seconds := a.unbearable(b); name != ""; name, seconds = a.unbearable(b) {
+		off, uncertain := a.disarmed("")
+		if len(off) > 0 {
+			break
+		}
+		if len(uncertain) > 0 {
+			return result{Unknown, "it is not known whether " + list(uncertain), nil}
+		}
+		b.evicted[name] = true
+		delete(b.clusters, name)
+		if err = s.schedule(b); isUnknown(err) {
+			return failed(err, nil)
+		}
+		r.why += fmt.Sprintf("; it is evicted from %q after %d s, whose taint it does not tolerate for longer", name, seconds)
+	}
+	if err != nil {
+		return failed(err, b.clusters)
+	}
+	r.clusters = maps.Clone(b.clusters)
+	return r
+}
+
+// unbearable is the first cluster, by name, whose NoExecute taint a binding tolerates for some time alone; empty where there is none.
+func (a *Application) unbearable(b *binding) (name string, seconds int64) {
+	for _, name := range slices.Sorted(maps.Keys(b.clusters)) {
+		m, _ := a.member(name)
+		if e := m.Healthy.Evicts(a.Policy.Placement.ClusterTolerations); e.State == fleet.Found {
+			return name, e.Seconds
+		}
+	}
+	return "", 0
+}
+
+// unplaced is a step where it is not known what ran where. A loss moves nothing where cluster failover is off all the same.
+func (a *Application) unplaced(last result, step Step) result {
+	if step.Kind != Lose && step.Kind != LoseRegion {
+		return last
+	}
+	off, _ := a.disarmed(step.Clusters[0])
+	if len(off) == 0 {
+		return last
+	}
+	return result{Stays, last.why + ", and nothing moves, because " + list(off), nil}
+}
 
 func failed(err error, clusters seats) result {
 	if isUnknown(err) {
@@ -233,45 +328,30 @@ func failed(err error, clusters seats) result {
 	return result{Pending, err.Error(), maps.Clone(clusters)}
 }
 
-// lose takes one more cluster from the binding.
-func (a *Application) lose(s *scheduler, b *binding, name string) result {
-	b.lost[name] = true
-	if _, here := b.clusters[name]; !here {
-		return result{idle, fmt.Sprintf("nothing of it ran on %q", name), maps.Clone(b.clusters)}
+// member is the one of the name.
+func (a *Application) member(name string) (fleet.Member, bool) {
+	i, ok := slices.BinarySearchFunc(a.Members, name, func(m fleet.Member, name string) int { return cmp.Compare(m.Name, name) })
+	if !ok {
+		return fleet.Member{}, false
 	}
-	if off, uncertain := a.disarmed(); len(off) > 0 {
-		return result{Stays, "nothing moves, because " + list(off), maps.Clone(b.clusters)}
-	} else if len(uncertain) > 0 {
-		return result{Unknown, "it is not known whether " + list(uncertain), nil}
-	}
-	delete(b.clusters, name)
-	b.evicted[name] = true
-	before, others := b.group, maps.Clone(b.clusters)
-	if err := s.schedule(b); err != nil {
-		return failed(err, b.clusters)
-	}
-	if maps.Equal(b.clusters, others) {
-		return result{Stays, fmt.Sprintf("cluster failover takes it from %q, and the others go on as before", name), others}
-	}
-	why := fmt.Sprintf("cluster failover evicts it from %q", name)
-	if b.group != before {
-		why += fmt.Sprintf(", and the next group, %q, takes it for good", b.group)
-	}
-	if slices.Contains(a.Hosts, name) {
-		why += ", unless the control plane is lost with it, which runs there too: then nothing moves"
-	}
-	return result{Moves, why, maps.Clone(b.clusters)}
+	return a.Members[i], true
 }
 
 // healthy says how the replicas of a healthy fleet are divided.
 func (a *Application) healthy(b *binding) string {
 	p := &a.Policy.Placement
 	why := "by " + p.strategy()
-	if p.strategy() == duplicated {
+	switch {
+	case !b.workload:
+		why = "what has no replicas goes to each selected cluster"
+	case p.strategy() == duplicated:
 		why = "each selected cluster gets all of them"
 	}
 	if b.group != "" {
 		why += fmt.Sprintf(", in the first group, %q", b.group)
+		if i := slices.IndexFunc(p.ClusterAffinities, func(t Term) bool { return t.AffinityName == b.group }); i > 0 {
+			why = strings.Replace(why, "in the first group", "in the first group that fits", 1)
+		}
 	}
 	if p.ignoresSpread() && len(p.SpreadConstraints) > 0 {
 		why += "; static weights leave the spread constraints out"
@@ -279,22 +359,26 @@ func (a *Application) healthy(b *binding) string {
 	return why
 }
 
-// disarmed says why a lost cluster evicts nothing: what is certainly so, and what may be.
-func (a *Application) disarmed() (off, uncertain []string) {
+// disarmed says why the loss of a cluster evicts nothing: what is certainly so, and what may be.
+func (a *Application) disarmed(cluster string) (off, uncertain []string) {
 	if a.Switches == nil {
 		return nil, []string{"cluster failover is switched on, since the control plane is not in Git"}
 	}
+	m, member := a.member(cluster)
 	for _, s := range fleet.FailoverSwitches {
-		switch a.Switches[s.Name] {
-		case fleet.Missing:
-			off = append(off, s.Off)
-		case fleet.Unknown:
-			uncertain = append(uncertain, s.Off)
+		state, text := a.Switches[s.Name], s.Off
+		if s.Name == fleet.TaintSwitch {
+			if !member {
+				continue
+			}
+			e := m.Lost.Evicts(a.Policy.Placement.ClusterTolerations)
+			state, text = e.State, e.Why
 		}
-	}
-	for _, key := range a.TaintKeys {
-		if a.Policy.Placement.toleratesForever(key) {
-			off = append(off, fmt.Sprintf("the policy tolerates the taint %s for ever", key))
+		switch state {
+		case fleet.Missing:
+			off = append(off, text)
+		case fleet.Unknown:
+			uncertain = append(uncertain, text)
 		}
 	}
 	return off, uncertain

@@ -13,11 +13,13 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
-// Report is a policy with its scenarios.
+// Report is a policy with one of its workloads, and the scenarios.
 type Report struct {
 	Policy fleet.ObjectRef `json:"policy"`
 	// File is where the policy is.
 	File string `json:"file"`
+	// Workload is the one that is placed; null where the policy selects no object with replicas.
+	Workload *WorkloadRef `json:"workload"`
 	// Replicas is how many the workload asks for.
 	Replicas int `json:"replicas"`
 	// Members are the clusters that the policy may use, in the order of failover.
@@ -27,23 +29,43 @@ type Report struct {
 	Error string `json:"error,omitempty"`
 }
 
-// NewReport simulates a policy of the fleet: all its scenarios, or the one in which the clusters are lost.
-func NewReport(f *fleet.Fleet, policy fleet.Object, capacity map[string]int, lost []string) Report {
+// WorkloadRef names a workload, and says what may change its replicas.
+type WorkloadRef struct {
+	// Kind is "Deployment.apps". Name is empty where it is not in Git.
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	// Least and Most are what its autoscalers may make of the replicas, Scaler one of them; empty where there is none.
+	Least  int    `json:"least"`
+	Most   int    `json:"most"`
+	Scaler string `json:"scaler,omitempty"`
+}
+
+// NewReports simulates a policy of the fleet, for each of its workloads: all its scenarios, or those of the steps.
+func NewReports(f *fleet.Fleet, policy fleet.Object, capacity map[string]int, steps []Step) []Report {
 	r := Report{File: policy.Origin.File, Members: []string{}, Scenarios: []Scenario{}, Policy: fleet.ObjectRef{Cluster: policy.Cluster,
 		APIServer: policy.APIServer, Group: policy.Group, Kind: policy.Kind, Namespace: policy.Namespace, Name: policy.Name}}
-	a, err := Of(f, policy)
+	applications, workloads, err := Of(f, policy)
 	if err != nil {
 		r.Error = err.Error()
-		return r
+		return []Report{r}
 	}
-	a.Capacity = capacity
-	r.Replicas, r.Members = a.Replicas, append(r.Members, a.inOrder()...)
-	if len(lost) > 0 {
-		r.Scenarios = append(r.Scenarios, a.After(), a.After(lost...))
-	} else {
-		r.Scenarios = Simulate(a)
+	var all []Report
+	for i, a := range applications {
+		of := r
+		a.Capacity = capacity
+		of.Replicas, of.Members = a.Replicas, append([]string{}, a.inOrder()...)
+		if w := workloads[i]; w.Kind != "" {
+			of.Workload = &WorkloadRef{Kind: w.Kind, Namespace: w.Namespace, Name: w.Name, Least: w.Least, Most: w.Most, Scaler: w.Scaler}
+		}
+		if len(steps) > 0 {
+			of.Scenarios = a.AfterEach(steps)
+		} else {
+			of.Scenarios = Simulate(a)
+		}
+		all = append(all, of)
 	}
-	return r
+	return all
 }
 
 // WriteJSON writes the reports as one JSON document.
@@ -77,7 +99,7 @@ func WriteTable(w io.Writer, reports []Report) error {
 			for _, member := range r.Members {
 				fmt.Fprintf(table, "%s\t", s.cell(member))
 			}
-			fmt.Fprintf(table, "%s\t%s: %s\n", orDash(strings.Join(names(s.Others), ", ")), s.Outcome, secret.Message(s.Why))
+			fmt.Fprintf(table, "%s\t%s: %s\n", others(s), s.Outcome, secret.Message(s.Why))
 		}
 		if err := table.Flush(); err != nil {
 			return err
@@ -178,4 +200,12 @@ func (s *Scenario) placed(members []string) string {
 		return "nowhere"
 	}
 	return strings.Join(parts, ", ")
+}
+
+// others are the clusters that objects without replicas go to.
+func others(s Scenario) string {
+	if s.Others == nil {
+		return "?"
+	}
+	return orDash(strings.Join(names(s.Others), ", "))
 }

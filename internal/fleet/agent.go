@@ -114,6 +114,7 @@ func chartAgent(r release, chartVersion string) Agent {
 		Credentials:    map[string]Credential{},
 		Unlisted:       []UnlistedValues{},
 		Version:        knownVersion(tag),
+		Zones:          []string{},
 	}
 	if tagAt.chartsOwn() {
 		agent.Version = knownVersion(chartVersion)
@@ -165,7 +166,7 @@ func credential(found value) Credential {
 // deploymentAgent reads a Deployment that runs the agent as karmadactl register writes it; false for any other.
 //
 // Source: karmada v1.18.2 pkg/karmadactl/register/register.go:1004-1098; cmd/agent/app/options/options.go:155 for the
-// lease's namespace.
+// lease's namespace, and its flags --cluster-provider, --cluster-region and --cluster-zones.
 func deploymentAgent(object Object) (Agent, bool) {
 	for i, container := range listAt(object.Content, "spec", "template", "spec", "containers") {
 		image := textAt(container, "image")
@@ -214,6 +215,11 @@ func deploymentAgent(object Object) (Agent, bool) {
 				agent.Name, agent.NameState = "", Unknown
 			}
 		}
+		provider, _ := flag(words, "--cluster-provider")
+		region, _ := flag(words, "--cluster-region")
+		zones, _ := flag(words, "--cluster-zones")
+		agent.Provider, agent.Region = provider.text, region.text
+		agent.Zones = orEmpty(strings.FieldsFunc(zones.text, func(r rune) bool { return r == ',' }))
 		return agent, true
 	}
 	return Agent{}, false

@@ -70,7 +70,7 @@ spec:
 				Namespace: "karmada-system", LeaseNamespace: c.lease,
 				Endpoint: c.endpoint.Endpoint, EndpointState: c.endpoint.EndpointState, EndpointField: c.endpoint.EndpointField,
 				Name: c.member, NameState: c.state, NameField: c.field,
-				ServerState: Unknown, ServerField: field, Unlisted: []UnlistedValues{}, Credentials: map[string]Credential{},
+				ServerState: Unknown, ServerField: field, Unlisted: []UnlistedValues{}, Credentials: map[string]Credential{}, Zones: []string{},
 			}})
 		})
 	}

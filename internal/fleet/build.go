@@ -56,8 +56,8 @@ func Build(tree *Tree, declared Declared) *Fleet {
 // join makes what follows from the objects: API servers, control planes, agents, members, and what policies select.
 func (f *Fleet) join() {
 	f.joinServers()
-	f.readPolicies()
 	f.callTheRoll(f.declared)
+	f.readPolicies()
 }
 
 // joinServers makes API servers, control planes and agents.

@@ -19,14 +19,14 @@ var FailoverSwitches = []struct {
 }{
 	{gateSwitch, "the feature gate Failover", "the feature gate Failover is off"},
 	{evictionSwitch, "--" + evictionFlag, "--" + evictionFlag + " is off"},
-	{taintSwitch, "a ClusterTaintPolicy with NoExecute", "no ClusterTaintPolicy adds a NoExecute taint"},
+	{TaintSwitch, "a ClusterTaintPolicy with NoExecute", "no ClusterTaintPolicy adds a NoExecute taint"},
 	{webhookSwitch, "--" + webhookFlag, "--" + webhookFlag + " is off, so such a policy is refused"},
 }
 
 const (
 	gateSwitch     = "gate"     // of the controller manager
 	evictionSwitch = "eviction" // of the controller manager
-	taintSwitch    = "taint"
+	TaintSwitch    = "taint"
 	webhookSwitch  = "webhook" // of the webhook
 
 	systemNamespace = "karmada-system"
@@ -303,7 +303,7 @@ func (f *Fleet) finishControlPlanes() {
 		if c.Cluster == "" || f.receivesMore(c.Cluster) || slices.ContainsFunc(c.Schedulers, hasVariable) {
 			c.Schedulers = []string{}
 		}
-		c.FailoverArmed[taintSwitch] = f.taintState(c)
+		c.FailoverArmed[TaintSwitch] = f.taintState(c)
 		// Before v1.14 the controller tainted and evicted on its own: these switches then say nothing.
 		if olderThan(c.Version, 1, 14) {
 			for name := range c.FailoverArmed {

@@ -87,7 +87,7 @@ func TestChartAgent(t *testing.T) {
 			Endpoint: "10.0.0.1:6443", EndpointState: fleet.Found, EndpointField: fleet.Field{"spec", "valuesFrom", 0},
 			Name: "ottawa", NameState: fleet.Found, NameField: fleet.Field{"spec", "valuesFrom", 0},
 			ServerState: fleet.Unknown, ServerField: fleet.Field{"spec", "valuesFrom", 4},
-			Unlisted: []fleet.UnlistedValues{}, Credentials: map[string]fleet.Credential{
+			Unlisted: []fleet.UnlistedValues{}, Zones: []string{}, Credentials: map[string]fleet.Credential{
 				"caCrt": {State: fleet.Found, From: "Secret/agent", Class: fleet.Encrypted, Length: 1100, Origin: secret,
 					Field: fleet.Field{"stringData", "ca.crt"}},
 				"crt": {State: fleet.Missing, From: "Secret/agent", Origin: secret, Field: fleet.Field{"data"}},

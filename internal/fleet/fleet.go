@@ -28,6 +28,11 @@ type Declared struct {
 type DeclaredMember struct {
 	Name   string
 	Origin Origin
+	// Mode is "Push", "Pull" or empty. What is empty, or nil, the tree tells.
+	Mode, Provider, Region string
+	Labels                 map[string]string
+	Zones                  []string
+	Taints                 []Taint
 }
 
 // Fleet is everything that is known; data.fleet in a rule.
@@ -68,6 +73,8 @@ type Fleet struct {
 	// aims are the policies by what their selectors ask for; changed are those that With has changed since.
 	aims    map[aim][]key
 	changed []key
+	// taintPlanes are the control planes, by ID, as far as taints go; the one of members that are not registered has no ID.
+	taintPlanes map[string]*taintPlane
 	// charts counts the HelmReleases that install a chart at an API server, by its ID.
 	charts map[string]int
 }
@@ -109,11 +116,21 @@ type Member struct {
 	Misnamed []string `json:"misnamed"`
 	// Unnamed are the IDs of agents in FluxCluster whose name cannot be read: one of them may be this member's.
 	Unnamed []string `json:"unnamed"`
-	// Labels, Provider, Region and Zones are the Cluster object's; empty where there is none.
+	// Labels, Provider, Region, Zones and Taints are the configuration's, else the Cluster object's or the agent's; empty where
+	// nothing tells.
 	Labels   map[string]string `json:"labels"`
 	Provider string            `json:"provider"`
 	Region   string            `json:"region"`
 	Zones    []string          `json:"zones"`
+	Taints   []Taint           `json:"taints"`
+	// Unseen are those of "labels", "provider", "region" and "zones" that nothing tells: an agent registers a Cluster, and
+	// somebody may add them.
+	Unseen []string `json:"unseen"`
+	// Healthy, Lost and Recovered are the taints that it has while it is healthy, once it is lost, and when it is ready again:
+	// Taints and those of ClusterTaintPolicies.
+	Healthy   Tainted `json:"healthy"`
+	Lost      Tainted `json:"lost"`
+	Recovered Tainted `json:"recovered"`
 	// Live is what the Karmada API server says of it; absent where it was not asked, or knows no such Cluster.
 	Live *LiveMember `json:"live,omitempty"`
 	// Origin is what makes it a member: the configuration's entry, its Cluster object, its agent, or the entry point of
@@ -171,6 +188,10 @@ type Agent struct {
 	Version  string `json:"version"`
 	Tag      string `json:"tag"`
 	TagField Field  `json:"tagField"`
+	// Provider, Region and Zones are what it says of its cluster; empty where it says nothing.
+	Provider string   `json:"provider"`
+	Region   string   `json:"region"`
+	Zones    []string `json:"zones"`
 }
 
 // UnlistedValues is an object that a HelmRelease takes values from, in a file that nothing reconciles.

@@ -158,10 +158,10 @@ spec: {taints: [{key: k, effect: NoExecute}]}`)})
 	equal(t, "a policy that is live alone", *more, Object{ID: server + "/PropagationPolicy.policy.karmada.io/shop/more", Cluster: "hub",
 		APIServer: server, Group: "policy.karmada.io", Kind: "PropagationPolicy", Namespace: "shop", Name: "more"})
 	equal(t, "claims", len(f.Claims[server]["Deployment.apps"]["shop"]["web"]), 2)
-	equal(t, "the taint", f.ControlPlanes["hub/karmada-system/karmada"].FailoverArmed[taintSwitch], Found)
+	equal(t, "the taint", f.ControlPlanes["hub/karmada-system/karmada"].FailoverArmed[TaintSwitch], Found)
 
 	gone, _ := f.With(ObjectRef{APIServer: server, Group: "policy.karmada.io", Kind: "ClusterTaintPolicy", Name: "lost"}, nil)
-	equal(t, "the taint once it is deleted", gone.ControlPlanes["hub/karmada-system/karmada"].FailoverArmed[taintSwitch], Missing)
+	equal(t, "the taint once it is deleted", gone.ControlPlanes["hub/karmada-system/karmada"].FailoverArmed[TaintSwitch], Missing)
 }
 
 func TestLiveServer(t *testing.T) {

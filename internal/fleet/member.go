@@ -3,6 +3,7 @@ package fleet
 import (
 	"cmp"
 	"slices"
+	"strings"
 )
 
 // roll gathers the members while they are found out.
@@ -43,6 +44,7 @@ func (f *Fleet) callTheRoll(declared []DeclaredMember) {
 	}
 	r.addLive()
 	r.takeAgents()
+	f.taintMembers()
 	f.Membership = r.membership(declared != nil)
 }
 
@@ -112,7 +114,7 @@ func (r *roll) add(name, cluster string) {
 		Name:        name,
 		Declared:    listed,
 		Registered:  registered,
-		Mode:        textAt(spec, "syncMode"),
+		Mode:        cmp.Or(declared.Mode, textAt(spec, "syncMode")),
 		FluxCluster: cluster,
 		Host:        cluster != "" && r.hosts[cluster],
 		Agents:      []string{},
@@ -121,18 +123,38 @@ func (r *roll) add(name, cluster string) {
 		Misnamed:    []string{},
 		Unnamed:     []string{},
 		Labels:      map[string]string{},
-		Provider:    textAt(spec, "provider"),
-		Region:      textAt(spec, "region"),
+		Provider:    cmp.Or(declared.Provider, textAt(spec, "provider")),
+		Region:      cmp.Or(declared.Region, textAt(spec, "region")),
 		Zones:       textsAt(spec, "zones"),
+		Taints:      orEmpty(declared.Taints),
+		Unseen:      []string{},
 	}
 	if zone := textAt(spec, "zone"); zone != "" && !slices.Contains(member.Zones, zone) {
 		member.Zones = append(member.Zones, zone)
+	}
+	if declared.Zones != nil {
+		member.Zones = declared.Zones
 	}
 	for key, label := range mapAt(object.Content, "metadata", "labels") {
 		if text, ok := scalar(label); ok {
 			member.Labels[key] = text
 		}
 	}
+	if declared.Labels != nil {
+		member.Labels = declared.Labels
+	}
+	if declared.Taints == nil {
+		member.Taints = taintsOf(spec)
+	}
+	for property, text := range map[string]string{LabelsProperty: jsonOf(member.Labels), ProviderProperty: member.Provider,
+		RegionProperty: member.Region, ZonesProperty: jsonOf(member.Zones)} {
+		given := map[string]bool{LabelsProperty: declared.Labels != nil, ProviderProperty: declared.Provider != "",
+			RegionProperty: declared.Region != "", ZonesProperty: declared.Zones != nil}[property]
+		if hasVariable(text) || !given && !registered {
+			member.Unseen = append(member.Unseen, property)
+		}
+	}
+	slices.Sort(member.Unseen)
 	switch {
 	case listed:
 		member.Origin = declared.Origin
@@ -164,6 +186,7 @@ func (r *roll) takeAgents() {
 				member.Origin = agent.Origin
 			}
 			member.Mode = cmp.Or(member.Mode, "Pull")
+			member.takeFlags(agent)
 			if agent.Suspended {
 				member.Suspended = append(member.Suspended, agent.ID)
 			} else {
@@ -185,6 +208,37 @@ func (r *roll) takeAgents() {
 		member.MereHost = member.Host && !member.Declared && !member.Registered && len(member.Agents)+len(member.Suspended) == 0
 		r.members[name] = member
 	}
+}
+
+// takeFlags takes what an agent says of its cluster, where nothing else does.
+func (m *Member) takeFlags(agent Agent) {
+	said := map[string]string{ProviderProperty: agent.Provider, RegionProperty: agent.Region, ZonesProperty: strings.Join(agent.Zones, ",")}
+	m.Unseen = slices.DeleteFunc(m.Unseen, func(property string) bool {
+		if text := said[property]; text == "" || hasVariable(text) {
+			return false
+		}
+		switch property {
+		case ProviderProperty:
+			m.Provider = agent.Provider
+		case RegionProperty:
+			m.Region = agent.Region
+		case ZonesProperty:
+			m.Zones = agent.Zones
+		}
+		return true
+	})
+}
+
+// taintsOf are the taints of a Cluster's spec, as far as they can be read.
+func taintsOf(spec any) []Taint {
+	taints := []Taint{}
+	for _, entry := range listAt(spec, "taints") {
+		taint := Taint{Key: textAt(entry, "key"), Value: textAt(entry, "value"), Effect: textAt(entry, "effect")}
+		if taint.Key != "" {
+			taints = append(taints, taint)
+		}
+	}
+	return taints
 }
 
 func (r *roll) membership(declared bool) Membership {

@@ -133,7 +133,10 @@ func TestMemberOfClusterObject(t *testing.T) {
 	equal(t, "member", Build(&x.Tree, Declared{}).Members, map[string]Member{"one": {
 		Name: "one", Registered: true, Mode: "Push", Provider: "metal", Region: "north", Zones: []string{"a", "b"},
 		Labels: map[string]string{"env": "prod"}, Origin: Origin{File: "clusters/a/apps.yaml"},
-		Agents: []string{}, Suspended: []string{}, Stray: []string{}, Misnamed: []string{}, Unnamed: []string{},
+		Agents: []string{}, Suspended: []string{}, Stray: []string{}, Misnamed: []string{}, Unnamed: []string{}, Unseen: []string{}, Taints: []Taint{},
+		Healthy:   Tainted{Ways: [][]Taint{{}}},
+		Lost:      Tainted{Ways: [][]Taint{{{Key: "cluster.karmada.io/not-ready", Effect: "NoSchedule"}}}, Without: "no ClusterTaintPolicy adds a NoExecute taint", More: true},
+		Recovered: Tainted{Ways: [][]Taint{{}}},
 	}})
 }
 
@@ -147,7 +150,7 @@ func TestMemberOrigins(t *testing.T) {
 	f := Build(&x.Tree, Declared{})
 	equal(t, "by its agent", f.Members["a"].Origin, Origin{File: "clusters/a/apps.yaml"})
 	equal(t, "by its Flux cluster", f.Members["b"].Origin, Origin{File: "clusters/b/flux/cluster.yaml"})
-	declared := DeclaredMember{"a", Origin{File: ".rollcall.yaml", Field: []any{"members", 0}}}
+	declared := DeclaredMember{Name: "a", Origin: Origin{File: ".rollcall.yaml", Field: []any{"members", 0}}}
 	f = Build(&x.Tree, Declared{Members: []DeclaredMember{declared}})
 	equal(t, "by the configuration", f.Members["a"].Origin, declared.Origin)
 }

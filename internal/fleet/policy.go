@@ -25,6 +25,8 @@ type Policy struct {
 	ID string `json:"id"`
 	// Selections are in the order of spec.resourceSelectors.
 	Selections []Selection `json:"selections"`
+	// Losses are what becomes of its workloads when their clusters are lost, by reason; empty where it has no spec.failover.
+	Losses []Loss `json:"losses"`
 }
 
 // Selection is what one resourceSelector selects.
@@ -115,7 +117,10 @@ func (f *Fleet) readPolicy(object Object) {
 
 // policy is what an object that is a policy selects.
 func (f *Fleet) policy(object Object) Policy {
-	p := Policy{ID: PolicyID(object), Selections: []Selection{}}
+	p := Policy{ID: PolicyID(object), Selections: []Selection{}, Losses: []Loss{}}
+	if policyKinds[kindOf(object)] {
+		p.Losses = f.losses(object)
+	}
 	for _, entry := range listAt(object.Content, "spec", "resourceSelectors") {
 		p.Selections = append(p.Selections, f.selection(readSelector(entry, object), object.APIServer))
 	}

@@ -80,7 +80,7 @@ spec: {resourceSelectors: [`+c.selector+`]}`)
 			for id, policy := range f.Policies {
 				c.want.Kind = policy.Selections[0].Kind
 				c.want.Objects, c.want.Elsewhere = orEmpty(c.want.Objects), orEmpty(c.want.Elsewhere)
-				equal(t, "policy", policy, Policy{ID: id, Selections: []Selection{c.want}})
+				equal(t, "policy", policy, Policy{ID: id, Selections: []Selection{c.want}, Losses: []Loss{}})
 			}
 		})
 	}

@@ -41,3 +41,15 @@ func olderThan(version string, major, minor int) bool {
 	n, _ := strconv.Atoi(parts[1])
 	return m < major || m == major && n < minor
 }
+
+// MinorOf is y of a version 1.y; 0 where it is unknown.
+func MinorOf(version string) int {
+	rest, ok := strings.CutPrefix(version, "1.")
+	text, _, _ := strings.Cut(rest, ".")
+	text, _, _ = strings.Cut(text, "-")
+	n, err := strconv.Atoi(text)
+	if !ok || err != nil {
+		return 0
+	}
+	return n
+}

@@ -56,12 +56,14 @@ func (f *Fleet) With(ref ObjectRef, content map[string]any) (*Fleet, []Path) {
 	}
 	if f.joinedBy(at) || with.joinedBy(at) || f.receivesKarmada(at.server) != with.receivesKarmada(at.server) {
 		with.joinServers()
-		if reflect.DeepEqual(f.APIServers, with.APIServers) { // which tell what policies may miss
+		with.callTheRoll(with.declared)
+		// API servers tell what policies may miss, members what becomes of their workloads.
+		if reflect.DeepEqual(f.APIServers, with.APIServers) && reflect.DeepEqual(f.Members, with.Members) &&
+			reflect.DeepEqual(f.taintPlanes, with.taintPlanes) {
 			with.reread(at)
 		} else {
 			with.readPolicies()
 		}
-		with.callTheRoll(with.declared)
 		return &with, append(changed, f.joinedDifferences(&with)...)
 	}
 	return &with, append(changed, with.reread(at)...)

@@ -36,11 +36,3 @@ gate(name) := "found" if {
 #
 # Source: karmada-io/karmada v1.18.2 pkg/features/features.go:171.
 _off := {"PropagationPolicyPreemption", "StatefulFailoverInjection"}
-
-# taints are the NoExecute taints that each of the control plane's ClusterTaintPolicies puts on clusters.
-taints contains added if {
-	some server in control_plane.apiServers
-	some policy in data.fleet.objects[server]["ClusterTaintPolicy.policy.karmada.io"][""]
-	added := {taint | some taint in policy.object.spec.taints; taint.effect == "NoExecute"}
-	count(added) > 0
-}
