@@ -35,7 +35,10 @@ func TestCheckAgain(t *testing.T) {
 		for _, tree := range trees {
 			t.Run(id+"/"+tree.Name, func(t *testing.T) {
 				t.Parallel()
-				e, _ := build(t, e, tree)
+				e, _, err := example.Build(t.Context(), e, tree)
+				if err != nil {
+					t.Fatal(err)
+				}
 				c, err := config.Read(tree.Files, config.Name)
 				if err != nil {
 					t.Fatal(err)

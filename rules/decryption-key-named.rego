@@ -13,7 +13,6 @@
 #   severity: error
 #   subjects:
 #     - Kustomization.kustomize.toolkit.fluxcd.io
-#   admission: never
 #   fix: Give the entry a name that ends in .agekey, or in .asc for a PGP key.
 #   source:
 #     - fluxcd/kustomize-controller v1.9.6 internal/decryptor/decryptor.go:80

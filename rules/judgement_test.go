@@ -8,10 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rollcall-dev/rollcall/internal/config"
 	"github.com/rollcall-dev/rollcall/internal/example"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
-	"github.com/rollcall-dev/rollcall/internal/loader"
 	"github.com/rollcall-dev/rollcall/rules"
 )
 
@@ -35,7 +33,10 @@ func TestParity(t *testing.T) {
 		for _, tree := range trees {
 			t.Run(id+"/"+tree.Name, func(t *testing.T) {
 				t.Parallel()
-				e, f := build(t, e, tree)
+				e, f, err := example.Build(t.Context(), e, tree)
+				if err != nil {
+					t.Fatal(err)
+				}
 				linted, err := e.Check(t.Context(), f)
 				if err != nil {
 					t.Fatal(err)
@@ -158,23 +159,3 @@ func among(all []fleet.Finding, finding fleet.Finding) bool {
 	})
 }
 
-// build reads a tree as the command does; with the engine unless the tree's configuration gives rules other severities.
-func build(t *testing.T, e *rules.Engine, tree example.Tree) (*rules.Engine, *fleet.Fleet) {
-	t.Helper()
-	c, err := config.Read(tree.Files, config.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(c.Rules) > 0 {
-		if e, err = rules.New(t.Context(), rules.Options{Severities: c.Rules}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	read, err := loader.Load(t.Context(), tree.Files, loader.Options{Exclude: c.Exclude})
-	if err != nil {
-		t.Fatal(err)
-	}
-	declared := c.Declared()
-	declared.Date = "2026-01-01"
-	return e, fleet.Build(read, declared)
-}

@@ -41,7 +41,10 @@ violation contains {
 }
 
 # The tree has no entry point: every manifest counts as applied, and that Flux builds the folder is a guess.
-_guessed if input.kustomization.origin.file == ""
+_guessed if {
+	input.kustomization.implicit
+	input.kustomization.origin.file == ""
+}
 
 # A limit is one of this program's.
 _message(problem) := problem.message if {

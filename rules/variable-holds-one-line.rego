@@ -14,7 +14,6 @@
 #   severity: error
 #   subjects:
 #     - Kustomization.kustomize.toolkit.fluxcd.io
-#   admission: never
 #   fix: Take the text by valuesFrom or from a Secret of its own, or put its base64 into a Secret's data.
 #   source:
 #     - fluxcd/pkg kustomize v1.35.6 kustomize_varsub.go:80

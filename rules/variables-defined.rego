@@ -16,7 +16,6 @@
 #   severity: error
 #   subjects:
 #     - Kustomization.kustomize.toolkit.fluxcd.io
-#   admission: never
 #   fix: Define the variable in spec.postBuild, give it a default, or write $${NAME} for text that is not meant for Flux.
 #   source:
 #     - fluxcd/kustomize-controller v1.9.4 internal/features/features.go:82

@@ -323,11 +323,17 @@ func read(ctx context.Context, from content) (*docket, error) {
 		next.engine, err = from.Rules(both, dirs)
 		return err
 	})
-	g.Go(func() (err error) {
-		if next.tree, err = from.Read(both, from.FS); err == nil {
-			next.tree.Share()
+	g.Go(func() error {
+		contents, err := from.Contents(both, from.FS)
+		if err != nil {
+			return err
 		}
-		return err
+		if next.tree, err = from.Follow(both, contents); err != nil {
+			return err
+		}
+		next.tree.Share()
+		next.Follower = contents.Follower()
+		return nil
 	})
 	if err := g.Wait(); err != nil {
 		return nil, err

@@ -33,6 +33,8 @@ type Checkout struct {
 	NoOwnRules bool
 	// Live is what a Karmada API server of the fleet has; nil where nobody has asked.
 	Live *fleet.Live
+	// Follower is that of the contents that were followed, where Build is to have it; nil for none.
+	Follower fleet.Follower
 }
 
 // Configure reads the configuration in a file system, which need not be the repository's own.
@@ -171,7 +173,7 @@ func (c *Checkout) Follow(ctx context.Context, contents *loader.Contents) (*flee
 // Build makes the fleet of what was read and of what the configuration declares.
 func (c *Checkout) Build(read *fleet.Tree) *fleet.Fleet {
 	declared := c.Config.Declared()
-	declared.Date, declared.Live = c.Date, c.Live
+	declared.Date, declared.Live, declared.Follower = c.Date, c.Live, c.Follower
 	return fleet.Build(read, declared)
 }
 

@@ -156,7 +156,7 @@ func Check(ctx context.Context, engine *rules.Engine, rule rules.Rule, tree Tree
 	if rule.Admission != rules.AdmissionOnly {
 		return Lint(ctx, engine, tree)
 	}
-	engine, f, err := build(ctx, engine, tree)
+	engine, f, err := Build(ctx, engine, tree)
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +181,7 @@ func Check(ctx context.Context, engine *rules.Engine, rule rules.Rule, tree Tree
 
 // Lint lints a tree as the command does, with the engine unless the tree's configuration gives rules other severities.
 func Lint(ctx context.Context, engine *rules.Engine, tree Tree) ([]fleet.Finding, error) {
-	engine, f, err := build(ctx, engine, tree)
+	engine, f, err := Build(ctx, engine, tree)
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +193,9 @@ func Lint(ctx context.Context, engine *rules.Engine, tree Tree) ([]fleet.Finding
 	return found, nil
 }
 
-func build(ctx context.Context, engine *rules.Engine, tree Tree) (*rules.Engine, *fleet.Fleet, error) {
+// Build reads a tree as the command does, and the webhook: with the engine unless the tree's configuration gives rules other
+// severities.
+func Build(ctx context.Context, engine *rules.Engine, tree Tree) (*rules.Engine, *fleet.Fleet, error) {
 	c, err := config.Read(tree.Files, config.Name)
 	if err != nil {
 		return nil, nil, err
@@ -203,12 +205,16 @@ func build(ctx context.Context, engine *rules.Engine, tree Tree) (*rules.Engine,
 			return nil, nil, err
 		}
 	}
-	read, err := loader.Load(ctx, tree.Files, loader.Options{Exclude: c.Exclude, Recipients: c.AllowedRecipients()})
+	contents, err := loader.Read(ctx, tree.Files, loader.Options{Exclude: c.Exclude, Recipients: c.AllowedRecipients()})
+	if err != nil {
+		return nil, nil, err
+	}
+	read, err := contents.Follow(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	declared := c.Declared()
-	declared.Date = today
+	declared.Date, declared.Follower = today, contents.Follower()
 	return engine, fleet.Build(read, declared), nil
 }
 

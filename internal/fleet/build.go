@@ -30,6 +30,7 @@ func Build(tree *Tree, declared Declared) *Fleet {
 		Date:           declared.Date,
 		KarmadaVersion: strings.TrimPrefix(declared.KarmadaVersion, "v"),
 		tree:           tree,
+		follower:       declared.Follower,
 		declared:       declared.Members,
 		exceptions:     declared.Exceptions,
 	}

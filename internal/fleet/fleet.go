@@ -22,6 +22,23 @@ type Declared struct {
 	Exceptions []DeclaredException
 	// Live is what the Karmada API server holds; nil where nobody asked it, as when a tree is linted.
 	Live *Live
+	// Follower follows Flux again where an object is another than in the tree; nil where nobody will ask.
+	Follower Follower
+}
+
+// Follower follows Flux again through the files of a tree. Safe for concurrent use.
+type Follower interface {
+	// Follow follows what hangs on an object of a Flux cluster's own API server, with the object as content has it, nil where it is
+	// not there. The content may be without its secrets.
+	Follow(o ObjectRef, content map[string]any) Followed
+}
+
+// Followed is what is another then.
+type Followed struct {
+	// Kustomizations are those that differ, by ID; one that is gone is empty.
+	Kustomizations map[string]Kustomization
+	// Incomplete is that of the cluster; nil where it does not differ.
+	Incomplete []Incomplete
 }
 
 // DeclaredMember is one entry of the configuration's list of members.
@@ -66,6 +83,7 @@ type Fleet struct {
 	Claims map[string]map[string]map[string]map[string][]Claim `json:"claims"`
 
 	tree       *Tree
+	follower   Follower
 	declared   []DeclaredMember
 	exceptions []DeclaredException
 	// consulted are the places that HelmReleases' charts and values were looked up at, whether something is there or not.

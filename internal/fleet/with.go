@@ -24,8 +24,8 @@ func (p Path) Meets(other Path) bool {
 // differs from f. The object keeps its origin where f has it, and has none otherwise. f is not changed; the two share
 // everything else. Content must be without secrets, like Object.Content, and must not be changed later.
 //
-// What the loader found out by following Flux stays as it was, for it is about files; but what it says of a Flux Kustomization
-// that is not the one in Git is dropped, and so unknown.
+// Flux is followed again where the object is one that Flux itself reads, through the files of the tree and with all other objects
+// as they were. Without a Follower what is said of a Flux Kustomization that is not the one in Git is dropped, and so unknown.
 func (f *Fleet) With(ref ObjectRef, content map[string]any) (*Fleet, []Path) {
 	at := f.keyOf(ref)
 	before, was := f.object(at)
@@ -48,9 +48,7 @@ func (f *Fleet) With(ref ObjectRef, content map[string]any) (*Fleet, []Path) {
 	if was && content != nil {
 		changed = differing(append(changed[0], "object"), before.Content, content)
 	}
-	if at.kind == kustomizationKind {
-		changed = append(changed, with.forget(before, content)...)
-	}
+	changed = append(changed, with.follow(before, object)...)
 	if at.kind == helmReleaseKind {
 		with.charts = recount(f.charts, before, object)
 	}
@@ -84,16 +82,45 @@ func (f *Fleet) keyOf(ref ObjectRef) key {
 	return at
 }
 
-// forget drops what the loader says of a Kustomization that is no more the one that it followed.
-func (f *Fleet) forget(before Object, content map[string]any) []Path {
-	id := IDOf(before.APIServer, before.Namespace, before.Name)
-	_, known := f.Kustomizations[id]
-	if !known || reflect.DeepEqual(before.Content["spec"], content["spec"]) {
+// follow brings what Flux makes of an object up to date, and tells what that changes. An object without content is not there.
+func (f *Fleet) follow(before, after Object) (changed []Path) {
+	if before.Content != nil && after.Content != nil && !differ(before.Content, after.Content) {
 		return nil
 	}
-	f.Kustomizations = maps.Clone(f.Kustomizations)
-	delete(f.Kustomizations, id)
-	return []Path{{"kustomizations", id}}
+	followed := Followed{}
+	if f.follower != nil {
+		followed = f.follower.Follow(ObjectRef{Cluster: after.Cluster, APIServer: after.APIServer, Group: after.Group, Kind: after.Kind,
+			Namespace: after.Namespace, Name: after.Name}, after.Content)
+	} else if id := IDOf(after.APIServer, after.Namespace, after.Name); kindOf(after) == kustomizationKind {
+		if _, known := f.Kustomizations[id]; known {
+			followed.Kustomizations = map[string]Kustomization{id: {}}
+		}
+	}
+	if len(followed.Kustomizations) > 0 {
+		f.Kustomizations = maps.Clone(f.Kustomizations)
+	}
+	for _, id := range sorted(followed.Kustomizations) {
+		changed = append(changed, Path{"kustomizations", id})
+		if f.Kustomizations[id] = followed.Kustomizations[id].complete(); f.Kustomizations[id].ID == "" {
+			delete(f.Kustomizations, id)
+		}
+	}
+	if c, known := f.Clusters[after.APIServer]; known && followed.Incomplete != nil {
+		c.Incomplete = followed.Incomplete
+		f.Clusters = put(f.Clusters, after.APIServer, c, true)
+		changed = append(changed, Path{"clusters", after.APIServer, "incomplete"})
+	}
+	return changed
+}
+
+// differ tells whether two objects differ in more than their metadata.
+func differ(a, b map[string]any) bool {
+	fields := func(object map[string]any) map[string]any {
+		object = maps.Clone(object)
+		delete(object, "metadata")
+		return object
+	}
+	return !reflect.DeepEqual(fields(a), fields(b))
 }
 
 // recount counts the charts at each API server after a HelmRelease has changed; an object without content is none.

@@ -13,9 +13,27 @@ import (
 
 // integrate takes a rendered Kustomization into the cluster and returns the Kustomizations that it applies.
 func (c *cluster) integrate(it *item) []*item {
+	c.describe(it)
+	var children []*item
+	if r := it.rendering; r != nil {
+		for _, name := range r.Files {
+			c.reached[name] = true
+		}
+		c.clear = append(c.clear, c.resolveClear(it, r.Clear)...)
+		for _, o := range r.Objects {
+			children = append(children, c.apply(it, o)...)
+		}
+	}
+	c.name(it)
+	c.items[it.fact.ID] = it
+	c.kustomizations = append(c.kustomizations, it.fact)
+	return children
+}
+
+// describe says of a Kustomization what its spec and what it builds come to.
+func (c *cluster) describe(it *item) {
 	k := &it.fact
 	k.Build = fleet.Unknown
-	var children []*item
 	if r := it.rendering; r != nil {
 		k.Build = r.State
 		k.Problems = slices.Clone(r.Problems)
@@ -23,9 +41,6 @@ func (c *cluster) integrate(it *item) []*item {
 		it.place()
 		k.Encrypted = slices.Clone(r.Encrypted)
 		k.DecryptionFaults = slices.Clone(r.DecryptionFaults)
-		for _, name := range r.Files {
-			c.reached[name] = true
-		}
 		k.Undefined, k.Joined = slices.Clone(r.Undefined), slices.Clone(r.Joined)
 		if r.Substitutable {
 			k.Incomplete = append(k.Incomplete, c.unknownVariables(it)...)
@@ -36,9 +51,11 @@ func (c *cluster) integrate(it *item) []*item {
 			k.Problems = append(k.Problems, fleet.BuildProblem{Kind: "substitution", Origin: k.Origin, At: []any{"spec", "postBuild"},
 				Message: secret.Message(fmt.Sprintf("%q is no name of a variable, so substitution fails, and with it the whole Kustomization", it.vars.invalid[0]))})
 		}
-		c.clear = append(c.clear, c.resolveClear(it, r.Clear)...)
 		for _, o := range r.Objects {
-			children = append(children, c.apply(it, o)...)
+			if o.Encrypted {
+				k.Encrypted = append(k.Encrypted, o.Object.Origin)
+			}
+			k.Incomplete = append(k.Incomplete, unknownChart(&o.Object)...)
 		}
 		if it.whole && r.whole() && !k.Substitutes {
 			k.Literal = literal(r.Objects)
@@ -50,13 +67,14 @@ func (c *cluster) integrate(it *item) []*item {
 	if k.Decryption == "" && it.unpatched {
 		k.Decryption = "unknown"
 	}
-	c.name(it)
-	c.dependsOn[k.ID] = it.spec.DependsOn
+}
+
+// decryptsWith is the name of the Secret with the keys; empty where none is known.
+func (it *item) decryptsWith() string {
 	if d := it.spec.Decryption; d != nil && d.SecretRef != nil && d.Provider == "sops" && !it.unpatched {
-		c.decryptsWith[k.ID] = d.SecretRef.Name
+		return d.SecretRef.Name
 	}
-	c.kustomizations = append(c.kustomizations, *k)
-	return children
+	return ""
 }
 
 // place leads what a build says of the spec of whatever it is built for to this Kustomization.
@@ -112,12 +130,8 @@ func (c *cluster) apply(it *item, r rendered) []*item {
 	o := r.Object
 	o.Cluster, o.APIServer, o.Kustomization, o.Suspended = c.entry.cluster, it.fact.APIServer, it.fact.ID, it.fact.Suspended
 	o.ID = objectID(o)
-	if r.Encrypted {
-		it.fact.Encrypted = append(it.fact.Encrypted, o.Origin)
-	}
 	c.objects = append(c.objects, &o)
 	c.values += r.values()
-	it.fact.Incomplete = append(it.fact.Incomplete, unknownChart(&o)...)
 	if it.fact.APIServer != c.entry.cluster {
 		return nil
 	}
@@ -191,38 +205,52 @@ func (c *cluster) name(it *item) {
 // finish looks the dependencies and the version of Flux up, when all of the cluster is known.
 func (c *cluster) finish() {
 	c.fact.FluxVersion = fluxVersion(c.objects)
+	c.producers = slices.Clip(c.fact.Incomplete)
 	for i := range c.kustomizations {
 		k := &c.kustomizations[i]
-		if k.PathState == fleet.Missing {
-			c.fact.Incomplete = append(c.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownAbsent, Why: secret.Message("the path of the Kustomization " + k.Name + " does not exist, so what it was to apply is not known"), Origin: k.Origin})
-		}
-		for _, inc := range k.Incomplete {
-			if inc.Kind != fleet.UnknownRemoteFile && inc.Kind != fleet.UnknownVariables && inc.Kind != fleet.UnknownChart {
-				c.fact.Incomplete = append(c.fact.Incomplete, inc)
-			}
-		}
-		object := c.dependsOn[k.ID]
-		k.DependsOn = make([]fleet.Reference, 0, len(object))
-		for _, ref := range object {
-			if ref.Namespace == "" {
-				ref.Namespace = k.Namespace
-			}
-			r := fleet.Reference{Namespace: ref.Namespace, Name: ref.Name, State: fleet.Missing, Cycle: []string{}}
-			switch {
-			case strings.Contains(ref.Name, "$"):
-				r.State = fleet.Unknown
-			case c.seen[fleet.IDOf(c.entry.cluster, ref.Namespace, ref.Name)]:
-				r.State = fleet.Found
-			case c.own["HelmRelease/"+ref.Namespace+"/"+ref.Name] != nil:
-				r.OtherKind = "HelmRelease"
-			}
-			k.DependsOn = append(k.DependsOn, r)
-		}
+		c.fact.Incomplete = append(c.fact.Incomplete, incompleteBy(k)...)
+		c.order = append(c.order, k.ID)
+		k.DependsOn = c.references(c.items[k.ID])
 		fillEmpty(k)
 	}
 	c.findKeyFaults()
 	findCycles(c.kustomizations)
 	sortAll(c.kustomizations, c.objects)
+}
+
+// incompleteBy is what a Kustomization leaves unknown of its cluster.
+func incompleteBy(k *fleet.Kustomization) (all []fleet.Incomplete) {
+	if k.PathState == fleet.Missing {
+		all = append(all, fleet.Incomplete{Kind: fleet.UnknownAbsent, Origin: k.Origin,
+			Why: secret.Message("the path of the Kustomization " + k.Name + " does not exist, so what it was to apply is not known")})
+	}
+	for _, inc := range k.Incomplete {
+		if inc.Kind != fleet.UnknownRemoteFile && inc.Kind != fleet.UnknownVariables && inc.Kind != fleet.UnknownChart {
+			all = append(all, inc)
+		}
+	}
+	return all
+}
+
+// references are the entries of a Kustomization's dependsOn, without cycles.
+func (c *cluster) references(it *item) []fleet.Reference {
+	if it == nil { // of a folder whose manifests count as applied
+		return []fleet.Reference{}
+	}
+	all := make([]fleet.Reference, 0, len(it.spec.DependsOn))
+	for _, ref := range it.spec.DependsOn {
+		r := fleet.Reference{Namespace: cmp.Or(ref.Namespace, it.fact.Namespace), Name: ref.Name, State: fleet.Missing, Cycle: []string{}}
+		switch {
+		case strings.Contains(ref.Name, "$"):
+			r.State = fleet.Unknown
+		case c.has(fleet.IDOf(c.entry.cluster, r.Namespace, r.Name)):
+			r.State = fleet.Found
+		case c.find("HelmRelease", r.Namespace, r.Name) != nil:
+			r.OtherKind = "HelmRelease"
+		}
+		all = append(all, r)
+	}
+	return all
 }
 
 // fillEmpty makes lists out of what is nil, so that the JSON form has no null in their place.

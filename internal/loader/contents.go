@@ -22,6 +22,8 @@ type Contents struct {
 	opts Options
 	// earlier is what Flux was followed to in the contents that these were made from; nil for none.
 	earlier *earlier
+	// follower is what Follow has followed Flux with; nil before.
+	follower *follower
 	// places are those that Locate has found, by file, content and field.
 	places map[string]fleet.Place
 }
@@ -149,6 +151,8 @@ func (c *Contents) follow(ctx context.Context) (*fleet.Tree, error) {
 		return nil, err
 	}
 	c.earlier = &earlier{c.tree, entries, f.courses}
+	f.builder = nil // what it has built is in the renderings
+	c.follower = f
 	return f.result(), nil
 }
 

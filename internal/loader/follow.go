@@ -28,13 +28,20 @@ type follower struct {
 	// courses are what the clusters come to, by name.
 	courses map[string]*course
 
-	sources   sync.Mutex
-	artifacts map[string]*artifact // by how they are packed
+	artifacts *artifacts
+	// clusters are those that were followed, by name.
+	clusters map[string]*cluster
+}
+
+// artifacts are what sources hold, by how they are packed.
+type artifacts struct {
+	mu  sync.Mutex
+	all map[string]*artifact
 }
 
 func newFollower(t *tree, cache Cache, earlier *earlier) *follower {
 	return &follower{tree: t, builder: newBuilder(), cache: cache, workers: runtime.GOMAXPROCS(0), earlier: earlier, courses: map[string]*course{},
-		artifacts: map[string]*artifact{}}
+		artifacts: &artifacts{all: map[string]*artifact{}}, clusters: map[string]*cluster{}}
 }
 
 // followAll follows all clusters but those of which the course stands already, several at once; each keeps what it finds to itself until all are done.
@@ -47,7 +54,7 @@ func (f *follower) followAll(ctx context.Context, entries []entry, standing map[
 			continue
 		}
 		c := newCluster(f, e)
-		f.courses[e.cluster] = c.course
+		f.courses[e.cluster], f.clusters[e.cluster] = c.course, c
 		g.Go(func() error {
 			if e.flat {
 				c.applyAll()
@@ -63,13 +70,13 @@ func (f *follower) followAll(ctx context.Context, entries []entry, standing map[
 
 // artifact is what a source that is packed like this holds.
 func (f *follower) artifact(packed packing) *artifact {
-	f.sources.Lock()
-	defer f.sources.Unlock()
+	f.artifacts.mu.Lock()
+	defer f.artifacts.mu.Unlock()
 	key := fmt.Sprintf("%q %q %q", packed.root, packed.only, packed.ignore)
-	if f.artifacts[key] == nil {
-		f.artifacts[key] = newArtifact(f.tree, packed)
+	if f.artifacts.all[key] == nil {
+		f.artifacts.all[key] = newArtifact(f.tree, packed)
 	}
-	return f.artifacts[key]
+	return f.artifacts.all[key]
 }
 
 // course is what following one cluster comes to.
@@ -89,6 +96,8 @@ type cluster struct {
 	*course
 	// own are the objects on the cluster's own API server, unredacted, by kind/namespace/name: what Flux itself reads.
 	own map[string]map[string]any
+	// atEntry are the sources as they lie in files at the entry point, by kind/namespace/name: objects, nil where there is none.
+	atEntry *sync.Map
 	// ownOrigin is where they come from.
 	ownOrigin map[string]fleet.Origin
 	seen      map[string]bool // Flux Kustomizations, by ID
@@ -97,32 +106,52 @@ type cluster struct {
 	// values are those of all objects so far; limited: some of the cluster is left out.
 	values  int
 	limited bool
-
-	dependsOn map[string][]kustomizev1.DependencyReference // by ID
-	// decryptsWith are the names of the Secrets with the keys, by ID.
-	decryptsWith map[string]string
+	// items are the Kustomizations that were followed, by ID; order is the order in which they were.
+	items map[string]*item
+	order []string
+	// producers are what makes further objects inside the cluster.
+	producers []fleet.Incomplete
+	// keys are the entries of the Secrets, as keySecrets has them.
+	keys func() map[string][]keyEntry
+	// facts are those of the Kustomizations, by ID, once all of the cluster is known.
+	facts func() map[string]fleet.Kustomization
+	// instead is the object that stands in the place of one of own; come tells that a Kustomization has come, or gone.
+	instead map[string]map[string]any
+	come    map[string]bool
 
 	mu   sync.Mutex // guards what is rendered
 	kept renderings
 }
 
 func newCluster(f *follower, e entry) *cluster {
-	return &cluster{follower: f, course: &course{entry: e,
+	c := &cluster{follower: f, course: &course{entry: e,
 		fact: fleet.Cluster{Name: e.cluster, Entry: e.dir, Declared: !e.flat, Origin: e.origin,
 			Variables: map[string]string{}, Incomplete: []fleet.Incomplete{}},
 		reached: map[string]bool{}, rendered: renderings{}},
 		own: map[string]map[string]any{}, ownOrigin: map[string]fleet.Origin{}, seen: map[string]bool{},
-		dependsOn: map[string][]kustomizev1.DependencyReference{}, kept: f.earlier.renderings(e.cluster),
-		decryptsWith: map[string]string{},
+		atEntry: &sync.Map{}, items: map[string]*item{}, kept: f.earlier.renderings(e.cluster),
 	}
+	c.keys = sync.OnceValue(c.keySecrets)
+	c.facts = sync.OnceValue(func() map[string]fleet.Kustomization {
+		all := make(map[string]fleet.Kustomization, len(c.kustomizations))
+		for _, k := range c.kustomizations {
+			all[k.ID] = k
+		}
+		return all
+	})
+	return c
 }
 
 // item is a Flux Kustomization that waits to be built.
 type item struct {
-	fact   fleet.Kustomization
+	fact fleet.Kustomization
+	// start is the fact before the path was looked for.
+	start  fleet.Kustomization
 	spec   kustomizev1.KustomizationSpec
 	object map[string]any
 	vars   *variables
+	// redacted are the variables of spec.postBuild whose values are not shown, by name.
+	redacted map[string]any
 	// rendering is nil where the path cannot be read here.
 	rendering *rendering
 	// unpatched: a build above it was read without some of its patches, so what they would have put here is unknown.
@@ -210,6 +239,8 @@ func (c *cluster) buildAll(ctx context.Context, items []*item) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(c.workers)
 	for _, it := range items {
+		it.fact.Incomplete = slices.Clip(it.fact.Incomplete)
+		it.start = it.fact
 		c.locate(it)
 		if it.fact.PathState != fleet.Found {
 			continue
@@ -349,6 +380,9 @@ func (it *item) readSpec(spec map[string]any) (broken []string) {
 		return spec, k8sruntime.DefaultUnstructuredConverter.FromUnstructured(fields, &spec)
 	}
 	var err error
+	if spec, it.redacted = withoutRedacted(spec); len(it.redacted) > 0 {
+		defer func() { it.spec.PostBuild = cmp.Or(it.spec.PostBuild, &kustomizev1.PostBuild{}) }()
+	}
 	if it.spec, err = decode(spec); err == nil {
 		return nil
 	}
@@ -366,6 +400,25 @@ func (it *item) readSpec(spec map[string]any) (broken []string) {
 	return broken
 }
 
+// withoutRedacted takes the variables out of a spec whose values are not shown, as secret.Redact leaves them.
+func withoutRedacted(spec map[string]any) (map[string]any, map[string]any) {
+	postBuild, _ := spec["postBuild"].(map[string]any)
+	substitute, _ := postBuild["substitute"].(map[string]any)
+	redacted := map[string]any{}
+	for name, value := range substitute {
+		if fields, ok := value.(map[string]any); ok && fields["$class"] != nil {
+			redacted[name] = value
+		}
+	}
+	if len(redacted) == 0 {
+		return spec, nil
+	}
+	spec, postBuild, substitute = maps.Clone(spec), maps.Clone(postBuild), maps.Clone(substitute)
+	maps.DeleteFunc(substitute, func(name string, _ any) bool { return redacted[name] != nil })
+	spec["postBuild"], postBuild["substitute"] = postBuild, substitute
+	return spec, redacted
+}
+
 // timing are the fields of a spec that tell nothing of what is applied, or from where.
 var timing = []string{"deletionPolicy", "force", "interval", "prune", "retryInterval", "serviceAccountName", "timeout", "wait"}
 
@@ -373,6 +426,10 @@ var timing = []string{"deletionPolicy", "force", "interval", "prune", "retryInte
 // configuration gives the cluster, and any others.
 func (c *cluster) newVariables(it *item) (*variables, sources) {
 	v, found := newVariables(it.spec.PostBuild, it.fact, c.findFrom)
+	for name, value := range it.redacted {
+		v.set(name, "", true)
+		v.lines[name] = linesOfRedacted(value)
+	}
 	if found != allFound {
 		for name, value := range c.entry.variables {
 			if _, ok := v.values[name]; !ok && !v.hidden[name] {
@@ -385,7 +442,19 @@ func (c *cluster) newVariables(it *item) (*variables, sources) {
 
 // find finds an object on the cluster's own API server.
 func (c *cluster) find(kind, namespace, name string) map[string]any {
-	return c.own[kind+"/"+namespace+"/"+name]
+	key := kind + "/" + namespace + "/" + name
+	if object, ok := c.instead[key]; ok {
+		return object
+	}
+	return c.own[key]
+}
+
+// has tells whether the cluster has a Kustomization of an ID.
+func (c *cluster) has(id string) bool {
+	if here, ok := c.come[id]; ok {
+		return here
+	}
+	return c.seen[id]
 }
 
 // findFrom is find, with where the object comes from.

@@ -177,15 +177,20 @@ func (c *cluster) wantedKeys(k *fleet.Kustomization) (all [][]string, service bo
 
 // findKeyFaults looks at the Secrets that the Kustomizations decrypt with.
 func (c *cluster) findKeyFaults() {
-	if len(c.decryptsWith) == 0 {
-		return
-	}
-	secrets := c.keySecrets()
 	for i := range c.kustomizations {
 		k := &c.kustomizations[i]
-		name := c.decryptsWith[k.ID]
-		if f := c.keyFault(k, name, secrets[k.Namespace+"/"+name]); name != "" && f != nil {
-			k.KeyFaults = append(k.KeyFaults, *f)
+		if it := c.items[k.ID]; it != nil {
+			c.findKeyFault(k, it.decryptsWith())
 		}
+	}
+}
+
+// findKeyFault looks at the Secret of a name that a Kustomization decrypts with, none where it is empty.
+func (c *cluster) findKeyFault(k *fleet.Kustomization, name string) {
+	if name == "" {
+		return
+	}
+	if f := c.keyFault(k, name, c.keys()[k.Namespace+"/"+name]); f != nil {
+		k.KeyFaults = append(k.KeyFaults, *f)
 	}
 }

@@ -156,11 +156,7 @@ func orElse(s, other string) string {
 
 // urlOf is the URL of a source's object.
 func (c *cluster) urlOf(source sourceKey) string {
-	object := c.find(source.kind, source.namespace, source.name)
-	if object == nil {
-		object = c.sourceAtEntry(source)
-	}
-	spec, _ := object["spec"].(map[string]any)
+	spec, _ := c.sourceObject(source)["spec"].(map[string]any)
 	return str(spec, "url")
 }
 

@@ -138,10 +138,7 @@ func (c *cluster) artifactOf(it *item) *artifact {
 // gitRepository is a source's object: as the cluster has it, else as it lies in a file at the entry point, which is
 // where Flux starts from before it has applied anything.
 func (c *cluster) gitRepository(source sourceKey) *sourcev1.GitRepository {
-	object := c.find(source.kind, source.namespace, source.name)
-	if object == nil {
-		object = c.sourceAtEntry(source)
-	}
+	object := c.sourceObject(source)
 	var repo sourcev1.GitRepository
 	if source.kind != "GitRepository" || object == nil || runtime.DefaultUnstructuredConverter.FromUnstructured(object, &repo) != nil {
 		return nil
@@ -149,20 +146,28 @@ func (c *cluster) gitRepository(source sourceKey) *sourcev1.GitRepository {
 	return &repo
 }
 
-func (c *cluster) sourceAtEntry(source sourceKey) map[string]any {
-	key := "entry " + source.kind + "/" + source.namespace + "/" + source.name
-	if object, ok := c.own[key]; ok {
-		return object
+func (c *cluster) sourceObject(source sourceKey) map[string]any {
+	object := c.find(source.kind, source.namespace, source.name)
+	if _, gone := c.instead[source.kind+"/"+source.namespace+"/"+source.name]; object == nil && !gone {
+		object = c.sourceAtEntry(source)
 	}
-	c.own[key] = nil
+	return object
+}
+
+func (c *cluster) sourceAtEntry(source sourceKey) map[string]any {
+	if object, ok := c.atEntry.Load(source); ok {
+		return object.(map[string]any)
+	}
+	var found map[string]any
+	defer func() { c.atEntry.Store(source, found) }()
 	for _, p := range c.tree.paths {
 		if !strings.HasPrefix(p, c.entry.dir+"/") && c.entry.dir != "." {
 			continue
 		}
 		for _, d := range c.tree.files[p].docs {
 			if isFluxSource(d) && source.is(sourceKey{d.Kind, d.Namespace, d.Name}) {
-				c.own[key] = objects(c.tree.files[p].text())[d.Index]
-				return c.own[key]
+				found = objects(c.tree.files[p].text())[d.Index]
+				return found
 			}
 		}
 	}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/rollcall-dev/rollcall/internal/checkout"
+	"github.com/rollcall-dev/rollcall/internal/loader"
+)
+
+// fluxCourt judges by testdata/fleet.
+func fluxCourt(t *testing.T) *court {
+	t.Helper()
+	fsys, err := loader.Open("../../testdata/fleet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newCourt(slog.New(slog.DiscardHandler), newMetrics(), "", time.Minute)
+	if err := c.serve(t.Context(), func(context.Context) (content, error) {
+		return content{Checkout: checkout.Checkout{FS: fsys, Name: "fleet"}, Revision: "main@sha1:0a1b"}, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// fluxReview is a review of an object as its API server has it, before and after.
+func fluxReview(t *testing.T, before, after string) string {
+	t.Helper()
+	req := map[string]any{"uid": "u", "operation": "CREATE"}
+	for _, part := range []struct{ field, text string }{{"oldObject", before}, {"object", after}} {
+		if part.text == "" {
+			continue
+		}
+		var object map[string]any
+		if err := yaml.Unmarshal([]byte(part.text), &object); err != nil {
+			t.Fatal(err)
+		}
+		group, version, _ := strings.Cut(object["apiVersion"].(string), "/")
+		req["kind"] = map[string]any{"group": group, "version": version, "kind": object["kind"]}
+		req[part.field] = object
+	}
+	switch {
+	case after == "":
+		req["operation"] = "DELETE"
+	case before != "":
+		req["operation"] = "UPDATE"
+	}
+	text, err := json.Marshal(map[string]any{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": req})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func askFlux(t *testing.T, h http.Handler, path, body string) (int, *admissionv1.AdmissionResponse, string) {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	var answer admissionv1.AdmissionReview
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+		t.Fatal(err)
+	}
+	return w.Code, answer.Response, w.Body.String()
+}
+
+// As the API server of talos-robbinsdale has it, with what the CRD sets by default.
+const agentKustomization = `
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata:
+  name: karmada-agent
+  namespace: flux-system
+  labels: {kustomize.toolkit.fluxcd.io/name: apps, kustomize.toolkit.fluxcd.io/namespace: flux-system}
+spec:
+  interval: 30m
+  retryInterval: 1m
+  timeout: 10m
+  path: ./clusters/talos-robbinsdale/apps/karmada-agent/app
+  prune: true
+  wait: true
+  force: false
+  sourceRef: {kind: GitRepository, name: flux-system}
+  dependsOn: [{name: tailscale-egress}]
+  decryption: {provider: sops, secretRef: {name: sops-age}}
+  postBuild: {substituteFrom: [{kind: ConfigMap, name: cluster-settings, optional: false}]}
+`
+
+// TestFluxObjects gives what Flux is about to have at one API server.
+func TestFluxObjects(t *testing.T) {
+	h := handlerOf(fluxCourt(t))
+	edit := func(old, new string) string {
+		t.Helper()
+		if !strings.Contains(agentKustomization, old) {
+			t.Fatalf("no %q", old)
+		}
+		return strings.Replace(agentKustomization, old, new, 1)
+	}
+	const release = `
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: r, namespace: flux-system}
+spec: {interval: 1h, chartRef: {kind: OCIRepository, name: r}, dependsOn: [{name: none}]}
+`
+	const common = `
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: common, namespace: flux-system}
+spec:
+  path: ./clusters/common
+  sourceRef: {kind: GitRepository, name: flux-system}
+  dependsOn: [{name: apps}]
+  decryption: {provider: sops, secretRef: {name: sops-age}}
+  postBuild: {substituteFrom: [{kind: ConfigMap, name: cluster-settings}]}
+`
+	for _, c := range []struct {
+		name, before, after string
+		want                string // the decision
+		finding             string // the first
+	}{
+		{"as it is in Git", "", agentKustomization, "allow", ""},
+		{"applied again", agentKustomization, agentKustomization, "allow", ""},
+		{"deleted", agentKustomization, "", "allow", ""},
+		{"another interval", agentKustomization, edit("interval: 30m", "interval: 5m"), "allow", ""},
+		{"a path that is not there", agentKustomization, edit("/app\n", "/apps\n"), "deny", "kustomization-path-exists"},
+		{"created with a path that is not there", "", edit("/app\n", "/apps\n"), "deny", "kustomization-path-exists"},
+		{"a new one, with a path that is not there", "", strings.Replace(edit("/app\n", "/apps\n"), "name: karmada-agent", "name: other", 1), "deny", "kustomization-path-exists"},
+		{"a path that leads out", agentKustomization, edit("./clusters/talos-robbinsdale/apps/karmada-agent/app", "./../../etc"), "deny", "kustomization-path-exists"},
+		{"the path of another cluster", agentKustomization, edit("path: ./clusters/talos-robbinsdale", "path: ./clusters/talos-stpetersburg"), "warn", "kustomization-path-own"},
+		{"a source that is not there", agentKustomization, edit("kind: GitRepository, name: flux-system", "kind: GitRepository, name: fleet"), "warn", "source-exists"},
+		{"a dependency that is not there", agentKustomization, edit("name: tailscale-egress", "name: tailscale-ingress"), "deny", "depends-on-exists"},
+		{"a dependency on itself", agentKustomization, edit("name: tailscale-egress", "name: karmada-agent"), "deny", "depends-on-acyclic"},
+		{"without decryption", agentKustomization, edit("  decryption: {provider: sops, secretRef: {name: sops-age}}\n", ""), "deny", "secret-decrypted-by-flux"},
+		{"a component that is not there", agentKustomization, edit("  force: false", "  force: false\n  components: [../none]"), "deny", "kustomize-builds"},
+		{"a patch that is none", agentKustomization, edit("  force: false", "  force: false\n  patches: [{patch: \"- op: nope\"}]"), "deny", "kustomize-builds"},
+		{"another source altogether", agentKustomization, edit("kind: GitRepository, name: flux-system", "kind: OCIRepository, name: other"), "warn", "source-exists"},
+		{"a circle", "", common, "deny", "depends-on-acyclic"},
+		{"what others wait for is deleted", common, "", "warn", "depends-on-exists"},
+		{"a release that waits for none", "", release, "deny", "depends-on-exists"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			code, answer, text := askFlux(t, h, "/validate/talos-robbinsdale", fluxReview(t, c.before, c.after))
+			if code != http.StatusOK {
+				t.Fatalf("%d %s", code, text)
+			}
+			var rules []string
+			for _, finding := range strings.Split(answer.AuditAnnotations["findings"], "; ") {
+				rules = append(rules, strings.Split(finding, " ")[0])
+			}
+			if answer.AuditAnnotations["decision"] != c.want || !slices.Contains(rules, c.finding) {
+				t.Errorf("%s", text)
+			}
+			if answer.AuditAnnotations["revision"] != "main@sha1:0a1b" {
+				t.Errorf("revision %q", answer.AuditAnnotations["revision"])
+			}
+		})
+	}
+}
