@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,6 +33,7 @@ type apiServer struct {
 	version  int
 	objects  map[string]*unstructured.Unstructured
 	watchers map[string][]chan watchEvent // by collection
+	asked    []string                     // of Karmada, and leases
 }
 
 type watchEvent struct {
@@ -50,10 +52,29 @@ var discovery = map[string]string{
 		"resources":[{"name":"validatingwebhookconfigurations","kind":"ValidatingWebhookConfiguration","verbs":["get","list","watch","update"]}]}`,
 }
 
+// other answers as an API server without Karmada does where the account has no rights but those of deploy/flux: a resource that there
+// is not may not be listed, and discovery knows no such group.
+func (s *apiServer) other(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	s.asked = append(s.asked, r.URL.Path)
+	s.mu.Unlock()
+	code, reason := http.StatusForbidden, "Forbidden"
+	if strings.Count(r.URL.Path, "/") == 3 { // /apis/GROUP/VERSION
+		code, reason = http.StatusNotFound, "NotFound"
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":%q,"code":%d}`, reason, code)
+}
+
 func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if text, ok := discovery[r.URL.Path]; ok {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, text)
+		return
+	}
+	if strings.Contains(r.URL.Path, "karmada") || strings.Contains(r.URL.Path, "leases") {
+		s.other(w, r)
 		return
 	}
 	collection, named := r.URL.Path, r.URL.Path == secretPath || r.URL.Path == hooksPath
@@ -248,5 +269,11 @@ func TestRotation(t *testing.T) {
 	}
 	if string(bundle()) != authority {
 		t.Error("the authority is another one")
+	}
+	// Where there is no Karmada, nobody writes Events about members.
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.asked) == 0 || slices.ContainsFunc(s.asked, func(path string) bool { return strings.Contains(path, "leases") }) {
+		t.Errorf("asked for %q", s.asked)
 	}
 }

@@ -117,9 +117,14 @@ func (a *app) watch(ctx context.Context, log *slog.Logger, judges *court, known 
 	if err != nil {
 		return fmt.Errorf("--kubeconfig %s: %w", a.kubeconfig, err)
 	}
-	stop := a.report(ctx, log, typed, judges)
-	defer stop()
-	return live.Watcher{Client: client, Pause: livePause,
+	stop := func() {}
+	defer func() { stop() }()
+	return live.Watcher{Client: client, Resources: typed.Discovery(), Pause: livePause,
+		Begun: func() { stop = a.report(ctx, log, typed, judges) },
+		Absent: func() {
+			log.InfoContext(ctx, "the API server of --kubeconfig is not Karmada's, so nothing live is watched")
+			known.Store(true)
+		},
 		Changed: func(l fleet.Live) {
 			l.APIServer = a.apiServer
 			judges.know(ctx, l)

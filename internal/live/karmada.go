@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/dynamic/dynamicinformer"
 	"k8s.io/client-go/tools/cache"
@@ -28,15 +29,21 @@ import (
 // Source: karmada v1.18.2 cmd/aggregated-apiserver/app/options/options.go:56.
 type Watcher struct {
 	Client dynamic.Interface
+	// Resources tells whether a resource that may not be listed is served at all; nil where nothing can tell.
+	Resources discovery.ServerResourcesInterface
 	// Pause is the least time between two calls of Changed: members report their status every ten seconds.
 	Pause time.Duration
 	// Changed is called with what is live: once all is known, and then whenever it differs from the last call.
 	Changed func(fleet.Live)
 	// Failed is called when a list or watch fails; it is tried again, and what was known stays. May be nil.
 	Failed func(error)
+	// Begun is called once, before the first call of Changed; may be nil. It is not called where nothing is served, and neither is Changed.
+	Begun func()
+	// Absent is called where the API server serves no kind of Karmada's; may be nil.
+	Absent func()
 }
 
-// Run watches until ctx is done. An error means that it could not begin.
+// Run watches until ctx is done, or until it has seen that there is nothing to watch. An error means that it could not begin.
 func (w Watcher) Run(ctx context.Context) error {
 	dirty := make(chan struct{}, 1)
 	mark := func() {
@@ -63,6 +70,15 @@ func (w Watcher) Run(ctx context.Context) error {
 		}
 		informers = append(informers, informer)
 	}
+	if len(informers) == 0 {
+		if w.Absent != nil {
+			w.Absent()
+		}
+		return nil
+	}
+	if w.Begun != nil {
+		w.Begun()
+	}
 	synced := make([]cache.InformerSynced, len(informers))
 	for i, informer := range informers {
 		go informer.RunWithContext(ctx)
@@ -75,13 +91,18 @@ func (w Watcher) Run(ctx context.Context) error {
 	return nil
 }
 
-// serves asks whether the API server has a resource at all: an older release of Karmada lacks some. While it does not
-// answer, nobody can tell.
+// serves asks whether the API server has a resource at all: an older release of Karmada lacks some, and another API server all. While it
+// does not answer, nobody can tell. Who may not list a resource is told so whether there is such a resource or not.
+//
+// Source: kubernetes/apiserver v0.36.0 pkg/server/config.go DefaultBuildHandlerChain: authorization comes before the handlers.
 func (w Watcher) serves(ctx context.Context, gvr schema.GroupVersionResource) (bool, error) {
 	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
 		_, err := w.Client.Resource(gvr).List(ctx, metav1.ListOptions{Limit: 1})
 		if err == nil || apierrors.IsNotFound(err) {
 			return err == nil, nil
+		}
+		if apierrors.IsForbidden(err) && w.unknown(gvr) {
+			return false, nil
 		}
 		w.fail(fmt.Errorf("list %s: %w", gvr.Resource, err))
 		select {
@@ -90,6 +111,18 @@ func (w Watcher) serves(ctx context.Context, gvr schema.GroupVersionResource) (b
 		case <-time.After(wait):
 		}
 	}
+}
+
+// unknown tells whether the API server says that it has no such resource. Every account may ask that.
+func (w Watcher) unknown(gvr schema.GroupVersionResource) bool {
+	if w.Resources == nil {
+		return false
+	}
+	list, err := w.Resources.ServerResourcesForGroupVersion(gvr.GroupVersion().String())
+	if err != nil {
+		return apierrors.IsNotFound(err)
+	}
+	return !slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool { return r.Name == gvr.Resource })
 }
 
 // informer keeps the objects of one resource, reduced to what Live keeps of them, and marks when that changes.

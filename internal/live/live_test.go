@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	dynamicfake "k8s.io/client-go/dynamic/fake"
 	"k8s.io/client-go/rest"
@@ -343,5 +344,62 @@ func TestEvents(t *testing.T) {
 	events.Report([]fleet.Finding{long})
 	if got := <-recorder.Events; !strings.HasSuffix(got, "é…") || len(strings.TrimPrefix(got, "Warning RollcallFinding ")) > maxMessage {
 		t.Errorf("%d bytes", len(got))
+	}
+}
+
+// An account that may not list Karmada's kinds cannot tell by that whether they are served: discovery does.
+func TestNotAllowedToList(t *testing.T) {
+	for name, c := range map[string]struct {
+		discovery int
+		resources string
+		absent    bool
+	}{
+		"no such group":      {http.StatusNotFound, "", true},
+		"no such resource":   {http.StatusOK, `[{"name":"others","kind":"Other"}]`, true},
+		"served":             {http.StatusOK, `[{"name":"clusters","kind":"Cluster"}]`, false},
+		"its server is away": {http.StatusServiceUnavailable, "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				code := http.StatusForbidden
+				if strings.Count(r.URL.Path, "/") == 3 { // /apis/GROUP/VERSION
+					if code = c.discovery; code == http.StatusOK {
+						fmt.Fprintf(w, `{"kind":"APIResourceList","apiVersion":"v1","resources":%s}`, c.resources)
+						return
+					}
+				}
+				w.WriteHeader(code)
+				reason := map[int]string{403: "Forbidden", 404: "NotFound", 503: "ServiceUnavailable"}[code]
+				fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":%q,"code":%d}`, reason, code)
+			}))
+			defer server.Close()
+			config := &rest.Config{Host: server.URL}
+			client, err := dynamic.NewForConfig(config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resources, err := discovery.NewDiscoveryClientForConfig(config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			absent, failed, done := false, make(chan error, 99), make(chan error, 1)
+			w := Watcher{Client: client, Resources: resources, Failed: func(err error) { failed <- err }, Absent: func() { absent = true },
+				Begun:   func() { t.Error("it has begun") },
+				Changed: func(fleet.Live) { t.Error("something is live") },
+			}
+			go func() { done <- w.Run(ctx) }()
+			if !c.absent {
+				if err := next(t, failed); !strings.HasPrefix(err.Error(), "list clusters: ") {
+					t.Error(err)
+				}
+				stop()
+			}
+			if err := next(t, done); err != nil || absent != c.absent {
+				t.Errorf("absent: %t, %v", absent, err)
+			}
+		})
 	}
 }
