@@ -331,12 +331,11 @@ func (r *Report) Markdown(w io.Writer) error {
 		r.markdownTable(&b, resolved)
 		b.WriteString("\n</details>\n")
 	}
-	fmt.Fprintf(&b, "\n<details><summary>What was read</summary>\n\n- %s, %s, %s and %s in %s\n", count(s.Clusters, "cluster"), count(s.Members, "member"),
-		count(s.Kustomizations, "Kustomization"), count(s.Objects, "object"), count(s.Files, "file"))
+	fmt.Fprintf(&b, "\n<details><summary>What was read</summary>\n\n- %s\n", r.whatWasRead())
 	if total, kinds := unknown(s.Unknown); total > 0 {
 		fmt.Fprintf(&b, "- %s could not be followed in this repository (%s)\n", count(total, "place"), kinds)
 	}
-	for _, line := range r.notes() {
+	for _, line := range slices.Concat(coverageNotes(r.Coverage), r.notes()) {
 		fmt.Fprintf(&b, "- %s\n", escapeMarkdown(line))
 	}
 	b.WriteString("\n</details>\n")

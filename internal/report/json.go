@@ -14,12 +14,14 @@ import (
 const Schema = "rollcall.dev/report/v1"
 
 type jsonReport struct {
-	Schema   string        `json:"schema"`
-	Root     string        `json:"root"`
-	Base     *jsonBase     `json:"base,omitempty"`
-	Summary  Summary       `json:"summary"`
-	Findings []jsonFinding `json:"findings"`
-	Resolved []jsonFinding `json:"resolved,omitempty"`
+	Schema  string    `json:"schema"`
+	Root    string    `json:"root"`
+	Base    *jsonBase `json:"base,omitempty"`
+	Summary Summary   `json:"summary"`
+	// Coverage is how much of the tree was followed: an empty list of findings says no more than that.
+	Coverage fleet.Coverage `json:"coverage"`
+	Findings []jsonFinding  `json:"findings"`
+	Resolved []jsonFinding  `json:"resolved,omitempty"`
 }
 
 // jsonBase is the revision that the findings are compared with: the summary counts the new ones.
@@ -71,7 +73,7 @@ type jsonEdit struct {
 // from 1, columns in Unicode code points, 0 means the file as a whole; the end is exclusive. It lists
 // up to maxListed findings of a rule; beside a base revision the new ones, and with Base.ShowExisting the others too.
 func (r *Report) JSON(w io.Writer) error {
-	out := jsonReport{Schema: Schema, Root: r.Root, Summary: r.Summary, Findings: []jsonFinding{}}
+	out := jsonReport{Schema: Schema, Root: r.Root, Summary: r.Summary, Coverage: r.Coverage, Findings: []jsonFinding{}}
 	findings, leftOut := atMost(maxListed, r.shownFindings())
 	out.Summary.FindingsLeftOut = leftOut
 	for _, f := range findings {

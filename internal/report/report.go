@@ -23,6 +23,8 @@ type Report struct {
 	// Version is the program's.
 	Version string
 	Summary Summary
+	// Coverage is how much of the tree was followed.
+	Coverage fleet.Coverage
 	// Findings are sorted by file, line, column, rule and object.
 	Findings []fleet.Finding
 	// Excepted would be findings as well if there were no exceptions; sorted like them.
@@ -128,12 +130,17 @@ func New(f *fleet.Fleet, findings []fleet.Finding, rules []Rule) *Report {
 	}
 	r := &Report{Root: ".", Findings: findings, Rules: rules}
 	slices.SortStableFunc(r.Findings, compare)
+	r.Coverage = f.Coverage()
 	r.Summary = Summary{
-		Clusters:       len(f.Clusters),
-		Members:        len(f.Members),
-		Kustomizations: len(f.Kustomizations),
-		Files:          len(f.Files),
-		Unknown:        map[fleet.UnknownKind]int{},
+		Clusters: len(r.Coverage.Clusters),
+		Members:  len(f.Members),
+		Files:    len(f.Files),
+		Unknown:  map[fleet.UnknownKind]int{},
+	}
+	for _, k := range f.Kustomizations {
+		if !k.Implicit {
+			r.Summary.Kustomizations++
+		}
 	}
 	for _, kinds := range f.Objects {
 		for _, namespaces := range kinds {

@@ -70,6 +70,15 @@ func (r *Report) SARIF(w io.Writer) error {
 	return nil
 }
 
+// followed says what was judged.
+func (r *Report) followed() []string {
+	lines := []string{"read " + r.whatWasRead()}
+	if total, kinds := unknown(r.Summary.Unknown); total > 0 {
+		lines = append(lines, fmt.Sprintf("%s could not be followed in this repository (%s)", count(total, "place"), kinds))
+	}
+	return append(lines, coverageNotes(r.Coverage)...)
+}
+
 // results are the findings and what is excepted. Beside a base revision they are all there are, with the states that SARIF has for them:
 // code scanning takes a finding that is not in a report for one that is mended.
 func (r *Report) results() []stated {
@@ -138,7 +147,7 @@ func (r *Report) invocation(also []string) *sarif.Invocation {
 				WithConfiguration(configuration(rule.Severity)))
 		}
 	}
-	for _, line := range append(r.notes(), also...) {
+	for _, line := range slices.Concat(r.followed(), r.notes(), also) {
 		call.AddToolConfigurationNotification(sarif.NewNotification().
 			WithLevel(sarif.LevelNote).WithMessage(sarif.NewTextMessage(line)))
 	}

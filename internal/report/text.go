@@ -87,8 +87,10 @@ func (r *Report) WriteSummary(w io.Writer, took time.Duration) error {
 	if s.Elsewhere > 0 {
 		fmt.Fprintf(&b, ", and %d elsewhere in the fleet", s.Elsewhere)
 	}
-	fmt.Fprintf(&b, "\nread %s, %s, %s and %s in %s, in %.2fs\n", count(s.Clusters, "cluster"), count(s.Members, "member"),
-		count(s.Kustomizations, "Kustomization"), count(s.Objects, "object"), count(s.Files, "file"), took.Seconds())
+	fmt.Fprintf(&b, "\nread %s, in %.2fs\n", r.whatWasRead(), took.Seconds())
+	for _, line := range coverageNotes(r.Coverage) {
+		b.WriteString(line + "\n")
+	}
 	if total, kinds := unknown(s.Unknown); total > 0 {
 		fmt.Fprintf(&b, "%s could not be followed in this repository and counted as unknown (%s); \"rollcall facts --unknown\" lists them\n",
 			count(total, "place"), kinds)
@@ -100,9 +102,43 @@ func (r *Report) WriteSummary(w io.Writer, took time.Duration) error {
 	return err
 }
 
+// whatWasRead counts what the tree holds, with the part of the Kustomizations that was followed where that is not all.
+func (r *Report) whatWasRead() string {
+	s, k := r.Summary, r.Coverage.Kustomizations
+	kustomizations := count(s.Kustomizations, "Kustomization")
+	if k.Followed < k.InFiles {
+		kustomizations = fmt.Sprintf("%d of %s", k.Followed, count(k.InFiles, "Kustomization"))
+	}
+	return fmt.Sprintf("%s, %s, %s and %s in %s", count(s.Clusters, "cluster"), count(s.Members, "member"), kustomizations,
+		count(s.Objects, "object"), count(s.Files, "file"))
+}
+
+// coverageNotes are sentences on what was not followed.
+func coverageNotes(c fleet.Coverage) (lines []string) {
+	var unstarted []string
+	for _, cluster := range c.Clusters {
+		if !cluster.Started {
+			unstarted = append(unstarted, cluster.Entry)
+		}
+	}
+	if len(unstarted) > 0 {
+		lines = append(lines, "nothing tells where Flux starts"+examples(unstarted)+"; the files there were read one by one")
+	}
+	total := 0
+	var folders []string
+	for _, u := range c.Unreached {
+		total += u.Manifests
+		folders = append(folders, fmt.Sprintf("%s %d", u.Folder, u.Manifests))
+	}
+	if total > 0 {
+		lines = append(lines, count(total, "manifest")+" "+verb(total, "is", "are")+" reached by no cluster"+examples(folders))
+	}
+	return lines
+}
+
 // notes are sentences on what the report leaves out, and who has a say in it.
 func (r *Report) notes() []string {
-	return append(r.Base.notes(), r.Summary.notes()...)
+	return slices.Concat(r.Base.notes(), r.Summary.notes())
 }
 
 // notes are sentences on what the repository itself has a say in: what keeps findings back or softens them, and whose
