@@ -39,6 +39,7 @@ type lint struct {
 	base          string
 	show          []string
 	only, skip    []string
+	minFollowed   int
 }
 
 func (a *app) lintCommand() *cobra.Command {
@@ -89,6 +90,7 @@ would change anything else, in the file or in what Flux applies, or that would b
 	for _, flag := range []string{"only", "skip"} {
 		_ = cmd.RegisterFlagCompletionFunc(flag, a.completeRule)
 	}
+	flags.IntVar(&l.minFollowed, "min-followed", 0, "fail where less than this `PERCENT` of the Flux Kustomizations in the files is followed")
 	complete(cmd, "show", "existing")
 	complete(cmd, "output", formats()...)
 	complete(cmd, "fail-on", "error", "warning", "info", "never")
@@ -211,6 +213,10 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 		file := v.Unread[0]
 		return fmt.Errorf("%s was not judged: %s", t.seen(filepath.Join(t.root, filepath.FromSlash(file.Name))), file.Why)
 	}
+	if k, least := r.Coverage.Kustomizations, max(l.minFollowed, t.Config.MinFollowed); k.Percent() < least {
+		fmt.Fprintf(l.stderr, "%d of %d Flux Kustomizations are followed, which is less than %d %%\n", k.Followed, k.InFiles, least)
+		return errFindings
+	}
 	if r.Fails(failOn) {
 		return errFindings
 	}
@@ -305,8 +311,8 @@ func (l *lint) check(ctx context.Context, t *tree, contents *loader.Contents, p 
 		return nil, err
 	}
 	c.fleet = t.Build(c.loaded)
-	if _, configured := c.fleet.Files[t.configFile]; len(c.fleet.Files) == 0 || configured && len(c.fleet.Files) == 1 {
-		return nil, fmt.Errorf("%s: nothing to lint: there is no YAML file", strings.Join(t.paths, ", "))
+	if err := c.isFleet(t); err != nil {
+		return nil, err
 	}
 	p.say("checking the rules")
 	ctx, cancel := context.WithTimeoutCause(ctx, maxCheck, fmt.Errorf("it takes longer than %v", maxCheck))
@@ -317,6 +323,22 @@ func (l *lint) check(ctx context.Context, t *tree, contents *loader.Contents, p 
 	c.contents.Locate(c.found)
 	c.contents.Locate(c.excepted)
 	return c, nil
+}
+
+// isFleet tells why there is nothing to judge.
+func (c *checked) isFleet(t *tree) error {
+	_, configured := c.fleet.Files[t.configFile]
+	named := strings.Join(t.paths, ", ")
+	switch empty := len(c.fleet.Files) == 0 || configured && len(c.fleet.Files) == 1; {
+	case empty && c.contents.Excluded() > 0:
+		return fmt.Errorf("%s: nothing to lint: the configuration excludes all files", named)
+	case empty:
+		return fmt.Errorf("%s: nothing to lint: there is no YAML file", named)
+	case !configured && !t.lone && !c.fleet.IsFleet():
+		return fmt.Errorf("%s: no fleet: there is no object of Flux or Karmada, no clusters/ and no %s; name the repository's folder that holds one",
+			named, config.Name)
+	}
+	return nil
 }
 
 // close waits for what is being kept for the next run.

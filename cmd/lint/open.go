@@ -38,6 +38,8 @@ type tree struct {
 	paths, named []string
 	// configFile is the configuration's path, relative to the root; empty where it lies outside. configPath is the absolute one.
 	configFile, configPath string
+	// lone: what was named are files of no fleet.
+	lone bool
 	// judge is the tree whose configuration brings the rules: the base's; nil for the tree itself.
 	judge *tree
 	// relaxed are sentences on what the configuration allows and the base's does not.
@@ -99,7 +101,7 @@ func (a *app) open(paths []string, buffer []byte) (*tree, error) {
 	if t.FS, err = loader.Open(t.root); err != nil {
 		return nil, fmt.Errorf("open %s: %w", t.Name, checkout.Cause(err))
 	}
-	if lone { // a file of no fleet: what else lies in its folder, and below, has nothing to do with it
+	if t.lone = lone; lone { // a file of no fleet: what else lies in its folder, and below, has nothing to do with it
 		t.FS = loader.Only(t.FS, t.named)
 	} else if t.cache = a.openCache(t); t.cache != nil {
 		t.Cache = t.cache

@@ -50,6 +50,8 @@ type Config struct {
 	// Recipients are the only ones that files may be encrypted to, by SOPS and in its creation rules. The first entry that matches
 	// a file's path counts; a file that none matches is not judged.
 	Recipients []Recipients `json:"recipients,omitempty"`
+	// MinFollowed is the part of the Flux Kustomizations in the files, in percent, that must be followed: a run that follows less fails.
+	MinFollowed int `json:"minFollowed,omitempty" jsonschema:"minimum=0,maximum=100"`
 	// Exceptions are of findings in files that cannot say so themselves.
 	Exceptions []Exception `json:"exceptions,omitempty"`
 	// KarmadaVersion is the version of the control plane, "1.18" or "v1.18.2". Left out, the tree tells.

@@ -8,6 +8,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -47,6 +48,7 @@ func (d *decoder) config(n *yaml.Node) Config {
 		"rulePaths":      func(n *yaml.Node) { c.RulePaths, _ = d.names(n, "rulePaths", d.folder) },
 		"exclude":        func(n *yaml.Node) { c.Exclude, _ = d.names(n, "exclude", d.glob) },
 		"recipients":     func(n *yaml.Node) { c.Recipients = d.recipients(n) },
+		"minFollowed":    func(n *yaml.Node) { c.MinFollowed = d.percent(n, "minFollowed") },
 		"exceptions":     func(n *yaml.Node) { c.Exceptions = d.exceptions(n) },
 		"karmadaVersion": func(n *yaml.Node) { c.KarmadaVersion = d.version(n) },
 		"admission":      func(n *yaml.Node) { c.Admission = d.admission(n, c.modes) },
@@ -328,6 +330,15 @@ func (d *decoder) exceptions(n *yaml.Node) (all []Exception) {
 		all = append(all, x)
 	})
 	return all
+}
+
+func (d *decoder) percent(n *yaml.Node, what string) int {
+	number, err := strconv.Atoi(n.Value)
+	if err != nil || n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" || number < 0 || number > 100 {
+		d.fail(n, "%s must be a number from 0 to 100", what)
+		return 0
+	}
+	return number
 }
 
 // date reads a day, which YAML takes for a time where it is not quoted.

@@ -12,6 +12,7 @@ import (
 // checks. Its members, clusters, sources, order and version are facts, and its own.
 func (c Config) Under(base Config) Config {
 	c.Rules, c.rules = base.Rules, base.rules
+	c.MinFollowed = base.MinFollowed
 	c.RulePaths, c.Exclude, c.Recipients, c.Exceptions = base.RulePaths, base.Exclude, base.Recipients, base.Exceptions
 	return c
 }
@@ -43,6 +44,9 @@ func (c Config) Relaxes(base Config) (lines []string) {
 		return slices.Equal(a.Paths, b.Paths) && slices.Equal(a.Keys, b.Keys)
 	}) {
 		lines = append(lines, "other recipients are allowed")
+	}
+	if c.MinFollowed < base.MinFollowed {
+		lines = append(lines, fmt.Sprintf("%d %% of the Kustomizations must be followed, and not %d %%", c.MinFollowed, base.MinFollowed))
 	}
 	for _, x := range c.Exceptions {
 		if !slices.ContainsFunc(base.Exceptions, x.equal) {
