@@ -158,4 +158,3 @@ func among(all []fleet.Finding, finding fleet.Finding) bool {
 			reflect.DeepEqual(other.Field, finding.Field) && reflect.DeepEqual(other.Place.Origin, finding.Place.Origin)
 	})
 }
-

@@ -269,8 +269,8 @@ type judged struct {
 	loaded *fleet.Tree
 	fleet  *fleet.Fleet
 	found  []fleet.Finding
-	// excepted would be found as well if there were no exceptions.
-	excepted []fleet.Finding
+	// excepted would be found as well if there were no exceptions, and alone is found in what no cluster reconciles.
+	excepted, alone []fleet.Finding
 }
 
 // checked is a tree that the rules have judged.
@@ -322,7 +322,9 @@ func (l *lint) check(ctx context.Context, t *tree, contents *loader.Contents, p 
 	}
 	c.contents.Locate(c.found)
 	c.contents.Locate(c.excepted)
-	return c, nil
+	var err error
+	c.alone, err = t.alone(ctx, c.engine, c.fleet, unreached(c.fleet))
+	return c, err
 }
 
 // isFleet tells why there is nothing to judge.

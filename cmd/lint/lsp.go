@@ -60,6 +60,8 @@ type resident struct {
 	// documents are those that it was linted with, and shown is what was found then; nil where that failed.
 	documents map[string][]byte
 	shown     []fleet.Finding
+	// notes are sentences on documents that no cluster reads.
+	notes []string
 	// excluded is what the contents were read without, allowed the recipients that they were compared with, and severities are what the rules were compiled with.
 	excluded   []string
 	allowed    []fleet.Recipients
@@ -88,7 +90,7 @@ func (r *residents) Lint(ctx context.Context, documents map[string][]byte, edite
 			}
 			t.documents = mine
 		}
-		trees = append(trees, lsp.Tree{Root: t.root, Config: t.configPath, Findings: t.shown, Doc: t.doc, Text: t.text})
+		trees = append(trees, lsp.Tree{Root: t.root, Config: t.configPath, Findings: t.shown, Notes: t.notes, Doc: t.doc, Text: t.text})
 	}
 	return trees, errors.Join(errs...)
 }
@@ -186,7 +188,32 @@ func (r *residents) lint(ctx context.Context, t *resident, documents map[string]
 	contents.Locate(last.Findings)
 	t.judged = judged{loaded: loaded, fleet: built, found: report.New(built, last.Findings, t.rules).Findings}
 	t.contents, t.last = contents, last
-	return t.found, nil
+	return t.withAlone(ctx, names)
+}
+
+// withAlone are the findings, and those in documents that no cluster reads, taken by themselves. It notes which these are.
+func (t *resident) withAlone(ctx context.Context, documents []string) ([]fleet.Finding, error) {
+	t.notes = nil
+	files := slices.DeleteFunc(unreached(t.fleet), func(name string) bool { return !slices.Contains(documents, name) })
+	for _, name := range documents {
+		switch file, read := t.fleet.Files[name]; {
+		case !read || name == t.configFile:
+		case !t.fleet.IsFleet():
+			t.notes = append(t.notes, name+" belongs to no fleet: nothing around it has to do with Flux or Karmada")
+		case file.Class == fleet.Manifest && len(file.ReachedBy) == 0:
+			t.notes = append(t.notes, name+" is reached by no cluster, and is judged by itself")
+		}
+	}
+	found, err := t.alone(ctx, t.engine, t.fleet, files)
+	if err != nil || len(found) == 0 {
+		return t.found, err
+	}
+	for i := range found {
+		found[i].Identity = t.fleet.Identity(found[i])
+	}
+	r := report.Report{Findings: t.found}
+	r.Add(found)
+	return r.Findings, nil
 }
 
 // prepare reads the configuration again and compiles the rules, unless all of that is as it was.

@@ -183,8 +183,9 @@ func shownAs(all map[string][]diagnosis) string {
 	return b.String()
 }
 
-// linted is what the command reports on a copy of the tree in which these files are saved, empty ones removed, as an editor shows it.
-func linted(t *testing.T, dir string, saved map[string]string) map[string][]diagnosis {
+// linted is what the command reports on a copy of the tree in which these files are saved, empty ones removed, as an editor shows it. Only
+// what concerns the names, where there are any.
+func linted(t *testing.T, dir string, saved map[string]string, names ...string) map[string][]diagnosis {
 	t.Helper()
 	copied := t.TempDir()
 	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
@@ -197,7 +198,14 @@ func linted(t *testing.T, dir string, saved map[string]string) map[string][]diag
 		}
 	}
 	var stdout, stderr bytes.Buffer
-	if code := run([]string{"--no-cache", "-o", "json", copied}, nil, &stdout, &stderr, noEnvironment); code == unfinished {
+	args := []string{"--no-cache", "-o", "json"}
+	for _, name := range names {
+		args = append(args, filepath.Join(copied, name))
+	}
+	if len(names) == 0 {
+		args = append(args, copied)
+	}
+	if code := run(args, nil, &stdout, &stderr, noEnvironment); code == unfinished {
 		t.Fatal(stderr.String())
 	}
 	var report struct {
@@ -463,7 +471,7 @@ func TestEditorTrees(t *testing.T) {
 	maps.Copy(want, linted(t, second, map[string]string{policyFile: bad}))
 	e.wants(t, "two trees", want)
 	e.opens(t, filepath.Join(lone, "secret.yaml"), secret)
-	alone := linted(t, lone, map[string]string{"other.yaml": ""})
+	alone := linted(t, lone, map[string]string{"other.yaml": ""}, "secret.yaml")
 	if len(alone) != 1 {
 		t.Fatal(alone)
 	}
@@ -476,6 +484,42 @@ func TestEditorTrees(t *testing.T) {
 		e.closes(t, path)
 	}
 	e.wants(t, "nothing", map[string][]diagnosis{})
+	if said := e.hasSaid(); !slices.Equal(said, []string{"rollcall: secret.yaml belongs to no fleet: nothing around it has to do with Flux or Karmada"}) {
+		t.Errorf("said %q", said)
+	}
+}
+
+func (e *editor) hasSaid() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.said)
+}
+
+// A manifest that no cluster reads is judged by itself, and said to be such a one, once.
+func TestEditorUnreached(t *testing.T) {
+	dir := fleetCopy(t)
+	data, err := os.ReadFile(filepath.Join(dir, policyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := strings.ReplaceAll(string(data), "weight: 31", "weight: 0")
+	const name = "karmada/policy.yaml"
+	write(t, filepath.Join(dir, name), string(data))
+	e := startEditor(t, "{}")
+	for range 2 {
+		e.opens(t, filepath.Join(dir, name), bad)
+		want := linted(t, dir, map[string]string{name: bad}, name)
+		if len(want) != 1 {
+			t.Fatal(want)
+		}
+		e.wants(t, "a policy that is refused", want)
+		e.types(t, filepath.Join(dir, name), string(data))
+		e.wants(t, "one that is not", map[string][]diagnosis{})
+		e.closes(t, filepath.Join(dir, name))
+	}
+	if said := e.hasSaid(); !slices.Equal(said, []string{"rollcall: karmada/policy.yaml is reached by no cluster, and is judged by itself"}) {
+		t.Errorf("said %q", said)
+	}
 }
 
 // What is wrong with a configuration outside the tree is shown there, and so is what is in no file.

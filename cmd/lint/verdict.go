@@ -19,6 +19,10 @@ type verdict struct {
 	Reach  reach
 	// Unread are the files and folders that cannot be read where a Flux may read them.
 	Unread []unreadFile
+	// Unreached are the manifests that no cluster reconciles, and Alone is what is found in them where each object is taken by itself: it is
+	// reported where they are named.
+	Unreached []string
+	Alone     []fleet.Finding
 	// stopped is the error of the rules that went beyond a limit; nil for none. Such a verdict is never kept.
 	stopped error
 }
@@ -50,7 +54,12 @@ func (c *checked) verdict() *verdict {
 	r := report.New(c.fleet, found, c.rules)
 	r.Except(c.fleet, slices.Clone(c.excepted))
 	r.Summary.FilesExcluded, r.Summary.OwnRules = c.contents.Excluded(), c.own
-	return &verdict{*r, reachOf(c.fleet, slices.Concat(found, c.excepted)), unread(c.fleet), c.stopped}
+	v := &verdict{Report: *r, Reach: reachOf(c.fleet, slices.Concat(found, c.excepted)), Unread: unread(c.fleet), Unreached: unreached(c.fleet), stopped: c.stopped}
+	for _, f := range c.alone {
+		f.Identity = c.fleet.Identity(f)
+		v.Alone = append(v.Alone, f)
+	}
+	return v
 }
 
 // unread are the files and folders that cannot be read, such as for want of permission, and that lie where Flux looks
@@ -82,7 +91,14 @@ func isAt(name, folder string) bool {
 
 // report is about what concerns the named paths.
 func (v *verdict) report(t *tree) *report.Report {
-	r := v.Report.Only(func(f fleet.Finding) bool { return t.concerns(f, v.Reach) })
+	all := v.Report
+	if !slices.Contains(t.named, ".") {
+		all.Coverage.Unreached = t.countNamed(v.Unreached)
+		if all.Base == nil {
+			all.Add(v.Alone)
+		}
+	}
+	r := all.Only(func(f fleet.Finding) bool { return t.concerns(f, v.Reach) })
 	r.Root, r.RootDir, r.WorkDir, r.Version = t.Name, t.root, t.cwd, version()
 	return r
 }

@@ -173,5 +173,8 @@ type messageParams struct {
 	Message string `json:"message"`
 }
 
-// errorMessage is the type of a message about an error.
-const errorMessage = 1
+// The types of messages.
+const (
+	errorMessage = 1
+	infoMessage  = 3
+)

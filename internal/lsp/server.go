@@ -35,6 +35,8 @@ type Tree struct {
 	// Config is the absolute path of its configuration, whether that is there or not: what is in no file is shown there.
 	Config   string
 	Findings []fleet.Finding
+	// Notes are sentences on documents about which silence is no verdict. Each is shown once.
+	Notes []string
 	// Doc is the address of a rule's documentation; empty where there is none.
 	Doc func(rule string) string
 	// Text is the content of a file as it was linted; nil where it cannot be read.
@@ -57,6 +59,8 @@ type Server struct {
 	calls   sync.Mutex // guards linter
 	// complaint is the last error that was shown, if nothing could be linted since.
 	complaint string
+	// noted are the notes that have been shown.
+	noted map[string]bool
 
 	mu        sync.Mutex
 	began     bool // the client has said what it can do
@@ -91,7 +95,7 @@ type fix struct{ root, identity, title string }
 func Serve(ctx context.Context, in io.ReadCloser, out io.Writer, linter Linter, version string) error {
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
-	s := &Server{linter: linter, version: version, wake: make(chan struct{}, 1), quit: quit, encoding: utf16,
+	s := &Server{linter: linter, noted: map[string]bool{}, version: version, wake: make(chan struct{}, 1), quit: quit, encoding: utf16,
 		documents: map[string]document{}, shown: map[string]file{}}
 	ready := make(chan struct{})
 	handler := jsonrpc2.HandlerWithError(func(ctx context.Context, _ *jsonrpc2.Conn, r *jsonrpc2.Request) (any, error) {
@@ -323,7 +327,20 @@ func (s *Server) lint(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return err
 	}
+	s.note(ctx, trees)
 	return errors.Join(err, s.publish(ctx, s.filesOf(trees, documents), documents))
+}
+
+// note shows the notes that have not been shown before.
+func (s *Server) note(ctx context.Context, trees []Tree) {
+	for _, t := range trees {
+		for _, text := range t.Notes {
+			if !s.noted[text] {
+				s.noted[text] = true
+				_ = s.conn.Notify(ctx, "window/showMessage", messageParams{infoMessage, "rollcall: " + text})
+			}
+		}
+	}
 }
 
 // publish tells what has changed since it was told last.

@@ -182,6 +182,12 @@ func (r *Report) Except(f *fleet.Fleet, excepted []fleet.Finding) {
 	r.Excepted, r.Summary.FindingsExcepted = excepted, len(excepted)
 }
 
+// Add adds findings.
+func (r *Report) Add(findings []fleet.Finding) {
+	r.Findings = slices.Concat(r.Findings, findings)
+	slices.SortStableFunc(r.Findings, compare)
+}
+
 // Only is the report of the findings that are wanted; of the others the summary tells how many there are.
 func (r *Report) Only(wanted func(fleet.Finding) bool) *Report {
 	only := *r
