@@ -1,8 +1,8 @@
 package loader
 
 import (
-	"bytes"
 	"encoding/base64"
+	"iter"
 	"maps"
 	"regexp"
 	"slices"
@@ -33,7 +33,7 @@ func inClear(class fleet.Class) bool {
 }
 
 // clearValues are the values in the clear of an object, as the build made it; none where the object is no Secret.
-func (t *tree) clearValues(b built, files []string, patches []string, index *textIndex) (all []clearValue) {
+func (x *textIndex) clearValues(b built) (all []clearValue) {
 	if str(b.object, "kind") != "Secret" || str(b.object, "apiVersion") != "v1" {
 		return nil
 	}
@@ -56,7 +56,7 @@ func (t *tree) clearValues(b built, files []string, patches []string, index *tex
 				if decoded, err := base64.StdEncoding.DecodeString(value); err == nil && field == "data" {
 					texts = append(texts, string(decoded))
 				}
-				for _, p := range index.find(b.origin, []any{field, key}, key, texts, files, patches) {
+				for _, p := range x.find(b.origin, []any{field, key}, key, texts) {
 					v.Origin, v.Field = p.origin, p.field
 					all = append(all, v)
 				}
@@ -74,23 +74,54 @@ func (t *tree) clearValues(b built, files []string, patches []string, index *tex
 // maxVariables bounds the variables of one value that are looked up.
 const maxVariables = 100
 
-// textIndex knows where the texts of a build's files stand. It is filled as far as it is asked.
+// textIndex knows where something stands in Git that a build has made: in the build's files, and in the patches of the Flux
+// Kustomization. It is filled as far as it is asked.
 type textIndex struct {
-	tree  *tree
-	files map[string]*fileTexts
-	spec  *fileTexts
+	written *written
+	// files are those of the build, and patching those of them that may bring text into other files' objects.
+	files, patching []string
+	// patches are those of the Flux Kustomization.
+	patches []string
+	read    map[string]*writtenFile
+	spec    *fileTexts
 	// left is how many bytes may still be searched for a value that is a part of a text.
 	left int
+	// undefined are the places of variables that were found.
+	undefined map[string]bool
 }
 
-func newTextIndex(t *tree) *textIndex {
-	return &textIndex{tree: t, files: map[string]*fileTexts{}, left: 16 << 20}
+func newTextIndex(w *written, b *build, patches []string) *textIndex {
+	return &textIndex{written: w, files: b.files, patching: b.patches(), patches: patches, read: map[string]*writtenFile{}, left: 16 << 20,
+		undefined: map[string]bool{}}
+}
+
+// file is what stands in a file.
+func (x *textIndex) file(name string) *writtenFile {
+	if x.read[name] == nil {
+		x.read[name] = x.written.file(name)
+	}
+	return x.read[name]
+}
+
+// texts yields the scalars of what the build has read, with the file: first of one file, then of the Flux Kustomization's patches, which have
+// no file, then of the rest.
+func (x *textIndex) texts(first string) iter.Seq2[string, *fileTexts] {
+	return func(yield func(string, *fileTexts) bool) {
+		if !yield(first, x.file(first).texts()) || !yield("", x.specTexts()) {
+			return
+		}
+		for _, name := range x.files {
+			if name != first && !yield(name, x.file(name).texts()) {
+				return
+			}
+		}
+	}
 }
 
 // fileTexts are the scalars of a file.
 type fileTexts struct {
-	// whole is true for a text that the file as a whole is.
-	whole func(text string) bool
+	// whole is the text of the file.
+	whole string
 	// at are the scalars by their text, and those of the form KEY=value by the value; each bounded.
 	at map[string][]textPlace
 	// keys are the scalars by the keys that they stand under; bounded too.
@@ -120,30 +151,20 @@ const (
 // find are the places of a value of a Secret: in the document that the object comes from, in a patch of the Flux Kustomization, or in
 // other files of the build, those under the value's own key before others. Where it is in none, the place is the field in that document.
 // There is none in a file that a secretGenerator reads: what is in it is judged there.
-func (x *textIndex) find(origin fleet.Origin, field []any, key string, texts, files, patches []string) (places []clearPlace) {
-	type candidate struct {
-		file  string // empty for the Flux Kustomization
-		texts *fileTexts
-	}
-	candidates := []candidate{{origin.File, x.file(origin.File)}, {"", x.patches(patches)}}
-	for _, name := range files {
-		if name != origin.File {
-			candidates = append(candidates, candidate{name, x.file(name)})
-		}
-	}
+func (x *textIndex) find(origin fleet.Origin, field []any, key string, values []string) (places []clearPlace) {
 	own := slices.Concat(origin.Field, field)
 	best := 0
-	for _, c := range candidates {
-		if slices.ContainsFunc(texts, c.texts.whole) {
-			if x.tree.lists.generated(c.file) {
+	for file, texts := range x.texts(origin.File) {
+		if texts.whole != "" && slices.Contains(values, texts.whole) {
+			if x.written.tree.lists.generated(file) {
 				return nil
 			}
-			return []clearPlace{{fleet.Origin{File: c.file, Document: wholeFile}, []any{key}}}
+			return []clearPlace{{fleet.Origin{File: file, Document: wholeFile}, []any{key}}}
 		}
-		for _, text := range texts {
-			for _, p := range c.texts.at[text] {
+		for _, value := range values {
+			for _, p := range texts.at[value] {
 				score := 2
-				switch isOwn := c.file == origin.File && p.document == origin.Document; {
+				switch isOwn := file == origin.File && p.document == origin.Document; {
 				case isOwn && slices.Equal(p.field, own):
 					score = 5
 				case isOwn && len(origin.Field) > 0 && startsWith(p.field, origin.Field):
@@ -155,7 +176,7 @@ func (x *textIndex) find(origin fleet.Origin, field []any, key string, texts, fi
 					best, places = score, nil
 				}
 				if score == best && (score > 2 || len(places) == 0) {
-					places = append(places, clearPlace{fleet.Origin{File: c.file, Document: p.document}, p.field})
+					places = append(places, clearPlace{fleet.Origin{File: file, Document: p.document}, p.field})
 				}
 			}
 		}
@@ -163,17 +184,17 @@ func (x *textIndex) find(origin fleet.Origin, field []any, key string, texts, fi
 			return places
 		}
 	}
-	for _, c := range candidates {
-		if p, ok := x.part(c.texts, texts); ok && best == 0 {
-			return []clearPlace{{fleet.Origin{File: c.file, Document: p.document}, p.field}}
+	if best > 0 {
+		return slices.DeleteFunc(places, func(p clearPlace) bool {
+			return p.origin.Document == wholeFile && x.written.tree.lists.generated(p.origin.File)
+		})
+	}
+	for file, texts := range x.texts(origin.File) {
+		if p, ok := x.part(texts, values); ok {
+			return []clearPlace{{fleet.Origin{File: file, Document: p.document}, p.field}}
 		}
 	}
-	if best == 0 {
-		return []clearPlace{{fleet.Origin{File: origin.File, Document: origin.Document}, own}}
-	}
-	return slices.DeleteFunc(places, func(p clearPlace) bool {
-		return p.origin.Document == wholeFile && x.tree.lists.generated(p.origin.File)
-	})
+	return []clearPlace{{fleet.Origin{File: origin.File, Document: origin.Document}, own}}
 }
 
 // wholeFile is the number of the document that a file is as a whole.
@@ -205,39 +226,11 @@ func (x *textIndex) part(in *fileTexts, values []string) (textPlace, bool) {
 	return textPlace{}, false
 }
 
-// file are the texts of a file.
-func (x *textIndex) file(name string) *fileTexts {
-	if x.files[name] == nil {
-		x.files[name] = x.read(name)
-	}
-	return x.files[name]
-}
-
-func (x *textIndex) read(name string) *fileTexts {
-	texts := newFileTexts()
-	f := x.tree.file(name)
-	if f == nil || f.unread {
-		return texts
-	}
-	data := f.text()
-	texts.whole = func(text string) bool { return text != "" && text == string(data) }
-	if f.isYAML {
-		eachBounded(data, func(index int, root *yaml.Node) { texts.add(textPlace{document: index}, root, "", 0) })
-		return texts
-	}
-	for line := range bytes.Lines(data) { // as a generator reads KEY=value
-		if key, value, ok := strings.Cut(strings.TrimSpace(string(line)), "="); ok {
-			texts.keep(secret.Unquote(value), textPlace{document: wholeFile, field: []any{key}, key: key})
-		}
-	}
-	return texts
-}
-
-// patches are the texts of the Flux Kustomization's patches.
-func (x *textIndex) patches(patches []string) *fileTexts {
+// specTexts are the scalars of the Flux Kustomization's patches.
+func (x *textIndex) specTexts() *fileTexts {
 	if x.spec == nil {
 		x.spec = newFileTexts()
-		for i, patch := range patches {
+		for i, patch := range x.patches {
 			x.spec.embedded(textPlace{field: []any{"spec", "patches", i, "patch"}, text: patch}, 0)
 		}
 	}
@@ -245,17 +238,29 @@ func (x *textIndex) patches(patches []string) *fileTexts {
 }
 
 func newFileTexts() *fileTexts {
-	return &fileTexts{whole: func(string) bool { return false }, at: map[string][]textPlace{}, keys: map[string][]textPlace{}}
+	return &fileTexts{at: map[string][]textPlace{}, keys: map[string][]textPlace{}}
+}
+
+// addLines takes the lines KEY=value in, as a generator reads them.
+func (t *fileTexts) addLines(text string) {
+	for line := range strings.Lines(text) {
+		if key, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
+			t.keep(secret.Unquote(value), textPlace{document: wholeFile, field: []any{key}, key: key})
+		}
+	}
 }
 
 // eachBounded calls do for the documents of a text that are neither too deep nor too large.
 func eachBounded(data []byte, do func(index int, root *yaml.Node)) {
 	_ = eachNode(data, func(index int, root *yaml.Node) {
-		if !deeperThan(root, maxDepth) && !secret.IsBomb(root) {
+		if isBounded(root) {
 			do(index, root)
 		}
 	})
 }
+
+// isBounded is true for a document that is neither too deep nor too large.
+func isBounded(root *yaml.Node) bool { return !deeperThan(root, maxDepth) && !secret.IsBomb(root) }
 
 // add takes the scalars below n in. An alias is not followed: what it stands for is at its anchor.
 func (t *fileTexts) add(at textPlace, n *yaml.Node, key string, depth int) {
@@ -352,10 +357,13 @@ var telling = regexp.MustCompile(`(?i)pass|pwd|secret([^-_.a-z]|$)|token|(api|ac
 
 // variable is the place of a variable's value: the field of the object that it comes from, else the entry of the generator that makes
 // the object, else where a patch or a line of a generator in one of the files brings it.
-func (x *textIndex) variable(name string, source variableSource, files []string) (fleet.Origin, []any) {
+func (x *textIndex) variable(name string, source variableSource) (fleet.Origin, []any) {
 	own := slices.Concat(source.origin.Field, source.field)
 	in := func(file string, is func(textPlace) bool) (fleet.Origin, []any, bool) {
-		for _, p := range x.file(file).keys[name] {
+		if !strings.Contains(x.file(file).text, name) { // nor is it a key there
+			return fleet.Origin{}, nil, false
+		}
+		for _, p := range x.file(file).texts().keys[name] {
 			if is(p) {
 				return fleet.Origin{File: file, Document: p.document}, p.field, true
 			}
@@ -372,7 +380,7 @@ func (x *textIndex) variable(name string, source variableSource, files []string)
 			return origin, field
 		}
 	}
-	for _, file := range files {
+	for _, file := range x.files {
 		if origin, field, ok := in(file, func(p textPlace) bool {
 			generated := p.document == wholeFile && len(source.origin.Field) > 0
 			return generated || slices.Contains(p.field, any("substitute")) || p.field[len(p.field)-1] == "value"
@@ -385,7 +393,7 @@ func (x *textIndex) variable(name string, source variableSource, files []string)
 
 // resolveClear fills in the places that hang on the Flux Kustomization and on its variables, and leaves out what is none in the clear.
 func (c *cluster) resolveClear(it *item, values []clearValue) (all []clearValue) {
-	index := newTextIndex(c.tree)
+	var index *textIndex
 	for _, v := range values {
 		if v.Variable != "" {
 			source, ok := it.vars.clear[v.Variable]
@@ -399,7 +407,10 @@ func (c *cluster) resolveClear(it *item, values []clearValue) (all []clearValue)
 				source.origin = it.fact.Origin
 			}
 			v.Class, v.Length = source.class, source.length
-			v.Origin, v.Field = index.variable(v.Variable, source, slices.Sorted(maps.Keys(c.reached)))
+			if index == nil {
+				index = newTextIndex(c.written, &build{files: slices.Sorted(maps.Keys(c.reached))}, nil)
+			}
+			v.Origin, v.Field = index.variable(v.Variable, source)
 		}
 		if v.Origin.File == "" {
 			v.Origin, v.Field = it.fact.Origin, slices.Concat(it.fact.Origin.Field, v.Field)

@@ -21,6 +21,7 @@ import (
 type follower struct {
 	tree    *tree
 	builder *builder
+	written *written
 	cache   Cache
 	workers int
 	// earlier is what clusters came to in the contents that these were made from.
@@ -40,8 +41,8 @@ type artifacts struct {
 }
 
 func newFollower(t *tree, cache Cache, earlier *earlier) *follower {
-	return &follower{tree: t, builder: newBuilder(), cache: cache, workers: runtime.GOMAXPROCS(0), earlier: earlier, courses: map[string]*course{},
-		artifacts: &artifacts{all: map[string]*artifact{}}, clusters: map[string]*cluster{}}
+	return &follower{tree: t, builder: newBuilder(), written: newWritten(t), cache: cache, workers: runtime.GOMAXPROCS(0), earlier: earlier,
+		courses: map[string]*course{}, artifacts: &artifacts{all: map[string]*artifact{}}, clusters: map[string]*cluster{}}
 }
 
 // followAll follows all clusters but those of which the course stands already, several at once; each keeps what it finds to itself until all are done.

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"maps"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
-
-	yaml "sigs.k8s.io/yaml/goyaml.v3"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
@@ -105,12 +102,11 @@ func (c *cluster) render(it *item, a *artifact) *rendering {
 	b := c.builder.build(a, it.fact.Path, newOverlaySpec(it.spec))
 	r := &rendering{State: b.state(), Partial: b.partial, Unpatched: b.unpatched, Files: b.files, Encrypted: b.encrypted, DecryptionFaults: b.faults,
 		Problems: slices.Clone(b.problems), Incomplete: slices.Clone(b.incomplete), Seen: b.seen}
-	index := newTextIndex(c.tree)
 	var patches []string
 	for _, p := range it.spec.Patches {
 		patches = append(patches, p.Patch)
 	}
-	variables := &variableSearch{tree: c.tree, build: b, roots: map[string]map[int]*yaml.Node{}}
+	index := newTextIndex(c.written, b, patches)
 	for _, built := range b.objects {
 		object := built.object
 		if str(object, "kind") == "Kustomization" && strings.HasPrefix(str(object, "apiVersion"), "kustomize.config.k8s.io/") {
@@ -121,7 +117,7 @@ func (c *cluster) render(it *item, a *artifact) *rendering {
 			substituted, undefined, err := it.vars.apply(object)
 			r.addJoined(it.vars, built)
 			for _, name := range undefined {
-				r.addUndefined(variables, name, built)
+				r.addUndefined(index, name, built)
 			}
 			switch {
 			case errors.Is(err, errUnknownValue):
@@ -140,7 +136,7 @@ func (c *cluster) render(it *item, a *artifact) *rendering {
 		if labelled(object, reconcileLabel, "disabled") {
 			continue
 		}
-		r.Clear = append(r.Clear, c.tree.clearValues(built, b.files, patches, index)...)
+		r.Clear = append(r.Clear, index.clearValues(built)...)
 		meta, _ := built.object["metadata"].(map[string]any)
 		annotations, _ := meta["annotations"].(map[string]any)
 		r.add(object, built.origin, c.isEncrypted(built.origin) && !decryptionDisabled(annotations), b.known)
@@ -157,25 +153,25 @@ func (r *rendering) add(object map[string]any, origin fleet.Origin, encrypted bo
 	r.Objects = append(r.Objects, o)
 }
 
-// fieldWith leads to the first text that matches, keys in their order; to the object itself where none does.
-func fieldWith(v any, pattern *regexp.Regexp) []any {
+// fieldWith leads to the first text that asks for a variable, keys in their order; to the object itself where none does.
+func fieldWith(v any, name string) []any {
 	switch v := v.(type) {
 	case string:
-		if pattern.MatchString(v) {
+		if askedFor(v, name) >= 0 {
 			return []any{}
 		}
 	case map[string]any:
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			if pattern.MatchString(key) {
+			if askedFor(key, name) >= 0 {
 				return []any{key}
 			}
-			if field := fieldWith(v[key], pattern); field != nil {
+			if field := fieldWith(v[key], name); field != nil {
 				return append([]any{key}, field...)
 			}
 		}
 	case []any:
 		for i := range v {
-			if field := fieldWith(v[i], pattern); field != nil {
+			if field := fieldWith(v[i], name); field != nil {
 				return append([]any{i}, field...)
 			}
 		}

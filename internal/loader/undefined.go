@@ -1,9 +1,8 @@
 package loader
 
 import (
-	"bytes"
+	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -14,61 +13,63 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
-// variablePattern finds where a variable's value is asked for, as its first group; "$${" asks for none.
-func variablePattern(name string) *regexp.Regexp {
-	return regexp.MustCompile(`(?m)(?:^|[^$])(?:\$\$)*(\$\{#?` + name + `\b)`)
+// askedFor is where a text asks for a variable's value, as an offset; -1 where it does not. "$${" asks for none.
+func askedFor(text, name string) int {
+	for from := 0; ; {
+		at := strings.Index(text[from:], "${")
+		if at < 0 {
+			return -1
+		}
+		at += from
+		from = at + len("${")
+		rest, ok := strings.CutPrefix(strings.TrimPrefix(text[from:], "#"), name)
+		dollars := at - len(strings.TrimRight(text[:at], "$"))
+		if ok && dollars%2 == 0 && (rest == "" || !isWord(rest[0])) {
+			return at
+		}
+	}
 }
 
-// variableSearch looks for the places of variables that have no value, in the files of a build.
-type variableSearch struct {
-	tree  *tree
-	build *build
-	// roots are the documents of the files that were looked at.
-	roots   map[string]map[int]*yaml.Node
-	pattern *regexp.Regexp
+func isWord(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_'
 }
 
 // addUndefined adds a variable at the place that has it: in the object's own document, in what a generator made its text of, or
 // in a patch. Of several objects that have it from one patch, and of those that have it from elsewhere, it is added once.
-func (r *rendering) addUndefined(s *variableSearch, name string, object built) {
-	s.pattern = variablePattern(name)
-	v := s.variable(object)
+func (r *rendering) addUndefined(x *textIndex, name string, object built) {
+	v := x.undefinedIn(object, name)
 	v.Name = name
-	known := func(o fleet.UndefinedVariable) bool {
-		return o.Name == v.Name && o.Origin.File == v.Origin.File && o.Origin.Document == v.Origin.Document && o.Line == v.Line &&
-			slices.Equal(o.Origin.Field, v.Origin.Field) && slices.Equal(o.Field, v.Field)
-	}
-	if !slices.ContainsFunc(r.Undefined, known) {
+	key := fmt.Sprintf("%s %q %d %q %d %q", v.Name, v.Origin.File, v.Origin.Document, v.Origin.Field, v.Line, v.Field)
+	if !x.undefined[key] {
+		x.undefined[key] = true
 		r.Undefined = append(r.Undefined, v)
 	}
 }
 
-// variable is the place where an object has the variable; none where no file of its build does.
-func (s *variableSearch) variable(object built) fleet.UndefinedVariable {
-	field := fieldWith(object.object, s.pattern)
-	f := s.tree.file(object.origin.File)
-	if f != nil {
-		if v, ok := s.inDocument(f, object.origin, field); ok {
-			return v
-		}
-		if v, ok := s.inGenerator(f, object.origin.Field, field); ok {
-			return v
+// undefinedIn is the place where an object has the variable; none where no file of its build does.
+func (x *textIndex) undefinedIn(object built, name string) fleet.UndefinedVariable {
+	field := fieldWith(object.object, name)
+	f := x.file(object.origin.File)
+	if v, ok := f.inDocument(name, object.origin, field); ok {
+		return v
+	}
+	if v, ok := x.inGenerator(f, name, object.origin.Field, field); ok {
+		return v
+	}
+	for _, file := range x.patching {
+		if line, column := lineOf(x.file(file).text, name, 0); line > 0 {
+			return fleet.UndefinedVariable{Origin: fleet.Origin{File: file}, Line: line, Column: column}
 		}
 	}
-	for _, name := range s.build.patches() {
-		if line, column := s.in(s.tree.file(name).text(), 0); line > 0 {
-			return fleet.UndefinedVariable{Origin: fleet.Origin{File: name}, Line: line, Column: column}
-		}
-	}
-	if f != nil && s.pattern.Match(f.text()) {
+	if askedFor(f.text, name) >= 0 {
 		return fleet.UndefinedVariable{Origin: object.origin, Field: field}
 	}
 	return fleet.UndefinedVariable{}
 }
 
 // inDocument looks where the field leads to in the object's own document: its text is there as it is in the file.
-func (s *variableSearch) inDocument(f *file, origin fleet.Origin, field []any) (v fleet.UndefinedVariable, ok bool) {
-	at := s.documents(f)[origin.Document]
+func (f *writtenFile) inDocument(name string, origin fleet.Origin, field []any) (v fleet.UndefinedVariable, ok bool) {
+	at := f.documents()[origin.Document]
 	var key *yaml.Node
 	for _, step := range slices.Concat(origin.Field, field) {
 		switch at = resolve(at); step := step.(type) {
@@ -79,17 +80,17 @@ func (s *variableSearch) inDocument(f *file, origin fleet.Origin, field []any) (
 		}
 	}
 	at = resolve(at)
-	if at == nil || key == nil || !s.pattern.MatchString(at.Value) && !s.pattern.MatchString(key.Value) {
+	if at == nil || key == nil || askedFor(at.Value, name) < 0 && askedFor(key.Value, name) < 0 {
 		return v, false
 	}
 	v = fleet.UndefinedVariable{Origin: origin, Field: field}
-	v.Line, v.Column = s.in(f.text(), offset(f.text(), min(at.Line, key.Line)))
+	v.Line, v.Column = lineOf(f.text, name, offset(f.text, min(at.Line, key.Line)))
 	return v, true
 }
 
 // inGenerator looks in what a generator of a kustomization file makes the object's text of. Of a secretGenerator nothing is
 // substituted: it writes base64.
-func (s *variableSearch) inGenerator(f *file, origin, field []any) (v fleet.UndefinedVariable, ok bool) {
+func (x *textIndex) inGenerator(f *writtenFile, variable string, origin, field []any) (v fleet.UndefinedVariable, ok bool) {
 	if len(origin) != 2 || len(field) != 2 {
 		return v, false
 	}
@@ -99,7 +100,7 @@ func (s *variableSearch) inGenerator(f *file, origin, field []any) (v fleet.Unde
 	if !isName || !isIndex || !isKey {
 		return v, false
 	}
-	_, generator := mappingEntry(s.documents(f)[0], list)
+	_, generator := mappingEntry(f.documents()[0], list)
 	_, entry := sequenceEntry(resolve(generator), index)
 	for _, list := range []string{"literals", "files", "envs", "env"} {
 		_, sources := mappingEntry(resolve(entry), list)
@@ -120,9 +121,9 @@ func (s *variableSearch) inGenerator(f *file, origin, field []any) (v fleet.Unde
 			case list == "literals" && key == name:
 				return fleet.UndefinedVariable{Origin: fleet.Origin{File: f.path}, Field: at}, true
 			case list == "files" && key == name:
-				v, ok = s.inSource(f, file, "", at)
+				v, ok = x.inSource(f, variable, file, "", at)
 			case list == "envs" || list == "env":
-				v, ok = s.inSource(f, source.Value, name+"=", at)
+				v, ok = x.inSource(f, variable, source.Value, name+"=", at)
 			}
 			if ok {
 				return v, true
@@ -134,55 +135,41 @@ func (s *variableSearch) inGenerator(f *file, origin, field []any) (v fleet.Unde
 
 // inSource looks in a file that a generator reads, after a key where one is given. A line that may hold a secret is not
 // pointed at, but the entry that names the file.
-func (s *variableSearch) inSource(f *file, name, key string, at []any) (fleet.UndefinedVariable, bool) {
-	name = path.Join(path.Dir(f.path), name)
-	source := s.tree.file(name)
-	if source == nil || source.unread {
-		return fleet.UndefinedVariable{}, false
-	}
-	text := source.text()
+func (x *textIndex) inSource(f *writtenFile, variable, name, key string, at []any) (fleet.UndefinedVariable, bool) {
+	source := x.file(path.Join(path.Dir(f.path), name))
 	start := 0
 	if key != "" {
-		if start = bytes.Index(append([]byte("\n"), text...), []byte("\n"+key)); start < 0 {
+		if start = strings.Index("\n"+source.text, "\n"+key); start < 0 {
 			return fleet.UndefinedVariable{}, false
 		}
 	}
-	line, column := s.in(text, start)
+	line, column := lineOf(source.text, variable, start)
 	if line == 0 {
 		return fleet.UndefinedVariable{}, false
 	}
-	shown, _, _ := bytes.Cut(text[offset(text, line):], []byte("\n"))
-	if redacted := secret.Redact(map[string]any{"line": string(shown)}); redacted["line"] != string(shown) {
+	shown, _, _ := strings.Cut(source.text[offset(source.text, line):], "\n")
+	if redacted := secret.Redact(map[string]any{"line": shown}); redacted["line"] != shown {
 		return fleet.UndefinedVariable{Origin: fleet.Origin{File: f.path}, Field: at}, true
 	}
-	return fleet.UndefinedVariable{Origin: fleet.Origin{File: name}, Line: line, Column: column}, true
+	return fleet.UndefinedVariable{Origin: fleet.Origin{File: source.path}, Line: line, Column: column}, true
 }
 
-// documents are the roots of a file's documents.
-func (s *variableSearch) documents(f *file) map[int]*yaml.Node {
-	if s.roots[f.path] == nil {
-		s.roots[f.path] = map[int]*yaml.Node{}
-		_ = eachNode(f.text(), func(index int, root *yaml.Node) { s.roots[f.path][index] = root })
-	}
-	return s.roots[f.path]
-}
-
-// in is the line and the column of the variable's first place in a text, from an offset on; 0 where there is none. They count
-// from 1, columns in characters.
-func (s *variableSearch) in(text []byte, start int) (line, column int) {
-	m := s.pattern.FindSubmatchIndex(text[start:])
-	if m == nil {
+// lineOf is the line and the column of the variable's first place in a text, from an offset on; 0 where there is none. They
+// count from 1, columns in characters.
+func lineOf(text, name string, start int) (line, column int) {
+	at := askedFor(text[start:], name)
+	if at < 0 {
 		return 0, 0
 	}
-	before := text[:start+m[2]]
-	return 1 + bytes.Count(before, []byte("\n")), 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
+	before := text[:start+at]
+	return 1 + strings.Count(before, "\n"), 1 + utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])
 }
 
 // offset is where a line begins in a text.
-func offset(text []byte, line int) int {
+func offset(text string, line int) int {
 	at := 0
 	for ; line > 1; line-- {
-		end := bytes.IndexByte(text[at:], '\n')
+		end := strings.IndexByte(text[at:], '\n')
 		if end < 0 {
 			break
 		}
