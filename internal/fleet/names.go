@@ -60,11 +60,14 @@ func (f *Fleet) clusterNames(agents []Agent) names {
 
 // NamesCluster is true for variables by which a cluster calls itself: CLUSTER_NAME, location, KARMADA_MEMBER.
 func NamesCluster(key string) bool {
-	plain := strings.NewReplacer("_", "", "-", "").Replace(strings.ToUpper(key))
+	plain := separators.Replace(strings.ToUpper(key))
 	plain = strings.TrimPrefix(plain, "KARMADA")
 	return slices.Contains([]string{"CLUSTER", "CLUSTERNAME", "CLUSTERID", "LOCATION", "LOCATIONNAME", "REGION", "SITE", "SITENAME",
 		"MEMBER", "MEMBERNAME", "MEMBERCLUSTER"}, plain)
 }
+
+// separators are what stands between the words of such a name.
+var separators = strings.NewReplacer("_", "", "-", "")
 
 // cluster is the Flux cluster that a member is; empty where nothing tells.
 func (n names) cluster(member string) string {

@@ -159,7 +159,7 @@ func (p *plan) changed(all []built) (faults []fleet.DecryptionFault) {
 			continue
 		}
 		if originals[f.path] == nil {
-			originals[f.path] = objects(f.text())
+			originals[f.path] = maps.Collect(f.inOrder())
 		}
 		original := originals[f.path][b.origin.Document]
 		if reflect.DeepEqual(original, b.object) {

@@ -114,8 +114,8 @@ func isPlainObject(root *yaml.Node) bool {
 	}
 	meta := child(root, "metadata")
 	for _, n := range []*yaml.Node{child(root, "apiVersion"), child(root, "kind"), child(meta, "name"), child(meta, "namespace")} {
-		if n != nil && (n.Kind != yaml.ScalarNode || n.Tag != "!!str" || strings.Contains(n.Value, ",")) {
-			return false // a comma is what kustomize parts the names by that an object once had
+		if n != nil && (n.Kind != yaml.ScalarNode || n.Tag != "!!str") {
+			return false
 		}
 	}
 	if annotations := child(meta, "annotations"); annotations != nil { // kustomize writes them anew, and obeys its own
@@ -229,13 +229,13 @@ func (p *plan) listed() ([]built, bool) {
 // where that is for kustomize to say.
 func (b *built) settle(namespace string) (key string, ok bool) {
 	kind, meta := str(b.object, "kind"), b.object["metadata"].(map[string]any)
-	own := str(meta, "namespace")
-	clusterScoped := openapi.IsCertainlyClusterScoped(kyaml.TypeMeta{APIVersion: str(b.object, "apiVersion"), Kind: kind})
+	apiVersion, name, own := str(b.object, "apiVersion"), str(meta, "name"), str(meta, "namespace")
+	clusterScoped := openapi.IsCertainlyClusterScoped(kyaml.TypeMeta{APIVersion: apiVersion, Kind: kind})
 	switch {
 	case namespace == "":
 	case kind == "Namespace" || kind == "CustomResourceDefinition": // which get it elsewhere, too
 		return "", false
-	case strings.Contains(own, ","): // a ciphertext, in which kustomize gives up
+	case strings.Contains(apiVersion+kind+name+own, ","): // a ciphertext: by commas kustomize parts what an object once was called
 		return "", false
 	case !clusterScoped:
 		b.object, b.variables, own = withNamespace(b.object, namespace), b.variables || strings.Contains(namespace, "$"), namespace
@@ -243,7 +243,7 @@ func (b *built) settle(namespace string) (key string, ok bool) {
 	if clusterScoped {
 		own = ""
 	}
-	return strings.Join([]string{kind, cmp.Or(own, "default"), str(meta, "name")}, "/"), true
+	return strings.Join([]string{kind, cmp.Or(own, "default"), name}, "/"), true
 }
 
 // withNamespace is the object in a namespace; the object itself stays as it is.
