@@ -185,7 +185,10 @@ func made(random *rand.Rand, s *apiextensions.JSONSchemaProps, faults float64, d
 	case s.AdditionalProperties != nil && s.AdditionalProperties.Schema != nil:
 		return map[string]any{"a": made(random, s.AdditionalProperties.Schema, faults, depth+1)}
 	case s.XPreserveUnknownFields != nil && *s.XPreserveUnknownFields:
-		return map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "anything": map[string]any{"x": int64(1)}}
+		if s.Type == "" {
+			return pick("text", int64(1), true, []any{map[string]any{"a": "b"}, []any{"c"}}, map[string]any{"a": []any{map[string]any{"b": int64(1)}}})
+		}
+		return map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "anything": map[string]any{"x": int64(1), "y": []any{map[string]any{"z": "a"}}}}
 	}
 	object := map[string]any{}
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {

@@ -338,9 +338,25 @@ type Input struct {
 	// Policy is what a policy of Karmada with resourceSelectors selects.
 	Policy *Policy `json:"policy,omitempty"`
 	// Invalid is what Karmada refuses an object of one of its kinds for, in the order of the fields; absent where it does not.
-	Invalid   []Invalid      `json:"invalid,omitempty"`
-	File      *File          `json:"file,omitempty"`
-	Exception *UsedException `json:"exception,omitempty"`
+	Invalid []Invalid `json:"invalid,omitempty"`
+	// Overrides is what is worth saying of the instructions of an override policy, on the objects in Git that it selects; absent
+	// where nothing is.
+	Overrides []OverrideEffect `json:"overrides,omitempty"`
+	File      *File            `json:"file,omitempty"`
+	Exception *UsedException   `json:"exception,omitempty"`
+}
+
+// OverrideEffect is what an instruction of an override policy comes to, on an object in Git.
+type OverrideEffect struct {
+	// Field leads to the instruction, or to its path, in the policy.
+	Field Field `json:"field"`
+	// Effect is "fails" (it cannot be applied), "wipes" (it takes away more than it says) or "idle" (it changes nothing in any of the
+	// selected objects).
+	Effect string `json:"effect"`
+	// Message says it, as one part of a sentence.
+	Message string `json:"message"`
+	// Object is the first of the selected ones on which it is so.
+	Object Selected `json:"object"`
 }
 
 // Invalid is one reason for which Karmada refuses an object.

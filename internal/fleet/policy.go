@@ -102,8 +102,15 @@ func (f *Fleet) readPolicies() {
 func (f *Fleet) readPolicy(object Object) {
 	p := f.policy(object)
 	f.Policies[p.ID] = p
+	anything := aim{server: object.APIServer} // an override without selectors is for all, one with a variable for nobody knows what
+	if len(p.Selections) == 0 {
+		f.aims[anything] = append(f.aims[anything], keyOf(object))
+	}
 	for _, entry := range listAt(object.Content, "spec", "resourceSelectors") {
 		to := aim{object.APIServer, textAt(entry, "kind"), textAt(entry, "name")}
+		if hasVariable(to.kind) || hasVariable(to.name) {
+			to = anything
+		}
 		f.aims[to] = append(f.aims[to], keyOf(object))
 	}
 	if !policyKinds[kindOf(object)] {

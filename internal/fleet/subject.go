@@ -72,6 +72,9 @@ func (f *Fleet) objectSubject(object Object) Subject {
 	case "PropagationPolicy.policy.karmada.io", "ClusterPropagationPolicy.policy.karmada.io",
 		"OverridePolicy.policy.karmada.io", "ClusterOverridePolicy.policy.karmada.io":
 		s.Input.Policy = lookUp(f.Policies, PolicyID(object))
+		if s.Kind == overrideKind || s.Kind == clusterOverrideKind {
+			s.Input.Overrides = f.effects(object)
+		}
 	case memberKind:
 		s.Input.Member = lookUp(f.Members, object.Name)
 	}
@@ -176,6 +179,16 @@ func (s Subject) Facts() []Path {
 	if _, ok := policyKinds[s.Kind]; ok {
 		paths = append(paths, Path{"policies", PolicyID(Object{APIServer: o.APIServer, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name})})
 	}
+	if s.Kind == overrideKind || s.Kind == clusterOverrideKind { // what they do hangs on each other, and on what they are done to
+		paths = append(paths, Path{"objects", o.APIServer, overrideKind}, Path{"objects", o.APIServer, clusterOverrideKind})
+		if s.Input.Policy != nil {
+			for _, selection := range s.Input.Policy.Selections {
+				for _, to := range selection.Objects {
+					paths = append(paths, Path{"objects", o.APIServer, to.Kind, to.Namespace, to.Name})
+				}
+			}
+		}
+	}
 	return paths
 }
 
@@ -204,7 +217,7 @@ func (s Subject) FieldsAt(fact Path) []Path {
 
 // entities are the fields of a subject's input that hold an entity, by where entities of that sort are among the facts.
 var entities = map[string]string{
-	"agents": "agent", "controlPlanes": "controlPlane", "kustomizations": "kustomization", "members": "member", "policies": "policy",
+	"agents": "agent", "controlPlanes": "controlPlane", "kustomizations": "kustomization", "members": "member", "policies": "policy", "objects": "overrides",
 }
 
 // SubjectAt is the subject that the first of its Facts leads to; false where there is none.

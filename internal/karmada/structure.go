@@ -192,7 +192,9 @@ func (v *validator) list(s *Schema, later []int, value []any, field []any) {
 	v.count(s.MinItems, s.MaxItems, len(value), "entries", field)
 	inLater := laterOf(later, func(s *Schema) int { return s.Items })
 	for i, entry := range value {
-		v.value(s.Items, inLater, entry, append(slices.Clip(field), i))
+		if s.Items != 0 { // else anything
+			v.value(s.Items, inLater, entry, append(slices.Clip(field), i))
+		}
 	}
 	seen := map[string]bool{}
 	for i, entry := range value {
