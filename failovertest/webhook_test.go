@@ -11,6 +11,10 @@ import (
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
 	"github.com/go-logr/logr"
+	"github.com/karmada-io/karmada/pkg/apis/cluster"
+	"github.com/karmada-io/karmada/pkg/apis/cluster/mutation"
+	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
+	"github.com/karmada-io/karmada/pkg/apis/cluster/validation"
 	"github.com/karmada-io/karmada/pkg/util/gclient"
 	"github.com/karmada-io/karmada/pkg/webhook/clusteroverridepolicy"
 	"github.com/karmada-io/karmada/pkg/webhook/clusterpropagationpolicy"
@@ -165,3 +169,84 @@ type maker struct {
 func (m maker) chance(p float64) bool { return m.random.Float64() < p }
 
 func (m maker) pick(of ...any) any { return of[m.random.IntN(len(of))] }
+
+// TestClusters holds what is said of Clusters against the server that has them.
+func TestClusters(t *testing.T) {
+	good, bad, failed := 0, 0, 0
+	for seed := range cases(t) {
+		random := rand.New(rand.NewPCG(seed, 25))
+		m := maker{random: random, wrong: float64(random.IntN(3)) / 30}
+		either := func(right, wrong []any) any {
+			if m.chance(m.wrong) {
+				return m.pick(wrong...)
+			}
+			return m.pick(right...)
+		}
+		spec := map[string]any{"syncMode": either([]any{"Push", "Pull"}, []any{"push", ""})}
+		maybe := func(key string, value any) {
+			if m.chance(0.4) {
+				spec[key] = value
+			}
+		}
+		maybe("apiEndpoint", either([]any{"https://a.b:6443", "http://10.0.0.1", ""}, []any{"10.0.0.1:6443", "a.b", "https://u@a", "https://a?x", "%"}))
+		maybe("secretRef", map[string]any{"namespace": either([]any{"a"}, []any{""}), "name": either([]any{"a"}, []any{""})})
+		maybe("impersonatorSecretRef", map[string]any{"namespace": "a", "name": either([]any{"a"}, []any{""})})
+		maybe("proxyURL", either([]any{"socks5://a:1", "http://a"}, []any{"ftp://a", "a", "%"}))
+		maybe("provider", either([]any{"aws", ""}, []any{"not valid", strings.Repeat("a", 64)}))
+		maybe("region", either([]any{"eu"}, []any{"eu/1"}))
+		if m.chance(0.5) {
+			maybe("zone", either([]any{"a"}, []any{"a b"}))
+		} else {
+			maybe("zones", []any{either([]any{"a"}, []any{"a b"})})
+		}
+		if m.chance(m.wrong) {
+			spec["zone"], spec["zones"] = "a", []any{"b"}
+		}
+		taint := func() any {
+			return map[string]any{"key": either([]any{"a", "b", "c", "d.e/f"}, []any{"", "a b"}), "effect": either([]any{"NoExecute", "NoSchedule"}, []any{"PreferNoSchedule", ""}),
+				"value": either([]any{"", "x"}, []any{"x y"})}
+		}
+		maybe("taints", []any{taint(), taint()}[:random.IntN(3)])
+		step := func(name, from, to any) any { return map[string]any{"name": name, "min": from, "max": to} }
+		maybe("resourceModels", either([]any{
+			[]any{map[string]any{"grade": int64(0), "ranges": []any{step("cpu", "0", "1"), step("memory", "0", "4Gi")}},
+				map[string]any{"grade": int64(1), "ranges": []any{step("cpu", "1", "2"), step("memory", "4Gi", "16Gi")}}},
+			[]any{map[string]any{"grade": int64(2), "ranges": []any{step("cpu", int64(1), "1")}}, map[string]any{"grade": int64(1), "ranges": []any{step("cpu", "7", int64(1))}}},
+		}, []any{
+			[]any{map[string]any{"grade": int64(0), "ranges": []any{step("memory", "0", "4096Mi")}}, map[string]any{"grade": int64(1), "ranges": []any{step("memory", "4Gi", "16Gi")}}},
+			[]any{map[string]any{"grade": int64(0), "ranges": []any{step("cpu", "0", "1")}}, map[string]any{"grade": int64(0), "ranges": []any{step("cpu", "1", "2")}}},
+			[]any{map[string]any{"grade": int64(0), "ranges": []any{step("cpu", "0", "0")}}, map[string]any{"grade": int64(1), "ranges": []any{step("cpu", "0", "2")}}},
+			[]any{map[string]any{"grade": int64(0), "ranges": []any{step("cpu", "0", "1")}}, map[string]any{"grade": int64(1), "ranges": []any{step("gpu", "1", "2")}}},
+			[]any{map[string]any{"grade": int64(0), "ranges": []any{step("cpu", "0", "1")}}, map[string]any{"grade": int64(1), "ranges": []any{}}},
+			[]any{map[string]any{"grade": int64(0), "ranges": []any{step("cpu", "0", "1")}}, map[string]any{"grade": int64(1), "ranges": []any{step("cpu", "2", "3")}}},
+		}))
+		object := map[string]any{"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster", "spec": spec,
+			"metadata": map[string]any{"name": either([]any{"member1"}, []any{"Member", "a.b", strings.Repeat("a", 49)})}}
+		text, err := json.Marshal(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var asked clusterv1alpha1.Cluster
+		var theirs cluster.Cluster
+		if err := json.Unmarshal(text, &asked); err != nil {
+			t.Fatal(err)
+		}
+		if err := clusterv1alpha1.Convert_v1alpha1_Cluster_To_cluster_Cluster(&asked, &theirs, nil); err != nil {
+			t.Fatal(err)
+		}
+		mutation.StandardizeClusterResourceModels(theirs.Spec.ResourceModels)
+		errs := validation.ValidateCluster(&theirs)
+		ours := refusal.Problems(object, minor)
+		if len(errs) > 0 {
+			bad++
+		} else {
+			good++
+		}
+		if (len(errs) > 0) != (len(ours) > 0) {
+			if failed++; failed <= 8 {
+				t.Errorf("seed %d\n%s\nours    %v\nKarmada %v", seed, text, ours, errs)
+			}
+		}
+	}
+	t.Logf("%d are taken, %d refused, %d differ", good, bad, failed)
+}

@@ -12,6 +12,7 @@
 #   severity: error
 #   admission: never
 #   subjects:
+#     - Cluster.cluster.karmada.io
 #     - ClusterOverridePolicy.policy.karmada.io
 #     - ClusterPropagationPolicy.policy.karmada.io
 #     - ClusterResourceBinding.work.karmada.io
@@ -27,12 +28,14 @@
 #     - ResourceBinding.work.karmada.io
 #     - ResourceInterpreterCustomization.config.karmada.io
 #     - ResourceInterpreterWebhookConfiguration.config.karmada.io
+#     - ResourceRegistry.search.karmada.io
 #     - Work.work.karmada.io
 #     - WorkloadRebalancer.apps.karmada.io
 #   fix: Write what Karmada takes there.
 #   source:
 #     - karmada-io/karmada v1.18.2 charts/karmada/_crds/bases
 #     - karmada-io/karmada v1.18.2 cmd/webhook/app/webhook.go
+#     - karmada-io/karmada v1.18.2 pkg/apis/cluster/validation/validation.go:61
 #     - karmada-io/karmada v1.18.2 pkg/util/validation/validation.go:43
 #     - karmada-io/karmada v1.18.2 pkg/util/validation/validation.go:400
 #     - fluxcd/pkg ssa v0.76.2 manager_apply.go:428

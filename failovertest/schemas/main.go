@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"sigs.k8s.io/yaml"
@@ -78,6 +79,9 @@ func Schemas() ([]byte, error) {
 				return nil, fmt.Errorf("%s: %w", file, err)
 			}
 		}
+		if err := w.aggregated(minor, folder); err != nil {
+			return nil, err
+		}
 	}
 	w.all.Minors = minors
 	return json.Marshal(w.all)
@@ -130,6 +134,84 @@ func (w *writer) definition(minor int, file string) error {
 		w.all.Kinds[kind][version.Name][minor] = number
 	}
 	return nil
+}
+
+// served are the kinds that servers of Karmada's own serve, by their definitions in its OpenAPI document.
+var served = map[string]string{
+	"Cluster.cluster.karmada.io":         "com.github.karmada-io.karmada.pkg.apis.cluster.v1alpha1.Cluster",
+	"ResourceRegistry.search.karmada.io": "com.github.karmada-io.karmada.pkg.apis.search.v1alpha1.ResourceRegistry",
+}
+
+// definition is what OpenAPI says of a type. What is required, and which values are taken, their servers' code decides.
+type definition struct {
+	Ref        string                 `json:"$ref"`
+	Type       string                 `json:"type"`
+	Format     string                 `json:"format"`
+	Properties map[string]*definition `json:"properties"`
+	Items      *definition            `json:"items"`
+	Values     *definition            `json:"additionalProperties"`
+}
+
+// aggregated adds the kinds that are no CRDs.
+func (w *writer) aggregated(minor int, folder string) error {
+	data, err := os.ReadFile(filepath.Join(folder, "api/openapi-spec/swagger.json"))
+	if err != nil {
+		return err
+	}
+	var document struct{ Definitions map[string]*definition }
+	if err := json.Unmarshal(data, &document); err != nil {
+		return err
+	}
+	for _, kind := range slices.Sorted(maps.Keys(served)) {
+		name := served[kind]
+		root := document.Definitions[name]
+		if root == nil {
+			return fmt.Errorf("no %s in the OpenAPI document of 1.%d", name, minor)
+		}
+		delete(root.Properties, "metadata")
+		delete(root.Properties, "status")
+		number, err := w.defined(root, document.Definitions)
+		if err != nil {
+			return err
+		}
+		if w.all.Kinds[kind] == nil {
+			w.all.Kinds[kind] = map[string]map[int]int{"v1alpha1": {}}
+		}
+		w.all.Kinds[kind]["v1alpha1"][minor] = number
+	}
+	return nil
+}
+
+func (w *writer) defined(d *definition, all map[string]*definition) (number int, err error) {
+	if name, isRef := strings.CutPrefix(d.Ref, "#/definitions/"); isRef {
+		if name == "io.k8s.apimachinery.pkg.api.resource.Quantity" { // which is a number as well
+			return w.number(karmada.Schema{IntOrString: true}), nil
+		}
+		if all[name] == nil {
+			return 0, fmt.Errorf("no definition of %s", name)
+		}
+		return w.defined(all[name], all)
+	}
+	s := karmada.Schema{Type: d.Type, Format: d.Format}
+	if d.Items != nil {
+		if s.Items, err = w.defined(d.Items, all); err != nil {
+			return 0, err
+		}
+	}
+	if d.Values != nil {
+		if s.Values, err = w.defined(d.Values, all); err != nil {
+			return 0, err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Properties)) {
+		if s.Properties == nil {
+			s.Properties = map[string]int{}
+		}
+		if s.Properties[name], err = w.defined(d.Properties[name], all); err != nil {
+			return 0, err
+		}
+	}
+	return w.number(s), nil
 }
 
 func (w *writer) schema(from *apiextensionsv1.JSONSchemaProps) (int, error) {

@@ -98,6 +98,7 @@ func problems(object map[string]any, minor int) []Problem {
 // validator collects problems of an object, as one release has them.
 type validator struct {
 	minor int
+	root  int // the schema of the object
 	found []Problem
 }
 

@@ -60,6 +60,7 @@ func (v *validator) bySchema(object map[string]any) bool {
 	rest := maps.Clone(object)
 	delete(rest, "metadata")
 	delete(rest, "status")
+	v.root = number
 	v.value(number, later, rest, nil)
 	return true
 }
@@ -184,8 +185,30 @@ func (v *validator) unknownField(s *Schema, later []int, field []any) {
 	if parent == "" {
 		parent = "the object"
 	}
-	v.report(Problem{Field: field, Kind: UnknownField,
-		Message: fmt.Sprintf("%s has no field %q%s", parent, name, spelling.DidYouMean(name, slices.Sorted(maps.Keys(s.Properties))))})
+	hint := spelling.DidYouMean(name, slices.Sorted(maps.Keys(s.Properties)))
+	if place := v.placeOf(name); hint == "" && place != "" {
+		hint = "; it belongs in " + place
+	}
+	v.report(Problem{Field: field, Kind: UnknownField, Message: fmt.Sprintf("%s has no field %q%s", parent, name, hint)})
+}
+
+// placeOf is the one place of the object's kind, outside of lists, that has a field of that name; empty where none or several do.
+func (v *validator) placeOf(name string) string {
+	var places []string
+	var look func(number int, path []any)
+	look = func(number int, path []any) {
+		s := &schemas().Schemas[number]
+		if s.Properties[name] != 0 {
+			places = append(places, pathOf(path))
+		}
+		for step, number := range s.Properties {
+			look(number, append(slices.Clip(path), step))
+		}
+	}
+	if look(v.root, nil); len(places) != 1 {
+		return ""
+	}
+	return places[0]
 }
 
 func (v *validator) list(s *Schema, later []int, value []any, field []any) {

@@ -10,7 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// byWebhook is what karmada-webhook refuses when an object is created, after it has filled in its defaults.
+// byWebhook is what karmada-webhook refuses when an object is created, after it has filled in its defaults; of a Cluster, what the
+// server refuses that has it.
 //
 // Source: karmada v1.18.2 cmd/webhook/app/webhook.go and pkg/webhook.
 func (v *validator) byWebhook(object map[string]any) {
@@ -45,6 +46,8 @@ func (v *validator) byWebhook(object map[string]any) {
 		v.customization(spec.at("customizations"))
 	case "ResourceInterpreterWebhookConfiguration":
 		v.interpreters(root.at("webhooks"))
+	case "Cluster":
+		v.cluster(root)
 	case "Work":
 		v.work(spec.at("workload", "manifests"))
 	}
