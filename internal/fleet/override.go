@@ -12,16 +12,16 @@ const (
 	clusterOverrideKind = "ClusterOverridePolicy.policy.karmada.io"
 )
 
-// maxTemplates is how many selected objects the instructions of one policy are tried on.
-const maxTemplates = 50
+// maxTried is how many bytes of objects all instructions of all override policies are tried on, each policy with the same share.
+const maxTried = 1 << 30
 
 // effects are what the instructions of an override policy come to, each once, on the first object where it does.
 func (f *Fleet) effects(policy Object) []OverrideEffect {
 	var all []OverrideEffect
-	idle, tried := map[string]int{}, 0 // how often an instruction changes nothing
+	idle, tried, left := map[string]int{}, 0, f.share(policy.APIServer) // how often an instruction changes nothing
 	for _, selected := range f.selectedBy(policy) {
 		object, ok := f.object(key{policy.APIServer, selected.Kind, selected.Namespace, selected.Name})
-		if !ok || tried == maxTemplates {
+		if left -= costOf(object, policy); !ok || left < 0 {
 			continue
 		}
 		tried++
@@ -41,6 +41,31 @@ func (f *Fleet) effects(policy Object) []OverrideEffect {
 	return slices.DeleteFunc(all, func(o OverrideEffect) bool {
 		return o.Effect == string(karmada.Idle) && idle[jsonOf(o.Field)+o.Effect] < tried
 	})
+}
+
+// share is how much one override policy may cost.
+func (f *Fleet) share(server string) int {
+	policies := 1
+	for _, kind := range []string{overrideKind, clusterOverrideKind} {
+		for _, names := range f.Objects[server][kind] {
+			policies += len(names)
+		}
+	}
+	return maxTried / policies
+}
+
+// costOf is what it costs to try the instructions of a policy on an object: each writes the whole object anew.
+func costOf(object, policy Object) int {
+	instructions := 1
+	for _, rule := range rulesOf(policy) {
+		for _, list := range rule.overriders {
+			entries, _ := list.([]any)
+			for _, entry := range entries {
+				instructions += 1 + len(listAt(entry, "yaml")) + len(listAt(entry, "json"))
+			}
+		}
+	}
+	return instructions * len(jsonOf(object.Content))
 }
 
 // selectedBy are the objects that a policy selects by its selectors, each once.
@@ -84,6 +109,7 @@ func (f *Fleet) effectsOn(object, policy Object) []karmada.Effect {
 func (f *Fleet) afterOthers(object, policy Object, but int) (template karmada.Template, known bool) {
 	template, known = karmada.NewTemplate(object.Content), true
 	place := keyOf(object)
+	left := f.share(place.server)
 	others := append(f.maySelect(place), f.aims[aim{server: place.server}]...)
 	slices.SortFunc(others, key.compare) // those for the cluster first
 	for _, by := range slices.Compact(others) {
@@ -98,6 +124,9 @@ func (f *Fleet) afterOthers(object, policy Object, but int) (template karmada.Te
 			return s.Kind == place.kind && s.Namespace == place.namespace && s.Name == place.name
 		}) {
 			continue
+		}
+		if left -= costOf(object, other); left < 0 {
+			return template, false
 		}
 		for i, rule := range rulesOf(other) {
 			if !own || i != but {

@@ -153,6 +153,8 @@ func pathOf(field []any) string {
 			fmt.Fprintf(&b, "[%d]", step)
 		case string:
 			switch {
+			case len(step) > 60:
+				b.WriteString("[…]")
 			case strings.ContainsAny(step, "./[] "):
 				fmt.Fprintf(&b, "[%q]", step)
 			case b.Len() > 0:

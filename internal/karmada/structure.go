@@ -189,7 +189,7 @@ func (v *validator) unknownField(s *Schema, later []int, field []any) {
 	if place := v.placeOf(name); hint == "" && place != "" {
 		hint = "; it belongs in " + place
 	}
-	v.report(Problem{Field: field, Kind: UnknownField, Message: fmt.Sprintf("%s has no field %q%s", parent, name, hint)})
+	v.report(Problem{Field: field, Kind: UnknownField, Message: fmt.Sprintf("%s has no field %s%s", parent, written(name), hint)})
 }
 
 // placeOf is the one place of the object's kind, outside of lists, that has a field of that name; empty where none or several do.
