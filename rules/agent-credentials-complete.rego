@@ -13,6 +13,7 @@
 #     description: The karmada chart
 # custom:
 #   severity: error
+#   waits: revision
 #   subjects:
 #     - Agent
 #   fix: Put the PEM texts into an encrypted Secret and refer to each with valuesFrom and a targetPath.

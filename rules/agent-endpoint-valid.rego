@@ -10,6 +10,7 @@
 #     description: Cluster registration
 # custom:
 #   severity: error
+#   waits: revision
 #   subjects:
 #     - Agent
 #   fix: Write it as https://<host>:<port>, or leave it out.

@@ -12,6 +12,7 @@
 #     description: The same
 # custom:
 #   severity: error
+#   waits: revision
 #   subjects:
 #     - Agent
 #   fix: Install the agent in karmada-system, or apply a Namespace of that name to the Karmada API server.

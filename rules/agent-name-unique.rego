@@ -9,6 +9,7 @@
 #     description: Cluster registration
 # custom:
 #   severity: error
+#   waits: revision
 #   subjects:
 #     - Agent
 #   fix: Give each agent the name of its own cluster.

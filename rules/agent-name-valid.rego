@@ -8,6 +8,7 @@
 #     description: Cluster registration
 # custom:
 #   severity: error
+#   waits: revision
 #   subjects:
 #     - Agent
 #   fix: Name the cluster with at most 48 lowercase letters, digits and hyphens.

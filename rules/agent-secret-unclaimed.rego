@@ -12,6 +12,7 @@
 #     description: The karmada chart
 # custom:
 #   severity: error
+#   waits: revision
 #   subjects:
 #     - Agent
 #   fix: Give the Secret another name, and bring its parts into agent.kubeconfig with valuesFrom and targetPath.

@@ -13,6 +13,7 @@
 #     description: Exposing a Service with the Tailscale operator
 # custom:
 #   severity: error
+#   waits: revision
 #   subjects:
 #     - Agent
 #   fix: Let the address, the control plane's certificate and its exposure name the same host and port.

@@ -194,6 +194,10 @@ func (e *Engine) violations(evaluate *evaluation, p panel, s *fleet.Subject) ([]
 		WithCancel(evaluate.guard).
 		WithMetrics(metrics.NoOp()).
 		Run(evaluate.ctx)
+	var failed *topdown.Error
+	if errors.As(err, &failed) && failed.Code != topdown.CancelErr {
+		return nil, &Failure{Place: placeOf(failed), err: failed}
+	}
 	if err != nil {
 		return nil, err
 	}

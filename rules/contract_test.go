@@ -12,6 +12,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/format"
 	"github.com/open-policy-agent/opa/v1/tester"
+
+	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
 // bare are the kinds of subjects that have no group: entities, and kinds of the core group that rules are about.
@@ -106,5 +108,24 @@ func TestStockOPA(t *testing.T) {
 func TestTypes(t *testing.T) {
 	if _, err := newEngine(t.Context(), []source{{name: "rules", fsys: files}}, nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// A rule that may refuse a change, and reads more than the object, says what may still mend its error: else Flux, which asks about all
+// objects of a Kustomization before it applies the first, would be stopped by what the next object or the next revision brings.
+func TestWaitsAreDeclared(t *testing.T) {
+	e, err := New(t.Context(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone := []string{"object", "subject", "apiServer", "cluster", "origin"}
+	for _, r := range e.Rules() {
+		i := slices.IndexFunc(e.mayRead(r), func(p fleet.Path) bool {
+			return p[0] == factsRoot || p[0] == inputRoot && (len(p) < 2 || !slices.Contains(alone, p[1]))
+		})
+		refuses := r.Severity == fleet.Error && r.Admission != AdmissionNever && r.Admission != AdmissionWarn
+		if (i >= 0 && refuses) != (r.Waits != "") {
+			t.Errorf("%s reads more than the object: %t, may refuse: %t, waits: %q", r.ID, i >= 0, refuses, r.Waits)
+		}
 	}
 }

@@ -11,6 +11,7 @@
 #     description: Kustomization, the entries of the decryption Secret
 # custom:
 #   severity: error
+#   waits: revision
 #   subjects:
 #     - Kustomization.kustomize.toolkit.fluxcd.io
 #   fix: Give the entry a name that ends in .agekey, or in .asc for a PGP key.

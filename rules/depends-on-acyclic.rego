@@ -11,6 +11,7 @@
 #     description: A circle stops the Kustomizations of its source
 # custom:
 #   severity: error
+#   waits: revision
 #   subjects:
 #     - Kustomization.kustomize.toolkit.fluxcd.io
 #   fix: Drop one of the dependencies.

@@ -11,6 +11,7 @@
 #     description: HelmRelease, dependencies
 # custom:
 #   severity: error
+#   waits: order
 #   subjects:
 #     - Kustomization.kustomize.toolkit.fluxcd.io
 #     - HelmRelease.helm.toolkit.fluxcd.io

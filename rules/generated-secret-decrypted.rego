@@ -11,6 +11,7 @@
 #     description: Kustomization, decryption of a secretGenerator's files
 # custom:
 #   severity: error
+#   waits: revision
 #   subjects:
 #     - Kustomization.kustomize.toolkit.fluxcd.io
 #   fix: Take a secretGenerator, and a key or a file with the extension of the format in which SOPS encrypted the file.

@@ -14,6 +14,7 @@
 #     description: spec.kubeConfig of a Flux Kustomization
 # custom:
 #   severity: error
+#   waits: revision
 #   subjects:
 #     - PropagationPolicy.policy.karmada.io
 #     - ClusterPropagationPolicy.policy.karmada.io

@@ -9,6 +9,7 @@
 #     description: Kustomization, path
 # custom:
 #   severity: error
+#   waits: revision
 #   subjects:
 #     - Kustomization.kustomize.toolkit.fluxcd.io
 #   fix: Correct spec.path, or add the folder.

@@ -11,6 +11,7 @@
 #     description: The kustomization file
 # custom:
 #   severity: error
+#   waits: revision
 #   subjects:
 #     - Kustomization.kustomize.toolkit.fluxcd.io
 #   fix: Correct the entry, or add what it names.

@@ -14,6 +14,7 @@
 #     description: Cluster registration
 # custom:
 #   severity: error
+#   waits: revision
 #   subjects:
 #     - Member
 #   fix: Let the member's own Flux reconcile a karmada-agent that registers its name.

@@ -28,6 +28,9 @@ type Rule struct {
 	// the one that changes, "warn" never refuses, "never" is a rule that makes sense on files only and "only" one that makes
 	// none there. Empty: an error refuses the change of its own object, and warns of others.
 	Admission string
+	// Waits says what may still mend an error of the rule at admission: WaitsOrder or WaitsRevision. Empty where the object alone
+	// is at fault.
+	Waits string
 	// Subjects are the kinds that the rule judges, as fleet.Subject names them.
 	Subjects []string
 	// Sources cite lines of source: "karmada v1.18.2 pkg/scheduler/…:123".
@@ -44,6 +47,14 @@ const (
 	AdmissionWarn  = "warn"
 	AdmissionNever = "never"
 	AdmissionOnly  = "only"
+)
+
+// What METADATA's custom.waits may say.
+const (
+	// WaitsOrder: the next object of the same apply may be what is missing, and need not be in Git, so the rule never refuses.
+	WaitsOrder = "order"
+	// WaitsRevision: the rule reads what else is in Git. It refuses only while there is no newer revision than the one that it reads.
+	WaitsRevision = "revision"
 )
 
 var (
@@ -115,6 +126,8 @@ func (r *Rule) readCustom(custom map[string]any) error {
 			err = text((*string)(&r.Severity), value, "error", "warning", "info")
 		case "admission":
 			err = text(&r.Admission, value, AdmissionDeny, AdmissionWarn, AdmissionNever, AdmissionOnly)
+		case "waits":
+			err = text(&r.Waits, value, WaitsOrder, WaitsRevision)
 		case "fix":
 			err = text(&r.Fix, value)
 		case "subjects":
@@ -122,7 +135,7 @@ func (r *Rule) readCustom(custom map[string]any) error {
 		case "source":
 			r.Sources, err = texts(value)
 		default:
-			err = fmt.Errorf("is none of severity, admission, fix, subjects, source")
+			err = fmt.Errorf("is none of severity, admission, waits, fix, subjects, source")
 		}
 		if err != nil {
 			return fmt.Errorf("custom.%s %w", key, err)

@@ -13,6 +13,7 @@
 #     description: conflictResolution
 # custom:
 #   severity: error
+#   waits: revision
 #   subjects:
 #     - PropagationPolicy.policy.karmada.io
 #     - ClusterPropagationPolicy.policy.karmada.io

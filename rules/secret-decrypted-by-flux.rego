@@ -11,6 +11,7 @@
 #     description: Kustomization, decryption
 # custom:
 #   severity: error
+#   waits: revision
 #   subjects:
 #     - Kustomization.kustomize.toolkit.fluxcd.io
 #   fix: Add spec.decryption with provider sops and the Secret that holds the key.

@@ -14,6 +14,7 @@
 #     description: SOPS and patches
 # custom:
 #   severity: error
+#   waits: revision
 #   subjects:
 #     - Kustomization.kustomize.toolkit.fluxcd.io
 #   fix: Encrypt data and stringData alone, by encrypted_regex in the creation rule, or take the change out of the build.

@@ -9,6 +9,7 @@
 #     description: Propagation policy
 # custom:
 #   severity: error
+#   waits: revision
 #   subjects:
 #     - PropagationPolicy.policy.karmada.io
 #     - OverridePolicy.policy.karmada.io

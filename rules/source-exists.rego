@@ -13,7 +13,7 @@
 #     description: HelmRelease, chart template
 # custom:
 #   severity: error
-#   admission: warn
+#   waits: order
 #   subjects:
 #     - Kustomization.kustomize.toolkit.fluxcd.io
 #     - HelmRelease.helm.toolkit.fluxcd.io

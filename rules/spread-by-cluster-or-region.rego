@@ -9,6 +9,7 @@
 #     description: Propagation policy, spread constraints
 # custom:
 #   severity: error
+#   waits: revision
 #   subjects:
 #     - PropagationPolicy.policy.karmada.io
 #     - ClusterPropagationPolicy.policy.karmada.io

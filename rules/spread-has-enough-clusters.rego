@@ -8,6 +8,7 @@
 #     description: Propagation policy
 # custom:
 #   severity: error
+#   waits: revision
 #   subjects:
 #     - PropagationPolicy.policy.karmada.io
 #     - ClusterPropagationPolicy.policy.karmada.io

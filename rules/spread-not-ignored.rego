@@ -11,6 +11,7 @@
 #     description: A static weight list with two clusters, and both have pods
 # custom:
 #   severity: error
+#   waits: revision
 #   subjects:
 #     - PropagationPolicy.policy.karmada.io
 #     - ClusterPropagationPolicy.policy.karmada.io

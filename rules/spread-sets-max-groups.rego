@@ -11,6 +11,7 @@
 #     description: A default for maxGroups, proposed and not merged
 # custom:
 #   severity: error
+#   waits: revision
 #   subjects:
 #     - PropagationPolicy.policy.karmada.io
 #     - ClusterPropagationPolicy.policy.karmada.io

@@ -12,6 +12,7 @@
 #     description: Kustomization, post build variable substitution
 # custom:
 #   severity: error
+#   waits: revision
 #   subjects:
 #     - Kustomization.kustomize.toolkit.fluxcd.io
 #   fix: Take the text by valuesFrom or from a Secret of its own, or put its base64 into a Secret's data.

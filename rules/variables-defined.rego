@@ -14,6 +14,7 @@
 #     description: Kustomization, post build variable substitution
 # custom:
 #   severity: error
+#   waits: revision
 #   subjects:
 #     - Kustomization.kustomize.toolkit.fluxcd.io
 #   fix: Define the variable in spec.postBuild, give it a default, or write $${NAME} for text that is not meant for Flux.

@@ -10,6 +10,7 @@
 #     description: Working with Gatekeeper
 # custom:
 #   severity: error
+#   waits: revision
 #   subjects:
 #     - ValidatingWebhookConfiguration.admissionregistration.k8s.io
 #     - MutatingWebhookConfiguration.admissionregistration.k8s.io

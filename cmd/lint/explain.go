@@ -55,6 +55,9 @@ func explanation(r rules.Rule, doc string) string {
 	if r.Admission != "" {
 		fmt.Fprintf(&b, "At admission: %s\n", r.Admission)
 	}
+	if r.Waits != "" {
+		fmt.Fprintf(&b, "At admission it waits for: %s\n", r.Waits)
+	}
 	for _, list := range []struct {
 		name  string
 		lines []string

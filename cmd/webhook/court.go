@@ -34,6 +34,8 @@ type court struct {
 	// asked are the API servers that have asked.
 	asked asked
 	loads *loads
+	// newest is the revision that the source is known to have.
+	newest atomic.Pointer[string]
 
 	mu       sync.Mutex // guards docket, live and compared
 	docket   *docket
@@ -261,6 +263,12 @@ func (c *court) judge(ctx context.Context, next *docket, f *fleet.Fleet) (*admis
 	reviewer, err := admission.NewReviewer(next.engine, next.Config)
 	if err != nil {
 		return nil, err
+	}
+	reviewer.Newest = func() string {
+		if revision := c.newest.Load(); revision != nil {
+			return *revision
+		}
+		return ""
 	}
 	err = reviewer.Serve(ctx, &admission.Snapshot{Fleet: f, Revision: next.Revision, Digest: next.Digest, Loaded: c.now()})
 	return reviewer, err

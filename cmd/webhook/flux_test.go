@@ -140,7 +140,7 @@ spec:
 		{"a path that leads out", agentKustomization, edit("./clusters/talos-robbinsdale/apps/karmada-agent/app", "./../../etc"), "deny", "kustomization-path-exists"},
 		{"the path of another cluster", agentKustomization, edit("path: ./clusters/talos-robbinsdale", "path: ./clusters/talos-stpetersburg"), "warn", "kustomization-path-own"},
 		{"a source that is not there", agentKustomization, edit("kind: GitRepository, name: flux-system", "kind: GitRepository, name: fleet"), "warn", "source-exists"},
-		{"a dependency that is not there", agentKustomization, edit("name: tailscale-egress", "name: tailscale-ingress"), "deny", "depends-on-exists"},
+		{"a dependency that is not there", agentKustomization, edit("name: tailscale-egress", "name: tailscale-ingress"), "warn", "depends-on-exists"},
 		{"a dependency on itself", agentKustomization, edit("name: tailscale-egress", "name: karmada-agent"), "deny", "depends-on-acyclic"},
 		{"without decryption", agentKustomization, edit("  decryption: {provider: sops, secretRef: {name: sops-age}}\n", ""), "deny", "secret-decrypted-by-flux"},
 		{"a component that is not there", agentKustomization, edit("  force: false", "  force: false\n  components: [../none]"), "deny", "kustomize-builds"},
@@ -148,7 +148,7 @@ spec:
 		{"another source altogether", agentKustomization, edit("kind: GitRepository, name: flux-system", "kind: OCIRepository, name: other"), "warn", "source-exists"},
 		{"a circle", "", common, "deny", "depends-on-acyclic"},
 		{"what others wait for is deleted", common, "", "warn", "depends-on-exists"},
-		{"a release that waits for none", "", release, "deny", "depends-on-exists"},
+		{"a release that waits for none", "", release, "warn", "depends-on-exists"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -169,3 +169,76 @@ spec:
 		})
 	}
 }
+
+// TestWhoAsks asks where a path names no API server, or none of the fleet's: a fleet with a Karmada API server is not judged as if that
+// asked, and what could not be judged is logged in words.
+func TestWhoAsks(t *testing.T) {
+	const ids = `"talos-ottawa", "talos-ottawa/karmada-system/karmada-kubeconfig", "talos-robbinsdale", "talos-stpetersburg"`
+	for path, want := range map[string]string{
+		"/validate":               "the fleet has several API servers, and nothing says which one asks: /validate/ID does, with one of " + ids,
+		"/validate/":              "the fleet has several API servers, and nothing says which one asks: /validate/ID does, with one of " + ids,
+		"/validate/talos-winnipe": `the fleet has no API server "talos-winnipe"; it has ` + ids,
+		"/validate/talos-otawa":   `the fleet has no API server "talos-otawa"; it has ` + ids,
+	} {
+		var logged strings.Builder
+		h := handlerOf(fluxCourt(t))
+		h.log = slog.New(slog.NewJSONHandler(&logged, nil))
+		code, _, text := askFlux(t, h, path, fluxReview(t, "", agentKustomization))
+		var status struct{ Message string }
+		if err := json.Unmarshal([]byte(text), &status); err != nil || code != http.StatusNotFound || status.Message != want {
+			t.Errorf("%s: %d %s", path, code, text)
+		}
+		var line map[string]any
+		if err := json.Unmarshal([]byte(logged.String()), &line); err != nil || line["message"] != want {
+			t.Errorf("%s: %s", path, &logged)
+		}
+	}
+}
+
+// TestNewerRevision asks while the source has a newer revision than the one that judges, which may bring the path, or the member that a
+// policy names: nothing is refused for its lack. What the object alone has wrong is refused all the same.
+func TestNewerRevision(t *testing.T) {
+	policy := strings.Replace(policyFor, "NAME", "paris", 1)
+	noPath := strings.Replace(agentKustomization, "/app\n", "/apps\n", 1)
+	c := fluxCourt(t)
+	h := handlerOf(c)
+	for _, step := range []struct {
+		newest, path, object, want string
+		warning                    string
+	}{
+		{"", "/validate/talos-robbinsdale", noPath, "deny", ""},
+		{"main@sha1:0a1b", "/validate/talos-robbinsdale", noPath, "deny", ""},
+		{"main@sha1:0a1c", "/validate/talos-robbinsdale", noPath, "warn", "judged by main@sha1:0a1b; the source has main@sha1:0a1c, which may mend what is warned of"},
+		{"main@sha1:0a1c", "/validate/talos-robbinsdale", agentKustomization, "allow", ""},
+		{"main@sha1:0a1b", karmada, policy, "deny", ""},
+		{"main@sha1:0a1c", karmada, policy, "warn", "judged by main@sha1:0a1b; the source has main@sha1:0a1c, which may mend what is warned of"},
+	} {
+		if c.newest.Store(nil); step.newest != "" {
+			c.newest.Store(&step.newest)
+		}
+		code, answer, text := askFlux(t, h, step.path, fluxReview(t, "", step.object))
+		if code != http.StatusOK || answer.AuditAnnotations["decision"] != step.want || answer.AuditAnnotations["revision"] != "main@sha1:0a1b" {
+			t.Errorf("%s %s: %s", step.newest, step.path, text)
+			continue
+		}
+		if step.want == "deny" && !strings.HasSuffix(answer.Result.Message, "\njudged by main@sha1:0a1b") {
+			t.Errorf("%s", answer.Result.Message)
+		}
+		if newer := answer.AuditAnnotations["newer"]; (newer != "") != (step.newest == "main@sha1:0a1c") {
+			t.Errorf("newer: %q", newer)
+		}
+		if (step.warning != "") != (len(answer.Warnings) > 1 && answer.Warnings[0] == step.warning) {
+			t.Errorf("%q", answer.Warnings)
+		}
+	}
+}
+
+const policyFor = `
+apiVersion: policy.karmada.io/v1alpha1
+kind: PropagationPolicy
+metadata: {name: other, namespace: test-failover}
+spec:
+  resourceSelectors: [{apiVersion: apps/v1, kind: Deployment, name: my-app}]
+  propagateDeps: true
+  placement: {clusterAffinity: {clusterNames: [ottawa, NAME]}}
+`

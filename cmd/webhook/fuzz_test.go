@@ -21,7 +21,7 @@ func FuzzReview(f *testing.F) {
 	f.Add([]byte(`[[[[{"uid":1}]]]]`))
 	h := handlerOf(fake(allow))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		req := httptest.NewRequest("POST", "/validate", bytes.NewReader(body))
+		req := httptest.NewRequest("POST", "/validate/a", bytes.NewReader(body))
 		req.Header.Set("Content-Type", "application/json")
 		got := httptest.NewRecorder()
 		h.ServeHTTP(got, req)

@@ -10,8 +10,8 @@ import (
 
 	admissionv1 "k8s.io/api/admission/v1"
 
+	"github.com/rollcall-dev/rollcall/internal/admission"
 	"github.com/rollcall-dev/rollcall/internal/secret"
-	"github.com/rollcall-dev/rollcall/rules"
 )
 
 // logger logs to stderr, and has the libraries do so.
@@ -62,17 +62,21 @@ func (h *handler) logAnswer(ctx context.Context, a *answer, took time.Duration) 
 	if a.message != "" {
 		attrs = append(attrs, slog.String("message", a.message))
 	}
-	if a.err != nil { // whose text may quote the object
-		kind := fmt.Sprintf("%T", a.err)
-		if failure := (*rules.Failure)(nil); errors.As(a.err, &failure) {
-			kind = failure.Place
-		}
-		attrs = append(attrs, slog.String("error", kind))
+	if a.err != nil {
+		attrs = append(attrs, slog.String("error", errorText(a.err)))
 	}
 	if len(a.stack) > 0 {
 		attrs = append(attrs, slog.Any("stack", a.stack))
 	}
 	h.log.LogAttrs(ctx, level, "review", attrs...)
+}
+
+// errorText is what an error says, if it is known to quote nothing of the object; else its type.
+func errorText(err error) string {
+	if known := (*admission.Error)(nil); errors.As(err, &known) {
+		return known.Text
+	}
+	return fmt.Sprintf("%T", err)
 }
 
 // names are what a request is about.

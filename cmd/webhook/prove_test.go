@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/rollcall-dev/rollcall/internal/example"
+	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
 // revisions is a fleet's folder as git-sync keeps it: a link to the revision.
@@ -292,8 +293,7 @@ func TestFirstRevision(t *testing.T) {
 func TestAskingServerStays(t *testing.T) {
 	without := merged(change{ottawa + "apps/karmada-system": gone}, instead(t, ottawa+"apps/kustomization.yaml", "  - karmada-system\n", ""))
 	for name, c := range map[string]struct{ flags, asks, why string }{
-		"by its ID":  {"", karmada, "the fleet has no " + asKarmada + ", which has asked within the last hour; it has talos-ottawa, talos-robbinsdale, talos-stpetersburg"},
-		"by default": {"", "/validate", `the fleet has several API servers that may be asking: say which one it is: "talos-ottawa/karmada-system/karmada-kubeconfig" has asked at /validate within the last hour`},
+		"by its ID": {"", karmada, "the fleet has no " + asKarmada + ", which has asked within the last hour; it has talos-ottawa, talos-robbinsdale, talos-stpetersburg"},
 		"by the flag": {"--api-server " + strings.TrimPrefix(karmada, "/validate/"), "",
 			"the fleet has no " + asKarmada + ", which --api-server names"},
 		"not at all": {"", "", ""},
@@ -316,6 +316,28 @@ func TestAskingServerStays(t *testing.T) {
 				t.Error("allowed")
 			}
 		})
+	}
+}
+
+// TestSameDefault has an API server ask at /validate that is the fleet's only one, and is not in the next revision.
+func TestSameDefault(t *testing.T) {
+	fleetOf := func(ids ...string) *fleet.Fleet {
+		f := &fleet.Fleet{APIServers: map[string]fleet.APIServer{}}
+		for _, id := range ids {
+			f.APIServers[id] = fleet.APIServer{}
+		}
+		return f
+	}
+	for want, next := range map[string]*fleet.Fleet{
+		"": fleetOf("a"),
+		`the fleet has several API servers, and nothing says which one asks: /validate/ID does, with one of "a", "b": "a" has asked at /validate within the last hour`: fleetOf("a", "b"),
+		`"a" has asked at /validate within the last hour, and the fleet has "b" in its place`:                                                                          fleetOf("b"),
+		`the fleet has no API server: "a" has asked at /validate within the last hour`:                                                                                 fleetOf(),
+	} {
+		err := sameDefault(fleetOf("a"), next)
+		if err == nil && want != "" || err != nil && err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
 	}
 }
 

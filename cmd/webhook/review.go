@@ -257,9 +257,9 @@ func (h *handler) judge(ctx context.Context, a *answer, apiServer string, done f
 	if apiServer == "" {
 		apiServer = h.apiServer
 	}
-	if _, known := snapshot.Fleet.APIServers[apiServer]; !known && apiServer != "" {
+	if _, err := admission.Find(snapshot.Fleet, apiServer); err != nil {
 		done()
-		a.refuse(http.StatusNotFound, malformed, metav1.StatusReasonNotFound, "the fleet has no API server with the ID that the path, or --api-server, names")
+		a.refuse(http.StatusNotFound, malformed, metav1.StatusReasonNotFound, err.Error())
 		return
 	}
 	judged := make(chan judgement, 1)

@@ -54,7 +54,7 @@ func review(uid, more string) string {
 
 // TestAnswer gives the handler what can be judged and what cannot.
 func TestAnswer(t *testing.T) {
-	const path, uid = "/validate", "705ab4f5"
+	const path, uid = "/validate/a", "705ab4f5"
 	good := review(uid, "")
 	for _, c := range []struct {
 		name, method, path, contentType, body string
@@ -64,9 +64,11 @@ func TestAnswer(t *testing.T) {
 	}{
 		{name: "allowed", body: good, code: 200, uid: uid, verdict: "allow"},
 		{name: "with a charset", contentType: "application/json; charset=UTF-8", body: good, code: 200, uid: uid, verdict: "allow"},
-		{name: "a known API server", path: path + "/a/b/c", body: good, code: 200, uid: uid, verdict: "allow"},
-		{name: "an unknown API server", path: path + "/b", body: good, code: 404, uid: uid, verdict: malformed,
-			message: "the fleet has no API server with the ID that the path, or --api-server, names"},
+		{name: "a known API server", path: path + "/b/c", body: good, code: 200, uid: uid, verdict: "allow"},
+		{name: "an unknown API server", path: root + "/b", body: good, code: 404, uid: uid, verdict: malformed,
+			message: `the fleet has no API server "b"; it has "a", "a/b/c"`},
+		{name: "none of several API servers", path: root, body: good, code: 404, uid: uid, verdict: malformed,
+			message: `the fleet has several API servers, and nothing says which one asks: /validate/ID does, with one of "a", "a/b/c"`},
 		{name: "GET", method: "GET", code: 405, verdict: malformed, message: "reviews are sent by POST"},
 		{name: "YAML", contentType: "application/yaml", body: good, code: 415, verdict: malformed, message: "reviews are sent as application/json"},
 		{name: "two types", contentType: "application/json, text/plain", body: good, code: 415, verdict: malformed, message: "reviews are sent as application/json"},
@@ -209,7 +211,7 @@ func TestFlood(t *testing.T) {
 	for i := range all {
 		clients.Go(func() {
 			uid := fmt.Sprintf("uid-%d", i)
-			answer, err := http.Post(s.URL+"/validate", "application/json", strings.NewReader(review(uid, "")))
+			answer, err := http.Post(s.URL+"/validate/a", "application/json", strings.NewReader(review(uid, "")))
 			if err != nil {
 				t.Error(err)
 				return
@@ -240,7 +242,7 @@ func TestFlood(t *testing.T) {
 func TestWaiting(t *testing.T) {
 	h := handlerOf(fake(allow))
 	ask := func() int {
-		req := httptest.NewRequest("POST", "/validate?timeout=20ms", strings.NewReader(review("one", "")))
+		req := httptest.NewRequest("POST", "/validate/a?timeout=20ms", strings.NewReader(review("one", "")))
 		req.Header.Set("Content-Type", "application/json")
 		got := httptest.NewRecorder()
 		h.ServeHTTP(got, req)
@@ -267,7 +269,7 @@ func TestReplay(t *testing.T) {
 		return v, err
 	}))
 	for i := range 4 {
-		req := httptest.NewRequest("POST", "/validate", strings.NewReader(review("same", "")))
+		req := httptest.NewRequest("POST", "/validate/a", strings.NewReader(review("same", "")))
 		req.Header.Set("Content-Type", "application/json")
 		got := httptest.NewRecorder()
 		h.ServeHTTP(got, req)

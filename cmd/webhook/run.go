@@ -55,9 +55,10 @@ func (a *app) command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rollcall-webhook [flags]",
 		Short: "Judge at admission by the rules that rollcall lints with",
-		Long: `Rollcall-webhook is a validating admission webhook: it answers /validate, and /validate/ID for the API server with
-that ID in the fleet, by the rules that rollcall lints the fleet's repository with. What it cannot judge it answers with
-an HTTP error, so that the failurePolicy of the webhook's configuration decides.
+		Long: `Rollcall-webhook is a validating admission webhook: it answers /validate/ID for the API server with that ID in
+the fleet, by the rules that rollcall lints the fleet's repository with, and /validate for the one that --api-server names, or
+for the only one that there is. What it cannot judge it answers with an HTTP error, so that the failurePolicy of the webhook's
+configuration decides.
 
 On SIGTERM it is no longer ready, goes on answering for --shutdown-delay, and ends once all is answered.`,
 		Example: `  rollcall-webhook --fleet testdata/fleet --self-signed --listen 127.0.0.1:9443`,
@@ -83,7 +84,7 @@ On SIGTERM it is no longer ready, goes on answering for --shutdown-delay, and en
 	flags.DurationVar(&a.interval, "fleet-interval", 5*time.Second, "how often to look for changed files")
 	flags.StringVar(&a.source, "source", "", "the Flux `source` of the fleet, KIND/NAMESPACE/NAME: gitrepository/flux-system/flux-system")
 	flags.StringVar(&a.sourceKubeconfig, "source-kubeconfig", "", "the `file` that leads to the source's cluster; by default the one that this runs in")
-	flags.StringVar(&a.apiServer, "api-server", "", "the `ID` of the API server that asks at /validate, which every revision must have; by default the webhook finds out")
+	flags.StringVar(&a.apiServer, "api-server", "", "the `ID` of the API server that asks at /validate, which every revision must have; needless where the path names it, and where the fleet has only one")
 	flags.DurationVar(&a.loadTimeout, "load-timeout", time.Minute, "how long a revision may take to load; the last one that did goes on serving")
 	flags.StringVar(&a.listen, "listen", ":9443", "the `address` of reviews, HTTPS")
 	flags.StringVar(&a.status, "status-listen", "127.0.0.1:9444",

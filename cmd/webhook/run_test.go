@@ -221,7 +221,8 @@ func TestServe(t *testing.T) {
 	t.Run("an API server that is none", func(t *testing.T) {
 		code, _, text, err := r.post("/validate/nowhere", bytes.NewReader(testdata(t, "seed-policy.json")))
 		want := `{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure",` +
-			`"message":"the fleet has no API server with the ID that the path, or --api-server, names","reason":"NotFound",` +
+			`"message":"the fleet has no API server \"nowhere\"; it has \"talos-ottawa\", \"talos-ottawa/karmada-system/karmada-kubeconfig\", ` +
+			`\"talos-robbinsdale\", \"talos-stpetersburg\"","reason":"NotFound",` +
 			`"details":{"uid":"705ab4f5-6393-11e8-b7cc-42010a800002"},"code":404}` + "\n"
 		if code != http.StatusNotFound || string(text) != want || err != nil {
 			t.Errorf("%d %s %v", code, text, err)

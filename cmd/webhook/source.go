@@ -73,7 +73,8 @@ func (a *app) follow(ctx context.Context, judges *court) error {
 					Checkout: checkout.Checkout{FS: fsys, Name: source.String(), ConfigName: source.String() + "/" + config.Name}}, err
 			})
 		},
-		Seen: func() {
+		Seen: func(a meta.Artifact) {
+			judges.newest.Store(&a.Revision)
 			judges.well(ctx, sourceFailure)
 			judges.well(ctx, watchFailure)
 		},

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -32,11 +31,12 @@ func (r *Reviewer) answer(s *Snapshot, req *admissionv1.AdmissionRequest, change
 		return cmp.Or(cmp.Compare(a.Rule, b.Rule), slices.Compare(names(a), names(b)), cmp.Compare(path(a.Field), path(b.Field)), cmp.Compare(a.Message, b.Message))
 	})
 	v := r.allow(s, req)
+	newer := r.newer(s)
 	var denied []fleet.Finding
 	var warnings, audited []string
 	for _, finding := range found {
 		own := isOf(finding, change)
-		switch r.decide(finding, own) {
+		switch r.decide(finding, own, newer != "") {
 		case Deny:
 			denied = append(denied, finding)
 			v.Rules = append(v.Rules, finding.Rule)
@@ -52,10 +52,13 @@ func (r *Reviewer) answer(s *Snapshot, req *admissionv1.AdmissionRequest, change
 		v.Response.AuditAnnotations["findings"] = cut(strings.Join(audited, "; "), maxAudit)
 	}
 	if len(warnings) > 0 {
+		if newer != "" {
+			warnings = append([]string{cut(fmt.Sprintf("judged by %s; the source has %s, which may mend what is warned of", s.Name(), newer), maxWarning)}, warnings...)
+		}
 		v.Decision, v.Response.Warnings = Warn, atMost(warnings)
 	}
 	if len(denied) > 0 {
-		v.Decision, v.Response.Allowed, v.Response.Result = Deny, false, r.refusal(req, change, denied)
+		v.Decision, v.Response.Allowed, v.Response.Result = Deny, false, r.refusal(s, req, change, denied)
 	}
 	v.Response.AuditAnnotations["decision"] = string(v.Decision)
 	return v
@@ -63,15 +66,31 @@ func (r *Reviewer) answer(s *Snapshot, req *admissionv1.AdmissionRequest, change
 
 // allow is a response without findings. Which fleet was judged by stands in each.
 func (r *Reviewer) allow(s *Snapshot, req *admissionv1.AdmissionRequest) *Verdict {
-	return &Verdict{Decision: Allow, Response: &admissionv1.AdmissionResponse{
+	v := &Verdict{Decision: Allow, Response: &admissionv1.AdmissionResponse{
 		UID:     req.UID,
 		Allowed: true,
 		AuditAnnotations: map[string]string{
-			"revision": cmp.Or(s.Revision, s.Loaded.UTC().Format(time.RFC3339)),
+			"revision": s.Name(),
 			"digest":   s.Digest,
 			"decision": string(Allow),
 		},
 	}}
+	if newer := r.newer(s); newer != "" {
+		v.Response.AuditAnnotations["newer"] = newer
+	}
+	return v
+}
+
+// newer is the revision that the source has, if it is another one than the snapshot's.
+func (r *Reviewer) newer(s *Snapshot) string {
+	if r.Newest == nil || s.Revision == "" {
+		return ""
+	}
+	newest := r.Newest()
+	if newest == s.Revision {
+		return ""
+	}
+	return newest
 }
 
 func (r *Reviewer) skip(s *Snapshot, req *admissionv1.AdmissionRequest, why string) *Verdict {
@@ -83,13 +102,17 @@ func (r *Reviewer) skip(s *Snapshot, req *admissionv1.AdmissionRequest, why stri
 }
 
 // decide is what a finding comes to. An error refuses the change of its own object. Elsewhere it warns, for Flux applies in its own
-// order, and a refusal stops a whole Kustomization; a rule's METADATA may say otherwise. A mode only ever softens.
-func (r *Reviewer) decide(finding fleet.Finding, own bool) Decision {
+// order, and a refusal stops a whole Kustomization; a rule's METADATA may say otherwise. What the next object of the same apply may
+// mend, or a newer revision that there is, warns. A mode only ever softens.
+func (r *Reviewer) decide(finding fleet.Finding, own, newer bool) Decision {
 	rule := r.rules[finding.Rule]
 	decision := Allow
 	switch {
 	case finding.Severity == fleet.Error && rule.Admission != rules.AdmissionWarn && (own || rule.Admission == rules.AdmissionDeny):
 		decision = Deny
+		if rule.Waits == rules.WaitsOrder || rule.Waits == rules.WaitsRevision && newer {
+			decision = Warn
+		}
 	case finding.Severity != fleet.Info:
 		decision = Warn
 	}
@@ -119,7 +142,7 @@ func isOf(finding fleet.Finding, change rules.Change) bool {
 }
 
 // refusal says what is wrong, finding by finding, for people and, in the causes, for programs.
-func (r *Reviewer) refusal(req *admissionv1.AdmissionRequest, change rules.Change, denied []fleet.Finding) *metav1.Status {
+func (r *Reviewer) refusal(s *Snapshot, req *admissionv1.AdmissionRequest, change rules.Change, denied []fleet.Finding) *metav1.Status {
 	status := &metav1.Status{
 		Status: metav1.StatusFailure, Reason: metav1.StatusReasonForbidden, Code: http.StatusForbidden,
 		Details: &metav1.StatusDetails{Name: secret.Name(change.Object.Name), Group: secret.Name(req.Kind.Group), Kind: secret.Name(req.Kind.Kind)},
@@ -141,7 +164,7 @@ func (r *Reviewer) refusal(req *admissionv1.AdmissionRequest, change rules.Chang
 		}
 		status.Details.Causes = append(status.Details.Causes, cause)
 	}
-	status.Message = strings.Join(lines, "\n")
+	status.Message = strings.Join(append(lines, "judged by "+s.Name()), "\n")
 	return status
 }
 

@@ -3,10 +3,14 @@
 package admission
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -14,7 +18,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/internal/config"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
-	"github.com/rollcall-dev/rollcall/internal/spelling"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 	"github.com/rollcall-dev/rollcall/rules"
 )
 
@@ -26,8 +30,15 @@ type Snapshot struct {
 	Loaded           time.Time
 }
 
+// Name is what a snapshot is called wherever it is named: its revision, else when it was loaded.
+func (s *Snapshot) Name() string { return cmp.Or(s.Revision, s.Loaded.UTC().Format(time.RFC3339)) }
+
 // Reviewer judges requests against the fleet that it serves. It may be used by several goroutines.
 type Reviewer struct {
+	// Newest is the newest revision that the source is known to have; empty where that is not known, and nil where nothing can tell.
+	// Not to be changed once requests are judged.
+	Newest func() string
+
 	engine *rules.Engine
 	rules  map[string]rules.Rule // by ID
 	config config.Admission
@@ -85,10 +96,36 @@ type Verdict struct {
 	Rules []string
 }
 
-// Review judges one request of an API server; its ID is "" for the default one: the only Karmada API server of the fleet, or
-// its only API server. An error means that the request could not be judged: no fleet is served, the API server is none of the
-// fleet's, ctx is done, or a rule failed. Never is it an answer.
+// Review judges one request of an API server; its ID is "" for the fleet's only one. An error means that the request could not be judged: no fleet is served, the API server is none of the
+// fleet's, ctx is done, or a rule failed. Never is it an answer; it is an *Error.
 func (r *Reviewer) Review(ctx context.Context, apiServer string, req *admissionv1.AdmissionRequest) (*Verdict, error) {
+	v, err := r.review(ctx, apiServer, req)
+	if err != nil {
+		return nil, newError(err)
+	}
+	return v, nil
+}
+
+// Error is why a request could not be judged.
+type Error struct {
+	// Text says so without anything of the object.
+	Text string
+	err  error
+}
+
+func (e *Error) Error() string { return e.err.Error() }
+func (e *Error) Unwrap() error { return e.err }
+
+// newError tells a rule's failure, which may quote the object, by its place, and of the rest nothing that may be a value.
+func newError(err error) *Error {
+	text := err.Error()
+	if failure := (*rules.Failure)(nil); errors.As(err, &failure) {
+		text = strings.ReplaceAll(text, failure.Error(), failure.Place)
+	}
+	return &Error{secret.Message(text), err}
+}
+
+func (r *Reviewer) review(ctx context.Context, apiServer string, req *admissionv1.AdmissionRequest) (*Verdict, error) {
 	b := r.bench.Load()
 	if b == nil {
 		return nil, errors.New("no fleet is served yet")
@@ -133,39 +170,34 @@ func (r *Reviewer) spared(req *admissionv1.AdmissionRequest) string {
 	return ""
 }
 
-// Find is the ID of the API server that asks: the one that is named, or for "" the only Karmada API server of the fleet, or its only
-// API server. An error says that it is none of the fleet's, or that there are several.
+// Find is the ID of the API server that asks: the one that is named, or for "" the fleet's only one. An error says which there are: to
+// judge by another one's part of the fleet is to judge wrongly.
 func Find(f *fleet.Fleet, id string) (string, error) {
-	if id != "" {
-		if _, ok := f.APIServers[id]; !ok {
-			return "", fmt.Errorf("the fleet has no API server %q%s", id, spelling.DidYouMean(id, servers(f, func(fleet.APIServer) bool { return true })))
-		}
+	ids := slices.Sorted(maps.Keys(f.APIServers))
+	switch _, known := f.APIServers[id]; {
+	case known:
 		return id, nil
+	case len(ids) == 0:
+		return "", errors.New("the fleet has no API server")
+	case id != "":
+		return "", fmt.Errorf("the fleet has no API server %q; it has %s", secret.Name(id), listed(ids))
+	case len(ids) > 1:
+		return "", fmt.Errorf("the fleet has several API servers, and nothing says which one asks: /validate/ID does, with one of %s", listed(ids))
 	}
-	for _, is := range []func(fleet.APIServer) bool{
-		func(s fleet.APIServer) bool { return s.Kind == "karmada" },
-		func(s fleet.APIServer) bool { return s.ControlPlane != "" },
-		func(fleet.APIServer) bool { return true },
-	} {
-		switch ids := servers(f, is); len(ids) {
-		case 0:
-			continue
-		case 1:
-			return ids[0], nil
-		default:
-			return "", errors.New("the fleet has several API servers that may be asking: say which one it is")
-		}
-	}
-	return "", errors.New("the fleet has no API server")
+	return ids[0], nil
 }
 
-func servers(f *fleet.Fleet, is func(fleet.APIServer) bool) []string {
-	var ids []string
-	for id, server := range f.APIServers {
-		if is(server) {
-			ids = append(ids, id)
-		}
+// maxListed is how many IDs of API servers an error lists.
+const maxListed = 20
+
+func listed(ids []string) string {
+	var all []string
+	for _, id := range ids[:min(len(ids), maxListed)] {
+		all = append(all, strconv.Quote(secret.Name(id)))
 	}
-	slices.Sort(ids)
-	return ids
+	text := strings.Join(all, ", ")
+	if more := len(ids) - maxListed; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }

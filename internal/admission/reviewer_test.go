@@ -1,6 +1,7 @@
 package admission_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
@@ -139,14 +140,14 @@ func audited(decision string, more ...string) map[string]string {
 
 func TestDenied(t *testing.T) {
 	r, _ := healthy(t, config.Admission{})
-	v := review(t, r, "", request(t, admissionv1.Create, policyText, ""))
+	v := review(t, r, karmada, request(t, admissionv1.Create, policyText, ""))
 	message := `no member cluster is called "robinsdale"; "robbinsdale" is one [policy-names-members]`
 	want := &admissionv1.AdmissionResponse{
 		UID: "u-1",
 		Result: &metav1.Status{
 			Status: "Failure", Reason: "Forbidden", Code: 403,
 			Message: "spec.placement.clusterAffinity.clusterNames[1]: " + message +
-				"; fix: Correct the name, or register the cluster with Karmada; see " + rules.Docs + "policy-names-members",
+				"; fix: Correct the name, or register the cluster with Karmada; see " + rules.Docs + "policy-names-members\njudged by main@sha1:0a1b",
 			Details: &metav1.StatusDetails{Name: "other", Group: "policy.karmada.io", Kind: "PropagationPolicy", Causes: []metav1.StatusCause{{
 				Type: "FieldValueInvalid", Message: message, Field: "spec.placement.clusterAffinity.clusterNames[1]",
 			}}},
@@ -217,7 +218,7 @@ func TestDecisions(t *testing.T) {
 			if c.edit != nil {
 				c.edit(req)
 			}
-			v := review(t, r, c.server, req)
+			v := review(t, r, cmp.Or(c.server, karmada), req)
 			if v.Decision != c.want || v.Response.Allowed != (c.want != admission.Deny) || v.Response.AuditAnnotations["decision"] != string(c.want) {
 				t.Errorf("%s: %s", v.Decision, text(v.Response))
 			}
@@ -277,7 +278,7 @@ func TestAskedAgain(t *testing.T) {
 			{"from it", karmada, request(t, admissionv1.Update, policyText, right), admission.Deny},
 			{"back to it", karmada, request(t, admissionv1.Update, right, policyText), admission.Allow},
 		} {
-			if v := review(t, r, c.server, c.req); v.Decision != c.want {
+			if v := review(t, r, cmp.Or(c.server, karmada), c.req); v.Decision != c.want {
 				t.Errorf("%s, round %d: %s", c.name, round, text(v.Response))
 			}
 		}
@@ -319,7 +320,7 @@ func TestManyWarnings(t *testing.T) {
 	for i := range names {
 		names[i] = strings.Repeat("é", 300) + strconv.Itoa(i)
 	}
-	v := review(t, r, "", request(t, admissionv1.Create, strings.Replace(policyText, "[ottawa, robinsdale]", "["+strings.Join(names, ", ")+"]", 1), ""))
+	v := review(t, r, karmada, request(t, admissionv1.Create, strings.Replace(policyText, "[ottawa, robinsdale]", "["+strings.Join(names, ", ")+"]", 1), ""))
 	if n := len(v.Response.Warnings); n != 10 || !strings.HasSuffix(v.Response.Warnings[9], " more findings: rollcall lists them") {
 		t.Errorf("%d warnings, the last of which is %q", n, v.Response.Warnings[n-1])
 	}
@@ -341,6 +342,7 @@ func TestNotJudged(t *testing.T) {
 		t.Fatal(err)
 	}
 	served, _ := healthy(t, config.Admission{})
+	const all = `"talos-ottawa", "talos-ottawa/karmada-system/karmada-kubeconfig", "talos-robbinsdale", "talos-stpetersburg"`
 	broken := request(t, admissionv1.Create, policyText, "")
 	broken.Object.Raw = []byte(`{"kind": hunter2}`)
 	list := request(t, admissionv1.Create, policyText, "")
@@ -353,9 +355,11 @@ func TestNotJudged(t *testing.T) {
 		want   string
 	}{
 		{"no fleet", empty, "", request(t, admissionv1.Create, policyText, ""), "no fleet is served yet"},
-		{"no such server", served, "otawa", request(t, admissionv1.Create, policyText, ""), `the fleet has no API server "otawa"`},
-		{"no JSON", served, "", broken, "read the object: it is no JSON object"},
-		{"no object", served, "", list, "read the object: it is no JSON object"},
+		{"no such server", served, "otawa", request(t, admissionv1.Create, policyText, ""), `the fleet has no API server "otawa"; it has ` + all},
+		{"none of several", served, "", request(t, admissionv1.Create, policyText, ""),
+			"the fleet has several API servers, and nothing says which one asks: /validate/ID does, with one of " + all},
+		{"no JSON", served, karmada, broken, "read the object: it is no JSON object"},
+		{"no object", served, karmada, list, "read the object: it is no JSON object"},
 	} {
 		v, err := c.r.Review(t.Context(), c.server, c.req)
 		if v != nil || err == nil || err.Error() != c.want {

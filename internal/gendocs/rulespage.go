@@ -44,12 +44,21 @@ func writeRule(ctx context.Context, page *bytes.Buffer, engine *rules.Engine, r 
 	if text := atAdmission[r.Admission]; text != "" {
 		fmt.Fprintf(page, "\nAt admission: %s\n", text)
 	}
+	if text := atWaiting[r.Waits]; text != "" {
+		fmt.Fprintf(page, "\nAt admission: %s\n", text)
+	}
 	if err := writeExample(ctx, page, engine, r); err != nil {
 		return err
 	}
 	writeList(page, "Read from the source", r.Sources, func(s string) string { return s })
 	writeList(page, "Further reading", r.Refs, func(s string) string { return "<" + s + ">" })
 	return nil
+}
+
+// atWaiting says what METADATA's custom.waits means.
+var atWaiting = map[string]string{
+	rules.WaitsOrder:    "it warns and never refuses, since the next object of the same apply may mend it.",
+	rules.WaitsRevision: "it warns while the source has a newer revision than the one that judges, which may mend it.",
 }
 
 var atAdmission = map[string]string{

@@ -68,8 +68,8 @@ type Follower struct {
 	Load func(context.Context, meta.Artifact) error
 	// Retry is the first pause after a failure.
 	Retry time.Duration
-	// Seen is called each time that the source is seen to have an artifact; may be nil.
-	Seen func()
+	// Seen is called each time that the source is seen to have an artifact, before that is loaded; may be nil.
+	Seen func(meta.Artifact)
 	// Failed is called with each failure: of Load, which is an ErrLoad, of watching, an ErrWatch, and where the source has no
 	// artifact; and with the UID of the source, empty where that is not known.
 	Failed func(types.UID, error)
@@ -104,7 +104,7 @@ func (f Follower) Run(ctx context.Context) error {
 			return
 		}
 		if f.Seen != nil {
-			f.Seen()
+			f.Seen(artifact)
 		}
 		newest.set(artifact)
 	}
