@@ -2,12 +2,10 @@ package main
 
 import (
 	"fmt"
-	"runtime"
-	"runtime/debug"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/rollcall-dev/rollcall/internal/checkout"
 )
 
 func (a *app) versionCommand() *cobra.Command {
@@ -16,26 +14,11 @@ func (a *app) versionCommand() *cobra.Command {
 		Short: "Print the program's version and those of what it judges by",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			var b strings.Builder
-			fmt.Fprintf(&b, "rollcall %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			if info, ok := debug.ReadBuildInfo(); ok {
-				for _, module := range info.Deps {
-					if slices.Contains([]string{"github.com/open-policy-agent/opa", "sigs.k8s.io/kustomize/api", "github.com/fluxcd/kustomize-controller/api"}, module.Path) {
-						fmt.Fprintf(&b, "%s %s\n", module.Path, module.Version)
-					}
-				}
-			}
-			_, err := fmt.Fprint(a.stdout, b.String())
+			_, err := fmt.Fprint(a.stdout, checkout.Versions("rollcall"))
 			return err
 		},
 	}
 }
 
-// version is the module's, as the build recorded it: a release, or the commit that it was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(devel)"
-	}
-	return info.Main.Version
-}
+// version is the module's.
+func version() string { return checkout.Version() }

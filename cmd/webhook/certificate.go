@@ -81,6 +81,8 @@ type certificate struct {
 	get func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	// keep keeps it current until ctx is done.
 	keep func(ctx context.Context) error
+	// failed is why there is none.
+	failed lastError
 }
 
 func (a *app) certificate(log *slog.Logger) (*certificate, error) {

@@ -34,8 +34,10 @@ type court struct {
 	// asked are the API servers that have asked.
 	asked asked
 	loads *loads
-	// newest is the revision that the source is known to have.
+	// newest is the revision that the source is known to have and that has not been refused; nil for none.
 	newest atomic.Pointer[string]
+	// refused is the last revision that did not load.
+	refused atomic.Pointer[string]
 
 	mu       sync.Mutex // guards docket, live and compared
 	docket   *docket
@@ -123,6 +125,8 @@ func (c *court) load(ctx context.Context, open func(context.Context) (content, e
 	})
 	if err == nil {
 		c.well(ctx, loadFailure)
+	} else {
+		c.metrics.loading.Set(c.now().Sub(start).Seconds())
 	}
 	return err
 }
@@ -232,7 +236,7 @@ func (c *court) sit(ctx context.Context, of *docket, start time.Time) error {
 	var reviewer *admission.Reviewer
 	if fresh || !reflect.DeepEqual(f, c.Current().Fleet) {
 		var err error
-		if reviewer, err = c.judge(ctx, &next, f); err != nil {
+		if reviewer, err = c.judge(ctx, &next, f, start); err != nil {
 			return err
 		}
 	}
@@ -247,7 +251,7 @@ func (c *court) sit(ctx context.Context, of *docket, start time.Time) error {
 		took := c.now().Sub(start)
 		c.metrics.loaded(took)
 		c.log.InfoContext(ctx, "fleet loaded", "revision", next.Revision, "digest", next.Digest, "clusters", len(f.Clusters),
-			"members", len(f.Members), "files", len(f.Files), "live", live != nil, "duration", took)
+			"members", len(f.Members), "files", len(f.Files), "live", live != nil, "duration", took.Seconds())
 	}
 	if live != nil {
 		c.metrics.differ(differences)
@@ -259,7 +263,7 @@ func (c *court) sit(ctx context.Context, of *docket, start time.Time) error {
 }
 
 // judge judges a fleet once.
-func (c *court) judge(ctx context.Context, next *docket, f *fleet.Fleet) (*admission.Reviewer, error) {
+func (c *court) judge(ctx context.Context, next *docket, f *fleet.Fleet, start time.Time) (*admission.Reviewer, error) {
 	reviewer, err := admission.NewReviewer(next.engine, next.Config)
 	if err != nil {
 		return nil, err
@@ -270,7 +274,9 @@ func (c *court) judge(ctx context.Context, next *docket, f *fleet.Fleet) (*admis
 		}
 		return ""
 	}
-	err = reviewer.Serve(ctx, &admission.Snapshot{Fleet: f, Revision: next.Revision, Digest: next.Digest, Loaded: c.now()})
+	s := &admission.Snapshot{Fleet: f, Revision: next.Revision, Digest: next.Digest, Loaded: c.now()}
+	err = reviewer.Serve(ctx, s)
+	s.Took = c.now().Sub(start)
 	return reviewer, err
 }
 
@@ -360,6 +366,21 @@ func (c *court) Current() *admission.Snapshot {
 	return nil
 }
 
+// expect tells that the source has a revision, which will be judged by soon: what it may mend warns until then.
+func (c *court) expect(revision string) {
+	if refused := c.refused.Load(); refused == nil || *refused != revision { // which is seen again with each reconciliation
+		c.newest.Store(&revision)
+	}
+}
+
+// refuse tells that a revision does not serve: what it was to mend is refused by the one that does.
+func (c *court) refuse(revision string) {
+	c.refused.Store(&revision)
+	if newest := c.newest.Load(); newest != nil && *newest == revision {
+		c.newest.CompareAndSwap(newest, nil)
+	}
+}
+
 // Review judges one request, as admission.Reviewer does.
 func (c *court) Review(ctx context.Context, apiServer string, req *admissionv1.AdmissionRequest) (*admission.Verdict, error) {
 	r := c.reviewer.Load()
@@ -371,14 +392,4 @@ func (c *court) Review(ctx context.Context, apiServer string, req *admissionv1.A
 		c.asked.note(apiServer, c.now())
 	}
 	return v, err
-}
-
-// knows is true for the ID of an API server of the fleet.
-func (c *court) knows(apiServer string) bool {
-	s := c.Current()
-	if s == nil {
-		return false
-	}
-	_, known := s.Fleet.APIServers[apiServer]
-	return known
 }

@@ -56,7 +56,7 @@ func TestDeployedFlags(t *testing.T) {
 // of deploy/ ask for no others.
 func TestMetricsAreDocumented(t *testing.T) {
 	m := newMetrics()
-	m.count(&answer{outcome: "allow", rules: []string{"a"}, response: &admissionv1.AdmissionResponse{}}, time.Second)
+	m.count(&answer{outcome: "allow", done: map[string]admission.Decision{"a": "warn"}, response: &admissionv1.AdmissionResponse{}}, time.Second)
 	m.differ(nil)
 	m.registry.MustRegister((&certificate{get: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, nil }}).expiry(),
 		newFleetMetrics(func() *admission.Snapshot { return &admission.Snapshot{Fleet: &fleet.Fleet{}} }, func() *failure { return nil }))

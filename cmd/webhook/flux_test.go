@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -214,7 +217,7 @@ func TestNewerRevision(t *testing.T) {
 		{"main@sha1:0a1c", karmada, policy, "warn", "judged by main@sha1:0a1b; the source has main@sha1:0a1c, which may mend what is warned of"},
 	} {
 		if c.newest.Store(nil); step.newest != "" {
-			c.newest.Store(&step.newest)
+			c.expect(step.newest)
 		}
 		code, answer, text := askFlux(t, h, step.path, fluxReview(t, "", step.object))
 		if code != http.StatusOK || answer.AuditAnnotations["decision"] != step.want || answer.AuditAnnotations["revision"] != "main@sha1:0a1b" {
@@ -233,6 +236,28 @@ func TestNewerRevision(t *testing.T) {
 	}
 }
 
+// TestRefusedRevision asks while the source has a revision that does not load: the last one judges as before.
+func TestRefusedRevision(t *testing.T) {
+	c := fluxCourt(t)
+	h := handlerOf(c)
+	policy := fluxReview(t, "", strings.Replace(policyFor, "NAME", "paris", 1))
+	for step, want := range []string{"deny", "warn", "warn", "deny", "deny"} {
+		switch step {
+		case 1:
+			c.expect("main@sha1:0a1c")
+		case 2:
+			c.refuse("main@sha1:0a1a") // an older one, late
+		case 3:
+			c.refuse("main@sha1:0a1c")
+		case 4:
+			c.expect("main@sha1:0a1c")
+		}
+		if _, answer, text := askFlux(t, h, karmada, policy); answer.AuditAnnotations["decision"] != want {
+			t.Errorf("%d: %s", step, text)
+		}
+	}
+}
+
 const policyFor = `
 apiVersion: policy.karmada.io/v1alpha1
 kind: PropagationPolicy
@@ -242,3 +267,63 @@ spec:
   propagateDeps: true
   placement: {clusterAffinity: {clusterNames: [ottawa, NAME]}}
 `
+
+// TestFindingsAreCounted counts what was done about each rule's findings, in one review that is refused for one of them.
+func TestFindingsAreCounted(t *testing.T) {
+	h := handlerOf(fluxCourt(t))
+	object := strings.NewReplacer("/app\n", "/apps\n", "name: tailscale-egress", "name: tailscale-ingress").Replace(agentKustomization)
+	if _, answer, text := askFlux(t, h, "/validate/talos-robbinsdale", fluxReview(t, "", object)); answer.Allowed || len(answer.Warnings) != 1 {
+		t.Errorf("%s", text)
+	}
+	families, err := h.metrics.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, family := range families {
+		if family.GetName() == "rollcall_admission_findings_total" {
+			for _, m := range family.GetMetric() {
+				got[m.GetLabel()[1].GetValue()] = m.GetLabel()[0].GetValue()
+			}
+		}
+	}
+	if want := map[string]string{"kustomization-path-exists": "deny", "depends-on-exists": "warn"}; !maps.Equal(got, want) {
+		t.Errorf("%v", got)
+	}
+}
+
+// TestStatusNamesTheRevision holds that /fleet names the revision as answers do, also that of a folder, which has none, and tells
+// durations in seconds.
+func TestStatusNamesTheRevision(t *testing.T) {
+	r := start(t, "--fleet", "../../testdata/fleet", "--self-signed")
+	answer := r.ask(karmada+"?timeout=30s", "seed-policy.json")
+	_, text := r.get("/fleet")
+	var fleet struct {
+		Revision          string
+		Age, LoadDuration float64
+	}
+	if err := json.Unmarshal([]byte(text), &fleet); err != nil {
+		t.Fatal(err)
+	}
+	if fleet.Revision == "" || fleet.Revision != answer.AuditAnnotations["revision"] || fleet.Age > 600 || fleet.LoadDuration <= 0 || fleet.LoadDuration > 600 {
+		t.Errorf("%s, and %v", text, answer.AuditAnnotations)
+	}
+	if took, _ := r.logs.find(t, "fleet loaded")["duration"].(float64); took <= 0 || took > 600 {
+		t.Errorf("duration %v", took)
+	}
+	if _, verbose := r.get("/readyz?verbose"); !strings.Contains(verbose, "[+]api-server ok: the fleet has several API servers") {
+		t.Errorf("%s", verbose)
+	}
+	if _, metrics := r.get("/metrics"); !strings.Contains(metrics, "rollcall_build_info{goversion=\"go") {
+		t.Error("there is no rollcall_build_info")
+	}
+}
+
+// TestVersion prints what rollcall version does.
+func TestVersion(t *testing.T) {
+	var out strings.Builder
+	if code := (&app{stdout: &out, stderr: io.Discard}).run(t.Context(), []string{"version"}); code != 0 ||
+		!strings.HasPrefix(out.String(), "rollcall-webhook ") || !strings.Contains(out.String(), runtime.Version()) {
+		t.Errorf("%d %s", code, &out)
+	}
+}

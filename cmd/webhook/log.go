@@ -46,7 +46,7 @@ func (h *handler) logAnswer(ctx context.Context, a *answer, took time.Duration) 
 	case failed, panicked, timeout:
 		level = slog.LevelError
 	}
-	attrs := []slog.Attr{slog.String("verdict", a.outcome), slog.Int("code", a.code), slog.Duration("duration", took)}
+	attrs := []slog.Attr{slog.String("verdict", a.outcome), slog.Int("code", a.code), slog.Float64("duration", took.Seconds())}
 	if a.uid != "" {
 		attrs = append(attrs, slog.String("uid", string(a.uid)))
 	}

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/rollcall-dev/rollcall/internal/admission"
+	"github.com/rollcall-dev/rollcall/internal/checkout"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
@@ -30,7 +32,7 @@ func newMetrics() *metrics {
 		}, []string{"verdict", "operation"}),
 		findings: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "rollcall_admission_findings_total",
-			Help: "Reviews in which a rule found something, by what was done about the request.",
+			Help: "Reviews in which a rule found something, by what was done about that: deny, warn, or allow where it was noted alone.",
 		}, []string{"rule", "action"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "rollcall_admission_duration_seconds",
@@ -50,6 +52,12 @@ func newMetrics() *metrics {
 		Name: "rollcall_live_findings",
 		Help: "How the members and policies that Karmada has differ from Git, by severity: what rollcall verify lists.",
 	}, []string{"severity"})
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "rollcall_build_info", Help: "The program; 1.",
+		ConstLabels: prometheus.Labels{"version": checkout.Version(), "goversion": runtime.Version()},
+	})
+	build.Set(1)
+	m.registry.MustRegister(build)
 	m.loads.WithLabelValues("success")
 	m.loads.WithLabelValues("failure")
 	m.registry.MustRegister(m.requests, m.findings, m.duration, m.loads, m.loading, m.differences)
@@ -79,8 +87,8 @@ func (m *metrics) count(a *answer, took time.Duration) {
 	if a.response != nil {
 		m.duration.WithLabelValues(a.outcome).Observe(took.Seconds())
 	}
-	for _, rule := range a.rules {
-		m.findings.WithLabelValues(rule, a.outcome).Inc()
+	for rule, done := range a.done {
+		m.findings.WithLabelValues(rule, string(done)).Inc()
 	}
 }
 

@@ -103,6 +103,7 @@ type answer struct {
 
 	request  *admissionv1.AdmissionRequest
 	rules    []string
+	done     map[string]admission.Decision // about the findings of each rule
 	revision string
 	err      error
 	stack    []string
@@ -253,7 +254,7 @@ func (a *answer) read(data []byte) bool {
 // once it does not go on.
 func (h *handler) judge(ctx context.Context, a *answer, apiServer string, done func()) {
 	snapshot := h.reviewer.Current()
-	a.revision = snapshot.Revision
+	a.revision = snapshot.Name()
 	if apiServer == "" {
 		apiServer = h.apiServer
 	}
@@ -286,7 +287,8 @@ func (h *handler) judge(ctx context.Context, a *answer, apiServer string, done f
 	default:
 		response := *j.verdict.Response
 		response.UID = a.uid
-		a.code, a.outcome, a.response, a.rules = http.StatusOK, string(j.verdict.Decision), &response, j.verdict.Rules
+		a.code, a.outcome, a.response = http.StatusOK, string(j.verdict.Decision), &response
+		a.rules, a.done = j.verdict.Rules, j.verdict.Done
 	}
 }
 

@@ -38,6 +38,8 @@ type rotation struct {
 	present atomic.Pointer[tls.Certificate]
 	// dir is where the rotator looks whether the Secret has arrived.
 	dir string
+	// failed is why there is no certificate.
+	failed *lastError
 }
 
 // rotated is a certificate that the replicas make and rotate together.
@@ -79,10 +81,12 @@ func (c *certificateFlags) rotated(kubeconfig string, log *slog.Logger) (*certif
 	if err != nil {
 		return nil, fmt.Errorf("rotate certificates: %w", err)
 	}
-	return &certificate{
+	cert := &certificate{
 		get:  func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return r.present.Load(), nil },
 		keep: r.keep,
-	}, nil
+	}
+	r.failed = &cert.failed
+	return cert, nil
 }
 
 // keep makes and rotates the certificate until ctx is done.
@@ -117,6 +121,7 @@ func (r *rotation) ensureSecret(ctx context.Context) {
 			return
 		}
 		if ctx.Err() == nil {
+			r.failed.note(fmt.Errorf("make Secret %s: %w", r.secret, err))
 			r.log.ErrorContext(ctx, "the Secret of the certificate cannot be made", "secret", r.secret.String(), "error", err)
 		}
 		select {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rollcall-dev/rollcall/internal/checkout"
 	"github.com/rollcall-dev/rollcall/internal/live"
 )
 
@@ -74,6 +75,16 @@ On SIGTERM it is no longer ready, goes on answering for --shutdown-delay, and en
 			return a.serve(cmd.Context(), log)
 		},
 	}
+	cmd.AddCommand(&cobra.Command{
+		Use:   "version",
+		Short: "Print the program's version and those of what it judges by",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprint(a.stdout, checkout.Versions(program))
+			return err
+		},
+	})
+	cmd.CompletionOptions.DisableDefaultCmd = true
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w\nrun %q for the flags", err, cmd.CommandPath()+" --help")

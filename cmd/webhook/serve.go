@@ -31,12 +31,12 @@ func (a *app) serve(ctx context.Context, log *slog.Logger) error {
 	m := newMetrics()
 	judges := newCourt(log, m, a.apiServer, a.loadTimeout)
 	m.registry.MustRegister(newFleetMetrics(judges.Current, judges.failure), cert.expiry())
-	draining, known := &atomic.Bool{}, &atomic.Bool{}
+	draining, known, watching := &atomic.Bool{}, &atomic.Bool{}, &lastError{}
 	ready := []check{
 		fleetLoaded(judges.Current, judges.failure),
-		holds("certificate", cert.has, "there is no certificate yet"),
-		holds("api-server", func() bool { return a.apiServer == "" || judges.knows(a.apiServer) }, "the fleet has no API server with the ID of --api-server"),
-		holds("live", func() bool { return a.kubeconfig == "" || known.Load() }, "what is live in Karmada is not known yet"),
+		holds("certificate", cert.has, "there is no certificate yet", &cert.failed),
+		serverKnown(judges.Current, a.apiServer),
+		holds("live", func() bool { return a.kubeconfig == "" || known.Load() }, "what is live in Karmada is not known yet", watching),
 		holds("shutdown", func() bool { return !draining.Load() }, "shutting down"),
 	}
 	// What is being judged when ctx ends is judged to its end.
@@ -60,7 +60,7 @@ func (a *app) serve(ctx context.Context, log *slog.Logger) error {
 	g.Go(func() error { return cert.keep(failed) })
 	g.Go(func() error { return a.load(failed, judges) })
 	if a.kubeconfig != "" {
-		g.Go(func() error { return a.watch(failed, log, judges, known) })
+		g.Go(func() error { return a.watch(failed, log, judges, known, watching) })
 	}
 	log.InfoContext(ctx, "serving", "reviews", reviews.address(), "status", status.address())
 	g.Go(func() error {

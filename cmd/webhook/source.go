@@ -67,14 +67,18 @@ func (a *app) follow(ctx context.Context, judges *court) error {
 	web := artifact.NewClient()
 	follower := live.Follower{Client: client, Source: source, Retry: retrySource,
 		Load: func(ctx context.Context, a meta.Artifact) error {
-			return judges.load(ctx, func(ctx context.Context) (content, error) {
+			err := judges.load(ctx, func(ctx context.Context) (content, error) {
 				fsys, err := artifact.Fetch(ctx, web, a, artifact.DefaultLimits())
 				return content{Revision: a.Revision, Digest: a.Digest,
 					Checkout: checkout.Checkout{FS: fsys, Name: source.String(), ConfigName: source.String() + "/" + config.Name}}, err
 			})
+			if err != nil {
+				judges.refuse(a.Revision)
+			}
+			return err
 		},
 		Seen: func(a meta.Artifact) {
-			judges.newest.Store(&a.Revision)
+			judges.expect(a.Revision)
 			judges.well(ctx, sourceFailure)
 			judges.well(ctx, watchFailure)
 		},
@@ -105,7 +109,7 @@ func (a *app) host() (*rest.Config, error) {
 
 // watch keeps the court at what a Karmada API server has, and tells in Events there how its members differ from Git. Of
 // several replicas one does: the one that holds the lease.
-func (a *app) watch(ctx context.Context, log *slog.Logger, judges *court, known *atomic.Bool) error {
+func (a *app) watch(ctx context.Context, log *slog.Logger, judges *court, known *atomic.Bool, failed *lastError) error {
 	karmada, err := clientcmd.BuildConfigFromFlags("", a.kubeconfig)
 	if err != nil {
 		return fmt.Errorf("--kubeconfig %s: %w", a.kubeconfig, err)
@@ -132,6 +136,7 @@ func (a *app) watch(ctx context.Context, log *slog.Logger, judges *court, known 
 			known.Store(true)
 		},
 		Failed: func(err error) {
+			failed.note(err)
 			log.WarnContext(ctx, "what is live in Karmada cannot be watched", "error", secret.Message(err.Error()))
 		},
 	}.Run(ctx)

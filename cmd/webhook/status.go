@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -49,13 +51,41 @@ type check struct {
 	held func() (ok bool, says string)
 }
 
-// holds is a check that something holds by now.
-func holds(name string, condition func() bool, otherwise string) check {
+// holds is a check that something holds by now. What failed last, if anything did, says why it does not.
+func holds(name string, condition func() bool, otherwise string, last ...*lastError) check {
 	return check{name, func() (bool, string) {
 		if condition() {
 			return true, ""
 		}
+		for _, l := range last {
+			if why := l.Load(); why != nil {
+				return false, otherwise + ": " + *why
+			}
+		}
 		return false, otherwise
+	}}
+}
+
+// lastError is what failed last, as it may be shown; nil for nothing.
+type lastError struct{ atomic.Pointer[string] }
+
+func (l *lastError) note(err error) {
+	why := secret.Message(err.Error())
+	l.Store(&why)
+}
+
+// serverKnown is the check that the fleet has the API server that asks: the flag's. Without a flag a review must name it, unless there
+// is only one.
+func serverKnown(current func() *admission.Snapshot, flag string) check {
+	return check{"api-server", func() (bool, string) {
+		s := current()
+		if s == nil {
+			return flag == "", ""
+		}
+		if _, err := admission.Find(s.Fleet, flag); err != nil {
+			return flag == "", err.Error()
+		}
+		return true, ""
 	}}
 }
 
@@ -133,27 +163,30 @@ func oneLine(text string) string { return strings.ReplaceAll(text, "\n", "; ") }
 
 // summary is /fleet: the fleet that reviews are judged against.
 type summary struct {
+	// Revision is as in the answers' audit annotation.
 	Revision string    `json:"revision"`
 	Digest   string    `json:"digest"`
 	Loaded   time.Time `json:"loaded"`
-	// Age is in seconds.
-	Age        int64          `json:"age"`
-	Counts     map[string]int `json:"counts"`
-	Clusters   []string       `json:"clusters"`
-	APIServers []string       `json:"apiServers"`
-	Members    []string       `json:"members"`
+	// Age is how long ago it was loaded, and LoadDuration how long that took, in seconds.
+	Age          float64        `json:"age"`
+	LoadDuration float64        `json:"loadDuration"`
+	Counts       map[string]int `json:"counts"`
+	Clusters     []string       `json:"clusters"`
+	APIServers   []string       `json:"apiServers"`
+	Members      []string       `json:"members"`
 	// NotLoaded says why the newest revision is not this one; absent where it is.
 	NotLoaded *failure `json:"notLoaded,omitempty"`
 }
 
 func summarise(s *admission.Snapshot, failing *failure, now time.Time) summary {
 	return summary{
-		Revision: s.Revision, Digest: s.Digest, Loaded: s.Loaded.UTC(), Age: int64(now.Sub(s.Loaded).Seconds()),
-		Counts:     sizes(s.Fleet),
-		Clusters:   shown(maps.Keys(s.Fleet.Clusters)),
-		APIServers: shown(maps.Keys(s.Fleet.APIServers)),
-		Members:    shown(maps.Keys(s.Fleet.Members)),
-		NotLoaded:  failing,
+		Revision: s.Name(), Digest: s.Digest, Loaded: s.Loaded.UTC(), Age: math.Round(now.Sub(s.Loaded).Seconds()),
+		LoadDuration: s.Took.Seconds(),
+		Counts:       sizes(s.Fleet),
+		Clusters:     shown(maps.Keys(s.Fleet.Clusters)),
+		APIServers:   shown(maps.Keys(s.Fleet.APIServers)),
+		Members:      shown(maps.Keys(s.Fleet.Members)),
+		NotLoaded:    failing,
 	}
 }
 

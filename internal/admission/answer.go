@@ -36,7 +36,9 @@ func (r *Reviewer) answer(s *Snapshot, req *admissionv1.AdmissionRequest, change
 	var warnings, audited []string
 	for _, finding := range found {
 		own := isOf(finding, change)
-		switch r.decide(finding, own, newer != "") {
+		done := r.decide(finding, own, newer != "")
+		v.note(finding.Rule, done)
+		switch done {
 		case Deny:
 			denied = append(denied, finding)
 			v.Rules = append(v.Rules, finding.Rule)
@@ -62,6 +64,16 @@ func (r *Reviewer) answer(s *Snapshot, req *admissionv1.AdmissionRequest, change
 	}
 	v.Response.AuditAnnotations["decision"] = string(v.Decision)
 	return v
+}
+
+// note notes what was done about a finding of a rule; of several the most counts.
+func (v *Verdict) note(rule string, done Decision) {
+	if v.Done == nil {
+		v.Done = map[string]Decision{}
+	}
+	if last := v.Done[rule]; done == Deny || last == "" || last == Allow {
+		v.Done[rule] = done
+	}
 }
 
 // allow is a response without findings. Which fleet was judged by stands in each.

@@ -28,6 +28,8 @@ type Snapshot struct {
 	// Revision is Flux's, "main@sha1:…", and empty for a folder; Digest is that of the content.
 	Revision, Digest string
 	Loaded           time.Time
+	// Took is how long it took to read the fleet and to judge it.
+	Took time.Duration
 }
 
 // Name is what a snapshot is called wherever it is named: its revision, else when it was loaded.
@@ -94,6 +96,8 @@ type Verdict struct {
 	Decision Decision
 	// Rules are the ids of those that denied or warned, sorted.
 	Rules []string
+	// Done is what was done about the findings of a rule, by its ID: Deny, Warn, or Allow where they were noted alone.
+	Done map[string]Decision
 }
 
 // Review judges one request of an API server; its ID is "" for the fleet's only one. An error means that the request could not be judged: no fleet is served, the API server is none of the
