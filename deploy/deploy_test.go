@@ -304,11 +304,11 @@ func checkWebhooks(t *testing.T, o object, there map[string]object) {
 		if u := text(webhook, "clientConfig", "url"); u != "" {
 			// The Service is in another build.
 			parsed, err := url.Parse(u)
-			if err != nil || parsed.Scheme != "https" || parsed.Host != "rollcall-webhook.karmada-system.svc:443" || parsed.Path != "/validate" {
+			if err != nil || parsed.Scheme != "https" || parsed.Host != "rollcall-webhook.karmada-system.svc:443" || parsed.Path != "/validate/${ROLLCALL_API_SERVER}" {
 				t.Errorf("%s: %s", name, u)
 			}
-		} else if _, ok := there[service]; !ok {
-			t.Errorf("webhook %d: %s is not there", i, service)
+		} else if _, ok := there[service]; !ok || text(webhook, "clientConfig", "service", "path") != "/validate/${ROLLCALL_API_SERVER}" {
+			t.Errorf("webhook %d: %s is not there, or the path does not say who asks", i, service)
 		}
 	}
 }
@@ -316,13 +316,16 @@ func checkWebhooks(t *testing.T, o object, there map[string]object) {
 // TestAPIServer: what docs/webhook.md installs says which API server asks.
 func TestAPIServer(t *testing.T) {
 	for i, want := range []string{"talos-ottawa/karmada-system/karmada-kubeconfig", "talos-robbinsdale"} {
-		if manifest := installations(t)[i]; !strings.Contains(manifest, "{name: API_SERVER, value: "+want+"}") {
-			t.Errorf("it does not name %s", want)
+		manifest := installations(t)[i]
+		if kustomizations := strings.Count(manifest, "kind: Kustomization\n"); strings.Count(manifest, "\n      ROLLCALL_API_SERVER: "+want+"\n") != kustomizations {
+			t.Errorf("not each of its Kustomizations names %s", want)
 		}
 	}
 	for _, dir := range overlays[1:] {
 		container := at(only(t, build(t, dir), "Deployment"), "spec", "template", "spec", "containers", 0)
-		hasEnv := slices.ContainsFunc(list(container, "env"), func(v any) bool { return text(v, "name") == "API_SERVER" })
+		hasEnv := slices.ContainsFunc(list(container, "env"), func(v any) bool {
+			return text(v, "name") == "API_SERVER" && text(v, "value") == "${ROLLCALL_API_SERVER}"
+		})
 		if !slices.Contains(list(container, "args"), any("--api-server=$(API_SERVER)")) || !hasEnv {
 			t.Errorf("%s does not hand the API server on", dir)
 		}

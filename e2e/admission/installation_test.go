@@ -51,6 +51,9 @@ type replica struct {
 // account is the webhook's ServiceAccount, and the namespace and name of all that is its own.
 const account, namespace = "rollcall-webhook", "karmada-system"
 
+// apiServerVariable is what Flux puts apiServer in the place of, the ID that the Karmada API server has in testdata/fleet.
+const apiServerVariable, apiServer = "${ROLLCALL_API_SERVER}", "talos-ottawa/karmada-system/karmada-kubeconfig"
+
 // install starts Karmada, applies what deploy/ has, and starts two replicas with testdata/fleet as their first revision.
 // Before are objects that are there before the webhook is.
 func install(t *testing.T, before string) *installation {
@@ -86,7 +89,7 @@ func install(t *testing.T, before string) *installation {
 			if err != nil {
 				t.Fatal(err)
 			}
-			i.Apply(t, strings.ReplaceAll(string(data), account+"."+namespace+".svc:443", i.service.address))
+			i.Apply(t, strings.NewReplacer(account+"."+namespace+".svc:443", i.service.address, apiServerVariable, apiServer).Replace(string(data)))
 		}
 	}
 	i.makeKubeconfig(t)
@@ -122,7 +125,7 @@ func args(t *testing.T, deployment *unstructured.Unstructured) (args []string) {
 	variables := []string{"$(POD_NAMESPACE)", namespace}
 	for _, v := range container["env"].([]any) {
 		if value, ok := v.(map[string]any)["value"].(string); ok {
-			variables = append(variables, "$("+v.(map[string]any)["name"].(string)+")", value)
+			variables = append(variables, "$("+v.(map[string]any)["name"].(string)+")", strings.ReplaceAll(value, apiServerVariable, apiServer))
 		}
 	}
 	for _, arg := range container["args"].([]any) {
