@@ -34,6 +34,8 @@ type installation struct {
 	replicas []*replica
 
 	program, kubeconfig string
+	// namespace is that of the webhook's account, and apiServer the ID that the API server has in testdata/fleet.
+	namespace, apiServer string
 	// args are the Deployment's.
 	args []string
 	// warnings are what the API server said beside its answers to writer.
@@ -48,21 +50,34 @@ type replica struct {
 	reviews, status string // addresses
 }
 
-// account is the webhook's ServiceAccount, and the namespace and name of all that is its own.
+// account is the webhook's ServiceAccount, and namespace and name beside Karmada of all that is its own.
 const account, namespace = "rollcall-webhook", "karmada-system"
 
-// apiServerVariable is what Flux puts apiServer in the place of, the ID that the Karmada API server has in testdata/fleet.
-const apiServerVariable, apiServer = "${ROLLCALL_API_SERVER}", "talos-ottawa/karmada-system/karmada-kubeconfig"
+// apiServerVariable is what Flux puts the API server's ID in the place of.
+const apiServerVariable = "${ROLLCALL_API_SERVER}"
 
 // install starts Karmada, applies what deploy/ has, and starts two replicas with testdata/fleet as their first revision.
 // Before are objects that are there before the webhook is.
 func install(t *testing.T, before string) *installation {
+	i := prepare(t, controlplane.Options{Failover: true, Clusters: true}, namespace, "talos-ottawa/karmada-system/karmada-kubeconfig")
+	i.Apply(t, before)
+	i.apply(t, "karmada/apiserver", "karmada/self-made")
+	for range 2 {
+		i.startReplica(t)
+	}
+	i.await(t, "the webhook to be asked", i.asked)
+	return i
+}
+
+// prepare starts an API server, and builds the webhook.
+func prepare(t *testing.T, options controlplane.Options, namespace, apiServer string) *installation {
 	t.Helper()
 	i := &installation{
-		ControlPlane: controlplane.Start(t, controlplane.Options{Failover: true, Clusters: true}),
+		ControlPlane: controlplane.Start(t, options),
 		program:      filepath.Join(t.TempDir(), "rollcall-webhook"),
 		kubeconfig:   filepath.Join(t.TempDir(), "kubeconfig"),
-		warnings:     &warnings{},
+		namespace:    namespace, apiServer: apiServer,
+		warnings: &warnings{},
 	}
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", i.program, "./cmd/webhook")
 	build.Dir = filepath.Dir(testdata)
@@ -75,29 +90,34 @@ func install(t *testing.T, before string) *installation {
 	if i.writer, err = client.New(config, client.Options{}); err != nil {
 		t.Fatal(err)
 	}
-
 	i.source = startSource(t, i.ControlPlane)
 	i.source.push(t, revision(t, "fleet"))
-	i.Apply(t, before)
 	i.service = startService(t)
-	for _, overlay := range []string{"karmada/apiserver", "karmada/self-made"} {
+	return i
+}
+
+// apply applies overlays of deploy/. The Service leads to this machine.
+func (i *installation) apply(t *testing.T, overlays ...string) {
+	t.Helper()
+	_, port, _ := strings.Cut(i.service.address, ":")
+	for _, overlay := range overlays {
 		for _, o := range built(t, overlay) {
 			if o.GetKind() == "Deployment" {
-				i.args = args(t, o)
+				i.args = i.argsOf(t, o)
+			}
+			if o.GetKind() == "Service" && i.namespace != namespace {
+				o.Object["spec"] = map[string]any{"type": "ExternalName", "externalName": "localhost"}
 			}
 			data, err := json.Marshal(o)
 			if err != nil {
 				t.Fatal(err)
 			}
-			i.Apply(t, strings.NewReplacer(account+"."+namespace+".svc:443", i.service.address, apiServerVariable, apiServer).Replace(string(data)))
+			i.Apply(t, strings.NewReplacer(account+"."+namespace+".svc:443", i.service.address, apiServerVariable, i.apiServer,
+				`"port":443,"path"`, `"port":`+port+`,"path"`, `"path":"/validate/`+apiServerVariable+`","port":443`,
+				`"path":"/validate/`+i.apiServer+`","port":`+port).Replace(string(data)))
 		}
 	}
 	i.makeKubeconfig(t)
-	for range 2 {
-		i.startReplica(t)
-	}
-	i.await(t, "the webhook to be asked", i.asked)
-	return i
 }
 
 // built is what an overlay of deploy/ comes to.
@@ -114,18 +134,18 @@ func built(t *testing.T, overlay string) (objects []*unstructured.Unstructured) 
 	return controlplane.Objects(t, string(text))
 }
 
-// args are those of a Deployment's container, with the variables of its env.
-func args(t *testing.T, deployment *unstructured.Unstructured) (args []string) {
+// argsOf are those of a Deployment's container, with the variables of its env.
+func (i *installation) argsOf(t *testing.T, deployment *unstructured.Unstructured) (args []string) {
 	t.Helper()
 	containers, _, err := unstructured.NestedSlice(deployment.Object, "spec", "template", "spec", "containers")
 	if err != nil || len(containers) != 1 {
 		t.Fatalf("%d containers: %v", len(containers), err)
 	}
 	container := containers[0].(map[string]any)
-	variables := []string{"$(POD_NAMESPACE)", namespace}
+	variables := []string{"$(POD_NAMESPACE)", i.namespace}
 	for _, v := range container["env"].([]any) {
 		if value, ok := v.(map[string]any)["value"].(string); ok {
-			variables = append(variables, "$("+v.(map[string]any)["name"].(string)+")", strings.ReplaceAll(value, apiServerVariable, apiServer))
+			variables = append(variables, "$("+v.(map[string]any)["name"].(string)+")", strings.ReplaceAll(value, apiServerVariable, i.apiServer))
 		}
 	}
 	for _, arg := range container["args"].([]any) {
@@ -138,7 +158,7 @@ func args(t *testing.T, deployment *unstructured.Unstructured) (args []string) {
 func (i *installation) makeKubeconfig(t *testing.T) {
 	t.Helper()
 	token := &authenticationv1.TokenRequest{}
-	who := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: account}}
+	who := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: i.namespace, Name: account}}
 	if err := i.Client.SubResource("token").Create(t.Context(), who, token); err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +276,11 @@ type warnings struct {
 	said []string
 }
 
-func (w *warnings) HandleWarningHeaderWithContext(_ context.Context, _ int, _, text string) {
+func (w *warnings) HandleWarningHeaderWithContext(ctx context.Context, _ int, _, text string) {
+	if said, ok := ctx.Value(own{}).(*[]string); ok {
+		*said = append(*said, text)
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.said = append(w.said, text)

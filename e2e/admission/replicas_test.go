@@ -106,6 +106,9 @@ type source struct {
 	url  string
 	name client.ObjectKey
 
+	// gate is closed while artifacts that are named are not to be had.
+	gate sync.RWMutex
+
 	mu    sync.Mutex
 	packs map[string][]byte
 }
@@ -120,6 +123,8 @@ func startSource(t *testing.T, api *controlplane.ControlPlane) *source {
 	t.Helper()
 	s := &source{api: api, packs: map[string][]byte{}, name: client.ObjectKey{Namespace: "flux-system", Name: "flux-system"}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.gate.RLock()
+		defer s.gate.RUnlock()
 		s.mu.Lock()
 		packed, ok := s.packs[r.URL.Path]
 		s.mu.Unlock()
@@ -190,6 +195,9 @@ func revision(t *testing.T, name string, edits ...string) artifact {
 		t.Fatal(err)
 	}
 	for i := 0; i < len(edits); i += 2 {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(root, edits[i])), 0o755); err != nil {
+			t.Fatal(err)
+		}
 		if err := os.WriteFile(filepath.Join(root, edits[i]), []byte(edits[i+1]), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -64,6 +64,7 @@ func TestWebhook(t *testing.T) {
 	t.Run("clusters", i.clusters)
 
 	i.failClosed(t)
+	t.Run("policy and member in one commit", i.policyAndMember)
 	t.Run("fleet changes", i.fleetChanges)
 	t.Run("broken revisions", i.brokenRevisions)
 	t.Run("certificate is rotated", i.certificateRotated)

@@ -17,6 +17,8 @@ type Options struct {
 	// Members are the names of the member clusters; each is an API server with an agent in pull mode. Without any there is
 	// what admits objects and nothing that acts on them: the API server, Karmada's CRDs and karmada-webhook.
 	Members []string
+	// Plain is an API server without anything of Karmada's.
+	Plain bool
 	// Clusters has Clusters served even if there is no member.
 	Clusters bool
 	// Failover switches cluster failover on, in karmada-controller-manager and karmada-webhook. It takes a
@@ -69,6 +71,9 @@ func Start(t testing.TB, o Options) *ControlPlane {
 		c.Members[name] = c.newMember(t, name)
 	}
 	c.APIServer.AwaitReady(t)
+	if o.Plain {
+		return c
+	}
 	c.install(t)
 	if o.Clusters || len(o.Members) > 0 {
 		c.startAggregated(t)
