@@ -92,6 +92,7 @@ func (p *plan) whyAbsent(target string) string {
 func (p *plan) resourceFile(f *file, where place) bool {
 	p.reached[f.path] = true
 	if f.class == fleet.Template && len(f.problems) == 0 {
+		p.problem("not-kubernetes", place{file: f.path}, "the file has template directives, which kustomize does not fill in")
 		p.unknown(fleet.UnknownFile, where, "%q is a template, so it is not read here", f.path)
 		return false
 	}
