@@ -57,26 +57,40 @@ _votes(weights) := weights if {
 
 # first_split is the first i at which n replicas do not all go to the i-th weight once those before it are lost;
 # undefined where they always do. The weights are in the order of failover, karmada is "webster" or "remainder".
+#
+# Before the first split every weight is more than all that follow, so the weights up to there are the largest in descending
+# order, and what is left after i of them is what is left of the sorted list.
 first_split(weights, n, karmada) := min({i |
-	some i in numbers.range(0, count(weights) - 2)
-	not _together(array.slice(weights, i, count(weights)), n, karmada)
+	some i, weight in weights
+	i < count(weights) - 1
+	_splits(weight, i, sorted, n, karmada)
 }) if {
 	count(weights) > 1
+	sorted := array.reverse(sort(weights))
 }
+
+_splits(weight, i, sorted, _, _) if weight < sorted[i]
 
 # The first gets the n-th replica only if w/(2(n-1)+1) is more than what any other bids for its first.
-_together(weights, n, "webster") if {
-	rest := array.slice(weights, 1, count(weights))
-	weights[0] > ((2 * n) - 1) * max(rest)
-}
+_splits(weight, i, sorted, n, "webster") if weight <= ((2 * n) - 1) * sorted[i + 1]
 
 # The first must have n-1 whole shares, and no other may have one; then the one that is left goes to the first.
-_together(weights, n, "remainder") if {
-	rest := array.slice(weights, 1, count(weights))
-	weights[0] > max(rest)
-	weights[0] >= (n - 1) * sum(rest)
-	max(rest) * n < sum(weights)
+_splits(weight, i, sorted, _, "remainder") if weight <= sorted[i + 1]
+
+_splits(weight, i, sorted, n, "remainder") if {
+	n > 1
+	i < _halvings
+	rest := sum(array.slice(sorted, i + 1, count(sorted)))
+	not _whole(weight, rest, sorted[i + 1], n)
 }
+
+_whole(weight, rest, next, n) if {
+	weight >= (n - 1) * rest
+	next * n < weight + rest
+}
+
+# Each such step at least halves the sum of what is left, and a sum of int64 cannot be halved more often.
+_halvings := 128
 
 # smallest are the smallest weights that keep n replicas together on the first of k healthy clusters under both
 # divisions: with m = 2n-1 the last has 1, and each before it m times the next and one more.

@@ -52,6 +52,9 @@ test_first_split if {
 	weights.first_split([1, 0, 0], 3, "remainder") == 1
 	weights.first_split([2, 2], 1, "webster") == 0
 	weights.first_split([8, 2, 1], 3, "remainder") == 1
+	weights.first_split([9, 1, 3], 1, "webster") == 1
+	weights.first_split([100, 2, 1, 5], 3, "remainder") == 1
+	weights.first_split(array.concat([1000000], numbers.range(3000, 1)), 2, "webster") == 1
 	not weights.first_split([31, 6, 1], 3, "webster")
 	not weights.first_split([31, 6, 1], 3, "remainder")
 	not weights.first_split([8, 3, 1], 3, "remainder")
