@@ -51,11 +51,11 @@ func Of(f *fleet.Fleet, policy fleet.Object) ([]Application, []fleet.Workload, e
 			a.Hosts = append(a.Hosts, m.Name)
 		}
 	}
-	workloads := f.Workloads(policy)
+	workloads := f.Policies[fleet.PolicyID(policy)].Workloads
 	var all []Application
 	for _, w := range workloads {
 		of := a
-		of.Kind, of.Replicas, of.Uncounted, of.Bare, of.Idle = w.Kind, w.Replicas, w.Uncounted, w.Bare, w.Idle
+		of.Kind, of.Replicas, of.Uncounted, of.Bare, of.Idle = w.Kind, w.Replicas, w.Uncounted, w.Bare, f.Idle(policy, w)
 		of.Grouped = gated != fleet.Missing && grouped(&p.Placement, w.Labels)
 		all = append(all, of)
 	}

@@ -1,6 +1,6 @@
 package fleet
 
-// idle says why a policy does not place an object; empty where it does, or nothing tells.
-func (f *Fleet) idle(policy Object, object key) string {
+// Idle says why a policy does not place a workload; empty where it does, or nothing tells.
+func (f *Fleet) Idle(policy Object, w Workload) string {
 	return ""
 }

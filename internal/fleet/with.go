@@ -64,7 +64,15 @@ func (f *Fleet) With(ref ObjectRef, content map[string]any) (*Fleet, []Path) {
 		}
 		return &with, append(changed, f.joinedDifferences(&with)...)
 	}
-	return &with, append(changed, with.reread(at)...)
+	if at.kind == customizationKind { // it may count the replicas of anything
+		with.readPolicies()
+		return &with, append(changed, f.joinedDifferences(&with)...)
+	}
+	changed = append(changed, with.reread(at)...)
+	for _, target := range append(with.recounts(before), with.recounts(object)...) {
+		changed = append(changed, with.reread(target)...)
+	}
+	return &with, changed
 }
 
 // keyOf is the place of an object. One in the namespace default may be without a namespace in Git.

@@ -12,23 +12,23 @@ import (
 // Workload is an object that a policy selects and that has replicas, or stands for all that have none.
 type Workload struct {
 	// Kind is "Deployment.apps"; Namespace and Name are its own. All empty where it stands for objects without replicas.
-	Kind      string
-	Namespace string
-	Name      string
-	Origin    Origin
-	// Field leads to the number of replicas.
-	Field  Field
-	Labels map[string]string
-	// Replicas is how many it asks for, Least and Most those that its autoscalers may ask for. Uncounted says why that is not
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	// Origin and Field lead to the number of replicas, or to the most that an autoscaler may ask for.
+	Origin Origin            `json:"origin"`
+	Field  Field             `json:"field"`
+	Labels map[string]string `json:"labels"`
+	// Replicas is how many it asks for, Least and Most those that its autoscalers may ask for. Uncounted says in words why that is not
 	// known; empty where it is.
-	Replicas, Least, Most int
-	Uncounted             string
+	Replicas  int    `json:"replicas"`
+	Least     int    `json:"least"`
+	Most      int    `json:"most"`
+	Uncounted string `json:"uncounted"`
 	// Scaler is what may change the replicas, "HorizontalPodAutoscaler web"; empty where nothing does.
-	Scaler string
+	Scaler string `json:"scaler"`
 	// Bare: Karmada does not divide it, and brings it to each cluster that is selected.
-	Bare bool
-	// Idle says why this policy does not place it; empty where it does.
-	Idle string
+	Bare bool `json:"bare"`
 }
 
 // interpreter tells how many replicas Karmada sees in an object of a kind; not ok where the object does not say, or says it in a way that
@@ -103,16 +103,16 @@ var interpreters = map[string]interpreter{
 	}},
 }
 
-// Workloads are those that a policy selects, by kind, namespace and name. Where it selects none, or objects without replicas alone, there is
-// one that stands for these.
-func (f *Fleet) Workloads(policy Object) []Workload {
-	var all []Workload
+// workloads are those among what a policy selects, by kind, namespace and name. Where it selects none, or objects without replicas alone,
+// there is one that stands for these.
+func (f *Fleet) workloads(policy Object, selections []Selection) []Workload {
+	all := []Workload{}
 	seen := map[key]bool{}
 	minor := f.minorAt(policy.APIServer)
-	for _, selection := range f.Policies[PolicyID(policy)].Selections {
+	for _, selection := range selections {
 		if len(selection.Objects) == 0 {
 			if _, ok := f.interpreter(policy.APIServer, selection.Kind, minor); ok && selection.State == Unknown {
-				all = append(all, f.unseenWorkload(policy, selection))
+				all = append(all, unseenWorkload(policy, selection))
 			}
 			continue
 		}
@@ -124,7 +124,6 @@ func (f *Fleet) Workloads(policy Object) []Workload {
 			}
 			seen[place] = true
 			if w, ok := f.workload(object, minor); ok {
-				w.Idle = f.idle(policy, place)
 				all = append(all, w)
 			}
 		}
@@ -133,27 +132,19 @@ func (f *Fleet) Workloads(policy Object) []Workload {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 	if len(all) == 0 {
-		all = append(all, Workload{Bare: true, Idle: f.idle(policy, key{})})
+		all = append(all, Workload{Bare: true, Field: Field{}, Labels: map[string]string{}})
 	}
 	return all
 }
 
 // unseenWorkload is one that may be there and is not in Git, as what a chart brings.
-func (f *Fleet) unseenWorkload(policy Object, s Selection) Workload {
+func unseenWorkload(policy Object, s Selection) Workload {
 	kind, _, _ := strings.Cut(s.Kind, ".")
-	w := Workload{Kind: s.Kind, Uncounted: fmt.Sprintf("no %s that it selects is in Git, so nothing tells how many replicas there are", kind)}
-	for _, entry := range listAt(policy.Content, "spec", "resourceSelectors") {
-		if name := textAt(entry, "name"); name != "" && readSelector(entry, policy).kind == s.Kind && s.By == byName && !seenIn(f, s, name) {
-			w.Name, w.Namespace = name, cmp.Or(textAt(entry, "namespace"), policy.Namespace)
-			w.Uncounted = fmt.Sprintf("the %s %q is not in Git, so nothing tells how many replicas there are", kind, name)
-		}
+	w := Workload{Kind: s.Kind, Name: s.Name, Namespace: policy.Namespace, Field: Field{}, Labels: map[string]string{}}
+	if w.Uncounted = fmt.Sprintf("the %s %q is not in Git, so nothing tells how many replicas it has", kind, s.Name); s.Name == "" {
+		w.Uncounted = fmt.Sprintf("no %s that it selects is in Git, so nothing tells how many replicas there are", kind)
 	}
-	w.Idle = f.idle(policy, key{})
 	return w
-}
-
-func seenIn(_ *Fleet, s Selection, name string) bool {
-	return slices.ContainsFunc(s.Objects, func(o Selected) bool { return o.Name == name })
 }
 
 // minorAt is the Karmada behind an API server; 0 where it is unknown.
@@ -254,33 +245,78 @@ var scalers = []string{"HorizontalPodAutoscaler.autoscaling", "FederatedHPA.auto
 // Source: karmada v1.18.2 pkg/controllers/cronfederatedhpa/cronfederatedhpa_job.go (ScaleFHPA, ScaleWorkloads).
 func (f *Fleet) scale(w *Workload, object Object) {
 	kind, _, _ := strings.Cut(w.Kind, ".")
+	if w.Replicas == 0 && w.Uncounted == "" {
+		return // an autoscaler leaves it alone
+	}
 	for _, scaler := range scalers {
-		for name, of := range f.Objects[object.APIServer][scaler][object.Namespace] {
-			if textAt(of.Content, "spec", "scaleTargetRef", "kind") != kind || textAt(of.Content, "spec", "scaleTargetRef", "name") != w.Name {
-				continue
-			}
-			w.Scaler = of.Kind + " " + name
+		for of := range f.scalersOf(object.APIServer, scaler, object.Namespace, kind, w.Name) {
+			w.Scaler = of.Kind + " " + of.Name
 			if of.Kind == "CronFederatedHPA" {
-				f.bound(w, listAt(of.Content, "spec", "rules"), "targetReplicas", "targetReplicas")
+				w.bound(of, "targetReplicas", "targetReplicas")
 				continue
 			}
-			f.bound(w, []any{of.Content["spec"]}, "minReplicas", "maxReplicas")
-			for _, cron := range f.Objects[object.APIServer][scalers[2]][object.Namespace] {
-				if textAt(cron.Content, "spec", "scaleTargetRef", "kind") == of.Kind && textAt(cron.Content, "spec", "scaleTargetRef", "name") == name {
-					f.bound(w, listAt(cron.Content, "spec", "rules"), "targetMinReplicas", "targetMaxReplicas")
-				}
+			if n, ok := number(at(of.Content, "spec", "minReplicas")); ok || at(of.Content, "spec", "minReplicas") == nil {
+				w.Least = min(w.Least, max(n, 1))
+			}
+			w.most(of, at(of.Content, "spec", "maxReplicas"), "spec", "maxReplicas")
+			for cron := range f.scalersOf(object.APIServer, scalers[2], object.Namespace, of.Kind, of.Name) {
+				w.bound(cron, "targetMinReplicas", "targetMaxReplicas")
 			}
 		}
 	}
 }
 
-func (f *Fleet) bound(w *Workload, rules []any, least, most string) {
-	for _, rule := range rules {
-		if n, ok := number(at(rule, most)); ok {
-			w.Most = max(w.Most, min(n, math.MaxInt32))
-		}
-		if n, ok := number(at(rule, least)); ok && n >= 0 {
-			w.Least = min(w.Least, n)
+// scalersOf are the autoscalers of a kind that name a target, by name.
+func (f *Fleet) scalersOf(server, scaler, namespace, kind, name string) func(yield func(Object) bool) {
+	return func(yield func(Object) bool) {
+		names := f.Objects[server][scaler][namespace]
+		for _, id := range sorted(names) {
+			to := scaleTarget(*names[id])
+			if to.kind == kind && to.name == name && !yield(*names[id]) {
+				return
+			}
 		}
 	}
+}
+
+// scaleTarget is what an autoscaler is about: a kind without its group, and a name.
+func scaleTarget(scaler Object) aim {
+	return aim{scaler.APIServer, textAt(scaler.Content, "spec", "scaleTargetRef", "kind"), textAt(scaler.Content, "spec", "scaleTargetRef", "name")}
+}
+
+// bound takes in what the rules of a CronFederatedHPA may set.
+func (w *Workload) bound(cron Object, least, most string) {
+	for i, rule := range listAt(cron.Content, "spec", "rules") {
+		if n, ok := number(at(rule, least)); ok && n > 0 {
+			w.Least = min(w.Least, n)
+		}
+		w.most(cron, at(rule, most), "spec", "rules", i, most)
+	}
+}
+
+func (w *Workload) most(of Object, value any, field ...any) {
+	if n, ok := number(value); ok && n > w.Most {
+		w.Most, w.Origin, w.Field = min(n, math.MaxInt32), of.Origin, field
+	}
+}
+
+// recounts are the objects of which more than the number of replicas may hang on what is, or was, at a place: what an autoscaler names, and
+// what the one names that it changes.
+func (f *Fleet) recounts(object Object) (all []key) {
+	if !slices.Contains(scalers, kindOf(object)) {
+		return nil
+	}
+	to := scaleTarget(object)
+	all = append(all, key{object.APIServer, to.kind, object.Namespace, to.name})
+	if object.Kind != "CronFederatedHPA" {
+		return all
+	}
+	for _, scaler := range scalers[:2] {
+		if kind, _, _ := strings.Cut(scaler, "."); kind == to.kind {
+			if other, ok := f.object(key{object.APIServer, scaler, object.Namespace, to.name}); ok {
+				all = append(all, f.recounts(other)...)
+			}
+		}
+	}
+	return all
 }
