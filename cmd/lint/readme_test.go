@@ -28,6 +28,20 @@ func TestReadmeCommands(t *testing.T) {
 	}
 }
 
+// TestRunbook holds docs/runbook.md to what rollcall prints of testdata/fleet.
+func TestRunbook(t *testing.T) {
+	t.Chdir("../..")
+	want, err := os.ReadFile("docs/runbook.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	run(strings.Fields("failover --root testdata/fleet -o markdown --no-cache"), strings.NewReader(""), &out, &out, func(string) string { return "" })
+	if out.String() != string(want) {
+		t.Errorf("docs/runbook.md is out of date: rollcall failover --root testdata/fleet -o markdown prints\n%s", out.String())
+	}
+}
+
 // TestReadme holds README.md to what it shows: the first block of text is what "go run ./cmd/lint testdata/seed" prints,
 // but for the time that it took.
 func TestReadme(t *testing.T) {

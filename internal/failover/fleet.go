@@ -29,37 +29,70 @@ func Policies(f *fleet.Fleet) []fleet.Object {
 	return all
 }
 
-// Of are the applications of a policy, as far as the fleet shows them: one for each workload, and one alone where it selects none.
-// An error says what of the policy cannot be read.
-func Of(f *fleet.Fleet, policy fleet.Object) ([]Application, []fleet.Workload, error) {
+// reader reads policies of a fleet, and keeps what several have in common.
+type reader struct {
+	f *fleet.Fleet
+	// known are the members that a Cluster object, an agent or the configuration names, by name.
+	known []fleet.Member
+	// chosen are those of them that a placement may use, by the placement.
+	chosen map[string][]fleet.Member
+}
+
+func newReader(f *fleet.Fleet) *reader {
+	r := &reader{f: f, chosen: map[string][]fleet.Member{}}
+	for _, name := range f.Membership.Names {
+		m := f.Members[name]
+		if m.Declared || m.Registered || m.Live != nil || len(m.Agents)+len(m.Suspended)+len(m.Stray) > 0 {
+			r.known = append(r.known, m)
+		}
+	}
+	return r
+}
+
+// of is a policy's application to a workload. An error says what of the policy cannot be read.
+func (r *reader) of(policy fleet.Object, key string) (Application, fleet.State, error) {
 	p, err := ParsePolicy(policy.Content)
 	if err != nil {
-		return nil, nil, err
+		return Application{}, "", err
 	}
-	a := Application{Policy: p, Order: f.FailoverOrder, Minor: fleet.MinorOf(f.KarmadaVersion)}
+	a := Application{Policy: p, Order: r.f.FailoverOrder, Minor: fleet.MinorOf(r.f.KarmadaVersion)}
+	preferred := preference(&p.Placement)
 	if len(a.Order) == 0 {
-		a.Order = preference(&p.Placement)
+		a.Order = preferred
 	}
 	gated := fleet.Unknown
-	if plane, ok := controlPlane(f, policy.APIServer); ok {
+	if plane, ok := controlPlane(r.f, policy.APIServer); ok {
 		a.Switches, a.Minor = plane.FailoverArmed, cmp.Or(fleet.MinorOf(plane.Version), a.Minor)
 		gated = gate(plane, "WorkloadAffinity")
 	}
-	a.Members, a.Strangers = members(f, &p.Placement)
-	for _, m := range a.Members {
-		if m.Host {
-			a.Hosts = append(a.Hosts, m.Name)
+	members, ok := r.chosen[key]
+	if !ok {
+		for i := range r.known {
+			if a.allows(&r.known[i]) {
+				members = append(members, r.known[i])
+			}
+		}
+		r.chosen[key] = members
+	}
+	a.Members, a.Strangers = members, r.strangers(preferred)
+	for i := range a.Members {
+		if a.Members[i].Host {
+			a.Hosts = append(a.Hosts, a.Members[i].Name)
 		}
 	}
-	workloads := f.Policies[fleet.PolicyID(policy)].Workloads
-	var all []Application
-	for _, w := range workloads {
-		of := a
-		of.Kind, of.Replicas, of.Uncounted, of.Bare, of.Idle = w.Kind, w.Replicas, w.Uncounted, w.Bare, f.Idle(policy, w)
-		of.Grouped = gated != fleet.Missing && grouped(&p.Placement, w.Labels)
-		all = append(all, of)
+	return a, gated, nil
+}
+
+// strangers are the clusters that a policy names and that may be members, where the list of these leaves a doubt.
+func (r *reader) strangers(preferred []string) (all []string) {
+	for _, name := range preferred {
+		_, shown := slices.BinarySearchFunc(r.known, name, func(m fleet.Member, name string) int { return cmp.Compare(m.Name, name) })
+		m, listed := r.f.Members[name]
+		if !shown && (listed && !m.MereHost || !listed && !r.f.Membership.Certain) {
+			all = append(all, name)
+		}
 	}
-	return all, workloads, nil
+	return all
 }
 
 // gate is the state of a feature gate of the controller manager that is off by default.
@@ -88,25 +121,6 @@ func grouped(p *Placement, labels map[string]string) bool {
 		}
 	}
 	return false
-}
-
-// members are the fleet's, by name: what a Cluster object, an agent or the configuration names. Where the list leaves a doubt, the
-// other clusters that the policy names may be members too.
-func members(f *fleet.Fleet, p *Placement) (known []fleet.Member, strangers []string) {
-	for _, name := range f.Membership.Names {
-		m := f.Members[name]
-		if m.Declared || m.Registered || m.Live != nil || len(m.Agents)+len(m.Suspended)+len(m.Stray) > 0 {
-			known = append(known, m)
-		}
-	}
-	for _, name := range preference(p) {
-		m, listed := f.Members[name]
-		shown := slices.ContainsFunc(known, func(m fleet.Member) bool { return m.Name == name })
-		if !shown && (listed && !m.MereHost || !listed && !f.Membership.Certain) {
-			strangers = append(strangers, name)
-		}
-	}
-	return known, strangers
 }
 
 // preference is the order in which a policy prefers the clusters that it names.

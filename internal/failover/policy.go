@@ -123,7 +123,7 @@ func ParsePolicy(object map[string]any) (Policy, error) {
 
 // tier is where the cluster belongs in the term: 0 is the term itself, 1 and more its tiers, -1 nowhere. Where that is not
 // known, it hangs on the property that is named.
-func (t *Term) tier(m fleet.Member, workload bool, minor int) (tier int, unseen string) {
+func (t *Term) tier(m *fleet.Member, workload bool, minor int) (tier int, unseen string) {
 	affinities := []*Affinity{&t.Affinity}
 	if workload { // what needs no capacity never overflows
 		for i := range t.OverflowAffinities {

@@ -138,13 +138,14 @@ func (s *scheduler) feasible(b *binding, group *Term) ([]candidate, error) {
 		return nil, unknown("where other workloads run decides (workloadAffinity)")
 	}
 	for _, name := range s.strangers {
-		if tier, unseen := group.tier(fleet.Member{Name: name}, b.workload, s.minor); tier >= 0 || unseen != "" {
+		if tier, unseen := group.tier(&fleet.Member{Name: name}, b.workload, s.minor); tier >= 0 || unseen != "" {
 			return nil, unknown("no Cluster object, agent or configuration says that %q is a member", name)
 		}
 	}
 	var found []candidate
 	var kept error
-	for _, m := range s.members {
+	for i := range s.members {
+		m := &s.members[i]
 		tier, unseen := group.tier(m, b.workload, s.minor)
 		_, here := b.clusters[m.Name]
 		switch {
@@ -182,18 +183,18 @@ func (s *scheduler) feasible(b *binding, group *Term) ([]candidate, error) {
 }
 
 // taints are those that the member has now.
-func (b *binding) taints(m fleet.Member) fleet.Tainted {
+func (b *binding) taints(m *fleet.Member) *fleet.Tainted {
 	switch {
 	case b.lost[m.Name]:
-		return m.Lost
+		return &m.Lost
 	case b.recovered[m.Name]:
-		return m.Recovered
+		return &m.Recovered
 	}
-	return m.Healthy
+	return &m.Healthy
 }
 
 // lacks tells whether a cluster has none of what the placement spreads by; unseen names it where that is not known.
-func (s *scheduler) lacks(m fleet.Member) (missing bool, unseen string) {
+func (s *scheduler) lacks(m *fleet.Member) (missing bool, unseen string) {
 	for _, c := range s.placement.SpreadConstraints {
 		property, empty := "", false
 		switch c.SpreadByField {
@@ -418,7 +419,7 @@ func (s *scheduler) weight(list []Weight, cluster string) (best int64, unseen st
 	}
 	i, _ := slices.BinarySearchFunc(s.members, cluster, func(m fleet.Member, name string) int { return cmp.Compare(m.Name, name) })
 	for j := range list {
-		switch state, property := list[j].TargetCluster.Matches(s.members[i], s.minor); state {
+		switch state, property := list[j].TargetCluster.Matches(&s.members[i], s.minor); state {
 		case fleet.Unknown:
 			return 0, property
 		case fleet.Found:

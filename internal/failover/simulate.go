@@ -21,8 +21,9 @@ type Application struct {
 	Bare      bool
 	// Kind is the workload's, "Deployment.apps".
 	Kind string
-	// Idle says why Karmada does not place it by this policy; empty where it does.
-	Idle string
+	// Standing is Idle or Refused where Karmada does not place it by this policy, Idle says why; both empty where it does.
+	Standing Outcome
+	Idle     string
 	// Members are the member clusters, sorted by name. Strangers are clusters that the policy names and that may be members.
 	Members   []fleet.Member
 	Strangers []string
@@ -74,34 +75,102 @@ const (
 	Pending Outcome = "pending"
 	// Unknown: Git does not show what decides.
 	Unknown Outcome = "unknown"
-	// Idle: Karmada does not place it by this policy.
+	// Idle: the policy is suspended, or another one claims the workload.
 	Idle Outcome = "idle"
+	// Refused: Karmada refuses the policy.
+	Refused Outcome = "refused"
 )
 
 // Simulate gives the healthy fleet first, then the loss of each member that may hold replicas, then the loss of one after
 // another in the application's order.
 func Simulate(a Application) []Scenario {
-	all := []Scenario{a.After()}
-	for _, name := range a.inOrder() {
-		all = append(all, a.After(name))
-	}
 	order := a.inOrder()
+	all := a.Alone(order)
 	n := 0
 	for n < len(order) && slices.Contains(a.Order, order[n]) { // which come first
 		n++
 	}
-	if n > 1 {
+	if n = min(n, maxSequence); n > 1 {
 		all = append(all, a.AfterEach(losses(order[:n]))[2:]...)
 	}
 	return all
+}
+
+// maxSequence bounds the losses of one cluster after another.
+const maxSequence = 16
+
+// Alone is the scenario of the healthy fleet, and those in which each of the clusters is lost alone.
+func (a *Application) Alone(names []string) []Scenario {
+	var workloads [][]result
+	if !a.Bare {
+		for _, tie := range a.ties() {
+			workloads = append(workloads, a.alone(&binding{workload: true, replicas: a.Replicas}, tie, names))
+		}
+	}
+	others := a.alone(&binding{}, strings.Compare, names)
+	all := []Scenario{a.scenario(nil, 0, workloads, others[0])}
+	for n, name := range names {
+		all = append(all, a.scenario(losses([]string{name}), n+1, workloads, others[n+1]))
+	}
+	return all
+}
+
+// Effect is what the loss of one member does to a workload that runs there, or may.
+type Effect struct {
+	Member  string
+	Outcome Outcome
+	Why     string
+	// Moved is how many replicas are placed elsewhere, To where.
+	Moved int
+	To    map[string]int
+}
+
+// Effects are those of the loss of each member alone. Where Karmada breaks a tie by the object's UID it is one of the ways.
+func (a *Application) Effects() []Effect {
+	b := &binding{workload: !a.Bare, replicas: a.Replicas}
+	s, early := a.begin(b, strings.Compare)
+	first := result{}
+	if early != nil {
+		first = *early
+	} else {
+		first = a.place(s, b)
+	}
+	var effects []Effect
+	if first.outcome == Idle || first.outcome == Refused {
+		return nil
+	}
+	if first.outcome == Unknown {
+		for _, m := range a.Members {
+			r := a.unplaced(first, losses([]string{m.Name})[0])
+			effects = append(effects, Effect{Member: m.Name, Outcome: r.outcome, Why: r.why})
+		}
+		return effects
+	}
+	healthy := *b
+	for _, name := range slices.Sorted(maps.Keys(first.clusters)) {
+		if off, _ := a.disarmed(name); len(off) > 0 {
+			effects = append(effects, Effect{Member: name, Outcome: Stays, Why: "nothing moves, because " + list(off)})
+			continue
+		}
+		b.clusters, b.lost, b.evicted, b.group = maps.Clone(healthy.clusters), map[string]bool{}, maps.Clone(healthy.evicted), healthy.group
+		r := a.follow(s, b, first, losses([]string{name}))[1]
+		e := Effect{Member: name, Outcome: r.outcome, Why: r.why, To: map[string]int{}}
+		for cluster, n := range r.clusters {
+			if more := n - first.clusters[cluster]; more > 0 && r.outcome == Moves {
+				e.To[cluster], e.Moved = more, e.Moved+more
+			}
+		}
+		effects = append(effects, e)
+	}
+	return effects
 }
 
 // inOrder are the members that the policy may use: in the given order, then the others by name.
 func (a *Application) inOrder() []string {
 	var names []string
 	used := map[string]bool{}
-	for _, m := range a.Members {
-		used[m.Name] = a.allows(m)
+	for i := range a.Members {
+		used[a.Members[i].Name] = a.allows(&a.Members[i])
 	}
 	add := func(name string) {
 		if used[name] {
@@ -117,7 +186,7 @@ func (a *Application) inOrder() []string {
 	return names
 }
 
-func (a *Application) allows(m fleet.Member) bool {
+func (a *Application) allows(m *fleet.Member) bool {
 	p := &a.Policy.Placement
 	if p.ClusterAffinity != nil {
 		state, _ := p.ClusterAffinity.Matches(m, a.Minor)
@@ -223,9 +292,8 @@ const (
 	oldestMinor = 15
 )
 
-// run gives what becomes of a binding before the first step, and after each of them.
-func (a *Application) run(b *binding, tie order, steps []Step) []result {
-	always := func(r result) []result { return slices.Repeat([]result{r}, len(steps)+1) }
+// begin makes the scheduler of a binding that runs nowhere yet; or the result, where that is certain or unknown without one.
+func (a *Application) begin(b *binding, tie order) (*scheduler, *result) {
 	b.clusters, b.lost, b.evicted, b.recovered = seats{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	s := &scheduler{placement: &a.Policy.Placement, members: a.Members, strangers: a.Strangers, tie: tie, minor: cmp.Or(a.Minor, newestMinor),
 		grouped: a.Grouped && b.workload,
@@ -235,16 +303,46 @@ func (a *Application) run(b *binding, tie order, steps []Step) []result {
 		}}
 	switch name := a.Policy.SchedulerName; {
 	case a.Idle != "":
-		return always(result{outcome: Idle, why: a.Idle})
+		return s, &result{outcome: a.Standing, why: a.Idle}
 	case a.Minor > 0 && a.Minor < oldestMinor:
-		return always(result{outcome: Unknown, why: fmt.Sprintf("Karmada 1.%d fails over in another way than 1.%d and later, which are known here", a.Minor, oldestMinor)})
+		return s, &result{outcome: Unknown, why: fmt.Sprintf("Karmada 1.%d fails over in another way than 1.%d and later, which are known here", a.Minor, oldestMinor)}
 	case name != "" && name != "default-scheduler":
-		return always(result{outcome: Unknown, why: fmt.Sprintf("the scheduler %q is not Karmada's own", name)})
+		return s, &result{outcome: Unknown, why: fmt.Sprintf("the scheduler %q is not Karmada's own", name)}
 	case a.Uncounted != "" && b.workload:
-		return always(result{outcome: Unknown, why: a.Uncounted})
+		return s, &result{outcome: Unknown, why: a.Uncounted}
+	}
+	return s, nil
+}
+
+// run gives what becomes of a binding before the first step, and after each of them.
+func (a *Application) run(b *binding, tie order, steps []Step) []result {
+	s, early := a.begin(b, tie)
+	if early != nil {
+		return slices.Repeat([]result{*early}, len(steps)+1)
+	}
+	return a.follow(s, b, a.place(s, b), steps)
+}
+
+// alone gives what becomes of a binding before the loss of the first cluster, and after the loss of each one alone.
+func (a *Application) alone(b *binding, tie order, names []string) []result {
+	s, early := a.begin(b, tie)
+	if early != nil {
+		return slices.Repeat([]result{*early}, len(names)+1)
 	}
 	all := []result{a.place(s, b)}
-	open := all[0] // what is not known, once that is so
+	healthy := *b
+	for _, name := range names {
+		b.clusters, b.lost, b.evicted = maps.Clone(healthy.clusters), map[string]bool{}, maps.Clone(healthy.evicted)
+		b.group = healthy.group
+		all = append(all, a.follow(s, b, all[0], losses([]string{name}))[1])
+	}
+	return all
+}
+
+// follow gives the first result, and what becomes of the binding after each step.
+func (a *Application) follow(s *scheduler, b *binding, first result, steps []Step) []result {
+	all := []result{first}
+	open := first // what is not known, once that is so
 	for _, step := range steps {
 		last := all[len(all)-1]
 		if last.outcome == Unknown {

@@ -103,15 +103,18 @@ func (a *Application) lose(s *scheduler, b *binding, names []string) result {
 	case len(evicted) == 0 && stays != "":
 		return result{Stays, stays, maps.Clone(b.clusters)}
 	case len(evicted) == 0:
-		return result{still, fmt.Sprintf("nothing of it ran on %s", quoted(names)), maps.Clone(b.clusters)}
+		return result{still, "nothing of it ran there", maps.Clone(b.clusters)}
 	}
-	why := fmt.Sprintf("cluster failover evicts it from %s", quoted(evicted))
+	why := "cluster failover evicts it"
+	if len(names) > 1 {
+		why += " from " + quoted(evicted)
+	}
 	if after > 0 {
 		why += fmt.Sprintf(" after %d s", after)
 	}
 	r := a.evict(s, b, evicted, why)
 	if r.outcome == Stays {
-		r.why = fmt.Sprintf("cluster failover takes it from %s, and the others go on as before", quoted(evicted))
+		r.why = "cluster failover takes it away there, and the others go on as before"
 	}
 	if slices.ContainsFunc(evicted, func(name string) bool { return slices.Contains(a.Hosts, name) }) && r.outcome == Moves {
 		r.why += ", unless the control plane is lost with it, which runs there too: then nothing moves"
@@ -164,7 +167,7 @@ func (a *Application) recover(s *scheduler, b *binding, name string) result {
 		return result{Unknown, m.Recovered.Doubt, nil}
 	case state == fleet.Missing && taint.By != "":
 		return result{Stays, fmt.Sprintf("nothing goes back, because the ClusterTaintPolicy %q never removes its taint from %q", taint.By, name), same}
-	case !s.enqueues(b, m):
+	case !s.enqueues(b, &m):
 		return result{still, fmt.Sprintf("nothing goes back to %q, which is not in the group that runs it", name), same}
 	case !b.rescheduled(s.placement):
 		return result{still, fmt.Sprintf("nothing goes back to %q until the workload is scaled or rebalanced, or the policy changes", name), same}
@@ -173,7 +176,7 @@ func (a *Application) recover(s *scheduler, b *binding, name string) result {
 }
 
 // enqueues tells whether a change of a cluster makes the scheduler look at the binding.
-func (s *scheduler) enqueues(b *binding, m fleet.Member) bool {
+func (s *scheduler) enqueues(b *binding, m *fleet.Member) bool {
 	affinity := s.placement.ClusterAffinity
 	if groups := s.placement.ClusterAffinities; affinity == nil && len(groups) > 0 {
 		affinity = &groups[max(0, slices.IndexFunc(groups, func(t Term) bool { return t.AffinityName == b.group }))].Affinity
@@ -248,11 +251,13 @@ func (a *Application) unhealthy(s *scheduler, b *binding, name string) result {
 		return result{still, fmt.Sprintf("nothing of it ran on %q", name), same}
 	}
 	switch {
+	case !b.workload:
+		return result{still, "an object without replicas has a health of its own", same}
 	case of == nil:
 		return result{Stays, "nothing moves, because the policy has no spec.failover.application", same}
 	case !a.Policy.PropagateDeps:
 		return result{Stays, "nothing moves, because application failover takes spec.propagateDeps", same}
-	case !b.workload || !slices.Contains(healthKinds, a.Kind):
+	case !slices.Contains(healthKinds, a.Kind):
 		return result{Unknown, "it is not known whether Karmada can tell the health of this kind", nil}
 	}
 	seconds := int64(300)
@@ -285,7 +290,7 @@ func (a *Application) join(s *scheduler, b *binding, name string) result {
 	s.members = slices.SortedFunc(slices.Values(append(slices.Clone(s.members), m)), func(a, b fleet.Member) int { return strings.Compare(a.Name, b.Name) })
 	s.strangers = slices.DeleteFunc(slices.Clone(s.strangers), func(stranger string) bool { return stranger == name })
 	switch {
-	case !s.enqueues(b, m):
+	case !s.enqueues(b, &m):
 		return result{still, fmt.Sprintf("the policy does not select %q", name), same}
 	case !b.rescheduled(s.placement):
 		return result{still, fmt.Sprintf("nothing goes to %q until the workload is scaled or rebalanced, or the policy changes", name), same}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/secret"
@@ -20,8 +21,9 @@ type Report struct {
 	File string `json:"file"`
 	// Workload is the one that is placed; null where the policy selects no object with replicas.
 	Workload *WorkloadRef `json:"workload"`
-	// Replicas is how many the workload asks for.
-	Replicas int `json:"replicas"`
+	// Replicas is how many the workload asks for; Uncounted where that is not known.
+	Replicas  int  `json:"replicas"`
+	Uncounted bool `json:"uncounted,omitempty"`
 	// Members are the clusters that the policy may use, in the order of failover.
 	Members   []string   `json:"members"`
 	Scenarios []Scenario `json:"scenarios"`
@@ -41,72 +43,258 @@ type WorkloadRef struct {
 	Scaler string `json:"scaler,omitempty"`
 }
 
-// NewReports simulates a policy of the fleet, for each of its workloads: all its scenarios, or those of the steps.
-func NewReports(f *fleet.Fleet, policy fleet.Object, capacity map[string]int, steps []Step) []Report {
-	r := Report{File: policy.Origin.File, Members: []string{}, Scenarios: []Scenario{}, Policy: fleet.ObjectRef{Cluster: policy.Cluster,
-		APIServer: policy.APIServer, Group: policy.Group, Kind: policy.Kind, Namespace: policy.Namespace, Name: policy.Name}}
-	applications, workloads, err := Of(f, policy)
-	if err != nil {
-		r.Error = err.Error()
-		return []Report{r}
-	}
-	var all []Report
-	for i, a := range applications {
-		of := r
-		a.Capacity = capacity
-		of.Replicas, of.Members = a.Replicas, append([]string{}, a.inOrder()...)
-		if w := workloads[i]; w.Kind != "" {
-			of.Workload = &WorkloadRef{Kind: w.Kind, Namespace: w.Namespace, Name: w.Name, Least: w.Least, Most: w.Most, Scaler: w.Scaler}
-		}
-		if len(steps) > 0 {
-			of.Scenarios = a.AfterEach(steps)
-		} else {
-			of.Scenarios = Simulate(a)
-		}
-		all = append(all, of)
-	}
-	return all
-}
-
-// WriteJSON writes the reports as one JSON document.
-func WriteJSON(w io.Writer, reports []Report) error {
+// WriteJSON writes the document.
+func WriteJSON(w io.Writer, d Document) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(map[string][]Report{"policies": append([]Report{}, reports...)})
+	return enc.Encode(d)
 }
 
-// WriteTable writes a table for each report: a row for each scenario, a column for each member.
-func WriteTable(w io.Writer, reports []Report) error {
+// WriteTable writes the matrix of all single losses, and then a table for each workload: a row for each scenario, a column for each member
+// in which the scenarios differ. Equal rows, and workloads with equal tables, are written once; reasons stand below, each once. Lines are
+// at most width characters long where that is possible; 0 is no limit.
+func WriteTable(w io.Writer, d Document, width int) error {
 	var b strings.Builder
-	for i, r := range reports {
-		if i > 0 {
+	if len(d.Matrix) > 0 {
+		writeMatrix(&b, d.Matrix)
+	}
+	n := notes{}
+	for _, g := range groupsOf(d.Policies, width, &n) {
+		if b.Len() > 0 {
 			b.WriteByte('\n')
 		}
-		noun := "replicas"
-		if r.Replicas == 1 {
-			noun = "replica"
-		}
-		fmt.Fprintf(&b, "%s %s in %s: %d %s\n", r.Policy.Kind, qualified(r.Policy), secret.Printable(r.File), r.Replicas, noun)
-		if r.Error != "" {
-			fmt.Fprintf(&b, "  unknown: %s\n", secret.Message(r.Error))
-			continue
-		}
-		table := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
-		fmt.Fprintf(table, "  lost\t%s\twithout replicas\toutcome\n", strings.Join(names(r.Members), "\t"))
-		for _, s := range r.Scenarios {
-			fmt.Fprintf(table, "  %s\t", orDash(strings.Join(names(s.Lost), ", then ")))
-			for _, member := range r.Members {
-				fmt.Fprintf(table, "%s\t", s.cell(member))
-			}
-			fmt.Fprintf(table, "%s\t%s: %s\n", others(s), s.Outcome, secret.Message(s.Why))
-		}
-		if err := table.Flush(); err != nil {
-			return err
-		}
+		writeHeading(&b, g.reports)
+		b.WriteString(g.table)
 	}
+	if d.LeftOut > 0 {
+		fmt.Fprintf(&b, "\n%d more workloads: name a policy to see them, or ask for some outcomes with --only\n", d.LeftOut)
+	}
+	n.write(&b, width)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// writeMatrix writes a row for each lost member; members with equal rows stand together.
+func writeMatrix(b *strings.Builder, rows []Lost) {
+	table := tabwriter.NewWriter(b, 0, 0, 3, ' ', 0)
+	fmt.Fprint(table, "lost\tworkloads\treplicas moved\tpending\tstays\tunknown\tmostly to\n")
+	for _, r := range rows {
+		var to []string
+		for _, receiver := range r.To {
+			to = append(to, fmt.Sprintf("%s %d", secret.Name(receiver.Member), receiver.Replicas))
+		}
+		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\n", few(r.Members, 3), r.Workloads, orDash(count(r.Moved)), orDash(count(r.Pending)),
+			orDash(count(r.Stays)), orDash(count(r.Unknown)), orDash(strings.Join(to, ", ")))
+	}
+	table.Flush()
+}
+
+func count(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+// few are the first names of a list, and how many more there are.
+func few(all []string, most int) string { return fewOf(names(all), most) }
+
+func fewOf(shown []string, most int) string {
+	all := shown
+	if len(shown) > most+1 {
+		shown = append(shown[:most:most], fmt.Sprintf("%d more", len(all)-most))
+	}
+	return strings.Join(shown, ", ")
+}
+
+// notes are the reasons, by number.
+type notes struct {
+	all   []string
+	index map[string]int
+}
+
+func (n *notes) add(why string) string {
+	if why == "" {
+		return ""
+	}
+	i, known := n.index[why]
+	if !known {
+		if n.index == nil {
+			n.index = map[string]int{}
+		}
+		n.all = append(n.all, why)
+		i = len(n.all)
+		n.index[why] = i
+	}
+	return fmt.Sprintf(" [%d]", i)
+}
+
+func (n *notes) write(b *strings.Builder, width int) {
+	if len(n.all) > 0 {
+		b.WriteByte('\n')
+	}
+	for i, why := range n.all {
+		lead := fmt.Sprintf("[%d] ", i+1)
+		wrap(b, lead, secret.Message(why), width)
+	}
+}
+
+// wrap writes a text in lines, the first with a lead and the others as far in.
+func wrap(b *strings.Builder, lead, text string, width int) {
+	b.WriteString(lead)
+	at := utf8.RuneCountInString(lead)
+	for i, word := range strings.Fields(text) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i > 0 && width > 0 && at+1+n > width:
+			b.WriteString("\n" + strings.Repeat(" ", len(lead)))
+			at = len(lead)
+		case i > 0:
+			b.WriteByte(' ')
+			at++
+		}
+		b.WriteString(word)
+		at += n
+	}
+	b.WriteByte('\n')
+}
+
+// group are reports with one table.
+type group struct {
+	reports []Report
+	table   string
+}
+
+func groupsOf(reports []Report, width int, n *notes) []group {
+	var groups []group
+	index := map[string]int{}
+	for _, r := range reports {
+		table := r.table(width, n)
+		shape := fmt.Sprint(r.Replicas, "\x00", table)
+		i, known := index[shape]
+		if !known {
+			i, index[shape] = len(groups), len(groups)
+			groups = append(groups, group{table: table})
+		}
+		groups[i].reports = append(groups[i].reports, r)
+	}
+	return groups
+}
+
+// writeHeading names the policies and workloads of a table.
+func writeHeading(b *strings.Builder, reports []Report) {
+	for i, r := range reports {
+		if i == 5 && len(reports) > 6 {
+			fmt.Fprintf(b, "and %d more\n", len(reports)-i)
+			return
+		}
+		fmt.Fprintf(b, "%s %s in %s: %s\n", r.Policy.Kind, qualified(r.Policy), secret.Printable(r.File), r.what())
+	}
+}
+
+// what says what is placed.
+func (r *Report) what() string {
+	if r.Error != "" {
+		return "cannot be read"
+	}
+	if r.Workload == nil {
+		return "objects without replicas"
+	}
+	kind, _, _ := strings.Cut(r.Workload.Kind, ".")
+	text := kind
+	if r.Workload.Name != "" {
+		text += " " + secret.Name(r.Workload.Name)
+	}
+	if r.Uncounted {
+		return text + ", its replicas unknown"
+	}
+	noun := "replicas"
+	if r.Replicas == 1 {
+		noun = "replica"
+	}
+	text += fmt.Sprintf(", %d %s", r.Replicas, noun)
+	if r.Workload.Scaler != "" {
+		text += fmt.Sprintf(" (%d to %d by %s)", r.Workload.Least, r.Workload.Most, secret.Message(r.Workload.Scaler))
+	}
+	return text
+}
+
+// table are the rows of a report, those with equal cells as one.
+func (r *Report) table(width int, n *notes) string {
+	if r.Error != "" {
+		return fmt.Sprintf("  unknown: %s\n", secret.Message(r.Error))
+	}
+	columns := slices.DeleteFunc(slices.Clone(r.Members), func(m string) bool {
+		return !slices.ContainsFunc(r.Scenarios, func(s Scenario) bool { c := s.cell(m); return c != "–" && c != "?" })
+	})
+	first, says := "lost", func(step string) string { return secret.Message(strings.TrimPrefix(step, string(Lose)+" ")) }
+	if slices.ContainsFunc(r.Scenarios, func(s Scenario) bool { return len(s.Steps) != len(s.Lost) }) { // not losses alone
+		first, says = "after", secret.Message
+	}
+	type row struct {
+		steps []string // several alone, or one sequence
+		cells []string
+	}
+	var rows []row
+	for _, s := range r.Scenarios {
+		var cells []string
+		for _, m := range columns {
+			cells = append(cells, s.cell(m))
+		}
+		cells = append(cells, others(s), string(s.Outcome)+n.add(s.Why))
+		i := slices.IndexFunc(rows, func(of row) bool { return len(s.Steps) == 1 && len(of.steps) > 0 && slices.Equal(of.cells, cells) })
+		switch {
+		case i >= 0:
+			rows[i].steps = append(rows[i].steps, says(s.Steps[0]))
+		case len(s.Steps) == 0:
+			rows = append(rows, row{cells: cells})
+		default:
+			var steps []string
+			for _, step := range s.Steps {
+				steps = append(steps, says(step))
+			}
+			rows = append(rows, row{[]string{strings.Join(steps, ", then ")}, cells})
+		}
+	}
+	lines := [][]string{append(append([]string{first}, names(columns)...), "without replicas", "outcome")}
+	for _, of := range rows {
+		lines = append(lines, append([]string{orDash(fewOf(of.steps, 3))}, of.cells...))
+	}
+	if text := render(lines); width <= 0 || widest(text) <= width {
+		return text
+	}
+	for i, line := range lines { // one column says where it runs
+		if i == 0 {
+			lines[i] = []string{first, "runs on", "outcome"}
+			continue
+		}
+		var on []string
+		for j, cell := range line[1 : len(line)-2] {
+			if cell != "–" {
+				on = append(on, secret.Name(columns[j])+" "+cell)
+			}
+		}
+		lines[i] = []string{line[0], orDash(fewOf(on, 3)), line[len(line)-1]}
+	}
+	return render(lines)
+}
+
+func widest(text string) (most int) {
+	for line := range strings.SplitSeq(text, "\n") {
+		most = max(most, utf8.RuneCountInString(line))
+	}
+	return most
+}
+
+func render(lines [][]string) string {
+	var b strings.Builder
+	table := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
+	for _, line := range lines {
+		fmt.Fprintf(table, "  %s\n", strings.Join(line, "\t"))
+	}
+	table.Flush()
+	return b.String()
 }
 
 func qualified(o fleet.ObjectRef) string {
@@ -156,22 +344,23 @@ func (s *Scenario) cell(member string) string {
 
 // WriteMermaid writes a graph for each report: what runs where, and where it goes when clusters are lost one after
 // another.
-func WriteMermaid(w io.Writer, reports []Report) error {
+func WriteMermaid(w io.Writer, d Document) error {
+	reports := d.Policies
 	var b strings.Builder
 	b.WriteString("flowchart LR\n")
 	for i, r := range reports {
 		fmt.Fprintf(&b, "  subgraph p%d[%s]\n", i, label(r.Policy.Kind+" "+qualified(r.Policy)))
 		ids := map[string]string{}
 		for j, s := range r.Scenarios {
-			if j > 0 && len(s.Lost) == 0 {
+			if j > 0 && len(s.Steps) == 0 {
 				continue
 			}
 			id := fmt.Sprintf("p%ds%d", i, j)
-			ids[strings.Join(s.Lost, "\x00")] = id
+			ids[strings.Join(s.Steps, "\x00")] = id
 			fmt.Fprintf(&b, "    %s[%s]\n", id, label(s.placed(r.Members)))
-			if len(s.Lost) > 0 {
-				last := len(s.Lost) - 1
-				fmt.Fprintf(&b, "    %s -->|%s| %s\n", ids[strings.Join(s.Lost[:last], "\x00")], label(secret.Name(s.Lost[last])+" lost: "+string(s.Outcome)), id)
+			if len(s.Steps) > 0 {
+				last := len(s.Steps) - 1
+				fmt.Fprintf(&b, "    %s -->|%s| %s\n", ids[strings.Join(s.Steps[:last], "\x00")], label(secret.Message(s.Steps[last])+": "+string(s.Outcome)), id)
 			}
 		}
 		b.WriteString("  end\n")
@@ -207,5 +396,5 @@ func others(s Scenario) string {
 	if s.Others == nil {
 		return "?"
 	}
-	return orDash(strings.Join(names(s.Others), ", "))
+	return orDash(few(s.Others, 3))
 }

@@ -42,7 +42,7 @@ var properties = []string{LabelsProperty, ProviderProperty, RegionProperty, Zone
 //
 // Source: karmada v1.18.2 pkg/util/selector.go:97 (ClusterMatches); v1.17.5 pkg/util/selector.go matchZones: there all zones
 // of a Cluster had to be among the values.
-func (a *ClusterAffinity) Matches(m Member, minor int) (State, string) {
+func (a *ClusterAffinity) Matches(m *Member, minor int) (State, string) {
 	if slices.Contains(a.Exclude, m.Name) || len(a.ClusterNames) > 0 && !slices.Contains(a.ClusterNames, m.Name) {
 		return Missing, ""
 	}
@@ -75,7 +75,7 @@ func (a *ClusterAffinity) Matches(m Member, minor int) (State, string) {
 }
 
 // matches tells which property the requirement asks for, and whether the member has it.
-func (r *FieldRequirement) matches(m Member, minor int) (property string, fits bool) {
+func (r *FieldRequirement) matches(m *Member, minor int) (property string, fits bool) {
 	if r.Key == "zone" {
 		return ZonesProperty, r.matchesZones(m.Zones, minor)
 	}

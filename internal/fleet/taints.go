@@ -353,7 +353,7 @@ func (p *taintPolicy) concerns(m Member, minor int, status map[string]string, mo
 		return Unknown, fmt.Sprintf("the ClusterTaintPolicy %q cannot be read", p.name)
 	}
 	if p.TargetClusters != nil {
-		switch state, property := p.TargetClusters.Matches(m, minor); state {
+		switch state, property := p.TargetClusters.Matches(&m, minor); state {
 		case Missing:
 			return Missing, fmt.Sprintf("the ClusterTaintPolicy %q does not target it", p.name)
 		case Unknown:
@@ -504,7 +504,7 @@ func (f *Fleet) candidates(p *placementFields) []Member {
 			if !known {
 				m = f.Stranger(name)
 			}
-			if state, _ := a.Matches(m, 0); state != Missing {
+			if state, _ := a.Matches(&m, 0); state != Missing {
 				all[name] = m
 			}
 		}
