@@ -1,4 +1,4 @@
-.PHONY: build test difftest failovertest e2e e2e-karmada fuzz lint generate bench bench-webhook recall ci
+.PHONY: build test difftest failovertest charttest e2e e2e-karmada fuzz lint generate bench bench-webhook recall ci
 
 build: ## bin/rollcall and bin/rollcall-webhook, static
 	CGO_ENABLED=0 go build -trimpath -o bin/rollcall ./cmd/lint
@@ -10,6 +10,10 @@ test:
 # The loader beside Flux's own code; on further trees with ROLLCALL_CORPUS=folder[:folder...].
 difftest:
 	cd difftest && go test -v ./...
+
+# What Helm renders of deploy/chart, beside the overlays.
+charttest:
+	cd charttest && go test -v ./...
 
 # Where replicas run, here and by Karmada's own scheduler, in ROLLCALL_CASES made-up cases.
 failovertest:
