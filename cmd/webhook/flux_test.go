@@ -173,6 +173,24 @@ spec:
 	}
 }
 
+// TestManyFindings refuses a Kustomization that builds everything: the denial tells the first of the findings.
+func TestManyFindings(t *testing.T) {
+	h := handlerOf(fluxCourt(t))
+	entries := ""
+	for range 30 {
+		entries += "{patch: \"- op: nope\"}, {path: none, patch: \"\"}, "
+	}
+	object := strings.Replace(agentKustomization, "  force: false", "  components: [../a, ../b, ../c, ../d, ../e, ../f, ../g, ../h, ../i, ../j, ../k, ../l, ../m, ../n, ../o, ../p, ../q, ../r, ../s, ../t, ../u, ../v]\n  patches: ["+entries+"]", 1)
+	_, answer, text := askFlux(t, h, "/validate/talos-robbinsdale", fluxReview(t, "", object))
+	if answer.Allowed {
+		t.Fatal(text)
+	}
+	lines := strings.Split(answer.Result.Message, "\n")
+	if len(lines) != 22 || !strings.HasSuffix(lines[20], " more findings: rollcall lists them") || len(answer.Result.Details.Causes) != 20 {
+		t.Errorf("%d lines, %d causes: %s", len(lines), len(answer.Result.Details.Causes), text)
+	}
+}
+
 // TestWhoAsks asks where a path names no API server, or none of the fleet's: a fleet with a Karmada API server is not judged as if that
 // asked, and what could not be judged is logged in words.
 func TestWhoAsks(t *testing.T) {

@@ -22,6 +22,9 @@ const (
 	maxWarning  = 256 // in characters
 )
 
+// maxDenied is how many findings a denial tells: a build may fail for hundreds of objects.
+const maxDenied = 20
+
 // maxAudit bounds an audit annotation, in bytes.
 const maxAudit = 4096
 
@@ -160,7 +163,7 @@ func (r *Reviewer) refusal(s *Snapshot, req *admissionv1.AdmissionRequest, chang
 		Details: &metav1.StatusDetails{Name: secret.Name(change.Object.Name), Group: secret.Name(req.Kind.Group), Kind: secret.Name(req.Kind.Kind)},
 	}
 	var lines []string
-	for _, finding := range denied {
+	for _, finding := range denied[:min(len(denied), maxDenied)] {
 		own := isOf(finding, change)
 		line := fmt.Sprintf("%s: %s [%s]", place(finding, own), finding.Message, finding.Rule)
 		if finding.Fix != "" {
@@ -175,6 +178,9 @@ func (r *Reviewer) refusal(s *Snapshot, req *admissionv1.AdmissionRequest, chang
 			cause.Field = path(finding.Field)
 		}
 		status.Details.Causes = append(status.Details.Causes, cause)
+	}
+	if more := len(denied) - maxDenied; more > 0 {
+		lines = append(lines, fmt.Sprintf("%d more findings: rollcall lists them", more))
 	}
 	status.Message = strings.Join(append(lines, "judged by "+s.Name()), "\n")
 	return status
