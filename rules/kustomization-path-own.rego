@@ -25,18 +25,21 @@ violation contains {
 	input.kustomization.pathState == "found"
 	input.kustomization.apiServer == input.cluster
 	path := input.kustomization.path
-	own := _folder(data.fleet.clusters[input.cluster])
-	some other, cluster in data.fleet.clusters
+	data.fleet.clusters[input.cluster].declared
+	own := _folder(data.fleet.clusters[input.cluster].entry)
+
+	# Field by field: what is not known of a cluster has no part in it.
+	some other
+	data.fleet.clusters[other].declared
 	other != input.cluster
-	folder := _folder(cluster)
+	folder := _folder(data.fleet.clusters[other].entry)
 	startswith(concat("", [path, "/"]), folder)
 	not startswith(own, folder)
 	not startswith(folder, own)
 }
 
 # The folder below clusters/ that Flux starts in, with a slash at its end.
-_folder(cluster) := found[0] if {
-	cluster.declared
-	found := regex.find_n(`^(.*/)?clusters/[^/]+/`, concat("", [cluster.entry, "/"]), 1)
+_folder(entry) := found[0] if {
+	found := regex.find_n(`^(.*/)?clusters/[^/]+/`, concat("", [entry, "/"]), 1)
 	count(found) == 1
 }

@@ -138,7 +138,7 @@ func (c *court) prove(next *docket) error {
 	c.mu.Unlock()
 	servers := map[string]string{}
 	if c.apiServer != "" {
-		servers[c.apiServer] = "which --api-server names"
+		servers[c.apiServer] = byFlag
 	}
 	if last == nil {
 		return prove(nil, next.fleet(nil, ""), servers)

@@ -140,6 +140,7 @@ spec:
 		{"a path that is not there", agentKustomization, edit("/app\n", "/apps\n"), "deny", "kustomization-path-exists"},
 		{"created with a path that is not there", "", edit("/app\n", "/apps\n"), "deny", "kustomization-path-exists"},
 		{"a new one, with a path that is not there", "", strings.Replace(edit("/app\n", "/apps\n"), "name: karmada-agent", "name: other", 1), "deny", "kustomization-path-exists"},
+		{"a path that is a number", agentKustomization, edit("path: ./clusters/talos-robbinsdale/apps/karmada-agent/app", "path: 5"), "allow", ""},
 		{"a path that leads out", agentKustomization, edit("./clusters/talos-robbinsdale/apps/karmada-agent/app", "./../../etc"), "deny", "kustomization-path-exists"},
 		{"the path of another cluster", agentKustomization, edit("path: ./clusters/talos-robbinsdale", "path: ./clusters/talos-stpetersburg"), "warn", "kustomization-path-own"},
 		{"a source that is not there", agentKustomization, edit("kind: GitRepository, name: flux-system", "kind: GitRepository, name: fleet"), "warn", "source-exists"},

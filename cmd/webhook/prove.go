@@ -70,12 +70,19 @@ func proveFirst(next *fleet.Fleet, servers map[string]string) error {
 	return nil
 }
 
+// byFlag tells of an API server that a flag says that it asks.
+const byFlag = "which --api-server names"
+
 func hasServer(f *fleet.Fleet, id, who string) error {
 	if _, known := f.APIServers[id]; known || id == "" {
 		return nil
 	}
 	known := slices.Sorted(maps.Keys(f.APIServers))
-	return fmt.Errorf("the fleet has no API server %q, %s%s; it has %s", id, who, spelling.DidYouMean(id, known), someOf(known))
+	hint := ""
+	if who == byFlag { // one that has asked is not misspelt
+		hint = spelling.DidYouMean(id, known)
+	}
+	return fmt.Errorf("the fleet has no API server %q, %s%s; it has %s", id, who, hint, someOf(known))
 }
 
 // declared are the clusters whose entry point is in Git.

@@ -157,6 +157,8 @@ type item struct {
 	rendering *rendering
 	// unpatched: a build above it was read without some of its patches, so what they would have put here is unknown.
 	unpatched bool
+	// noPath: the path cannot be decoded.
+	noPath bool
 	// whole: all of what brought it could be read, so that its spec is the one that Flux sees. literal: nothing was substituted in it.
 	whole, literal bool
 }
@@ -339,6 +341,7 @@ func (c *cluster) newItem(object map[string]any, origin fleet.Origin, parent *it
 	spec, _ := object["spec"].(map[string]any)
 	for _, field := range it.readSpec(spec) {
 		it.unpatched = it.unpatched || !slices.Contains(timing, field)
+		it.noPath = it.noPath || field == "path"
 		at := origin
 		at.Field = slices.Concat(at.Field, []any{"spec", field})
 		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownSpec, Why: fmt.Sprintf("spec.%s cannot be decoded", field), Origin: at})

@@ -28,12 +28,13 @@ func (c *cluster) locate(it *item) {
 	it.fact.PathState = fleet.Unknown
 	it.fact.Local = local
 	own := ""
-	if local && !it.literal {
+	if local && !it.literal && !it.noPath {
 		own = c.ownFolder(it.fact.Path, c.artifactOf(it))
 	}
 	switch {
 	case !it.fact.Local:
 		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownSource, Why: secret.Message("the source " + it.fact.Source + " is not this repository"), Origin: it.at("spec", "sourceRef", "name")})
+	case it.noPath: // which spec.path says already
 	case own != "":
 		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownPath, Why: secret.Message("the path holds a variable that has no known value; " + own + " is read, by the names in the cluster's own path"), Origin: it.at("spec", "path")})
 		it.fact.Path, it.fact.PathState = own, fleet.Found
