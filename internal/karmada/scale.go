@@ -8,7 +8,6 @@ import (
 	_ "time/tzdata" // whatever the machine has: karmada-webhook's image has them all
 
 	"github.com/adhocore/gronx"
-	"k8s.io/apimachinery/pkg/api/validation/path"
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
@@ -49,11 +48,14 @@ func (v *validator) target(ref node) {
 }
 
 // segment is a name that stands between the slashes of an address.
+//
+// Source: k8s.io/apimachinery v0.36.4 pkg/api/validate/content/path.go:37 (IsPathSegmentName).
 func (v *validator) segment(name node) {
-	if name.text() == "" {
+	switch text := name.text(); {
+	case text == "":
 		v.refuse(name, pathOf(name.field)+" is empty")
-	} else if errs := path.IsValidPathSegmentName(name.text()); len(errs) > 0 {
-		v.wrong(name, errs[0])
+	case text == "." || text == ".." || strings.ContainsAny(text, "/%"):
+		v.wrong(name, "it may not be \".\" or \"..\" and has neither \"/\" nor \"%\"")
 	}
 }
 
