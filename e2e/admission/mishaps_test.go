@@ -91,7 +91,7 @@ func (i *installation) brokenRevisions(t *testing.T) {
 		{"torn", torn, "unpack the artifact: "},
 		{"misconfigured", revision(t, "fleet", ".rollcall.yaml", "member: [ottawa]\n"), `.rollcall.yaml:1:1`},
 		{"empty", pack(t, t.TempDir()), "there is no fleet"},
-		{"cut off", revision(t, "fleet", "clusters/talos-ottawa/kustomization.yaml", "resources: [\n"), "which --api-server names"},
+		{"cut off", revision(t, "fleet", "clusters/talos-ottawa/kustomization.yaml", "resources: [\n"), "which has asked within the last hour"},
 	} {
 		i.source.push(t, test.broken)
 		i.await(t, "an Event about a revision that is "+test.name, func(ctx context.Context) error {
