@@ -11,6 +11,7 @@
 #     description: JSON Patch
 # custom:
 #   severity: error
+#   waits: revision
 #   subjects:
 #     - OverridePolicy.policy.karmada.io
 #     - ClusterOverridePolicy.policy.karmada.io
