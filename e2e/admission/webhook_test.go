@@ -64,7 +64,6 @@ func TestWebhook(t *testing.T) {
 	t.Run("clusters", i.clusters)
 
 	i.failClosed(t)
-	t.Run("policy and member in one commit", i.policyAndMember)
 	t.Run("fleet changes", i.fleetChanges)
 	t.Run("broken revisions", i.brokenRevisions)
 	t.Run("certificate is rotated", i.certificateRotated)
@@ -72,6 +71,7 @@ func TestWebhook(t *testing.T) {
 	t.Run("replica is killed", i.replicaKilled)
 	t.Run("API server is restarted", i.apiServerRestarted)
 	t.Run("certificate is lost", i.certificateLost)
+	t.Run("policy and member in one commit", i.policyAndMember) // after which there are Events about that member
 }
 
 // seed applies the seed's policy with one fault mended after the other: each is refused by whoever must.

@@ -151,9 +151,10 @@ func (c *Contents) follow(ctx context.Context) (*fleet.Tree, error) {
 		return nil, err
 	}
 	c.earlier = &earlier{c.tree, entries, f.courses}
-	f.builder = nil // what it has built is in the renderings
+	out := f.result()
+	f.builder, f.written = nil, nil // what it has built is in the renderings
 	c.follower = f
-	return f.result(), nil
+	return out, nil
 }
 
 // version is a file's content as the file system tells it apart.

@@ -69,8 +69,10 @@ const kustomizationGroup = "kustomize.toolkit.fluxcd.io"
 
 // again is a cluster that was followed, to follow some of it once more. It shares what it has with the other.
 func (f Follower) again(of *cluster) *cluster {
+	follower := *f.follower
+	follower.builder, follower.written = newBuilder(), newWritten(f.tree) // kept for nobody
 	return &cluster{
-		follower: &follower{tree: f.tree, builder: newBuilder(), workers: f.workers, artifacts: f.artifacts},
+		follower: &follower,
 		course:   &course{entry: of.entry, fact: of.fact, kustomizations: of.kustomizations, objects: of.objects, rendered: renderings{}},
 		own:      of.own, atEntry: of.atEntry, ownOrigin: of.ownOrigin, seen: of.seen, generators: of.generators, items: of.items,
 		order: of.order, producers: of.producers, keys: of.keys, facts: of.facts, kept: of.rendered,
