@@ -58,8 +58,8 @@ func (p *plan) dropPatch(failure error, build func() (resmap.ResMap, error)) boo
 		return false
 	}
 	bad, why := -1, failure
-	if len(p.incomplete) > 0 {
-		if bad = slices.IndexFunc(entries, func(e *patchEntry) bool { return e.Path == "" && !parsesAsPatch(e.Patch.Patch) }); bad >= 0 {
+	if len(p.incomplete) > 0 || strings.Contains(failure.Error(), errNoPatch.Error()) {
+		if bad = slices.IndexFunc(entries, func(e *patchEntry) bool { return !parsesAsPatch(string(p.patchText(e))) }); bad >= 0 {
 			why = errNoPatch
 		}
 	}

@@ -25,7 +25,12 @@ type mask struct {
 	leaves     []leaf // in the order of the text
 	// begun is the line that lastLine looked at last, and blank how many characters stand before what it holds.
 	begun, blank int
+	// parsed counts what was parsed for the keys of lines, in bytes.
+	parsed int
 }
+
+// maxParsed bounds what is parsed for the keys of lines, in bytes, since each takes the text before it: beyond it none is shown.
+const maxParsed = 16 << 20
 
 // leaf is a value in the text, from its line and column (both from 1) to its last line.
 type leaf struct {
@@ -126,6 +131,9 @@ func (m *mask) key(line, indent int) int {
 		return indent
 	}
 	before := strings.Join(m.lines[:line-1], "\n")
+	if m.parsed += len(before); m.parsed > maxParsed {
+		return indent
+	}
 	if _, ok := parse([]byte(before)); !ok {
 		return indent
 	}
