@@ -209,6 +209,10 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 	if v.stopped != nil {
 		return v.stopped
 	}
+	if v.NoFleet {
+		return fmt.Errorf("%s: no fleet: there is no object of Flux or Karmada, no clusters/ and no %s; name the repository's folder that holds one",
+			strings.Join(t.paths, ", "), config.Name)
+	}
 	if len(v.Unread) > 0 {
 		file := v.Unread[0]
 		return fmt.Errorf("%s was not judged: %s", t.seen(filepath.Join(t.root, filepath.FromSlash(file.Name))), file.Why)
@@ -311,7 +315,7 @@ func (l *lint) check(ctx context.Context, t *tree, contents *loader.Contents, p 
 		return nil, err
 	}
 	c.fleet = t.Build(c.loaded)
-	if err := c.isFleet(t); err != nil {
+	if err := c.hasFiles(t); err != nil {
 		return nil, err
 	}
 	p.say("checking the rules")
@@ -327,20 +331,24 @@ func (l *lint) check(ctx context.Context, t *tree, contents *loader.Contents, p 
 	return c, err
 }
 
-// isFleet tells why there is nothing to judge.
-func (c *checked) isFleet(t *tree) error {
+// hasFiles tells why there is nothing to read.
+func (c *checked) hasFiles(t *tree) error {
 	_, configured := c.fleet.Files[t.configFile]
-	named := strings.Join(t.paths, ", ")
-	switch empty := len(c.fleet.Files) == 0 || configured && len(c.fleet.Files) == 1; {
-	case empty && c.contents.Excluded() > 0:
-		return fmt.Errorf("%s: nothing to lint: the configuration excludes all files", named)
-	case empty:
-		return fmt.Errorf("%s: nothing to lint: there is no YAML file", named)
-	case !configured && !t.lone && !c.fleet.IsFleet():
-		return fmt.Errorf("%s: no fleet: there is no object of Flux or Karmada, no clusters/ and no %s; name the repository's folder that holds one",
-			named, config.Name)
+	if n := len(c.fleet.Files); n > 1 || n == 1 && !configured {
+		return nil
 	}
-	return nil
+	why := "there is no YAML file"
+	if c.contents.Excluded() > 0 {
+		why = "the configuration excludes all files"
+	}
+	return fmt.Errorf("%s: nothing to lint: %s", strings.Join(t.paths, ", "), why)
+}
+
+// isFleet is false where the tree has nothing to do with Flux or Karmada, and nobody says that it is a fleet. A file that was named by
+// itself need not be of one.
+func (c *checked) isFleet(t *tree) bool {
+	_, configured := c.fleet.Files[t.configFile]
+	return configured || t.lone || c.fleet.IsFleet()
 }
 
 // close waits for what is being kept for the next run.

@@ -19,6 +19,8 @@ type verdict struct {
 	Reach  reach
 	// Unread are the files and folders that cannot be read where a Flux may read them.
 	Unread []unreadFile
+	// NoFleet: the tree has nothing to do with Flux or Karmada; what is found in its files is reported all the same.
+	NoFleet bool
 	// Unreached are the manifests that no cluster reconciles, and Alone is what is found in them where each object is taken by itself: it is
 	// reported where they are named.
 	Unreached []string
@@ -176,6 +178,7 @@ func (l *lint) judge(ctx context.Context, t *tree, b *before, p *progress) (*ver
 			return nil, err
 		}
 	}
+	v.NoFleet = !c.isFleet(t)
 	if keeps && c.stopped == nil && l.stdinFilename == "" { // the next run is about the files again, not about this buffer
 		t.cache.Put("verdict", kept{question, c.contents.Digest(), *v})
 	}

@@ -102,6 +102,11 @@ func names(f fleet.Finding, line string) bool {
 	if slices.ContainsFunc(bareName.FindAllString(f.Message, -1), func(n string) bool { return slices.Contains(words, n) }) {
 		return true
 	}
+	if n := len(f.Field); n > 0 && strings.HasPrefix(strings.TrimSpace(line), "- ") {
+		if _, isKey := f.Field[n-1].(string); !isKey {
+			return true // an entry as a whole
+		}
+	}
 	for _, step := range slices.Backward(f.Field) {
 		if key, ok := step.(string); ok {
 			return strings.Contains(line, key)
