@@ -39,8 +39,12 @@ require (
 require (
 	github.com/go-git/go-billy/v5 v5.9.2
 	github.com/go-git/go-git/v5 v5.19.3
+	github.com/go-task/slim-sprig/v3 v3.0.0
+	github.com/gosimple/slug v1.15.0
 	github.com/sourcegraph/jsonrpc2 v0.2.3
 )
+
+require github.com/gosimple/unidecode v1.0.1 // indirect
 
 require (
 	github.com/ProtonMail/go-crypto v1.1.6 // indirect

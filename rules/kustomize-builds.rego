@@ -47,7 +47,7 @@ _guessed if {
 	input.kustomization.origin.file == ""
 }
 
-# A limit is one of this program's.
+# A limit is one of this program's, and of a ResourceSet its own objects alone are not applied.
 _message(problem) := problem.message if {
-	problem.kind == "limit"
+	problem.kind in {"limit", "resource-set"}
 } else := sprintf("%s; nothing that is built with it is applied", [problem.message])

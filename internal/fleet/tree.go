@@ -426,12 +426,14 @@ type Object struct {
 	APIServer string `json:"apiServer"`
 	// Kustomization is the ID of the Flux Kustomization that applies it.
 	Kustomization string `json:"kustomization"`
-	Suspended     bool   `json:"suspended"`
-	Group         string `json:"group"`
-	Kind          string `json:"kind"`
-	Namespace     string `json:"namespace"`
-	Name          string `json:"name"`
-	Origin        Origin `json:"origin"`
+	// ResourceSet is the ResourceSet that makes it, namespace/name, which that Kustomization applies. Absent where none does.
+	ResourceSet string `json:"resourceSet,omitempty"`
+	Suspended   bool   `json:"suspended"`
+	Group       string `json:"group"`
+	Kind        string `json:"kind"`
+	Namespace   string `json:"namespace"`
+	Name        string `json:"name"`
+	Origin      Origin `json:"origin"`
 	// Content is the object with every secret value replaced by its class and length. Variables that are not known
 	// here still stand in it as ${NAME}. Shared between clusters: never changed.
 	Content map[string]any `json:"object"`

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/resourceset"
 	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
@@ -143,8 +144,13 @@ func (c *cluster) apply(it *item, r rendered) []*item {
 		c.own[key] = map[string]any{}
 	case o.Kind == "ArtifactGenerator" && o.Group == "source.extensions.fluxcd.io":
 		c.produces(o, r.asApplied())
-	case o.Kind == "ResourceSet":
-		c.fact.Incomplete = append(c.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownProducer, Why: secret.Message("the " + o.Kind + " " + o.Name + " makes further objects"), Origin: o.Origin})
+	case o.Kind == "ResourceSet" && o.Group == resourceset.Group:
+		if id := o.Namespace + "/" + o.Name; !c.setsSeen[id] {
+			c.setsSeen[id] = true
+			c.sets = append(c.sets, &resourceSet{it: it, object: r.asApplied(), fact: &o})
+		}
+	case o.Kind == "ResourceSetInputProvider" && o.Group == resourceset.Group:
+		c.providers = append(c.providers, inputProvider{o.Namespace, o.Name, r.asApplied()})
 	case isFluxKustomization(str(o.Content, "apiVersion"), o.Kind):
 		child := c.newItem(r.asApplied(), o.Origin, it)
 		if c.seen[child.fact.ID] {

@@ -15,6 +15,7 @@ import (
 	k8sruntime "k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/resourceset"
 )
 
 // follower follows Flux through every cluster of a tree.
@@ -112,6 +113,12 @@ type cluster struct {
 	order []string
 	// producers are what makes further objects inside the cluster.
 	producers []fleet.Incomplete
+	// sets are the ResourceSets that wait to be rendered, providers those of their inputs; setsSeen are all that have come, by
+	// namespace/name.
+	sets      []*resourceSet
+	providers []inputProvider
+	setsSeen  map[string]bool
+	work      *resourceset.Budget // for all of them
 	// keys are the entries of the Secrets, as keySecrets has them.
 	keys func() map[string][]keyEntry
 	// facts are those of the Kustomizations, by ID, once all of the cluster is known.
@@ -129,7 +136,7 @@ func newCluster(f *follower, e entry) *cluster {
 		fact: fleet.Cluster{Name: e.cluster, Entry: e.dir, Declared: !e.flat, Origin: e.origin,
 			Variables: map[string]string{}, Incomplete: []fleet.Incomplete{}},
 		reached: map[string]bool{}, rendered: renderings{}},
-		own: map[string]map[string]any{}, ownOrigin: map[string]fleet.Origin{}, seen: map[string]bool{},
+		own: map[string]map[string]any{}, ownOrigin: map[string]fleet.Origin{}, seen: map[string]bool{}, setsSeen: map[string]bool{}, work: resourceset.NewBudget(),
 		atEntry: &sync.Map{}, items: map[string]*item{}, kept: f.earlier.renderings(e.cluster),
 	}
 	c.keys = sync.OnceValue(c.keySecrets)
@@ -165,14 +172,15 @@ type item struct {
 
 // follow works through the Kustomizations in waves: those whose variables are known are built at once, all cores; what
 // they apply may bring further Kustomizations, and the variables of others. When nothing else is left, those are built
-// that wait for their source or for optional variables alone, and at last the rest, with its variables unknown.
+// that wait for their source or for optional variables alone, and at last the rest, with its variables unknown. ResourceSets are rendered
+// once their inputs are known, before Kustomizations that wait for something.
 func (c *cluster) follow(ctx context.Context) error {
 	if c.cache != nil {
 		c.cache.Get("cluster "+c.entry.cluster, &c.kept)
 		defer func() { c.keepRenderings(c.cache) }()
 	}
 	queue := []*item{c.rootItem(ctx)}
-	for len(queue) > 0 {
+	for len(queue)+len(c.sets) > 0 {
 		var by [someMissing + 1][]*item
 		for _, it := range queue {
 			var found sources
@@ -182,6 +190,12 @@ func (c *cluster) follow(ctx context.Context) error {
 				found = max(found, optionalMissing)
 			}
 			by[found] = append(by[found], it)
+		}
+		if len(by[allFound]) == 0 {
+			if children, rendered := c.renderSets(len(queue) == 0); rendered {
+				queue = append(queue, children...)
+				continue
+			}
 		}
 		var ready []*item
 		queue = nil
@@ -228,7 +242,7 @@ func (c *cluster) bounded(it *item, children []*item) []*item {
 	default:
 		return children
 	}
-	k := &c.kustomizations[len(c.kustomizations)-1] // it, as it was just integrated
+	k := c.kustomizationOf(it)
 	k.Incomplete = append(k.Incomplete, fleet.Incomplete{Kind: fleet.UnknownBuild, Why: why, Origin: k.Origin})
 	if !c.limited {
 		c.limited = true

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/resourceset"
 )
 
 // reconcileLabel on an object, as a label or an annotation with the value "disabled", keeps Flux from applying it, and
@@ -146,7 +147,7 @@ func (c *cluster) render(it *item, a *artifact) *rendering {
 
 func (r *rendering) add(object map[string]any, origin fleet.Origin, encrypted bool, known []string) {
 	o := rendered{Object: newObject(object, origin, known...), Encrypted: encrypted}
-	fluxReads := isFluxKustomization(str(object, "apiVersion"), o.Object.Kind) || o.Object.Group == "source.toolkit.fluxcd.io"
+	fluxReads := isFluxKustomization(str(object, "apiVersion"), o.Object.Kind) || o.Object.Group == "source.toolkit.fluxcd.io" || o.Object.Group == resourceset.Group
 	if fluxReads && !same(o.Object.Content, object) {
 		o.whole = object
 	}

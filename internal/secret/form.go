@@ -18,6 +18,9 @@ const hole = '\x00'
 // Source: fluxcd/pkg envsubst parse/parse.go for the forms of a variable; an escaped $${NAME} is one of somebody
 // else's.
 func isMixed(text string) (literal string, ok bool) {
+	if strings.Contains(text, "<<") {
+		text = resourceSetInput.ReplaceAllString(text, "{{$1}}")
+	}
 	if !strings.Contains(text, "${") && !strings.Contains(text, "{{") {
 		return "", false
 	}
@@ -119,6 +122,9 @@ var (
 	}
 	orElse = regexp.MustCompile(`\bdefault\s*\(?\s*["'` + "`" + `]([^"'` + "`" + `]*)["'` + "`" + `]`)
 )
+
+// resourceSetInput is a directive in a template of a ResourceSet. The Flux Operator puts the input there, which is judged where it stands.
+var resourceSetInput = regexp.MustCompile(`<<([^<>{}$]{0,200}\binputs\b[^<>{}$]{0,200})>>`)
 
 // minLiteral is how many letters and digits a text beside a variable has at least, to be a part of a credential.
 const minLiteral = 3
