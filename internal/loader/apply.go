@@ -39,10 +39,10 @@ func (c *cluster) describe(it *item) {
 		k.Build = r.State
 		k.Problems = slices.Clone(r.Problems)
 		k.Incomplete = slices.Concat(k.Incomplete, r.Incomplete)
-		it.place()
 		k.Encrypted = slices.Clone(r.Encrypted)
 		k.DecryptionFaults = slices.Clone(r.DecryptionFaults)
 		k.Undefined, k.Joined = slices.Clone(r.Undefined), slices.Clone(r.Joined)
+		it.place()
 		if r.Substitutable {
 			k.Incomplete = append(k.Incomplete, c.unknownVariables(it)...)
 		}
@@ -89,6 +89,11 @@ func (it *item) place() {
 	for i := range k.Incomplete {
 		if inc := &k.Incomplete[i]; inc.Origin.File == "" {
 			inc.Origin = it.at(inc.Origin.Field...)
+		}
+	}
+	for i := range k.Undefined {
+		if v := &k.Undefined[i]; v.Origin.File == "" && len(v.Field) > 0 {
+			v.Origin = k.Origin
 		}
 	}
 }

@@ -46,7 +46,8 @@ func (r *rendering) addUndefined(x *textIndex, name string, object built) {
 	}
 }
 
-// undefinedIn is the place where an object has the variable; none where no file of its build does.
+// undefinedIn is the place where an object has the variable, without a file where that is in the spec of the Flux Kustomization; none
+// where neither that nor a file of its build has it.
 func (x *textIndex) undefinedIn(object built, name string) fleet.UndefinedVariable {
 	field := fieldWith(object.object, name)
 	f := x.file(object.origin.File)
@@ -63,6 +64,11 @@ func (x *textIndex) undefinedIn(object built, name string) fleet.UndefinedVariab
 	}
 	if askedFor(f.text, name) >= 0 {
 		return fleet.UndefinedVariable{Origin: object.origin, Field: field}
+	}
+	for i, patch := range x.patches {
+		if askedFor(patch, name) >= 0 {
+			return fleet.UndefinedVariable{Field: []any{"spec", "patches", i, "patch"}}
+		}
 	}
 	return fleet.UndefinedVariable{}
 }
