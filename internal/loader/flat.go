@@ -1,18 +1,23 @@
 package loader
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
 // applyAll takes every manifest below the folder as applied to the cluster: the tree shows no entry point, so nothing
-// tells which of them Flux reads.
-func (c *cluster) applyAll() {
+// tells which of them Flux reads. Of what the kustomization files come to, the Secrets in the clear alone are taken: which of several
+// overlays is ever applied, and to what, nobody knows.
+func (c *cluster) applyAll(ctx context.Context) error {
+	defer c.withCache()()
 	k := fleet.Kustomization{ID: c.entry.cluster + "//", Cluster: c.entry.cluster, Implicit: true, Chain: []string{c.entry.cluster + "//"},
 		APIServer: c.entry.cluster, Path: c.entry.dir, PathState: fleet.Found, Local: true, Build: fleet.Unknown, Decryption: "unknown"}
 	for _, p := range c.tree.paths {
@@ -50,6 +55,38 @@ func (c *cluster) applyAll() {
 		}
 	}
 	c.kustomizations = append(c.kustomizations, k)
+	return c.buildTops(ctx)
+}
+
+// buildTops builds what kubectl apply -k may be called for: the kustomization files that no other one lists.
+func (c *cluster) buildTops(ctx context.Context) error {
+	var tops []*item
+	for _, p := range c.tree.paths {
+		dir := path.Dir(p)
+		f := c.tree.file(p)
+		if !c.reached[p] || f.class != fleet.KustomizeFile || f.broken || f.lists == nil || len(c.tree.lists.listedIn[dir]) > 0 {
+			continue
+		}
+		id := c.entry.cluster + "//"
+		tops = append(tops, &item{vars: &variables{}, fact: fleet.Kustomization{ID: id, Cluster: c.entry.cluster, APIServer: c.entry.cluster,
+			Origin: fleet.Origin{File: p}, Path: dir, PathState: fleet.Found}})
+	}
+	a := c.follower.artifact(packing{base: ".", root: "."})
+	g, within := errgroup.WithContext(ctx)
+	g.SetLimit(c.workers)
+	for _, it := range tops {
+		g.Go(func() (err error) {
+			it.rendering, err = c.renderInTime(within, it, a)
+			return err
+		})
+	}
+	err := g.Wait()
+	for _, it := range tops {
+		if it.rendering != nil {
+			c.clear = append(c.clear, c.resolveClear(it, it.rendering.Clear)...)
+		}
+	}
+	return err
 }
 
 // missingEntries are the resources, components and patches that a kustomization file names and that are not there:

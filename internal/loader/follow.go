@@ -58,9 +58,11 @@ func (f *follower) followAll(ctx context.Context, entries []entry, standing map[
 		c := newCluster(f, e)
 		f.courses[e.cluster], f.clusters[e.cluster] = c.course, c
 		g.Go(func() error {
+			follow := c.follow
 			if e.flat {
-				c.applyAll()
-			} else if err := c.follow(ctx); err != nil {
+				follow = c.applyAll
+			}
+			if err := follow(ctx); err != nil {
 				return err
 			}
 			c.finish()
@@ -175,10 +177,7 @@ type item struct {
 // that wait for their source or for optional variables alone, and at last the rest, with its variables unknown. ResourceSets are rendered
 // once their inputs are known, before Kustomizations that wait for something.
 func (c *cluster) follow(ctx context.Context) error {
-	if c.cache != nil {
-		c.cache.Get("cluster "+c.entry.cluster, &c.kept)
-		defer func() { c.keepRenderings(c.cache) }()
-	}
+	defer c.withCache()()
 	queue := []*item{c.rootItem(ctx)}
 	for len(queue)+len(c.sets) > 0 {
 		var by [someMissing + 1][]*item
@@ -214,6 +213,15 @@ func (c *cluster) follow(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// withCache takes up what an earlier run has kept of the cluster. What it returns keeps what has been rendered until then.
+func (c *cluster) withCache() (keep func()) {
+	if c.cache == nil {
+		return func() {}
+	}
+	c.cache.Get("cluster "+c.entry.cluster, &c.kept)
+	return func() { c.keepRenderings(c.cache) }
 }
 
 const (
