@@ -62,7 +62,8 @@ func newMask(name string, data []byte, lines []string) *mask {
 				values[n] = leaf{from: n.Line, column: n.Column, secret: true}
 			}
 			if isValue {
-				l := leaf{from: n.Line, column: n.Column, secret: secrets[n] || !isWord(n.Value), harmless: namesThings(key)}
+				// A patch of one word is none, and may be anything.
+				l := leaf{from: n.Line, column: n.Column, secret: secrets[n] || key == "patch" || !isWord(n.Value), harmless: namesThings(key)}
 				if key == "literals" {
 					l.name = len(assignment.FindString(n.Value))
 				}
