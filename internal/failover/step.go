@@ -282,11 +282,10 @@ func (a *Application) unhealthy(s *scheduler, b *binding, name string) result {
 // join makes a cluster a member of which nothing but the name is known.
 func (a *Application) join(s *scheduler, b *binding, name string) result {
 	same := maps.Clone(b.clusters)
-	m, member := a.member(name)
-	if member {
+	if _, member := a.member(name); member {
 		return result{still, fmt.Sprintf("%q is a member already", name), same}
 	}
-	m = fleet.Member{Name: name, Healthy: fleet.Tainted{Ways: [][]fleet.Taint{{}}}}
+	m := fleet.Member{Name: name, Healthy: fleet.Tainted{Ways: [][]fleet.Taint{{}}}}
 	s.members = slices.SortedFunc(slices.Values(append(slices.Clone(s.members), m)), func(a, b fleet.Member) int { return strings.Compare(a.Name, b.Name) })
 	s.strangers = slices.DeleteFunc(slices.Clone(s.strangers), func(stranger string) bool { return stranger == name })
 	switch {
