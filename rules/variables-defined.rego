@@ -52,6 +52,8 @@ violation contains {
 
 _place(variable) := object.union(variable, {"related": [_kustomization]}) if {
 	variable.origin.file != ""
+} else := object.union(variable, {"origin": input.kustomization.origin, "related": []}) if {
+	count(variable.field) > 0 # in the spec of a Kustomization that is in no file
 } else := object.union(variable, {"origin": input.kustomization.origin, "field": ["spec", "postBuild"], "related": []})
 
 _kustomization := {"message": "the Kustomization", "origin": input.kustomization.origin, "field": ["spec", "postBuild"]}

@@ -167,7 +167,7 @@ func (c *cluster) renderSet(s *resourceSet, inputs []resourceset.Provider) (chil
 	}
 	if failed := made.Failed; failed != nil {
 		c.unknownSet(s, failed.Why, failed.Field...)
-		kind := "resource-set"
+		kind := resourceSetProblem
 		if made.Limit {
 			kind = "limit"
 		}

@@ -36,6 +36,8 @@ func (f Follower) Follow(o fleet.ObjectRef, content map[string]any) fleet.Follow
 			k = c.followOne(c.another(id, content))
 		}
 		followed[id] = k
+		k = withSets(k, of.facts()[id])
+		followed[id] = k
 		if was, known := of.facts()[id]; known && content != nil && sameReferences(was.DependsOn, k.DependsOn) {
 			k.DependsOn = was.DependsOn
 			followed[id] = k
@@ -52,7 +54,7 @@ func (f Follower) Follow(o fleet.ObjectRef, content map[string]any) fleet.Follow
 			if c.mayRead(it, o) {
 				k := c.followOne(it.restarted())
 				k.DependsOn = of.facts()[id].DependsOn
-				followed[id] = k
+				followed[id] = withSets(k, of.facts()[id])
 			}
 		}
 	}
@@ -63,6 +65,23 @@ func (f Follower) Follow(o fleet.ObjectRef, content map[string]any) fleet.Follow
 		}
 	}
 	return out
+}
+
+// resourceSetProblem is the kind of a problem with a ResourceSet.
+const resourceSetProblem = "resource-set"
+
+// withSets is a Kustomization with what was wrong with the ResourceSets that it applies, where it applies the same folder: they are not
+// rendered again.
+func withSets(k, was fleet.Kustomization) fleet.Kustomization {
+	if k.Path != was.Path || k.PathState != fleet.Found {
+		return k
+	}
+	for _, p := range was.Problems {
+		if p.Kind == resourceSetProblem {
+			k.Problems = append(slices.Clip(k.Problems), p)
+		}
+	}
+	return k
 }
 
 const kustomizationGroup = "kustomize.toolkit.fluxcd.io"
