@@ -129,7 +129,7 @@ func (j *Judgement) concerned(changed []fleet.Path) []matter {
 			touched[i] = append(touched[i], slices.Concat(fleet.Path{factsRoot}, fact))
 		}
 		for _, i := range j.owners.of(fact) {
-			s, _ := j.fleet.SubjectAt(j.subjects[i])
+			s, _ := j.fleet.BareSubjectAt(j.subjects[i])
 			for _, field := range s.FieldsAt(fact) {
 				touched[i] = append(touched[i], slices.Concat(fleet.Path{inputRoot}, field))
 			}
@@ -154,7 +154,7 @@ func (j *Judgement) concerned(changed []fleet.Path) []matter {
 
 // rulesOn are the rules of a subject that may read one of the paths; all of them, nil, where an exception stands at one.
 func (j *Judgement) rulesOn(subject fleet.Path, paths []fleet.Path) []string {
-	s, _ := j.fleet.SubjectAt(subject)
+	s, _ := j.fleet.BareSubjectAt(subject)
 	for _, fact := range j.fleet.ExceptionsAt(s.Object) {
 		if slices.ContainsFunc(paths, slices.Concat(fleet.Path{factsRoot}, fact).Meets) {
 			return nil
@@ -174,7 +174,7 @@ func (j *Judgement) rulesOn(subject fleet.Path, paths []fleet.Path) []string {
 func (j *Judgement) judge(ctx context.Context, f *fleet.Fleet, matters []matter) (all []fleet.Finding, blamed []matter, err error) {
 	var hearings []hearing
 	for _, m := range matters {
-		s, ok := f.SubjectAt(m.subject)
+		s, ok := f.BareSubjectAt(m.subject)
 		panel, judged := j.kinds[s.Kind]
 		if !ok || !judged {
 			continue
@@ -183,6 +183,7 @@ func (j *Judgement) judge(ctx context.Context, f *fleet.Fleet, matters []matter)
 			panel = panel.only(m.rules)
 		}
 		if len(panel.rules) > 0 {
+			s, _ = f.SubjectAt(m.subject)
 			hearings = append(hearings, hearing{&s, panel})
 		}
 	}

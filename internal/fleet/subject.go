@@ -54,12 +54,26 @@ func (f *Fleet) SubjectsOf(wanted func(kind string) bool) []Subject {
 
 // objectSubject is an object, with the entity that it is, if any.
 func (f *Fleet) objectSubject(object Object) Subject {
+	s := f.bareSubject(object)
+	f.derive(&s, object)
+	return s
+}
+
+// derive adds what is made of an object alone and takes time: what is wrong with it, and what its overrides come to.
+func (f *Fleet) derive(s *Subject, object Object) {
+	s.Input.Invalid = f.invalid(object)
+	if s.Kind == overrideKind || s.Kind == clusterOverrideKind {
+		s.Input.Overrides = f.effects(object)
+	}
+}
+
+// bareSubject is an object's subject before derive.
+func (f *Fleet) bareSubject(object Object) Subject {
 	s := newSubject(kindOf(object), object.Origin, ObjectRef{
 		Cluster: object.Cluster, APIServer: object.APIServer,
 		Group: object.Group, Kind: object.Kind, Namespace: object.Namespace, Name: object.Name,
 	})
 	s.Input.Object = object.Content
-	s.Input.Invalid = f.invalid(object)
 	id := IDOf(object.APIServer, object.Namespace, object.Name)
 	switch s.Kind {
 	case kustomizationKind:
@@ -72,9 +86,6 @@ func (f *Fleet) objectSubject(object Object) Subject {
 	case "PropagationPolicy.policy.karmada.io", "ClusterPropagationPolicy.policy.karmada.io",
 		"OverridePolicy.policy.karmada.io", "ClusterOverridePolicy.policy.karmada.io":
 		s.Input.Policy = lookUp(f.Policies, PolicyID(object))
-		if s.Kind == overrideKind || s.Kind == clusterOverrideKind {
-			s.Input.Overrides = f.effects(object)
-		}
 	case memberKind:
 		s.Input.Member = lookUp(f.Members, object.Name)
 	}
@@ -222,10 +233,20 @@ var entities = map[string]string{
 
 // SubjectAt is the subject that the first of its Facts leads to; false where there is none.
 func (f *Fleet) SubjectAt(path Path) (Subject, bool) {
+	s, ok := f.BareSubjectAt(path)
+	if ok && len(path) == 5 {
+		object, _ := f.object(key{path[1], path[2], path[3], path[4]})
+		f.derive(&s, object)
+	}
+	return s, ok
+}
+
+// BareSubjectAt is SubjectAt without what takes time to make of an object: Input.Invalid and Input.Overrides. It has the same Facts.
+func (f *Fleet) BareSubjectAt(path Path) (Subject, bool) {
 	switch {
 	case len(path) == 5 && path[0] == "objects":
 		object, ok := f.object(key{path[1], path[2], path[3], path[4]})
-		return f.objectSubject(object), ok
+		return f.bareSubject(object), ok
 	case len(path) != 2:
 		return Subject{}, false
 	}
