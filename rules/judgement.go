@@ -91,7 +91,7 @@ func (j *Judgement) Introduced(ctx context.Context, c Change) ([]fleet.Finding, 
 	}
 	after, changed := j.fleet.With(c.Object, c.After)
 	before, unchanged := j.fleet.With(c.Object, c.Before)
-	found, blamed, err := j.judge(ctx, after, j.concerned(slices.Concat(changed, unchanged)))
+	found, blamed, err := j.judge(ctx, after, j.concerned(slices.Concat(changed, unchanged), after, before))
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
@@ -121,15 +121,19 @@ type matter struct {
 }
 
 // concerned are the matters that changes of facts may bear on: the subjects that have read one or have it in their input, by the
-// rules that may have done so, and those that have come to be.
-func (j *Judgement) concerned(changed []fleet.Path) []matter {
+// rules that may have done so, and those that have come to be. The fleets are those before and after.
+func (j *Judgement) concerned(changed []fleet.Path, fleets ...*fleet.Fleet) []matter {
 	touched := map[int32][]fleet.Path{} // what has changed of what a subject's rules may read, by the subject
 	for _, fact := range changed {
 		for _, i := range j.readers.of(fact) {
 			touched[i] = append(touched[i], slices.Concat(fleet.Path{factsRoot}, fact))
 		}
+		apart := fleet.Apart(fact, append(fleets, j.fleet)...)
 		for _, i := range j.owners.of(fact) {
 			s, _ := j.fleet.BareSubjectAt(j.subjects[i])
+			if apart(s) {
+				continue
+			}
 			for _, field := range s.FieldsAt(fact) {
 				touched[i] = append(touched[i], slices.Concat(fleet.Path{inputRoot}, field))
 			}
