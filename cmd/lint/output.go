@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/edit"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/report"
+	"github.com/rollcall-dev/rollcall/internal/revision"
 )
 
 // output is one form in which findings are written; to stdout where it has no file.
@@ -114,7 +114,9 @@ func (l *lint) writeAs(format string, r *report.Report, t *tree, w io.Writer, co
 		return r.Text(w, t.FS, color)
 	}
 	inRepository := *r
-	inRepository.WorkDir = topOf(t.root, r.WorkDir)
+	if top, ok := revision.Top(t.root); ok { // where a forge's paths begin
+		inRepository.WorkDir = top
+	}
 	switch r = &inRepository; format {
 	case "github":
 		return r.GitHub(w)
@@ -132,18 +134,6 @@ func (l *lint) writeAs(format string, r *report.Report, t *tree, w io.Writer, co
 		return err
 	}
 	return r.JUnit(w, failOn)
-}
-
-// topOf is the top of the Git work tree that a folder lies in, which is where a forge's paths begin; other where there is none.
-func topOf(dir, other string) string {
-	for ; ; dir = filepath.Dir(dir) {
-		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
-			return dir
-		}
-		if filepath.Dir(dir) == dir {
-			return other
-		}
-	}
 }
 
 // suggest is what the edits of a finding change in its file; false where they change another one too, or cannot be made.

@@ -184,19 +184,11 @@ func (d *decoder) members(n *yaml.Node) (names []string, nodes []*yaml.Node, des
 
 func (d *decoder) describedMember(n *yaml.Node) (name *yaml.Node, m Member) {
 	const what = "an entry of members"
-	text := func(into *string, what string) func(*yaml.Node) {
-		return func(n *yaml.Node) {
-			if d.text(n, what) {
-				*into = n.Value
-			}
-		}
-	}
-	anything := func(*yaml.Node, string) {}
 	d.mapping(n, what, map[string]func(*yaml.Node){
 		"name":     func(n *yaml.Node) { name = n },
 		"mode":     func(n *yaml.Node) { m.Mode = oneOf(d, n, "members.mode", []string{"Push", "Pull"}) },
-		"provider": text(&m.Provider, "members.provider"),
-		"region":   text(&m.Region, "members.region"),
+		"provider": d.textInto(&m.Provider, "members.provider"),
+		"region":   d.textInto(&m.Region, "members.region"),
 		"zones":    func(n *yaml.Node) { m.Zones, _ = d.names(n, "members.zones", anything) },
 		"zone": func(n *yaml.Node) {
 			if d.text(n, "members.zone") {
@@ -216,8 +208,8 @@ func (d *decoder) describedMember(n *yaml.Node) (name *yaml.Node, m Member) {
 			d.list(n, "members.taints", func(_ int, n *yaml.Node) {
 				var t fleet.Taint
 				d.mapping(n, "an entry of members.taints", map[string]func(*yaml.Node){
-					"key":    text(&t.Key, "members.taints.key"),
-					"value":  text(&t.Value, "members.taints.value"),
+					"key":    d.textInto(&t.Key, "members.taints.key"),
+					"value":  d.textInto(&t.Value, "members.taints.value"),
 					"effect": func(n *yaml.Node) { t.Effect = oneOf(d, n, "members.taints.effect", taintEffects) },
 				})
 				d.needs(n, "an entry of members.taints", map[string]string{"key": t.Key, "effect": t.Effect})
@@ -277,17 +269,10 @@ func (d *decoder) clusters(n *yaml.Node) (all []Cluster) {
 func (d *decoder) sources(n *yaml.Node) (all []Source) {
 	d.list(n, "sources", func(_ int, n *yaml.Node) {
 		var s Source
-		text := func(into *string, what string) func(*yaml.Node) {
-			return func(n *yaml.Node) {
-				if d.text(n, what) {
-					*into = n.Value
-				}
-			}
-		}
 		d.mapping(n, "an entry of sources", map[string]func(*yaml.Node){
 			"kind":      func(n *yaml.Node) { s.Kind = oneOf(d, n, "sources.kind", sourceKinds) },
-			"namespace": text(&s.Namespace, "sources.namespace"),
-			"name":      text(&s.Name, "sources.name"),
+			"namespace": d.textInto(&s.Namespace, "sources.namespace"),
+			"name":      d.textInto(&s.Name, "sources.name"),
 			"path":      func(n *yaml.Node) { s.Path = d.inTree(n, "sources.path").Value },
 		})
 		d.needs(n, "an entry of sources", map[string]string{"kind": s.Kind, "name": s.Name, "path": s.Path})
@@ -304,25 +289,18 @@ var (
 func (d *decoder) exceptions(n *yaml.Node) (all []Exception) {
 	d.list(n, "exceptions", func(_ int, n *yaml.Node) {
 		x := Exception{line: n.Line, column: n.Column}
-		text := func(into *string, what string) func(*yaml.Node) {
-			return func(n *yaml.Node) {
-				if d.text(n, what) {
-					*into = secret.Message(strings.TrimSpace(n.Value))
-				}
-			}
-		}
-		names := func(into *[]string, what string, check func(*yaml.Node, string)) func(*yaml.Node) {
-			return func(n *yaml.Node) { *into, _ = d.names(n, what, check) }
-		}
 		d.mapping(n, "an entry of exceptions", map[string]func(*yaml.Node){
-			"rule":     text(&x.Rule, "exceptions.rule"),
-			"reason":   text(&x.Reason, "exceptions.reason"),
-			"owner":    text(&x.Owner, "exceptions.owner"),
+			"rule":     d.textInto(&x.Rule, "exceptions.rule"),
+			"reason":   d.textInto(&x.Reason, "exceptions.reason"),
+			"owner":    d.textInto(&x.Owner, "exceptions.owner"),
 			"until":    func(n *yaml.Node) { x.Until = d.date(n, "exceptions.until") },
-			"paths":    names(&x.Paths, "exceptions.paths", d.glob),
-			"clusters": names(&x.Clusters, "exceptions.clusters", func(*yaml.Node, string) {}),
-			"objects":  names(&x.Objects, "exceptions.objects", d.object),
+			"paths":    d.namesInto(&x.Paths, "exceptions.paths", d.glob),
+			"clusters": d.namesInto(&x.Clusters, "exceptions.clusters", anything),
+			"objects":  d.namesInto(&x.Objects, "exceptions.objects", d.object),
 		})
+		for _, text := range []*string{&x.Rule, &x.Reason, &x.Owner} {
+			*text = secret.Message(strings.TrimSpace(*text))
+		}
 		d.needs(n, "an entry of exceptions", map[string]string{"rule": x.Rule, "reason": x.Reason})
 		if len(x.Paths)+len(x.Clusters)+len(x.Objects) == 0 {
 			d.fail(n, "an entry of exceptions must name paths, clusters or objects; \"rules\" turns a rule off everywhere")
@@ -355,6 +333,23 @@ func (d *decoder) object(n *yaml.Node, what string) {
 		d.fail(n, "%s: the entry must be Kind/name or Kind/namespace/name", what)
 	}
 }
+
+// textInto reads a text.
+func (d *decoder) textInto(into *string, what string) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		if d.text(n, what) {
+			*into = n.Value
+		}
+	}
+}
+
+// namesInto reads a list of texts, as names does.
+func (d *decoder) namesInto(into *[]string, what string, check func(*yaml.Node, string)) func(*yaml.Node) {
+	return func(n *yaml.Node) { *into, _ = d.names(n, what, check) }
+}
+
+// anything is a check that all texts pass.
+func anything(*yaml.Node, string) {}
 
 // list reads the entries of a list.
 func (d *decoder) list(n *yaml.Node, what string, each func(int, *yaml.Node)) {
@@ -448,17 +443,14 @@ func (d *decoder) key(n *yaml.Node, what string) {
 }
 
 func (d *decoder) admission(n *yaml.Node, at map[string]position) (a Admission) {
-	named := func(into *[]string, what string) func(*yaml.Node) {
-		return func(n *yaml.Node) { *into, _ = d.names(n, what, func(*yaml.Node, string) {}) }
-	}
 	d.mapping(n, "admission", map[string]func(*yaml.Node){
 		"mode":  func(n *yaml.Node) { a.Mode = oneOf(d, n, "admission.mode", modes) },
 		"rules": func(n *yaml.Node) { a.Rules = byRule(d, n, "admission.rules", "mode", modes, at) },
 		"exempt": func(n *yaml.Node) {
 			d.mapping(n, "admission.exempt", map[string]func(*yaml.Node){
-				"namespaces": named(&a.Exempt.Namespaces, "admission.exempt.namespaces"),
-				"users":      named(&a.Exempt.Users, "admission.exempt.users"),
-				"groups":     named(&a.Exempt.Groups, "admission.exempt.groups"),
+				"namespaces": d.namesInto(&a.Exempt.Namespaces, "admission.exempt.namespaces", anything),
+				"users":      d.namesInto(&a.Exempt.Users, "admission.exempt.users", anything),
+				"groups":     d.namesInto(&a.Exempt.Groups, "admission.exempt.groups", anything),
 			})
 		},
 	})

@@ -3,7 +3,6 @@ package report
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -47,16 +46,6 @@ func (r *Report) GitLab(w io.Writer) error {
 			location{steerless(r.shown(f.Place.File)), lines{max(f.Place.Line, 1), f.Place.EndLine}}})
 	}
 	return writeJSON(w, "GitLab's Code Quality", all, "  ")
-}
-
-func writeJSON(w io.Writer, what string, value any, indent string) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", indent)
-	if err := enc.Encode(value); err != nil {
-		return fmt.Errorf("write the report as %s: %w", what, err)
-	}
-	return nil
 }
 
 // JUnit writes the report as a test suite with a test for each rule that ran: one that fails has its findings, up to maxListed, as its
@@ -296,30 +285,11 @@ const CommentMark = "<!-- rollcall -->"
 // Markdown writes the report as a comment on a pull request: how many there are, the gravest first, then, folded, what is resolved and
 // what was read. What stands in the repository is escaped.
 func (r *Report) Markdown(w io.Writer) error {
-	s := r.Summary
-	title := "no findings"
-	if n := s.Errors + s.Warnings + s.Infos; n > 0 {
-		var parts []string
-		for _, c := range []struct {
-			n    int
-			name string
-		}{{s.Errors, "error"}, {s.Warnings, "warning"}, {s.Infos, "info"}} {
-			if c.n > 0 {
-				parts = append(parts, count(c.n, c.name))
-			}
-		}
-		title = strings.Join(parts, ", ")
-	} else if r.Base != nil {
-		title = "no new findings"
-	}
-	if r.Base != nil {
-		title += " " + r.Base.since()
-	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n### Rollcall: %s\n", CommentMark, escapeMarkdown(title))
+	fmt.Fprintf(&b, "%s\n### Rollcall: %s\n", CommentMark, escapeMarkdown(r.found()))
 	findings := r.shownFindings()
 	slices.SortStableFunc(findings, func(a, b stated) int {
-		return cmp.Or(rankOf(b.Severity)-rankOf(a.Severity), strings.Compare(a.state, b.state)*-1)
+		return cmp.Or(cmp.Compare(rank(b.Severity), rank(a.Severity)), cmp.Compare(b.state, a.state))
 	})
 	r.markdownTable(&b, findings)
 	if r.Base != nil && len(r.Base.Resolved) > 0 {
@@ -332,7 +302,7 @@ func (r *Report) Markdown(w io.Writer) error {
 		b.WriteString("\n</details>\n")
 	}
 	fmt.Fprintf(&b, "\n<details><summary>What was read</summary>\n\n- %s\n", r.whatWasRead())
-	if total, kinds := unknown(s.Unknown); total > 0 {
+	if total, kinds := unknown(r.Summary.Unknown); total > 0 {
 		fmt.Fprintf(&b, "- %s could not be followed in this repository (%s)\n", count(total, "place"), kinds)
 	}
 	for _, line := range slices.Concat(coverageNotes(r.Coverage), r.notes()) {
@@ -368,10 +338,6 @@ func (r *Report) markdownTable(b *strings.Builder, findings []stated) {
 		}
 		b.WriteString(row)
 	}
-}
-
-func rankOf(s fleet.Severity) int {
-	return slices.Index([]fleet.Severity{fleet.Off, fleet.Info, fleet.Warning, fleet.Error}, s)
 }
 
 // escapeMarkdown is a text on one line in which nothing is markup, a mention or a link.

@@ -85,11 +85,15 @@ func (r *Report) JSON(w io.Writer) error {
 			out.Resolved = append(out.Resolved, r.jsonFinding(stated{Finding: f}))
 		}
 	}
+	return writeJSON(w, "JSON", out, "  ")
+}
+
+func writeJSON(w io.Writer, what string, value any, indent string) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(out); err != nil {
-		return fmt.Errorf("write the report as JSON: %w", err)
+	enc.SetIndent("", indent)
+	if err := enc.Encode(value); err != nil {
+		return fmt.Errorf("write the report as %s: %w", what, err)
 	}
 	return nil
 }

@@ -168,9 +168,11 @@ func New(f *fleet.Fleet, findings []fleet.Finding, rules []Rule) *Report {
 // own is the rule's own severity.
 func (r Rule) own() fleet.Severity { return cmp.Or(r.Default, r.Severity) }
 
-func isLess(a, b fleet.Severity) bool {
-	all := []fleet.Severity{fleet.Off, fleet.Info, fleet.Warning, fleet.Error}
-	return slices.Index(all, a) < slices.Index(all, b)
+func isLess(a, b fleet.Severity) bool { return rank(a) < rank(b) }
+
+// rank is greater for what is graver.
+func rank(s fleet.Severity) int {
+	return slices.Index([]fleet.Severity{fleet.Off, fleet.Info, fleet.Warning, fleet.Error}, s)
 }
 
 // Except takes over what would be findings about f as well if there were no exceptions.

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/url"
@@ -61,13 +60,7 @@ func (r *Report) SARIF(w io.Writer) error {
 				WithJustification(justification(x)).WithLocation(r.location(at)))
 		}
 	}
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(evaluated(sarif.NewReport(), run)); err != nil {
-		return fmt.Errorf("write the report as SARIF: %w", err)
-	}
-	return nil
+	return writeJSON(w, "SARIF", evaluated(sarif.NewReport(), run), "  ")
 }
 
 // followed says what was judged.

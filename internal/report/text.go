@@ -58,8 +58,8 @@ func (t *text) finding(f stated) {
 	}
 }
 
-// WriteSummary writes what was found, what was read, and how long that took.
-func (r *Report) WriteSummary(w io.Writer, took time.Duration) error {
+// found says how many findings of each severity there are, and since when.
+func (r *Report) found() string {
 	s := r.Summary
 	var found []string
 	for _, c := range []struct {
@@ -70,17 +70,24 @@ func (r *Report) WriteSummary(w io.Writer, took time.Duration) error {
 			found = append(found, count(c.n, c.name))
 		}
 	}
-	if len(found) == 0 {
+	switch {
+	case len(found) == 0 && r.Base != nil:
+		found = []string{"no new findings"}
+	case len(found) == 0:
 		found = []string{"no findings"}
-		if r.Base != nil {
-			found = []string{"no new findings"}
-		}
 	}
-	var b strings.Builder
-	b.WriteString(strings.Join(found, ", "))
+	text := strings.Join(found, ", ")
 	if r.Base != nil {
-		b.WriteString(" " + r.Base.since())
+		text += " " + r.Base.since()
 	}
+	return text
+}
+
+// WriteSummary writes what was found, what was read, and how long that took.
+func (r *Report) WriteSummary(w io.Writer, took time.Duration) error {
+	s := r.Summary
+	var b strings.Builder
+	b.WriteString(r.found())
 	if s.Fixable > 0 {
 		fmt.Fprintf(&b, ", %d of them with a fix that --diff shows", s.Fixable)
 	}

@@ -41,23 +41,30 @@ const inMemory = 16 << 20
 
 // Open is the repository of the work tree that a folder lies in; the folder is an absolute path.
 func Open(dir string) (*Repository, error) {
-	for {
-		switch info, err := os.Stat(filepath.Join(dir, ".git")); {
-		case err == nil && info.IsDir():
-			return open(dir, filepath.Join(dir, ".git"))
-		case err == nil && info.Mode().IsRegular(): // a further work tree, or a submodule
-			gitDir, err := pathIn(filepath.Join(dir, ".git"), "gitdir: ")
-			if err != nil {
-				return nil, err
-			}
-			return open(dir, gitDir)
-		case err != nil && !errors.Is(err, fs.ErrNotExist):
-			return nil, err
+	top, ok := Top(dir)
+	if !ok {
+		return nil, ErrNoRepository
+	}
+	gitDir := filepath.Join(top, ".git")
+	info, err := os.Stat(gitDir)
+	if err == nil && !info.IsDir() { // a further work tree, or a submodule
+		gitDir, err = pathIn(gitDir, "gitdir: ")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return open(top, gitDir)
+}
+
+// Top is the top of the work tree that a folder lies in; false where it lies in none. Both are absolute paths.
+func Top(dir string) (string, bool) {
+	for ; ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+			return dir, true
 		}
 		if filepath.Dir(dir) == dir {
-			return nil, ErrNoRepository
+			return "", false
 		}
-		dir = filepath.Dir(dir)
 	}
 }
 
