@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/loader"
@@ -13,7 +12,7 @@ import (
 // unreached are the manifests that no cluster reconciles, by path.
 func unreached(f *fleet.Fleet) (files []string) {
 	for name, file := range f.Files {
-		if file.Class == fleet.Manifest && len(file.ReachedBy) == 0 && len(file.Documents) > 0 {
+		if file.Unreached() {
 			files = append(files, name)
 		}
 	}
@@ -24,10 +23,7 @@ func unreached(f *fleet.Fleet) (files []string) {
 // alone is what is found in Karmada's objects in files of f, each taken by itself.
 func (t *tree) alone(ctx context.Context, engine *rules.Engine, f *fleet.Fleet, files []string) ([]fleet.Finding, error) {
 	files = slices.DeleteFunc(slices.Clone(files), func(name string) bool {
-		return !slices.ContainsFunc(f.Files[name].Documents, func(d fleet.Document) bool {
-			group, _, _ := strings.Cut(d.APIVersion, "/")
-			return strings.HasSuffix(group, ".karmada.io")
-		})
+		return !slices.ContainsFunc(f.Files[name].Documents, fleet.Document.IsKarmada)
 	})
 	if len(files) == 0 {
 		return nil, nil

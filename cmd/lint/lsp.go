@@ -200,7 +200,7 @@ func (t *resident) withAlone(ctx context.Context, documents []string) ([]fleet.F
 		case !read || name == t.configFile:
 		case !t.fleet.IsFleet():
 			t.notes = append(t.notes, name+" belongs to no fleet: nothing around it has to do with Flux or Karmada")
-		case file.Class == fleet.Manifest && len(file.ReachedBy) == 0:
+		case file.Unreached():
 			t.notes = append(t.notes, name+" is reached by no cluster, and is judged by itself")
 		}
 	}

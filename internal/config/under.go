@@ -19,14 +19,13 @@ func (c Config) Under(base Config) Config {
 
 // Relaxes are sentences on what the configuration allows and the base's does not.
 func (c Config) Relaxes(base Config) (lines []string) {
-	severity := func(in Config, rule string) fleet.Severity { return in.Rules[rule] }
 	for _, rule := range slices.Sorted(maps.Keys(c.Rules)) {
-		if now, before := severity(c, rule), severity(base, rule); now != before && now != fleet.Error {
+		if now, before := c.Rules[rule], base.Rules[rule]; now != before && now != fleet.Error {
 			lines = append(lines, fmt.Sprintf("the rule %q is %s", rule, now))
 		}
 	}
 	for _, rule := range slices.Sorted(maps.Keys(base.Rules)) {
-		if severity(c, rule) == "" && base.Rules[rule] == fleet.Error {
+		if c.Rules[rule] == "" && base.Rules[rule] == fleet.Error {
 			lines = append(lines, fmt.Sprintf("the rule %q is no longer %s", rule, base.Rules[rule]))
 		}
 	}

@@ -5,7 +5,6 @@ import "strings"
 // Apart tells, of a fact that is an override policy, which other override policies it is nothing to: those that select none of the objects
 // that it selects in one of the fleets.
 func Apart(fact Path, fleets ...*Fleet) func(Subject) bool {
-	isOverride := func(kind string) bool { return kind == overrideKind || kind == clusterOverrideKind }
 	if len(fact) < 5 || fact[0] != "objects" || !isOverride(fact[2]) {
 		return func(Subject) bool { return false }
 	}
@@ -24,13 +23,13 @@ func Apart(fact Path, fleets ...*Fleet) func(Subject) bool {
 		return false
 	}
 	kind, _, _ := strings.Cut(fact[2], ".")
-	id := PolicyID(Object{APIServer: fact[1], Kind: kind, Namespace: fact[3], Name: fact[4]})
+	id := policyIDOf(ObjectRef{APIServer: fact[1], Kind: kind, Namespace: fact[3], Name: fact[4]})
 	for _, f := range fleets {
 		each(lookUp(f.Policies, id), func(k key) bool { selected[k] = true; return false })
 	}
 	return func(s Subject) bool {
 		return isOverride(s.Kind) && s.Object.APIServer == fact[1] &&
-			PolicyID(Object{APIServer: s.Object.APIServer, Kind: s.Object.Kind, Namespace: s.Object.Namespace, Name: s.Object.Name}) != id &&
+			policyIDOf(s.Object) != id &&
 			!each(s.Input.Policy, func(k key) bool { return selected[k] })
 	}
 }

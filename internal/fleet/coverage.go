@@ -45,6 +45,11 @@ func (c Count) Percent() int {
 	return 100 * c.Followed / c.InFiles
 }
 
+// Unreached is true for a manifest that no cluster reconciles.
+func (f File) Unreached() bool {
+	return f.Class == Manifest && len(f.ReachedBy) == 0 && len(f.Documents) > 0
+}
+
 // UnreachedFolder is a folder with manifests that no cluster reconciles.
 type UnreachedFolder struct {
 	Folder string `json:"folder"`
@@ -112,7 +117,7 @@ func (f *Fleet) unreached() []UnreachedFolder {
 	}
 	counts := map[string]int{}
 	for name, file := range f.Files {
-		if file.Class != Manifest || len(file.ReachedBy) > 0 || len(file.Documents) == 0 {
+		if !file.Unreached() {
 			continue
 		}
 		dir := path.Dir(name)
@@ -139,7 +144,7 @@ func (f *Fleet) IsFleet() bool {
 	for _, file := range f.Files {
 		for _, d := range file.Documents {
 			group, _, _ := strings.Cut(d.APIVersion, "/")
-			if strings.HasSuffix(group, ".toolkit.fluxcd.io") || group == "fluxcd.controlplane.io" || strings.HasSuffix(group, ".karmada.io") {
+			if strings.HasSuffix(group, ".toolkit.fluxcd.io") || group == "fluxcd.controlplane.io" || isKarmada(group) {
 				return true
 			}
 		}

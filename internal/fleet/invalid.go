@@ -10,6 +10,12 @@ import (
 // isKarmada is true for the groups of Karmada's own kinds.
 func isKarmada(group string) bool { return strings.HasSuffix(group, ".karmada.io") }
 
+// IsKarmada is true for an object of one of Karmada's API groups.
+func (d Document) IsKarmada() bool {
+	group, _, _ := strings.Cut(d.APIVersion, "/")
+	return isKarmada(group)
+}
+
 // invalid is what Karmada refuses an object for.
 func (f *Fleet) invalid(object Object) []Invalid {
 	if !isKarmada(object.Group) {

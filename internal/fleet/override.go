@@ -12,6 +12,8 @@ const (
 	clusterOverrideKind = "ClusterOverridePolicy.policy.karmada.io"
 )
 
+func isOverride(kind string) bool { return kind == overrideKind || kind == clusterOverrideKind }
+
 // maxTried is how many bytes of objects all instructions of all override policies are tried on, each policy with the same share.
 const maxTried = 1 << 30
 
@@ -114,7 +116,7 @@ func (f *Fleet) afterOthers(object, policy Object, but int) (template karmada.Te
 	slices.SortFunc(others, key.compare) // those for the cluster first
 	for _, by := range slices.Compact(others) {
 		other, ok := f.object(by)
-		if !ok || by.kind != overrideKind && by.kind != clusterOverrideKind ||
+		if !ok || !isOverride(by.kind) ||
 			by.kind == overrideKind && cmp.Or(other.Namespace, defaultNamespace) != cmp.Or(object.Namespace, defaultNamespace) {
 			continue
 		}

@@ -140,7 +140,11 @@ func (f *Fleet) policy(object Object) Policy {
 
 // PolicyID is the ID of a policy: the API server's, the kind, the namespace if any, and the name.
 func PolicyID(object Object) string {
-	parts := []string{object.APIServer, object.Kind, object.Namespace, object.Name}
+	return policyIDOf(ObjectRef{APIServer: object.APIServer, Kind: object.Kind, Namespace: object.Namespace, Name: object.Name})
+}
+
+func policyIDOf(o ObjectRef) string {
+	parts := []string{o.APIServer, o.Kind, o.Namespace, o.Name}
 	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "/")
 }
 

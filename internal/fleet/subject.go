@@ -62,7 +62,7 @@ func (f *Fleet) objectSubject(object Object) Subject {
 // derive adds what is made of an object alone and takes time: what is wrong with it, and what its overrides come to.
 func (f *Fleet) derive(s *Subject, object Object) {
 	s.Input.Invalid = f.invalid(object)
-	if s.Kind == overrideKind || s.Kind == clusterOverrideKind {
+	if isOverride(s.Kind) {
 		s.Input.Overrides = f.effects(object)
 	}
 }
@@ -188,9 +188,9 @@ func (s Subject) Facts() []Path {
 		paths = append(paths, Path{"controlPlanes"})
 	}
 	if _, ok := policyKinds[s.Kind]; ok {
-		paths = append(paths, Path{"policies", PolicyID(Object{APIServer: o.APIServer, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name})})
+		paths = append(paths, Path{"policies", policyIDOf(o)})
 	}
-	if s.Kind == overrideKind || s.Kind == clusterOverrideKind { // what they do hangs on each other, and on what they are done to
+	if isOverride(s.Kind) { // what they do hangs on each other, and on what they are done to
 		paths = append(paths, Path{"objects", o.APIServer, overrideKind}, Path{"objects", o.APIServer, clusterOverrideKind})
 		if s.Input.Policy != nil {
 			for _, selection := range s.Input.Policy.Selections {

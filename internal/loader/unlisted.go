@@ -12,7 +12,7 @@ import (
 // the latter (what is put aside is often still there in a comment), and no other kustomization file lists it. For a file with a Flux
 // Kustomization or an object of Karmada's it is the next one above, whether or not another lists the file.
 func (t *tree) unlistedIn(f *file, reached map[string][]string) string {
-	leads := slices.ContainsFunc(f.docs, func(d document) bool { return isFluxKustomization(d.APIVersion, d.Kind) || isKarmadas(d.APIVersion) })
+	leads := slices.ContainsFunc(f.docs, func(d document) bool { return isFluxKustomization(d.APIVersion, d.Kind) || d.IsKarmada() })
 	if len(reached[f.path]) > 0 || f.class != fleet.Manifest || hidden(f.path) || inTemplate(f.path) || t.lists.patches[f.path] || !leads && len(t.lists.listedIn[f.path]) > 0 {
 		return ""
 	}
@@ -36,11 +36,6 @@ func (t *tree) unlistedIn(f *file, reached map[string][]string) string {
 // inTemplate tells a file in a folder that is copied for each new cluster or tenant.
 func inTemplate(file string) bool {
 	return slices.ContainsFunc(strings.Split(path.Dir(file), "/"), isTemplate)
-}
-
-func isKarmadas(apiVersion string) bool {
-	group, _, _ := strings.Cut(apiVersion, "/")
-	return strings.HasSuffix(group, ".karmada.io")
 }
 
 // mentions tells whether a text in a folder names a file, or a folder on the way to it.
