@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
@@ -120,6 +121,13 @@ func (c *checked) compare(ctx context.Context, b *before, v *verdict, relaxed []
 	}
 	v.Report.Compare(b.revision, b.commit, r, has(c.fleet), has(old))
 	v.Report.Base.Relaxed = append(v.Report.Base.Relaxed, relaxed...)
+	alone, err := b.alone(ctx, c.engine, old, unreached(old))
+	if err != nil {
+		return fmt.Errorf("%s: %w", b.Name, err)
+	}
+	v.Alone = slices.DeleteFunc(v.Alone, func(f fleet.Finding) bool {
+		return slices.ContainsFunc(alone, func(before fleet.Finding) bool { return old.Identity(before) == f.Identity })
+	})
 	gone := reachOf(old, v.Report.Base.Resolved)
 	maps.Copy(gone.Entries, v.Reach.Entries)
 	maps.Copy(gone.Readers, v.Reach.Readers)

@@ -96,9 +96,7 @@ func (v *verdict) report(t *tree) *report.Report {
 	all := v.Report
 	if !slices.Contains(t.named, ".") {
 		all.Coverage.Unreached = t.countNamed(v.Unreached)
-		if all.Base == nil {
-			all.Add(v.Alone)
-		}
+		all.Add(v.Alone)
 	}
 	r := all.Only(func(f fleet.Finding) bool { return t.concerns(f, v.Reach) })
 	r.Root, r.RootDir, r.WorkDir, r.Version = t.Name, t.root, t.cwd, version()

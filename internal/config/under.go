@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
 // Under is what a change's configuration says of the fleet, with what the base's says of how it is judged: a change has no say in its own
@@ -21,22 +22,22 @@ func (c Config) Under(base Config) Config {
 func (c Config) Relaxes(base Config) (lines []string) {
 	for _, rule := range slices.Sorted(maps.Keys(c.Rules)) {
 		if now, before := c.Rules[rule], base.Rules[rule]; now != before && now != fleet.Error {
-			lines = append(lines, fmt.Sprintf("the rule %q is %s", rule, now))
+			lines = append(lines, fmt.Sprintf("the rule %q is %s", secret.Name(rule), now))
 		}
 	}
 	for _, rule := range slices.Sorted(maps.Keys(base.Rules)) {
 		if c.Rules[rule] == "" && base.Rules[rule] == fleet.Error {
-			lines = append(lines, fmt.Sprintf("the rule %q is no longer %s", rule, base.Rules[rule]))
+			lines = append(lines, fmt.Sprintf("the rule %q is no longer %s", secret.Name(rule), base.Rules[rule]))
 		}
 	}
 	for _, glob := range c.Exclude {
 		if !slices.Contains(base.Exclude, glob) {
-			lines = append(lines, fmt.Sprintf("%q is excluded", glob))
+			lines = append(lines, fmt.Sprintf("%q is excluded", secret.Name(glob)))
 		}
 	}
 	for _, folder := range base.RulePaths {
 		if !slices.Contains(c.RulePaths, folder) {
-			lines = append(lines, fmt.Sprintf("the rules in %q do not run", folder))
+			lines = append(lines, fmt.Sprintf("the rules in %q do not run", secret.Name(folder)))
 		}
 	}
 	if !slices.EqualFunc(c.Recipients, base.Recipients, func(a, b Recipients) bool {
@@ -49,7 +50,7 @@ func (c Config) Relaxes(base Config) (lines []string) {
 	}
 	for _, x := range c.Exceptions {
 		if !slices.ContainsFunc(base.Exceptions, x.equal) {
-			lines = append(lines, fmt.Sprintf("an exception from the rule %q", x.Rule))
+			lines = append(lines, fmt.Sprintf("an exception from the rule %q", secret.Name(x.Rule)))
 		}
 	}
 	lines = append(lines, c.Admission.relaxes(base.Admission)...)
@@ -68,7 +69,7 @@ func (a Admission) relaxes(base Admission) (lines []string) {
 	}
 	for _, rule := range slices.Sorted(maps.Keys(a.Rules)) {
 		if now := a.Rules[rule]; now != base.ModeOf(rule) && now != Enforce {
-			lines = append(lines, fmt.Sprintf("at admission the rule %q is %s", rule, now))
+			lines = append(lines, fmt.Sprintf("at admission the rule %q is %s", secret.Name(rule), now))
 		}
 	}
 	for _, list := range []struct {
@@ -81,7 +82,7 @@ func (a Admission) relaxes(base Admission) (lines []string) {
 	} {
 		for _, name := range list.now {
 			if !slices.Contains(list.before, name) {
-				lines = append(lines, fmt.Sprintf("at admission the %s %q is exempt", list.what, name))
+				lines = append(lines, fmt.Sprintf("at admission the %s %q is exempt", list.what, secret.Name(name)))
 			}
 		}
 	}

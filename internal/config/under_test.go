@@ -23,6 +23,7 @@ func TestRelaxes(t *testing.T) {
 		"stricter":  {"rules: {a: off}\nexclude: [x]\n", "rules: {a: error}\n", nil},
 		"off":       {"", "rules: {b: off, a: info}\n", []string{`the rule "a" is info`, `the rule "b" is off`}},
 		"no longer": {"rules: {a: error}\n", "", []string{`the rule "a" is no longer error`}},
+		"a key":     {"", "exclude: [AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ]\n", []string{`"…" is excluded`}},
 		"excluded":  {"exclude: [a]\n", "exclude: [a, b]\n", []string{`"b" is excluded`}},
 		"own rules": {"rulePaths: [p, q]\n", "rulePaths: [q]\n", []string{`the rules in "p" do not run`}},
 		"recipient": {"", "recipients: [{paths: [\"**\"], keys: [kms]}]\n", []string{"other recipients are allowed"}},
