@@ -11,8 +11,8 @@ import (
 // commentDocument is the Document of an exception that is a comment: it excepts its whole file.
 const commentDocument = -1
 
-// notJudged is UsedException.Used of an exception from a rule that is off or left out: whether it is needed cannot be
-// told.
+// notJudged is UsedException.Used of an exception from a rule that is off or left out, or that judges objects, in a file of which no
+// cluster has any: whether it is needed cannot be told.
 const notJudged = -1
 
 // exceptions are what a fleet excepts.
@@ -45,13 +45,22 @@ func (e *Engine) exceptions(f *fleet.Fleet) exceptions {
 	for path, file := range f.Files {
 		for _, x := range file.Exceptions {
 			at := exceptionKey{x.Rule, path, x.Document}
-			all.at[at] = append(all.at[at], use(x, fleet.Origin{File: path, Document: x.Document}))
+			used := use(x, fleet.Origin{File: path, Document: x.Document})
+			if used.Known && file.Unreached() && !e.judgesFiles(x.Rule) {
+				used.Used = notJudged
+			}
+			all.at[at] = append(all.at[at], used)
 		}
 	}
 	for _, x := range f.DeclaredExceptions() {
 		all.declared = append(all.declared, declaredException{use(x.Exception, *x.Declared), x.Allows})
 	}
 	return all
+}
+
+// judgesFiles is true for a rule about files, whoever reads them.
+func (e *Engine) judgesFiles(id string) bool {
+	return slices.ContainsFunc(e.rules, func(r Rule) bool { return r.ID == id && slices.Contains(r.Subjects, "File") })
 }
 
 // of are the exceptions that allow a finding. Its place is where the rule points, which need not be the object that it judged.
