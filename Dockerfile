@@ -4,7 +4,7 @@ COPY go.mod go.sum ./
 RUN go mod download
 # With .git, from which go build takes the version.
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /rollcall ./cmd/lint && \
+RUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /rollcall . && \
     CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /rollcall-webhook ./cmd/webhook
 
 # The admission webhook: docker build --target webhook -t rollcall-webhook .

@@ -1,7 +1,7 @@
 .PHONY: build test difftest failovertest charttest e2e e2e-karmada fuzz lint generate bench bench-webhook recall ci
 
 build: ## bin/rollcall and bin/rollcall-webhook, static
-	CGO_ENABLED=0 go build -trimpath -o bin/rollcall ./cmd/lint
+	CGO_ENABLED=0 go build -trimpath -o bin/rollcall .
 	CGO_ENABLED=0 go build -trimpath -o bin/rollcall-webhook ./cmd/webhook
 
 test:

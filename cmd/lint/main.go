@@ -1,27 +1,10 @@
-// Command rollcall lints a fleet of Kubernetes clusters kept in one Git repository.
+// Command lint is rollcall, by the name of its folder; the program at the root of the module is the same.
 package main
 
 import (
 	"os"
-	"runtime"
-	"runtime/debug"
+
+	"github.com/rollcall-dev/rollcall/internal/cli"
 )
 
-func main() {
-	// A run allocates much and keeps little: collecting half as often takes an eighth off it, for some 100 MB at 10,000
-	// files. GOGC in the environment wins.
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(200)
-	}
-	// At 100,000 files the rest of that is 2.5 GB: beyond this limit, in bytes, memory counts for more than time. GOMEMLIMIT in
-	// the environment wins.
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(1900 << 20)
-	}
-	// Collecting begins at a heap of 4 MB, and most runs hold some tens. This holds it back to 100 MB, and takes none: memory that
-	// is never written to is only an address.
-	ballast := make([]byte, 32<<20)
-	code := run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv)
-	runtime.KeepAlive(ballast)
-	os.Exit(code)
-}
+func main() { os.Exit(cli.Main()) }

@@ -296,7 +296,7 @@ spec: {syncMode: Pull, id: 4711-halifax, apiEndpoint: "https://halifax.example.c
 		return nil
 	})
 
-	verify := exec.CommandContext(ctx, "go", "run", "./cmd/lint", "verify", "--karmada-kubeconfig", i.Kubeconfig, "testdata/fleet")
+	verify := exec.CommandContext(ctx, "go", "run", ".", "verify", "--karmada-kubeconfig", i.Kubeconfig, "testdata/fleet")
 	verify.Dir = filepath.Dir(testdata)
 	out, err := verify.CombinedOutput()
 	var exit *exec.ExitError

@@ -100,7 +100,7 @@ func place(o *unstructured.Unstructured) string {
 // rollcall runs the command of this repository and reads the JSON that it prints.
 func rollcall(t *testing.T, into any, args ...string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", append([]string{"run", "./cmd/lint", "--no-cache"}, args...)...)
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"run", ".", "--no-cache"}, args...)...)
 	cmd.Dir, cmd.Stderr = repository, os.Stderr
 	out, err := cmd.Output()
 	if err != nil {

@@ -45,7 +45,7 @@ type programs struct {
 // newPrograms builds rollcall as it is released, and sees to the others.
 func newPrograms(ctx context.Context, scratch string) (p programs, err error) {
 	p.rollcall, p.policy = filepath.Join(scratch, "rollcall"), filepath.Join(scratch, "policy")
-	if err := tool.Build(ctx, p.rollcall, "./cmd/lint"); err != nil {
+	if err := tool.Build(ctx, p.rollcall, "."); err != nil {
 		return p, err
 	}
 	if p.self, err = os.Executable(); err != nil {
