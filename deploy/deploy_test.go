@@ -19,10 +19,10 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/rollcall-dev/rollcall/internal/config"
+	"github.com/rollcall-dev/rollcall/internal/engine"
 	"github.com/rollcall-dev/rollcall/internal/example"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/loader"
-	"github.com/rollcall-dev/rollcall/rules"
 )
 
 // overlays are what a Flux Kustomization may name; the first is the one on a Karmada API server.
@@ -392,7 +392,7 @@ func installations(t *testing.T) (found []string) {
 
 // TestLint lints a fleet that installs the webhook, from a source of its own and from its own repository.
 func TestLint(t *testing.T) {
-	engine, err := rules.New(t.Context(), rules.Options{})
+	e, err := engine.New(t.Context(), engine.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -428,7 +428,7 @@ func TestLint(t *testing.T) {
 			if _, applied := server["ValidatingWebhookConfiguration.admissionregistration.k8s.io"][""]["rollcall"]; applied != local {
 				t.Errorf("the webhook is applied to Karmada: %v", applied)
 			}
-			found, err := engine.Check(t.Context(), f)
+			found, err := e.Check(t.Context(), f)
 			if err != nil {
 				t.Fatal(err)
 			}

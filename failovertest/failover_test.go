@@ -42,8 +42,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/rollcall-dev/rollcall/failovertest/chance"
 	"github.com/rollcall-dev/rollcall/internal/failover"
-	"github.com/rollcall-dev/rollcall/internal/failover/chance"
 )
 
 func cases(t *testing.T) uint64 {

@@ -17,10 +17,10 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/admission"
 	"github.com/rollcall-dev/rollcall/internal/checkout"
 	"github.com/rollcall-dev/rollcall/internal/config"
+	"github.com/rollcall-dev/rollcall/internal/engine"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/secret"
 	"github.com/rollcall-dev/rollcall/internal/verify"
-	"github.com/rollcall-dev/rollcall/rules"
 )
 
 // court judges by the rules, the configuration and the fleet of one revision. The next revision takes the place of all three
@@ -84,7 +84,7 @@ type failure struct {
 // docket is what a revision is judged by again when what is live, or the day, has changed.
 type docket struct {
 	content
-	engine *rules.Engine
+	engine *engine.Engine
 	tree   *fleet.Tree
 }
 

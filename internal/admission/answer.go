@@ -11,9 +11,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/rollcall-dev/rollcall/internal/config"
+	"github.com/rollcall-dev/rollcall/internal/engine"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/secret"
-	"github.com/rollcall-dev/rollcall/rules"
 )
 
 // What an API server, and its client, take of warnings: https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#response.
@@ -29,7 +29,7 @@ const maxDenied = 20
 const maxAudit = 4096
 
 // answer makes the response of what a change introduces.
-func (r *Reviewer) answer(s *Snapshot, req *admissionv1.AdmissionRequest, change rules.Change, found []fleet.Finding) *Verdict {
+func (r *Reviewer) answer(s *Snapshot, req *admissionv1.AdmissionRequest, change engine.Change, found []fleet.Finding) *Verdict {
 	slices.SortStableFunc(found, func(a, b fleet.Finding) int {
 		return cmp.Or(cmp.Compare(a.Rule, b.Rule), slices.Compare(names(a), names(b)), cmp.Compare(path(a.Field), path(b.Field)), cmp.Compare(a.Message, b.Message))
 	})
@@ -123,9 +123,9 @@ func (r *Reviewer) decide(finding fleet.Finding, own, newer bool) Decision {
 	rule := r.rules[finding.Rule]
 	decision := Allow
 	switch {
-	case finding.Severity == fleet.Error && rule.Admission != rules.AdmissionWarn && (own || rule.Admission == rules.AdmissionDeny):
+	case finding.Severity == fleet.Error && rule.Admission != engine.AdmissionWarn && (own || rule.Admission == engine.AdmissionDeny):
 		decision = Deny
-		if rule.Waits == rules.WaitsOrder || rule.Waits == rules.WaitsRevision && newer {
+		if rule.Waits == engine.WaitsOrder || rule.Waits == engine.WaitsRevision && newer {
 			decision = Warn
 		}
 	case finding.Severity != fleet.Info:
@@ -143,7 +143,7 @@ func (r *Reviewer) decide(finding fleet.Finding, own, newer bool) Decision {
 }
 
 // isOf is true where a finding is about the object that changes, or about the agent or control plane that it is.
-func isOf(finding fleet.Finding, change rules.Change) bool {
+func isOf(finding fleet.Finding, change engine.Change) bool {
 	o := change.Object
 	id := fleet.IDOf(o.APIServer, o.Namespace, o.Name)
 	switch finding.Object.Kind {
@@ -157,7 +157,7 @@ func isOf(finding fleet.Finding, change rules.Change) bool {
 }
 
 // refusal says what is wrong, finding by finding, for people and, in the causes, for programs.
-func (r *Reviewer) refusal(s *Snapshot, req *admissionv1.AdmissionRequest, change rules.Change, denied []fleet.Finding) *metav1.Status {
+func (r *Reviewer) refusal(s *Snapshot, req *admissionv1.AdmissionRequest, change engine.Change, denied []fleet.Finding) *metav1.Status {
 	status := &metav1.Status{
 		Status: metav1.StatusFailure, Reason: metav1.StatusReasonForbidden, Code: http.StatusForbidden,
 		Details: &metav1.StatusDetails{Name: secret.Name(change.Object.Name), Group: secret.Name(req.Kind.Group), Kind: secret.Name(req.Kind.Kind)},

@@ -8,14 +8,14 @@ import (
 
 	"k8s.io/utils/lru"
 
+	"github.com/rollcall-dev/rollcall/internal/engine"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
-	"github.com/rollcall-dev/rollcall/rules"
 )
 
 // bench is a snapshot, judged.
 type bench struct {
 	snapshot  *Snapshot
-	judgement *rules.Judgement
+	judgement *engine.Judgement
 	// acquitted are the last changes that brought nothing about, by their digests: Flux asks about each change twice, since it tries
 	// all objects of a stage in dry runs before it applies the first. Safe for concurrent use.
 	//
@@ -30,12 +30,12 @@ const (
 	maxRemembered = 64 << 10
 )
 
-func newBench(s *Snapshot, judgement *rules.Judgement) *bench {
+func newBench(s *Snapshot, judgement *engine.Judgement) *bench {
 	return &bench{s, judgement, lru.New(maxAcquitted)}
 }
 
 // introduced are the findings that a change of some size brings about.
-func (b *bench) introduced(ctx context.Context, change rules.Change, size int) ([]fleet.Finding, error) {
+func (b *bench) introduced(ctx context.Context, change engine.Change, size int) ([]fleet.Finding, error) {
 	if size > maxRemembered || change.IsNone() {
 		return b.judgement.Introduced(ctx, change)
 	}

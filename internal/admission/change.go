@@ -11,13 +11,13 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	kjson "sigs.k8s.io/json"
 
+	"github.com/rollcall-dev/rollcall/internal/engine"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/secret"
-	"github.com/rollcall-dev/rollcall/rules"
 )
 
 // read is the change that a request asks for, or why it is none to judge. An error never shows what the object holds.
-func read(ctx context.Context, server string, req *admissionv1.AdmissionRequest) (change rules.Change, why string, err error) {
+func read(ctx context.Context, server string, req *admissionv1.AdmissionRequest) (change engine.Change, why string, err error) {
 	if change.After, err = content(ctx, req.Object); err != nil {
 		return change, "", fmt.Errorf("read the object: %w", err)
 	}

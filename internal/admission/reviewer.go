@@ -17,9 +17,9 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 
 	"github.com/rollcall-dev/rollcall/internal/config"
+	"github.com/rollcall-dev/rollcall/internal/engine"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/secret"
-	"github.com/rollcall-dev/rollcall/rules"
 )
 
 // Snapshot is a fleet as reviews are judged against it; never changed.
@@ -41,17 +41,17 @@ type Reviewer struct {
 	// Not to be changed once requests are judged.
 	Newest func() string
 
-	engine *rules.Engine
-	rules  map[string]rules.Rule // by ID
+	engine *engine.Engine
+	rules  map[string]engine.Rule // by ID
 	config config.Admission
 	bench  atomic.Pointer[bench]
 }
 
 // NewReviewer judges by the rules of an engine, as the configuration wants it. A mode of a rule that does not exist is an error.
-func NewReviewer(engine *rules.Engine, c config.Config) (*Reviewer, error) {
-	r := &Reviewer{engine: engine, rules: map[string]rules.Rule{}, config: c.Admission}
+func NewReviewer(e *engine.Engine, c config.Config) (*Reviewer, error) {
+	r := &Reviewer{engine: e, rules: map[string]engine.Rule{}, config: c.Admission}
 	var ids []string
-	for _, rule := range engine.Rules() {
+	for _, rule := range e.Rules() {
 		r.rules[rule.ID] = rule
 		ids = append(ids, rule.ID)
 	}
@@ -123,7 +123,7 @@ func (e *Error) Unwrap() error { return e.err }
 // newError tells a rule's failure, which may quote the object, by its place, and of the rest nothing that may be a value.
 func newError(err error) *Error {
 	text := err.Error()
-	if failure := (*rules.Failure)(nil); errors.As(err, &failure) {
+	if failure := (*engine.Failure)(nil); errors.As(err, &failure) {
 		text = strings.ReplaceAll(text, failure.Error(), failure.Place)
 	}
 	return &Error{secret.Message(text), err}

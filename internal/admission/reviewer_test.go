@@ -22,6 +22,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/internal/admission"
 	"github.com/rollcall-dev/rollcall/internal/config"
+	"github.com/rollcall-dev/rollcall/internal/engine"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/loader"
 	"github.com/rollcall-dev/rollcall/rules"
@@ -44,12 +45,12 @@ var read = sync.OnceValues(func() (*fixture, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine, err := rules.New(ctx, rules.Options{})
-	return &fixture{engine, c, fleet.Build(tree, c.Declared())}, err
+	e, err := engine.New(ctx, engine.Options{})
+	return &fixture{e, c, fleet.Build(tree, c.Declared())}, err
 })
 
 type fixture struct {
-	engine *rules.Engine
+	engine *engine.Engine
 	config config.Config
 	fleet  *fleet.Fleet
 }

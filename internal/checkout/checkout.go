@@ -12,9 +12,9 @@ import (
 	"path/filepath"
 
 	"github.com/rollcall-dev/rollcall/internal/config"
+	"github.com/rollcall-dev/rollcall/internal/engine"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/loader"
-	"github.com/rollcall-dev/rollcall/rules"
 )
 
 // Checkout is the content of a repository.
@@ -88,22 +88,22 @@ func subfolder(fsys fs.FS, name string) (fs.FS, error) {
 }
 
 // Rules compiles the rules: those of the program and of the folders, with the severities of the configuration.
-func (c *Checkout) Rules(ctx context.Context, dirs []fs.FS) (*rules.Engine, error) {
-	engine, err := rules.New(ctx, rules.Options{Dirs: dirs, Severities: c.Config.Rules})
+func (c *Checkout) Rules(ctx context.Context, dirs []fs.FS) (*engine.Engine, error) {
+	e, err := engine.New(ctx, engine.Options{Dirs: dirs, Severities: c.Config.Rules})
 	if err != nil {
 		return nil, c.misspelt(ctx, dirs, err)
 	}
-	return engine, nil
+	return e, nil
 }
 
 // misspelt tells where the configuration names rules that are none, if that is why the rules have an error.
 func (c *Checkout) misspelt(ctx context.Context, dirs []fs.FS, err error) error {
-	engine, plain := rules.New(ctx, rules.Options{Dirs: dirs})
+	e, plain := engine.New(ctx, engine.Options{Dirs: dirs})
 	if plain != nil {
 		return err
 	}
 	var ids []string
-	for _, rule := range engine.Rules() {
+	for _, rule := range e.Rules() {
 		ids = append(ids, rule.ID)
 	}
 	if misspelt := c.Config.CheckRules(ids); misspelt != nil {

@@ -4,9 +4,9 @@ import (
 	"context"
 	"slices"
 
+	"github.com/rollcall-dev/rollcall/internal/engine"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/loader"
-	"github.com/rollcall-dev/rollcall/rules"
 )
 
 // unreached are the manifests that no cluster reconciles, by path.
@@ -21,7 +21,7 @@ func unreached(f *fleet.Fleet) (files []string) {
 }
 
 // alone is what is found in Karmada's objects in files of f, each taken by itself.
-func (t *tree) alone(ctx context.Context, engine *rules.Engine, f *fleet.Fleet, files []string) ([]fleet.Finding, error) {
+func (t *tree) alone(ctx context.Context, e *engine.Engine, f *fleet.Fleet, files []string) ([]fleet.Finding, error) {
 	files = slices.DeleteFunc(slices.Clone(files), func(name string) bool {
 		return !slices.ContainsFunc(f.Files[name].Documents, fleet.Document.IsKarmada)
 	})
@@ -36,7 +36,7 @@ func (t *tree) alone(ctx context.Context, engine *rules.Engine, f *fleet.Fleet, 
 	if err != nil {
 		return nil, err
 	}
-	found, err := engine.CheckAlone(ctx, t.Build(read))
+	found, err := e.CheckAlone(ctx, t.Build(read))
 	if err != nil {
 		return nil, err
 	}

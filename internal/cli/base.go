@@ -11,11 +11,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rollcall-dev/rollcall/internal/engine"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/loader"
 	"github.com/rollcall-dev/rollcall/internal/report"
 	"github.com/rollcall-dev/rollcall/internal/revision"
-	"github.com/rollcall-dev/rollcall/rules"
 )
 
 // defaultBranch is the value of --base where none is given. It is no name of a branch.
@@ -147,7 +147,7 @@ func (b *before) contents(ctx context.Context, c *checked) (*loader.Contents, er
 func (l *lint) judgeAll(ctx context.Context, c *checked) (err error) {
 	if l.base == "" {
 		c.found, c.excepted, c.stopped = c.engine.CheckAll(ctx, c.fleet)
-		if over := (*rules.StoppedError)(nil); !errors.As(c.stopped, &over) {
+		if over := (*engine.StoppedError)(nil); !errors.As(c.stopped, &over) {
 			return c.stopped
 		}
 		return nil

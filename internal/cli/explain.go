@@ -14,10 +14,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rollcall-dev/rollcall/internal/config"
+	"github.com/rollcall-dev/rollcall/internal/engine"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/report"
 	"github.com/rollcall-dev/rollcall/internal/spelling"
-	"github.com/rollcall-dev/rollcall/rules"
 )
 
 func (a *app) explainCommand() *cobra.Command {
@@ -27,12 +27,12 @@ func (a *app) explainCommand() *cobra.Command {
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeRule,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			engine, described, err := a.rulesHere(cmd.Context())
+			e, described, err := a.rulesHere(cmd.Context())
 			if err != nil {
 				return err
 			}
-			all := engine.Rules()
-			i := slices.IndexFunc(all, func(r rules.Rule) bool { return r.ID == args[0] })
+			all := e.Rules()
+			i := slices.IndexFunc(all, func(r engine.Rule) bool { return r.ID == args[0] })
 			if i < 0 {
 				return fmt.Errorf("no rule is called %q%s\nrun \"rollcall rules\" for all of them", args[0], spelling.DidYouMean(args[0], ids(all)))
 			}
@@ -42,7 +42,7 @@ func (a *app) explainCommand() *cobra.Command {
 	}
 }
 
-func explanation(r rules.Rule, doc string) string {
+func explanation(r engine.Rule, doc string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n%s\n", r.ID, r.Severity, r.Title)
 	if text := strings.TrimSpace(r.Description); text != "" {
@@ -86,16 +86,16 @@ func (a *app) rulesCommand() *cobra.Command {
 			if format != "text" && format != "json" {
 				return fmt.Errorf("-o %s: the format is none of text, json", format)
 			}
-			engine, described, err := a.rulesHere(cmd.Context())
+			e, described, err := a.rulesHere(cmd.Context())
 			if err != nil {
 				return err
 			}
 			if format == "json" {
-				return writeJSON(a.stdout, listed(engine.Rules(), described))
+				return writeJSON(a.stdout, listed(e.Rules(), described))
 			}
 			w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(w, "RULE\tSEVERITY\tTITLE")
-			for _, r := range engine.Rules() {
+			for _, r := range e.Rules() {
 				fmt.Fprintf(w, "%s\t%s\t%s\n", r.ID, r.Severity, r.Title)
 			}
 			return w.Flush()
@@ -120,7 +120,7 @@ type listedRule struct {
 	Doc         string         `json:"doc"`
 }
 
-func listed(all []rules.Rule, described []report.Rule) []listedRule {
+func listed(all []engine.Rule, described []report.Rule) []listedRule {
 	out := []listedRule{}
 	for i, r := range all {
 		out = append(out, listedRule{r.ID, r.Title, r.Severity, strings.TrimSpace(r.Description), r.Fix, r.Admission,
@@ -138,7 +138,7 @@ func orEmpty(list []string) []string {
 
 // rulesHere are the rules with the configuration at or above the working directory. The tree itself is not looked for:
 // that takes reading, and there may be none.
-func (a *app) rulesHere(ctx context.Context) (*rules.Engine, []report.Rule, error) {
+func (a *app) rulesHere(ctx context.Context) (*engine.Engine, []report.Rule, error) {
 	if a.root == "" {
 		a.root = configured()
 	}
@@ -164,18 +164,18 @@ func configured() string {
 }
 
 func (a *app) completeRule(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	engine, _, err := a.rulesHere(cmd.Context())
+	e, _, err := a.rulesHere(cmd.Context())
 	if err != nil || len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	var out []string
-	for _, r := range engine.Rules() {
+	for _, r := range e.Rules() {
 		out = append(out, cobra.CompletionWithDesc(r.ID, r.Title))
 	}
 	return out, cobra.ShellCompDirectiveNoFileComp
 }
 
-func ids(all []rules.Rule) []string {
+func ids(all []engine.Rule) []string {
 	var out []string
 	for _, r := range all {
 		out = append(out, r.ID)

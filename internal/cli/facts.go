@@ -8,11 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rollcall-dev/rollcall/internal/engine"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/loader"
 	"github.com/rollcall-dev/rollcall/internal/report"
 	"github.com/rollcall-dev/rollcall/internal/spelling"
-	"github.com/rollcall-dev/rollcall/rules"
 )
 
 func (a *app) factsCommand() *cobra.Command {
@@ -61,7 +61,7 @@ unknown. docs/facts.schema.json describes it. A secret's value is never in it, o
 
 // writeFacts writes the facts as the rules read them.
 func (a *app) writeFacts(f *fleet.Fleet) error {
-	facts, err := rules.Facts(f)
+	facts, err := engine.Facts(f)
 	if err != nil {
 		return err
 	}

@@ -16,11 +16,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rollcall-dev/rollcall/internal/config"
+	"github.com/rollcall-dev/rollcall/internal/engine"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/loader"
 	"github.com/rollcall-dev/rollcall/internal/report"
 	"github.com/rollcall-dev/rollcall/internal/spelling"
-	"github.com/rollcall-dev/rollcall/rules"
 )
 
 // maxBuffer bounds an editor's buffer, in bytes; the loader reads no larger file either.
@@ -280,14 +280,14 @@ type judged struct {
 // checked is a tree that the rules have judged.
 type checked struct {
 	judged
-	engine   *rules.Engine
+	engine   *engine.Engine
 	rules    []report.Rule
 	own      report.OwnRules
 	contents *loader.Contents
 	// stopped is the error of the rules that went beyond a limit; nil for none.
 	stopped error
 	// last is what the findings rest on, where there is a base; config is what the tree was read with.
-	last   *rules.Checked
+	last   *engine.Checked
 	config config.Config
 }
 

@@ -15,11 +15,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rollcall-dev/rollcall/internal/config"
+	"github.com/rollcall-dev/rollcall/internal/engine"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/loader"
 	"github.com/rollcall-dev/rollcall/internal/lsp"
 	"github.com/rollcall-dev/rollcall/internal/report"
-	"github.com/rollcall-dev/rollcall/rules"
 )
 
 func (a *app) lspCommand() *cobra.Command {
@@ -56,7 +56,7 @@ type residents struct {
 type resident struct {
 	*tree
 	checked
-	last *rules.Checked
+	last *engine.Checked
 	// documents are those that it was linted with, and shown is what was found then; nil where that failed.
 	documents map[string][]byte
 	shown     []fleet.Finding

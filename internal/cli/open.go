@@ -15,9 +15,9 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/cache"
 	"github.com/rollcall-dev/rollcall/internal/checkout"
 	"github.com/rollcall-dev/rollcall/internal/config"
+	"github.com/rollcall-dev/rollcall/internal/engine"
 	"github.com/rollcall-dev/rollcall/internal/loader"
 	"github.com/rollcall-dev/rollcall/internal/report"
-	"github.com/rollcall-dev/rollcall/rules"
 )
 
 // tree is a tree on disk with what was named of it.
@@ -173,7 +173,7 @@ func (a *app) configure(t *tree) error {
 }
 
 // ruleSet compiles the rules: those of the program, of the configuration and of --rules.
-func (a *app) ruleSet(ctx context.Context, t *tree) (*rules.Engine, []report.Rule, error) {
+func (a *app) ruleSet(ctx context.Context, t *tree) (*engine.Engine, []report.Rule, error) {
 	dirs, err := t.RuleDirs()
 	if err != nil {
 		return nil, nil, err
@@ -189,20 +189,20 @@ func (a *app) ruleSet(ctx context.Context, t *tree) (*rules.Engine, []report.Rul
 		}
 		dirs = append(dirs, dir)
 	}
-	engine, err := t.Rules(ctx, dirs)
+	e, err := t.Rules(ctx, dirs)
 	if err != nil {
 		return nil, nil, err
 	}
-	return engine, described(engine), nil
+	return e, described(e), nil
 }
 
 // ownRules are the folders of rules that the tree's checkout brings, and the rules in them.
-func (t *tree) ownRules(engine *rules.Engine, flags []string) report.OwnRules {
+func (t *tree) ownRules(e *engine.Engine, flags []string) report.OwnRules {
 	own := report.OwnRules{LeftOut: t.Config.RulePaths}
 	if !t.NoOwnRules {
 		own = report.OwnRules{Folders: slices.Clone(t.Config.RulePaths)}
 	}
-	brought := make([]bool, len(t.Config.RulePaths)+len(flags)) // by rules.Origin.Folder, from 0
+	brought := make([]bool, len(t.Config.RulePaths)+len(flags)) // by engine.Origin.Folder, from 0
 	for i := range t.Config.RulePaths {
 		brought[i] = true
 	}
@@ -211,8 +211,8 @@ func (t *tree) ownRules(engine *rules.Engine, flags []string) report.OwnRules {
 			own.Folders, brought[len(t.Config.RulePaths)+i] = append(own.Folders, t.seen(at)), true
 		}
 	}
-	for _, r := range engine.Rules() {
-		if folder := engine.Origin(r.ID).Folder; folder > 0 && brought[folder-1] {
+	for _, r := range e.Rules() {
+		if folder := e.Origin(r.ID).Folder; folder > 0 && brought[folder-1] {
 			own.Rules = append(own.Rules, r.ID)
 		}
 	}
@@ -220,11 +220,11 @@ func (t *tree) ownRules(engine *rules.Engine, flags []string) report.OwnRules {
 }
 
 // described are the rules as reports take them.
-func described(engine *rules.Engine) []report.Rule {
+func described(e *engine.Engine) []report.Rule {
 	var out []report.Rule
-	for _, r := range engine.Rules() {
+	for _, r := range e.Rules() {
 		out = append(out, report.Rule{ID: r.ID, Title: r.Title, Description: r.Description, Fix: r.Fix, Severity: r.Severity,
-			Default: engine.Origin(r.ID).Severity, Refs: r.Refs, Doc: r.Doc})
+			Default: e.Origin(r.ID).Severity, Refs: r.Refs, Doc: r.Doc})
 	}
 	return out
 }

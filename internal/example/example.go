@@ -25,9 +25,9 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/rollcall-dev/rollcall/internal/config"
+	"github.com/rollcall-dev/rollcall/internal/engine"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/loader"
-	"github.com/rollcall-dev/rollcall/rules"
 )
 
 // Tree is one variant of an example.
@@ -152,15 +152,15 @@ const today = "2026-01-01"
 
 // Check judges the example of a rule: it lints the tree as the command does, or, where the rule makes sense at admission
 // alone, admits each object onto the rest. The tree's configuration may give rules other severities than the engine.
-func Check(ctx context.Context, engine *rules.Engine, rule rules.Rule, tree Tree) ([]fleet.Finding, error) {
-	if rule.Admission != rules.AdmissionOnly {
-		return Lint(ctx, engine, tree)
+func Check(ctx context.Context, e *engine.Engine, rule engine.Rule, tree Tree) ([]fleet.Finding, error) {
+	if rule.Admission != engine.AdmissionOnly {
+		return Lint(ctx, e, tree)
 	}
-	engine, f, err := Build(ctx, engine, tree)
+	e, f, err := Build(ctx, e, tree)
 	if err != nil {
 		return nil, err
 	}
-	judgement, err := engine.Judge(ctx, f)
+	judgement, err := e.Judge(ctx, f)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +169,7 @@ func Check(ctx context.Context, engine *rules.Engine, rule rules.Rule, tree Tree
 		if s.Input.Object == nil {
 			continue
 		}
-		found, err := judgement.Introduced(ctx, rules.Change{Object: s.Object, After: s.Input.Object})
+		found, err := judgement.Introduced(ctx, engine.Change{Object: s.Object, After: s.Input.Object})
 		if err != nil {
 			return nil, err
 		}
@@ -180,12 +180,12 @@ func Check(ctx context.Context, engine *rules.Engine, rule rules.Rule, tree Tree
 }
 
 // Lint lints a tree as the command does, with the engine unless the tree's configuration gives rules other severities.
-func Lint(ctx context.Context, engine *rules.Engine, tree Tree) ([]fleet.Finding, error) {
-	engine, f, err := Build(ctx, engine, tree)
+func Lint(ctx context.Context, e *engine.Engine, tree Tree) ([]fleet.Finding, error) {
+	e, f, err := Build(ctx, e, tree)
 	if err != nil {
 		return nil, err
 	}
-	found, err := engine.Check(ctx, f)
+	found, err := e.Check(ctx, f)
 	if err != nil {
 		return nil, err
 	}
@@ -195,13 +195,13 @@ func Lint(ctx context.Context, engine *rules.Engine, tree Tree) ([]fleet.Finding
 
 // Build reads a tree as the command does, and the webhook: with the engine unless the tree's configuration gives rules other
 // severities.
-func Build(ctx context.Context, engine *rules.Engine, tree Tree) (*rules.Engine, *fleet.Fleet, error) {
+func Build(ctx context.Context, e *engine.Engine, tree Tree) (*engine.Engine, *fleet.Fleet, error) {
 	c, err := config.Read(tree.Files, config.Name)
 	if err != nil {
 		return nil, nil, err
 	}
 	if len(c.Rules) > 0 {
-		if engine, err = rules.New(ctx, rules.Options{Severities: c.Rules}); err != nil {
+		if e, err = engine.New(ctx, engine.Options{Severities: c.Rules}); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -215,7 +215,7 @@ func Build(ctx context.Context, engine *rules.Engine, tree Tree) (*rules.Engine,
 	}
 	declared := c.Declared()
 	declared.Date, declared.Follower = today, contents.Follower()
-	return engine, fleet.Build(read, declared), nil
+	return e, fleet.Build(read, declared), nil
 }
 
 // Compare says which wants are not found and which findings are not wanted.

@@ -13,16 +13,16 @@ import (
 	"testing"
 
 	"github.com/rollcall-dev/rollcall/internal/config"
+	"github.com/rollcall-dev/rollcall/internal/engine"
 	"github.com/rollcall-dev/rollcall/internal/example"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/loader"
-	"github.com/rollcall-dev/rollcall/rules"
 )
 
 // The line of a finding holds what its message names: in all trees of testdata, and in those that
 // ROLLCALL_CORPUS=folder[:folder…] names.
 func TestPositions(t *testing.T) {
-	engine, err := rules.New(t.Context(), rules.Options{})
+	e, err := engine.New(t.Context(), engine.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func TestPositions(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			holdPositions(t, engine, fsys)
+			holdPositions(t, e, fsys)
 		})
 	}
 	archives, err := filepath.Glob("../../testdata/rules/*.txtar")
@@ -49,12 +49,12 @@ func TestPositions(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, tree := range trees {
-			t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar")+"/"+tree.Name, func(t *testing.T) { holdPositions(t, engine, tree.Files) })
+			t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar")+"/"+tree.Name, func(t *testing.T) { holdPositions(t, e, tree.Files) })
 		}
 	}
 }
 
-func holdPositions(t *testing.T, engine *rules.Engine, fsys fs.FS) {
+func holdPositions(t *testing.T, e *engine.Engine, fsys fs.FS) {
 	c, err := config.Read(fsys, config.Name)
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +63,7 @@ func holdPositions(t *testing.T, engine *rules.Engine, fsys fs.FS) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := engine.Check(t.Context(), fleet.Build(read, c.Declared()))
+	found, err := e.Check(t.Context(), fleet.Build(read, c.Declared()))
 	if err != nil {
 		t.Fatal(err)
 	}

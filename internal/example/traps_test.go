@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rollcall-dev/rollcall/internal/engine"
 	"github.com/rollcall-dev/rollcall/internal/example"
 	"github.com/rollcall-dev/rollcall/internal/loader"
-	"github.com/rollcall-dev/rollcall/rules"
 )
 
 // Each trap is read as Flux would read it: nothing is said of what is right, and what is wrong is found on its line. A
@@ -24,7 +24,7 @@ func TestTraps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	engine, err := rules.New(t.Context(), rules.Options{})
+	e, err := engine.New(t.Context(), engine.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestTraps(t *testing.T) {
 					trap.Files[name] = file
 				}
 			}
-			found, err := example.Lint(t.Context(), engine, trap)
+			found, err := example.Lint(t.Context(), e, trap)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/rollcall-dev/rollcall/rules"
+	"github.com/rollcall-dev/rollcall/internal/engine"
 )
 
 // A named pipe waits for its writer, who never comes.
@@ -32,7 +32,7 @@ func TestNamedPipe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := rules.New(t.Context(), rules.Options{Dirs: []fs.FS{policy}}); err == nil || !strings.Contains(err.Error(), "pipe.rego: not a regular file") {
+	if _, err := engine.New(t.Context(), engine.Options{Dirs: []fs.FS{policy}}); err == nil || !strings.Contains(err.Error(), "pipe.rego: not a regular file") {
 		t.Errorf("error %v", err)
 	}
 }
