@@ -20,7 +20,7 @@ const module = "github.com/rollcall-dev/rollcall/"
 var mayImport = map[string][]string{
 	"":                   {"internal/cli"},
 	"cmd/lint":           {"internal/cli"},
-	"internal/cli":       {"internal/apiserver", "internal/cache", "internal/checkout", "internal/config", "internal/edit", "internal/failover", "internal/fleet", "internal/loader", "internal/lsp", "internal/report", "internal/revision", "internal/secret", "internal/spelling", "internal/verify", "internal/engine"},
+	"internal/cli":       {"internal/apiserver", "internal/cache", "internal/checkout", "internal/config", "internal/edit", "internal/engine", "internal/failover", "internal/fix", "internal/fleet", "internal/loader", "internal/lsp", "internal/report", "internal/revision", "internal/secret", "internal/spelling", "internal/verify"},
 	"cmd/webhook":        {"internal/admission", "internal/artifact", "internal/checkout", "internal/config", "internal/fleet", "internal/live", "internal/loader", "internal/secret", "internal/spelling", "internal/verify", "internal/engine"},
 	"rules":              {},
 	"internal/engine":    {"internal/fleet", "internal/schema", "internal/secret", "internal/spelling", "rules"},
@@ -39,6 +39,7 @@ var mayImport = map[string][]string{
 	"internal/example":   {"internal/config", "internal/fleet", "internal/loader", "internal/engine"},
 	"internal/failover":  {"internal/fleet", "internal/secret"},
 
+	"internal/fix":         {"internal/checkout", "internal/edit", "internal/engine", "internal/fleet", "internal/loader"},
 	"internal/fixture":     {},
 	"internal/fleet":       {"internal/karmada"},
 	"tools/gendocs":        {"internal/config", "internal/example", "internal/fleet", "internal/schema", "internal/engine"},

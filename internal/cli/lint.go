@@ -17,6 +17,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/internal/config"
 	"github.com/rollcall-dev/rollcall/internal/engine"
+	"github.com/rollcall-dev/rollcall/internal/fix"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/loader"
 	"github.com/rollcall-dev/rollcall/internal/report"
@@ -148,34 +149,16 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 	}
 	p := l.startProgress()
 	defer p.stop()
-	var m *mending
+	var fixes *fix.Fixes
 	var v *verdict
 	if l.fix || l.diff {
-		c, err := l.check(ctx, t, nil, p)
-		if err = cmp.Or(err, c.stopped); err != nil {
-			return err
-		}
-		p.say("trying the fixes")
-		reach := reachOf(c.fleet, c.found)
-		if m, err = mend(ctx, t, c, func(f fleet.Finding) bool { return l.wanted(f) && t.concerns(f, reach) }); err != nil {
-			return err
-		}
-		after := *c
-		after.judged = m.after
-		v = after.verdict()
-	} else if v, err = l.judge(ctx, t, b, p); err != nil {
-		return err
+		fixes, v, err = l.fixed(ctx, t, p)
+	} else {
+		v, err = l.judge(ctx, t, b, p)
 	}
 	p.stop()
-	switch {
-	case l.diff:
-		return l.writeDiff(m)
-	case l.fix && l.stdinFilename != "":
-		return l.writeBuffer(m)
-	case l.fix:
-		if err := m.write(); err != nil {
-			return err
-		}
+	if err != nil || v == nil {
+		return err
 	}
 	if err := l.checkNames(v); err != nil {
 		return err
@@ -192,8 +175,8 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 		return err
 	}
 	if wantsSummary(outputs) {
-		if m != nil {
-			if err := r.WriteFixes(l.stderr, m.fixes(), "fixed"); err != nil {
+		if fixes != nil {
+			if err := r.WriteFixes(l.stderr, summary(fixes), "fixed"); err != nil {
 				return err
 			}
 			r.Summary.Fixable = 0

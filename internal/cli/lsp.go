@@ -282,15 +282,15 @@ func (r *residents) Fix(ctx context.Context, root, identity string) (changes []l
 		if t.root != root || !slices.ContainsFunc(t.found, func(f fleet.Finding) bool { return f.Identity == identity }) {
 			continue
 		}
-		m, err := mend(ctx, t.tree, &t.checked, func(f fleet.Finding) bool { return f.Identity == identity })
+		fixes, err := makeFixes(ctx, t.tree, &t.checked, func(f fleet.Finding) bool { return f.Identity == identity })
 		if err != nil {
 			return nil, err
 		}
-		for _, refused := range m.refused {
+		for _, refused := range fixes.Refused {
 			return nil, refused.Why
 		}
-		for _, name := range slices.Sorted(maps.Keys(m.files)) {
-			changes = append(changes, lsp.Change{File: filepath.Join(t.root, filepath.FromSlash(name)), Old: m.files[name].old, New: m.files[name].new})
+		for _, name := range fixes.Names() {
+			changes = append(changes, lsp.Change{File: filepath.Join(t.root, filepath.FromSlash(name)), Old: fixes.Files[name].Old, New: fixes.Files[name].New})
 		}
 		return changes, nil
 	}

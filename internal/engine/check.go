@@ -252,7 +252,7 @@ func (e *Engine) complete(v violation, rule *Rule, s *fleet.Subject) fleet.Findi
 		Field:    v.field,
 		Place:    place(v.origin, s),
 	}
-	if own := cmp.Or(v.severity, e.origins[rule.ID].Severity); rank(own) < rank(found.Severity) {
+	if own := cmp.Or(v.severity, e.origins[rule.ID].Severity); own.Rank() > found.Severity.Rank() {
 		found.Softened = own
 	}
 	if v.line > 0 {

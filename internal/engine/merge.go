@@ -15,7 +15,7 @@ import (
 // mended in different ways there is no one right answer, and no edit is left.
 func merge(found []fleet.Finding) []fleet.Finding {
 	slices.SortStableFunc(found, func(a, b fleet.Finding) int {
-		return cmp.Or(compare(a, b), cmp.Compare(rank(a.Severity), rank(b.Severity)), compareObjects(a.Object, b.Object), cmp.Compare(a.Message, b.Message))
+		return cmp.Or(compare(a, b), cmp.Compare(b.Severity.Rank(), a.Severity.Rank()), compareObjects(a.Object, b.Object), cmp.Compare(a.Message, b.Message))
 	})
 	var merged []fleet.Finding
 	first := 0 // of those that may say the same as the one that is looked at
@@ -93,10 +93,6 @@ func compare(a, b fleet.Finding) int {
 		cmp.Compare(a.Rule, b.Rule),
 		cmp.Compare(fault(a), fault(b)),
 	)
-}
-
-func rank(s fleet.Severity) int {
-	return slices.Index([]fleet.Severity{fleet.Error, fleet.Warning, fleet.Info}, s)
 }
 
 // comparePaths puts indexes before names, and a path before those that it leads to.

@@ -12,6 +12,9 @@ const (
 	Off     Severity = "off"
 )
 
+// Rank is greater for what is graver: 0 for Off, 3 for Error.
+func (s Severity) Rank() int { return slices.Index([]Severity{Off, Info, Warning, Error}, s) }
+
 // Finding is one thing that is wrong with the fleet, at one place.
 type Finding struct {
 	Rule     string
@@ -39,7 +42,7 @@ type Finding struct {
 	Identity string
 }
 
-// Edit is one change to a file in Git: a field and the value that it would have. Nothing else in the file changes.
+// Edit is one change to a file in Git: a field and its new value. Nothing else in the file changes.
 type Edit struct {
 	// Origin is the document, or the object in it.
 	Origin Origin
@@ -52,6 +55,12 @@ type Edit struct {
 
 // Path leads from the document's root to the value.
 func (e Edit) Path() Field { return slices.Concat(e.Origin.Field, e.Field) }
+
+// Refusal is a finding whose edits do harm, or no good, and why.
+type Refusal struct {
+	Finding Finding
+	Why     error
+}
 
 // WithFix is the message, and on a line of its own what would be right.
 func (f Finding) WithFix() string {

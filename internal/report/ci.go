@@ -289,7 +289,7 @@ func (r *Report) Markdown(w io.Writer) error {
 	fmt.Fprintf(&b, "%s\n### Rollcall: %s\n", CommentMark, escapeMarkdown(r.found()))
 	findings := r.shownFindings()
 	slices.SortStableFunc(findings, func(a, b stated) int {
-		return cmp.Or(cmp.Compare(rank(b.Severity), rank(a.Severity)), cmp.Compare(b.state, a.state))
+		return cmp.Or(cmp.Compare(b.Severity.Rank(), a.Severity.Rank()), cmp.Compare(b.state, a.state))
 	})
 	r.markdownTable(&b, findings)
 	if r.Base != nil && len(r.Base.Resolved) > 0 {

@@ -17,22 +17,16 @@ import (
 type Fixes struct {
 	// Gone counts the findings that are no more, Files the files that change.
 	Gone, Files int
-	Refused     []Refusal
+	Refused     []fleet.Refusal
 	// Uncovered are findings that only show now, on an object that was fixed.
 	Uncovered []fleet.Finding
-}
-
-// Refusal is a fix that would do harm, or no good, and why.
-type Refusal struct {
-	Finding fleet.Finding
-	Why     error
 }
 
 // WriteFixes writes on one line each what was not fixed and what was uncovered, and how many were fixed: "3 findings fixed in
 // 1 file".
 func (r *Report) WriteFixes(w io.Writer, f Fixes, verb string) error {
 	var b strings.Builder
-	slices.SortStableFunc(f.Refused, func(a, b Refusal) int { return compare(a.Finding, b.Finding) })
+	slices.SortStableFunc(f.Refused, func(a, b fleet.Refusal) int { return compare(a.Finding, b.Finding) })
 	for _, refused := range f.Refused {
 		fmt.Fprintf(&b, "%s: not fixed: %s [%s]\n", r.at(refused.Finding.Place), clean(refused.Why.Error()), refused.Finding.Rule)
 	}

@@ -168,12 +168,7 @@ func New(f *fleet.Fleet, findings []fleet.Finding, rules []Rule) *Report {
 // own is the rule's own severity.
 func (r Rule) own() fleet.Severity { return cmp.Or(r.Default, r.Severity) }
 
-func isLess(a, b fleet.Severity) bool { return rank(a) < rank(b) }
-
-// rank is greater for what is graver.
-func rank(s fleet.Severity) int {
-	return slices.Index([]fleet.Severity{fleet.Off, fleet.Info, fleet.Warning, fleet.Error}, s)
-}
+func isLess(a, b fleet.Severity) bool { return a.Rank() < b.Rank() }
 
 // Except takes over what would be findings about f as well if there were no exceptions.
 func (r *Report) Except(f *fleet.Fleet, excepted []fleet.Finding) {

@@ -190,9 +190,8 @@ func minor(version string) string {
 
 // Fails is true where a problem is at least as severe as failOn; never for fleet.Off.
 func (r Report) Fails(failOn fleet.Severity) bool {
-	rank := []fleet.Severity{fleet.Info, fleet.Warning, fleet.Error}
 	return failOn != fleet.Off && slices.ContainsFunc(r.Findings(), func(f fleet.Finding) bool {
-		return slices.Index(rank, f.Severity) >= slices.Index(rank, failOn)
+		return f.Severity.Rank() >= failOn.Rank()
 	})
 }
 
