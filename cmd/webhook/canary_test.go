@@ -25,6 +25,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/live"
 	"github.com/rollcall-dev/rollcall/internal/loader"
+	"github.com/rollcall-dev/rollcall/internal/serving"
 )
 
 // TestNothingIsShown serves the fleet of testdata with the canaries in it, and asks about each object that they hold: neither an
@@ -123,17 +124,17 @@ func TestNothingIsShownInEvents(t *testing.T) {
 	}
 	planted := canary.New("words", 1)
 	recorder := record.NewFakeRecorder(1000)
-	c := newCourt(slog.New(slog.DiscardHandler), newMetrics(), "", time.Minute)
+	c := serving.NewStore(slog.New(slog.DiscardHandler), newMetrics(), "", time.Minute)
 	events := &live.Events{Recorder: recorder, Again: time.Hour, Now: time.Now}
-	c.observe(events.Report)
-	c.know(t.Context(), fleet.Live{})
+	c.OnDrift(events.Report)
+	c.SetLive(t.Context(), fleet.Live{})
 	load := func(dir string) error {
 		fsys, err := loader.Open(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return c.serve(t.Context(), func(context.Context) (content, error) {
-			return content{Checkout: checkout.Checkout{FS: fsys, Name: "fleet"}}, nil
+		return c.Serve(t.Context(), func(context.Context) (serving.Content, error) {
+			return serving.Content{Checkout: checkout.Checkout{FS: fsys, Name: "fleet"}}, nil
 		})
 	}
 	dir := fleetCopy(t)
@@ -165,7 +166,7 @@ func TestNothingIsShownInEvents(t *testing.T) {
 			t.Errorf("%s: it loads", place)
 			continue
 		}
-		live.NotLoaded(recorder, live.Source{Kind: "GitRepository", Namespace: "flux-system", Name: "flux-system"}, "4711", c.failed(t.Context(), loadFailure, err))
+		live.NotLoaded(recorder, live.Source{Kind: "GitRepository", Namespace: "flux-system", Name: "flux-system"}, "4711", c.Failed(t.Context(), serving.LoadFailure, err))
 	}
 	var findings int
 	for len(recorder.Events) > 0 {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/internal/admission"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/serving"
 )
 
 // found are what an expression finds in the files, its first group, sorted and each once.
@@ -57,9 +58,9 @@ func TestDeployedFlags(t *testing.T) {
 func TestMetricsAreDocumented(t *testing.T) {
 	m := newMetrics()
 	m.count(&answer{outcome: "allow", done: map[string]admission.Decision{"a": "warn"}, response: &admissionv1.AdmissionResponse{}}, time.Second)
-	m.differ(nil)
+	m.Differ(nil)
 	m.registry.MustRegister((&certificate{get: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, nil }}).expiry(),
-		newFleetMetrics(func() *admission.Snapshot { return &admission.Snapshot{Fleet: &fleet.Fleet{}} }, func() *failure { return nil }))
+		newFleetMetrics(func() *admission.Snapshot { return &admission.Snapshot{Fleet: &fleet.Fleet{}} }, func() *serving.Failure { return nil }))
 	families, err := prometheus.Gatherers{m.registry}.Gather()
 	if err != nil {
 		t.Fatal(err)

@@ -19,18 +19,19 @@ import (
 
 	"github.com/rollcall-dev/rollcall/internal/checkout"
 	"github.com/rollcall-dev/rollcall/internal/loader"
+	"github.com/rollcall-dev/rollcall/internal/serving"
 )
 
-// fluxCourt judges by testdata/fleet.
-func fluxCourt(t *testing.T) *court {
+// fluxStore judges by testdata/fleet.
+func fluxStore(t *testing.T) *serving.Store {
 	t.Helper()
 	fsys, err := loader.Open("../../testdata/fleet")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := newCourt(slog.New(slog.DiscardHandler), newMetrics(), "", time.Minute)
-	if err := c.serve(t.Context(), func(context.Context) (content, error) {
-		return content{Checkout: checkout.Checkout{FS: fsys, Name: "fleet"}, Revision: "main@sha1:0a1b"}, nil
+	c := serving.NewStore(slog.New(slog.DiscardHandler), newMetrics(), "", time.Minute)
+	if err := c.Serve(t.Context(), func(context.Context) (serving.Content, error) {
+		return serving.Content{Checkout: checkout.Checkout{FS: fsys, Name: "fleet"}, Revision: "main@sha1:0a1b"}, nil
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +104,7 @@ spec:
 
 // TestFluxObjects gives what Flux is about to have at one API server.
 func TestFluxObjects(t *testing.T) {
-	h := handlerOf(fluxCourt(t))
+	h := handlerOf(fluxStore(t))
 	edit := func(old, new string) string {
 		t.Helper()
 		if !strings.Contains(agentKustomization, old) {
@@ -176,7 +177,7 @@ spec:
 
 // TestManyFindings refuses a Kustomization that builds everything: the denial tells the first of the findings.
 func TestManyFindings(t *testing.T) {
-	h := handlerOf(fluxCourt(t))
+	h := handlerOf(fluxStore(t))
 	entries := ""
 	for range 30 {
 		entries += "{patch: \"- op: nope\"}, {path: none, patch: \"\"}, "
@@ -203,7 +204,7 @@ func TestWhoAsks(t *testing.T) {
 		"/validate/talos-otawa":   `the fleet has no API server "talos-otawa"; it has ` + ids,
 	} {
 		var logged strings.Builder
-		h := handlerOf(fluxCourt(t))
+		h := handlerOf(fluxStore(t))
 		h.log = slog.New(slog.NewJSONHandler(&logged, nil))
 		code, _, text := askFlux(t, h, path, fluxReview(t, "", agentKustomization))
 		var status struct{ Message string }
@@ -222,7 +223,7 @@ func TestWhoAsks(t *testing.T) {
 func TestNewerRevision(t *testing.T) {
 	policy := strings.Replace(policyFor, "NAME", "paris", 1)
 	noPath := strings.Replace(agentKustomization, "/app\n", "/apps\n", 1)
-	c := fluxCourt(t)
+	c := fluxStore(t)
 	h := handlerOf(c)
 	for _, step := range []struct {
 		newest, path, object, want string
@@ -235,8 +236,8 @@ func TestNewerRevision(t *testing.T) {
 		{"main@sha1:0a1b", karmada, policy, "deny", ""},
 		{"main@sha1:0a1c", karmada, policy, "warn", "judged by main@sha1:0a1b; the source has main@sha1:0a1c, which may mend what is warned of"},
 	} {
-		if c.newest.Store(nil); step.newest != "" {
-			c.expect(step.newest)
+		if step.newest != "" {
+			c.Expect(step.newest)
 		}
 		code, answer, text := askFlux(t, h, step.path, fluxReview(t, "", step.object))
 		if code != http.StatusOK || answer.AuditAnnotations["decision"] != step.want || answer.AuditAnnotations["revision"] != "main@sha1:0a1b" {
@@ -257,19 +258,19 @@ func TestNewerRevision(t *testing.T) {
 
 // TestRefusedRevision asks while the source has a revision that does not load: the last one judges as before.
 func TestRefusedRevision(t *testing.T) {
-	c := fluxCourt(t)
+	c := fluxStore(t)
 	h := handlerOf(c)
 	policy := fluxReview(t, "", strings.Replace(policyFor, "NAME", "paris", 1))
 	for step, want := range []string{"deny", "warn", "warn", "deny", "deny"} {
 		switch step {
 		case 1:
-			c.expect("main@sha1:0a1c")
+			c.Expect("main@sha1:0a1c")
 		case 2:
-			c.refuse("main@sha1:0a1a") // an older one, late
+			c.Refuse("main@sha1:0a1a") // an older one, late
 		case 3:
-			c.refuse("main@sha1:0a1c")
+			c.Refuse("main@sha1:0a1c")
 		case 4:
-			c.expect("main@sha1:0a1c")
+			c.Expect("main@sha1:0a1c")
 		}
 		if _, answer, text := askFlux(t, h, karmada, policy); answer.AuditAnnotations["decision"] != want {
 			t.Errorf("%d: %s", step, text)
@@ -289,7 +290,7 @@ spec:
 
 // TestFindingsAreCounted counts what was done about each rule's findings, in one review that is refused for one of them.
 func TestFindingsAreCounted(t *testing.T) {
-	h := handlerOf(fluxCourt(t))
+	h := handlerOf(fluxStore(t))
 	object := strings.NewReplacer("/app\n", "/apps\n", "name: tailscale-egress", "name: tailscale-ingress").Replace(agentKustomization)
 	if _, answer, text := askFlux(t, h, "/validate/talos-robbinsdale", fluxReview(t, "", object)); answer.Allowed || len(answer.Warnings) != 1 {
 		t.Errorf("%s", text)

@@ -17,6 +17,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/config"
 	"github.com/rollcall-dev/rollcall/internal/live"
 	"github.com/rollcall-dev/rollcall/internal/loader"
+	"github.com/rollcall-dev/rollcall/internal/serving"
 )
 
 // retryAfter is how long a folder that could not be loaded is left alone, unless something in it changes.
@@ -29,7 +30,7 @@ type folder struct {
 	dir   string
 	every time.Duration
 	now   func() time.Time
-	court *court
+	store *serving.Store
 }
 
 // Start looks after the folder until ctx is done.
@@ -43,9 +44,9 @@ func (f *folder) Start(ctx context.Context) error {
 		seen, err := f.look(ctx)
 		settled := last == "" || seen == last // else files are being written
 		if err != nil {
-			f.court.failed(ctx, sourceFailure, err)
+			f.store.Failed(ctx, serving.SourceFailure, err)
 		} else {
-			f.court.well(ctx, sourceFailure)
+			f.store.Recovered(ctx, serving.SourceFailure)
 		}
 		switch changed := err == nil && settled && seen != tried; {
 		case loading != nil && changed:
@@ -128,13 +129,13 @@ func (f *folder) look(ctx context.Context) (string, error) {
 	return mark(sum), nil
 }
 
-// load has the court judge by the folder.
+// load has the store judge by the folder.
 func (f *folder) load(ctx context.Context) bool {
-	return f.court.serve(ctx, f.open) == nil
+	return f.store.Serve(ctx, f.open) == nil
 }
 
 // open is the content of the folder.
-func (f *folder) open(ctx context.Context) (from content, err error) {
+func (f *folder) open(ctx context.Context) (from serving.Content, err error) {
 	if from.FS, err = loader.Open(f.dir); err != nil {
 		return from, fmt.Errorf("open %s: %w", f.dir, checkout.Cause(err))
 	}

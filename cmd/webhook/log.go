@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
@@ -89,18 +88,4 @@ func names(req *admissionv1.AdmissionRequest) []slog.Attr {
 		attrs = append(attrs, slog.String("subresource", secret.Name(req.SubResource)))
 	}
 	return attrs
-}
-
-// callers are the functions that led to a panic, without their arguments.
-func callers() []string {
-	pcs := make([]uintptr, 32)
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
-	var all []string
-	for {
-		f, more := frames.Next()
-		all = append(all, fmt.Sprintf("%s:%d", f.Function, f.Line))
-		if !more {
-			return all
-		}
-	}
 }

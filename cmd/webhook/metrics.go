@@ -9,6 +9,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/admission"
 	"github.com/rollcall-dev/rollcall/internal/checkout"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/serving"
 )
 
 // metrics are the program's own, beside those of controller-runtime, which keep their names.
@@ -64,8 +65,8 @@ func newMetrics() *metrics {
 	return m
 }
 
-// differ counts how what is live differs from Git.
-func (m *metrics) differ(findings []fleet.Finding) {
+// Differ counts how what is live differs from Git.
+func (m *metrics) Differ(findings []fleet.Finding) {
 	for _, severity := range []fleet.Severity{fleet.Error, fleet.Warning, fleet.Info} {
 		n := 0
 		for _, finding := range findings {
@@ -92,19 +93,24 @@ func (m *metrics) count(a *answer, took time.Duration) {
 	}
 }
 
-func (m *metrics) loaded(took time.Duration) {
+// Loaded, Failed and LoadTook count the loads of fleets.
+func (m *metrics) Loaded(took time.Duration) {
 	m.loads.WithLabelValues("success").Inc()
-	m.loading.Set(took.Seconds())
+	m.LoadTook(took)
 }
+
+func (m *metrics) Failed() { m.loads.WithLabelValues("failure").Inc() }
+
+func (m *metrics) LoadTook(took time.Duration) { m.loading.Set(took.Seconds()) }
 
 // fleetMetrics tell of the fleet that is served, when they are asked.
 type fleetMetrics struct {
 	current                  func() *admission.Snapshot
-	failing                  func() *failure
+	failing                  func() *serving.Failure
 	info, size, since, stale *prometheus.Desc
 }
 
-func newFleetMetrics(current func() *admission.Snapshot, failing func() *failure) *fleetMetrics {
+func newFleetMetrics(current func() *admission.Snapshot, failing func() *serving.Failure) *fleetMetrics {
 	return &fleetMetrics{
 		current: current,
 		failing: failing,

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/rollcall-dev/rollcall/internal/example"
-	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
 // revisions is a fleet's folder as git-sync keeps it: a link to the revision.
@@ -316,28 +315,6 @@ func TestAskingServerStays(t *testing.T) {
 				t.Error("allowed")
 			}
 		})
-	}
-}
-
-// TestSameDefault has an API server ask at /validate that is the fleet's only one, and is not in the next revision.
-func TestSameDefault(t *testing.T) {
-	fleetOf := func(ids ...string) *fleet.Fleet {
-		f := &fleet.Fleet{APIServers: map[string]fleet.APIServer{}}
-		for _, id := range ids {
-			f.APIServers[id] = fleet.APIServer{}
-		}
-		return f
-	}
-	for want, next := range map[string]*fleet.Fleet{
-		"": fleetOf("a"),
-		`the fleet has several API servers, and nothing says which one asks: /validate/ID does, with one of "a", "b": "a" has asked at /validate within the last hour`: fleetOf("a", "b"),
-		`"a" has asked at /validate within the last hour, and the fleet has "b" in its place`:                                                                          fleetOf("b"),
-		`the fleet has no API server: "a" has asked at /validate within the last hour`:                                                                                 fleetOf(),
-	} {
-		err := sameDefault(fleetOf("a"), next)
-		if err == nil && want != "" || err != nil && err.Error() != want {
-			t.Errorf("%v, want %s", err, want)
-		}
 	}
 }
 

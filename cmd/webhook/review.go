@@ -22,6 +22,7 @@ import (
 	webhookmetrics "sigs.k8s.io/controller-runtime/pkg/webhook/admission/metrics"
 
 	"github.com/rollcall-dev/rollcall/internal/admission"
+	"github.com/rollcall-dev/rollcall/internal/serving"
 )
 
 // reviewer judges reviews.
@@ -50,7 +51,7 @@ const (
 )
 
 // root is where reviews are sent; the ID of the API server that asks may follow.
-const root = "/validate"
+const root = serving.Path
 
 // handler answers reviews over HTTP. What it cannot judge it answers with an HTTP error and never with a verdict, so that
 // the webhook's failurePolicy decides.
@@ -126,7 +127,7 @@ func (h *handler) answer(r *http.Request, start time.Time) (a *answer) {
 	a = &answer{}
 	defer func() {
 		if p := recover(); p != nil {
-			a.panicked(callers())
+			a.panicked(serving.Callers())
 		}
 	}()
 	who := asker{address: clientOf(r.RemoteAddr)}
@@ -330,7 +331,7 @@ type judgement struct {
 func (h *handler) review(ctx context.Context, apiServer string, req *admissionv1.AdmissionRequest) (j judgement) {
 	defer func() {
 		if p := recover(); p != nil {
-			j.stack = callers()
+			j.stack = serving.Callers()
 		}
 	}()
 	j.verdict, j.err = h.reviewer.Review(ctx, apiServer, req)

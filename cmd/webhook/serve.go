@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
+
+	"github.com/rollcall-dev/rollcall/internal/serving"
 )
 
 const (
@@ -29,13 +31,13 @@ func (a *app) serve(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	m := newMetrics()
-	judges := newCourt(log, m, a.apiServer, a.loadTimeout)
-	m.registry.MustRegister(newFleetMetrics(judges.Current, judges.failure), cert.expiry())
+	store := serving.NewStore(log, m, a.apiServer, a.loadTimeout)
+	m.registry.MustRegister(newFleetMetrics(store.Current, store.Failure), cert.expiry())
 	draining, known, watching := &atomic.Bool{}, &atomic.Bool{}, &lastError{}
 	ready := []check{
-		fleetLoaded(judges.Current, judges.failure),
+		fleetLoaded(store.Current, store.Failure),
 		holds("certificate", cert.has, "there is no certificate yet", &cert.failed),
-		serverKnown(judges.Current, a.apiServer),
+		serverKnown(store.Current, a.apiServer),
 		holds("live", func() bool { return a.kubeconfig == "" || known.Load() }, "what is live in Karmada is not known yet", watching),
 		holds("shutdown", func() bool { return !draining.Load() }, "shutting down"),
 	}
@@ -43,12 +45,12 @@ func (a *app) serve(ctx context.Context, log *slog.Logger) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 
-	reviews, err := a.reviewServer(work, log, judges, cert, m, draining)
+	reviews, err := a.reviewServer(work, log, store, cert, m, draining)
 	if err != nil {
 		return err
 	}
 	defer reviews.Close()
-	status, err := a.statusServer(statusHandler(judges.Current, judges.failure, time.Now, m, ready), log)
+	status, err := a.statusServer(statusHandler(store.Current, store.Failure, time.Now, m, ready), log)
 	if err != nil {
 		return err
 	}
@@ -58,9 +60,9 @@ func (a *app) serve(ctx context.Context, log *slog.Logger) error {
 	g.Go(reviews.serve)
 	g.Go(status.serve)
 	g.Go(func() error { return cert.keep(failed) })
-	g.Go(func() error { return a.load(failed, judges) })
+	g.Go(func() error { return a.load(failed, store) })
 	if a.kubeconfig != "" {
-		g.Go(func() error { return a.watch(failed, log, judges, known, watching) })
+		g.Go(func() error { return a.watch(failed, log, store, known, watching) })
 	}
 	log.InfoContext(ctx, "serving", "reviews", reviews.address(), "status", status.address())
 	g.Go(func() error {
@@ -82,10 +84,10 @@ func (a *app) serve(ctx context.Context, log *slog.Logger) error {
 	return g.Wait()
 }
 
-// load keeps the court at the fleet, wherever it is, until ctx is done.
-func (a *app) load(ctx context.Context, judges *court) error {
+// load has the store serve the fleet, wherever it is, until ctx is done.
+func (a *app) load(ctx context.Context, store *serving.Store) error {
 	if a.source == "" {
-		watched := &folder{dir: a.fleet, every: a.interval, now: time.Now, court: judges}
+		watched := &folder{dir: a.fleet, every: a.interval, now: time.Now, store: store}
 		return watched.Start(ctx)
 	}
 	go func() {
@@ -96,11 +98,11 @@ func (a *app) load(ctx context.Context, judges *court) error {
 			case <-ctx.Done():
 				return
 			case <-hourly.C:
-				judges.turn(ctx)
+				store.RefreshDate(ctx)
 			}
 		}
 	}()
-	return a.follow(ctx, judges)
+	return a.follow(ctx, store)
 }
 
 // server is an HTTP server with its listener, which is open from the start; without a listener it serves nothing.

@@ -30,6 +30,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/live"
 	"github.com/rollcall-dev/rollcall/internal/secret"
+	"github.com/rollcall-dev/rollcall/internal/serving"
 )
 
 const (
@@ -38,14 +39,12 @@ const (
 	retrySource = 5 * time.Second
 	// livePause is the least time between two judgements of what is live.
 	livePause = 10 * time.Second
-	// eventAgain: an API server keeps an Event for an hour.
-	eventAgain = 50 * time.Minute
 	// leaseNamespace is where Karmada keeps its own leases.
 	leaseNamespace = "karmada-system"
 )
 
-// follow keeps the court at the artifact of a Flux source in the cluster that the webhook runs in.
-func (a *app) follow(ctx context.Context, judges *court) error {
+// follow has the store serve the artifact of a Flux source in the cluster that the webhook runs in.
+func (a *app) follow(ctx context.Context, store *serving.Store) error {
 	source, err := live.ParseSource(a.source)
 	if err != nil {
 		return fmt.Errorf("--source %s: %w", a.source, err)
@@ -67,31 +66,31 @@ func (a *app) follow(ctx context.Context, judges *court) error {
 	web := artifact.NewClient()
 	follower := live.Follower{Client: client, Source: source, Retry: retrySource,
 		Load: func(ctx context.Context, a meta.Artifact) error {
-			err := judges.load(ctx, func(ctx context.Context) (content, error) {
+			err := store.Load(ctx, func(ctx context.Context) (serving.Content, error) {
 				fsys, err := artifact.Fetch(ctx, web, a, artifact.DefaultLimits())
-				return content{Revision: a.Revision, Digest: a.Digest,
+				return serving.Content{Revision: a.Revision, Digest: a.Digest,
 					Checkout: checkout.Checkout{FS: fsys, Name: source.String(), ConfigName: source.String() + "/" + config.Name}}, err
 			})
 			if err != nil {
-				judges.refuse(a.Revision)
+				store.Refuse(a.Revision)
 			}
 			return err
 		},
 		Seen: func(a meta.Artifact) {
-			judges.expect(a.Revision)
-			judges.well(ctx, sourceFailure)
-			judges.well(ctx, watchFailure)
+			store.Expect(a.Revision)
+			store.Recovered(ctx, serving.SourceFailure)
+			store.Recovered(ctx, serving.WatchFailure)
 		},
 		// Each replica speaks for itself: one may fail where another does not.
 		Failed: func(uid types.UID, err error) {
-			kind := sourceFailure
+			kind := serving.SourceFailure
 			switch {
 			case errors.Is(err, live.ErrLoad):
-				kind = loadFailure
+				kind = serving.LoadFailure
 			case errors.Is(err, live.ErrWatch):
-				kind = watchFailure
+				kind = serving.WatchFailure
 			}
-			if why := judges.failed(ctx, kind, err); why != "" {
+			if why := store.Failed(ctx, kind, err); why != "" {
 				live.NotLoaded(recorder, source, uid, why)
 			}
 		},
@@ -107,9 +106,9 @@ func (a *app) host() (*rest.Config, error) {
 	return rest.InClusterConfig()
 }
 
-// watch keeps the court at what a Karmada API server has, and tells in Events there how its members differ from Git. Of
+// watch has the store serve what a Karmada API server has, and tells in Events there how its members differ from Git. Of
 // several replicas one does: the one that holds the lease.
-func (a *app) watch(ctx context.Context, log *slog.Logger, judges *court, known *atomic.Bool, failed *lastError) error {
+func (a *app) watch(ctx context.Context, log *slog.Logger, store *serving.Store, known *atomic.Bool, failed *lastError) error {
 	karmada, err := clientcmd.BuildConfigFromFlags("", a.kubeconfig)
 	if err != nil {
 		return fmt.Errorf("--kubeconfig %s: %w", a.kubeconfig, err)
@@ -125,14 +124,14 @@ func (a *app) watch(ctx context.Context, log *slog.Logger, judges *court, known 
 	stop := func() {}
 	defer func() { stop() }()
 	return live.Watcher{Client: client, Resources: typed.Discovery(), Pause: livePause,
-		Begun: func() { stop = a.report(ctx, log, typed, judges) },
+		Begun: func() { stop = a.report(ctx, log, typed, store) },
 		Absent: func() {
 			log.InfoContext(ctx, "the API server of --kubeconfig is not Karmada's, so nothing live is watched")
 			known.Store(true)
 		},
 		Changed: func(l fleet.Live) {
 			l.APIServer = a.apiServer
-			judges.know(ctx, l)
+			store.SetLive(ctx, l)
 			known.Store(true)
 		},
 		Failed: func(err error) {
@@ -142,12 +141,12 @@ func (a *app) watch(ctx context.Context, log *slog.Logger, judges *court, known 
 	}.Run(ctx)
 }
 
-// report writes Events while this replica leads. It must be called before the court knows of anything live.
-func (a *app) report(ctx context.Context, log *slog.Logger, client kubernetes.Interface, judges *court) (stop func()) {
+// report writes Events while this replica leads. It must be called before the store knows of anything live.
+func (a *app) report(ctx context.Context, log *slog.Logger, client kubernetes.Interface, store *serving.Store) (stop func()) {
 	recorder, stop := recorder(ctx, client)
-	events := &live.Events{Again: eventAgain, Now: time.Now, Recorder: recorder}
+	events := &live.Events{Again: serving.SayAgain, Now: time.Now, Recorder: recorder}
 	findings := make(chan []fleet.Finding, 1)
-	judges.observe(func(found []fleet.Finding) {
+	store.OnDrift(func(found []fleet.Finding) {
 		select { // the newest replaces one that nobody has taken
 		case <-findings:
 		default:
@@ -155,7 +154,7 @@ func (a *app) report(ctx context.Context, log *slog.Logger, client kubernetes.In
 		findings <- found
 	})
 	tell := func(ctx context.Context) {
-		again := time.NewTicker(eventAgain)
+		again := time.NewTicker(serving.SayAgain)
 		defer again.Stop()
 		var last []fleet.Finding
 		for {

@@ -18,11 +18,12 @@ import (
 
 	"github.com/rollcall-dev/rollcall/internal/admission"
 	"github.com/rollcall-dev/rollcall/internal/secret"
+	"github.com/rollcall-dev/rollcall/internal/serving"
 )
 
 // statusHandler answers what is asked about the program itself. Ready are what must hold before reviews may come; failing says why
 // the newest content is not judged by, nil where it is.
-func statusHandler(current func() *admission.Snapshot, failing func() *failure, now func() time.Time, m *metrics, ready []check) http.Handler {
+func statusHandler(current func() *admission.Snapshot, failing func() *serving.Failure, now func() time.Time, m *metrics, ready []check) http.Handler {
 	mux := http.NewServeMux()
 	for path, checks := range map[string][]check{"/healthz": nil, "/readyz": ready} {
 		h := health(path, checks)
@@ -90,7 +91,7 @@ func serverKnown(current func() *admission.Snapshot, flag string) check {
 }
 
 // fleetLoaded is the check that there is a fleet. That the newest one is not judged by makes nothing unready.
-func fleetLoaded(current func() *admission.Snapshot, failing func() *failure) check {
+func fleetLoaded(current func() *admission.Snapshot, failing func() *serving.Failure) check {
 	return check{"fleet", func() (bool, string) {
 		s, f := current(), failing()
 		switch {
@@ -111,7 +112,7 @@ func called(s *admission.Snapshot) string {
 	return s.Digest
 }
 
-func notLoaded(f *failure) string {
+func notLoaded(f *serving.Failure) string {
 	if f == nil {
 		return "no fleet is loaded yet"
 	}
@@ -175,10 +176,10 @@ type summary struct {
 	APIServers   []string       `json:"apiServers"`
 	Members      []string       `json:"members"`
 	// NotLoaded says why the newest revision is not this one; absent where it is.
-	NotLoaded *failure `json:"notLoaded,omitempty"`
+	NotLoaded *serving.Failure `json:"notLoaded,omitempty"`
 }
 
-func summarise(s *admission.Snapshot, failing *failure, now time.Time) summary {
+func summarise(s *admission.Snapshot, failing *serving.Failure, now time.Time) summary {
 	return summary{
 		Revision: s.Name(), Digest: s.Digest, Loaded: s.Loaded.UTC(), Age: math.Round(now.Sub(s.Loaded).Seconds()),
 		LoadDuration: s.Took.Seconds(),

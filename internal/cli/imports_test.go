@@ -21,7 +21,7 @@ var mayImport = map[string][]string{
 	"":                   {"internal/cli"},
 	"cmd/lint":           {"internal/cli"},
 	"internal/cli":       {"internal/apiserver", "internal/cache", "internal/checkout", "internal/config", "internal/edit", "internal/engine", "internal/failover", "internal/fix", "internal/fleet", "internal/loader", "internal/lsp", "internal/report", "internal/revision", "internal/secret", "internal/spelling", "internal/verify"},
-	"cmd/webhook":        {"internal/admission", "internal/artifact", "internal/checkout", "internal/config", "internal/fleet", "internal/live", "internal/loader", "internal/secret", "internal/spelling", "internal/verify", "internal/engine"},
+	"cmd/webhook":        {"internal/admission", "internal/artifact", "internal/checkout", "internal/config", "internal/fleet", "internal/live", "internal/loader", "internal/secret", "internal/serving"},
 	"rules":              {},
 	"internal/engine":    {"internal/fleet", "internal/schema", "internal/secret", "internal/spelling", "rules"},
 	"internal/admission": {"internal/config", "internal/fleet", "internal/secret", "internal/spelling", "internal/engine"},
@@ -54,6 +54,7 @@ var mayImport = map[string][]string{
 	"internal/revision":    {},
 	"internal/schema":      {"internal/fleet"},
 	"internal/secret":      {"internal/fleet"},
+	"internal/serving":     {"internal/admission", "internal/checkout", "internal/config", "internal/engine", "internal/fleet", "internal/secret", "internal/spelling", "internal/verify"},
 	"internal/spelling":    {},
 	"internal/verify":      {"internal/fleet", "internal/secret", "internal/spelling"},
 }

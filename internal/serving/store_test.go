@@ -1,4 +1,4 @@
-package main
+package serving
 
 import (
 	"context"
@@ -23,10 +23,10 @@ func TestLiveChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	var told []fleet.Finding
-	c := newCourt(slog.New(slog.DiscardHandler), newMetrics(), "", time.Minute)
-	c.observe(func(found []fleet.Finding) { told = found })
-	if err := c.serve(t.Context(), func(context.Context) (content, error) {
-		return content{Checkout: checkout.Checkout{FS: fsys, Name: "fleet"}}, nil
+	c := NewStore(slog.New(slog.DiscardHandler), uncounted{}, "", time.Minute)
+	c.OnDrift(func(found []fleet.Finding) { told = found })
+	if err := c.Serve(t.Context(), func(context.Context) (Content, error) {
+		return Content{Checkout: checkout.Checkout{FS: fsys, Name: "fleet"}}, nil
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -44,13 +44,13 @@ func TestLiveChanges(t *testing.T) {
 		}
 		return o
 	}
-	c.know(t.Context(), fleet.Live{Objects: []fleet.Object{policy("Abort")}})
+	c.SetLive(t.Context(), fleet.Live{Objects: []fleet.Object{policy("Abort")}})
 	first, about := c.Current(), len(told)
 	if _, known := first.Fleet.Members["paris"]; known || first.Fleet.Live == nil || about == 0 {
 		t.Fatalf("members %v, live %v, differences %v", first.Fleet.Members, first.Fleet.Live, told)
 	}
 	told = nil
-	c.know(t.Context(), fleet.Live{Objects: []fleet.Object{policy("Overwrite")}})
+	c.SetLive(t.Context(), fleet.Live{Objects: []fleet.Object{policy("Overwrite")}})
 	if c.Current() != first || len(told) != about {
 		t.Errorf("judged again, or nothing told: %v", told)
 	}
@@ -58,7 +58,7 @@ func TestLiveChanges(t *testing.T) {
 	if !ok {
 		t.Fatal("no live Cluster")
 	}
-	c.know(t.Context(), fleet.Live{Objects: []fleet.Object{cluster, policy("Overwrite")}})
+	c.SetLive(t.Context(), fleet.Live{Objects: []fleet.Object{cluster, policy("Overwrite")}})
 	if _, known := c.Current().Fleet.Members["paris"]; !known {
 		t.Errorf("members %v", c.Current().Fleet.Members)
 	}
@@ -106,28 +106,58 @@ func TestLoads(t *testing.T) {
 // wrong with the source.
 func TestFailures(t *testing.T) {
 	now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
-	c := newCourt(slog.New(slog.DiscardHandler), newMetrics(), "", time.Minute)
+	c := NewStore(slog.New(slog.DiscardHandler), uncounted{}, "", time.Minute)
 	c.now = func() time.Time { return now }
-	tell := func(kind failureKind, why string) bool { return c.failed(t.Context(), kind, errors.New(why)) != "" }
-	if !tell(loadFailure, "a") || tell(loadFailure, "a") || !tell(sourceFailure, "b") || !tell(loadFailure, "c") {
+	tell := func(kind FailureKind, why string) bool { return c.Failed(t.Context(), kind, errors.New(why)) != "" }
+	if !tell(LoadFailure, "a") || tell(LoadFailure, "a") || !tell(SourceFailure, "b") || !tell(LoadFailure, "c") {
 		t.Error("news are not told, or told twice")
 	}
-	if now = now.Add(eventAgain); !tell(loadFailure, "c") || tell(loadFailure, "c") {
+	if now = now.Add(SayAgain); !tell(LoadFailure, "c") || tell(LoadFailure, "c") {
 		t.Error("what lasts is not told again")
 	}
-	if f := c.failure(); f == nil || f.Why != "c" || !f.Since.Equal(now.Add(-eventAgain)) {
+	if f := c.Failure(); f == nil || f.Why != "c" || !f.Since.Equal(now.Add(-SayAgain)) {
 		t.Errorf("%+v", f)
 	}
-	if c.well(t.Context(), loadFailure); c.failure() == nil || c.failure().Why != "b" {
-		t.Errorf("%+v", c.failure())
+	if c.Recovered(t.Context(), LoadFailure); c.Failure() == nil || c.Failure().Why != "b" {
+		t.Errorf("%+v", c.Failure())
 	}
-	if c.well(t.Context(), sourceFailure); c.failure() != nil {
-		t.Errorf("%+v", c.failure())
+	if c.Recovered(t.Context(), SourceFailure); c.Failure() != nil {
+		t.Errorf("%+v", c.Failure())
 	}
-	if tell(watchFailure, "d"); c.failure() == nil {
+	if tell(WatchFailure, "d"); c.Failure() == nil {
 		t.Error("a failed watch is not told")
 	}
-	if now = now.Add(watchRetried); c.failure() != nil {
-		t.Errorf("%+v", c.failure())
+	if now = now.Add(watchRetried); c.Failure() != nil {
+		t.Errorf("%+v", c.Failure())
 	}
 }
+
+// TestSameDefault has an API server ask at /validate that is the fleet's only one, and is not in the next revision.
+func TestSameDefault(t *testing.T) {
+	fleetOf := func(ids ...string) *fleet.Fleet {
+		f := &fleet.Fleet{APIServers: map[string]fleet.APIServer{}}
+		for _, id := range ids {
+			f.APIServers[id] = fleet.APIServer{}
+		}
+		return f
+	}
+	for want, next := range map[string]*fleet.Fleet{
+		"": fleetOf("a"),
+		`the fleet has several API servers, and nothing says which one asks: /validate/ID does, with one of "a", "b": "a" has asked at /validate within the last hour`: fleetOf("a", "b"),
+		`"a" has asked at /validate within the last hour, and the fleet has "b" in its place`:                                                                          fleetOf("b"),
+		`the fleet has no API server: "a" has asked at /validate within the last hour`:                                                                                 fleetOf(),
+	} {
+		err := sameDefault(fleetOf("a"), next)
+		if err == nil && want != "" || err != nil && err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
+// uncounted counts nothing.
+type uncounted struct{}
+
+func (uncounted) Loaded(time.Duration)   {}
+func (uncounted) Failed()                {}
+func (uncounted) LoadTook(time.Duration) {}
+func (uncounted) Differ([]fleet.Finding) {}

@@ -1,8 +1,9 @@
-package main
+package serving
 
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"time"
 )
 
@@ -64,8 +65,22 @@ func (l *loads) run(ctx context.Context, load func(context.Context) error) error
 func guarded(ctx context.Context, load func(context.Context) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil { // its text may quote what was read
-			err = fmt.Errorf("the load has failed: this is a bug of Rollcall: %s", callers()[0])
+			err = fmt.Errorf("the load has failed: this is a bug of Rollcall: %s", Callers()[0])
 		}
 	}()
 	return load(ctx)
+}
+
+// Callers are the functions that led to a panic, without their arguments.
+func Callers() []string {
+	pcs := make([]uintptr, 32)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
+	var all []string
+	for {
+		f, more := frames.Next()
+		all = append(all, fmt.Sprintf("%s:%d", f.Function, f.Line))
+		if !more {
+			return all
+		}
+	}
 }
