@@ -31,12 +31,13 @@ func (f *Fleet) findComplete() {
 	variable := map[string]bool{} // clusters where a chart's API server is not known
 	for _, server := range sorted(f.Objects) {
 		for release := range f.ofKind(server, helmReleaseKind) {
-			f.charts[chartTarget(release)]++
+			f.charts[f.chartAt(release)]++
 			if isElsewhere(release) {
 				variable[f.APIServers[server].Cluster] = true
 			}
 		}
 	}
+	delete(f.charts, "")
 	for id, server := range f.APIServers {
 		server.Complete = f.Clusters[server.Cluster].Declared && f.charts[id] == 0 && !variable[server.Cluster] && !f.receivesMore(id)
 		f.APIServers[id] = server
@@ -49,6 +50,15 @@ func chartTarget(release Object) string {
 		return IDOf(release.APIServer, release.Namespace, name)
 	}
 	return release.APIServer
+}
+
+// chartAt is chartTarget, and empty where nothing installs the chart: to Karmada a HelmRelease is an object to bring to members.
+func (f *Fleet) chartAt(release Object) string {
+	target := chartTarget(release)
+	if target == release.APIServer && f.APIServers[target].Kind == "karmada" {
+		return ""
+	}
+	return target
 }
 
 // isElsewhere is true for a HelmRelease that installs its chart at an API server that is not known.

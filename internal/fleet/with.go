@@ -50,7 +50,7 @@ func (f *Fleet) With(ref ObjectRef, content map[string]any) (*Fleet, []Path) {
 	}
 	changed = append(changed, with.follow(before, object)...)
 	if at.kind == helmReleaseKind {
-		with.charts = recount(f.charts, before, object)
+		with.charts = f.recount(before, object)
 	}
 	if f.joinedBy(at) || with.joinedBy(at) || f.receivesKarmada(at.server) != with.receivesKarmada(at.server) {
 		with.joinServers()
@@ -132,14 +132,15 @@ func differ(a, b map[string]any) bool {
 }
 
 // recount counts the charts at each API server after a HelmRelease has changed; an object without content is none.
-func recount(charts map[string]int, before, after Object) map[string]int {
-	charts = maps.Clone(charts)
+func (f *Fleet) recount(before, after Object) map[string]int {
+	charts := maps.Clone(f.charts)
 	if before.Content != nil {
-		charts[chartTarget(before)]--
+		charts[f.chartAt(before)]--
 	}
 	if after.Content != nil {
-		charts[chartTarget(after)]++
+		charts[f.chartAt(after)]++
 	}
+	delete(charts, "")
 	maps.DeleteFunc(charts, func(_ string, count int) bool { return count == 0 })
 	return charts
 }
@@ -163,7 +164,7 @@ func (f *Fleet) joinedBy(at key) bool {
 		chart, _ := chartName(object, func(kind, namespace, name string) (Object, bool) {
 			return f.object(key{at.server, kind, namespace, name})
 		})
-		return chart == karmadaChart || f.charts[chartTarget(object)] == 1 || isElsewhere(object)
+		return chart == karmadaChart || f.charts[f.chartAt(object)] == 1 || isElsewhere(object)
 	case deploymentKind:
 		_, isAgent := deploymentAgent(object)
 		return isAgent || len(schedulersOf(object)) > 0
