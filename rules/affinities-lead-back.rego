@@ -1,11 +1,11 @@
 # METADATA
-# title: A workload that moved along clusterAffinities finds its way back
+# title: A workload returns to the first entry of clusterAffinities
 # description: |
-#   The scheduler goes through clusterAffinities forward only, from the entry that it used last. A workload that has
-#   moved to a later entry stays there when the clusters of an earlier one are back, and from the last entry nothing
-#   goes to the first. Up to Karmada 1.18 rebalancing changes nothing about it; from 1.19 on a WorkloadRebalancer starts
-#   at the first entry again. The tiers of overflowAffinities (1.18) do lead back. Seen on Karmada v1.18.2: with the
-#   second of two entries lost too, the workload stays pending though the first is back.
+#   The scheduler tries the entries of clusterAffinities forward only, from the one that it used last. A workload that has
+#   moved to a later entry stays there when the clusters of an earlier entry recover, and after the last entry the scheduler
+#   does not start again at the first. Up to Karmada 1.18 a WorkloadRebalancer does not change that; from 1.19 on it starts
+#   at the first entry again. With overflowAffinities (1.18) workloads do return. Seen on Karmada v1.18.2: with the
+#   second of two entries lost too, the workload stays pending although the first has recovered.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy
@@ -18,7 +18,7 @@
 #   subjects:
 #     - PropagationPolicy.policy.karmada.io
 #     - ClusterPropagationPolicy.policy.karmada.io
-#   fix: 'Know it: bring the workload back by an edit of the policy, or by a WorkloadRebalancer from Karmada 1.19 on.'
+#   fix: Edit the policy to bring the workload back, or use a WorkloadRebalancer from Karmada 1.19 on.
 #   source:
 #     - karmada-io/karmada v1.18.2 pkg/scheduler/scheduler.go:618
 #     - karmada-io/karmada v1.18.2 pkg/scheduler/helper.go:99
@@ -29,7 +29,7 @@ import data.lib.placement
 
 violation contains {
 	"field": ["spec", "placement", "clusterAffinities"],
-	"message": sprintf("what has moved on from %q stays away when its clusters are back; the order of clusterAffinities goes forward only", [input.object.spec.placement.clusterAffinities[0].affinityName]),
+	"message": sprintf("clusterAffinities is tried forward only, so a workload that has left %q does not return when its clusters recover", [input.object.spec.placement.clusterAffinities[0].affinityName]),
 } if {
 	not objects.suspended
 	count(input.object.spec.placement.clusterAffinities) > 1

@@ -1,10 +1,10 @@
 # METADATA
-# title: A cluster affinity selects some members and not all by accident
+# title: A cluster affinity selects some members, and not all by accident
 # description: |
 #   An affinity that excludes every cluster that it names, or whose labels no member has, selects nothing, and the policy
-#   places nothing. One that says nothing at all, "clusterAffinity: {}" or an empty clusterNames, selects every member,
-#   also those that join later; a placement for all says so best without an affinity, or with "labelSelector: {}". Labels
-#   are judged where every member's Cluster object is in Git.
+#   places nothing. An empty affinity, "clusterAffinity: {}" or an empty clusterNames, selects every member, including
+#   those that join later. Where all members are meant, leave the affinity out or write "labelSelector: {}". Labels are
+#   checked where the Cluster object of every member is in Git.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy
@@ -14,7 +14,7 @@
 #   subjects:
 #     - PropagationPolicy.policy.karmada.io
 #     - ClusterPropagationPolicy.policy.karmada.io
-#   fix: Name the clusters that are meant, or leave the affinity out.
+#   fix: List the clusters in clusterNames, or remove the affinity.
 #   source:
 #     - karmada-io/karmada v1.18.2 pkg/util/selector.go:97
 #     - karmada-io/karmada v1.18.2 pkg/util/selector.go:154
@@ -26,7 +26,8 @@ import data.lib.placement
 
 violation contains {
 	"field": array.concat(term.field, ["exclude"]),
-	"message": "exclude takes away every cluster that clusterNames lists, so nothing is selected; one of them would stay",
+	"message": "exclude lists every cluster that clusterNames lists, so the affinity selects no cluster",
+	"fix": "Remove from exclude the clusters that are meant.",
 } if {
 	some term in _judged
 	is_array(term.listed)
@@ -36,7 +37,8 @@ violation contains {
 
 violation contains {
 	"field": array.concat(term.field, ["labelSelector"]),
-	"message": "no member has these labels, so nothing is selected; a member's Cluster object would have them",
+	"message": "no member has the labels of labelSelector, so the affinity selects no cluster",
+	"fix": "Correct the selector, or add the labels to the Cluster objects of the members.",
 	"severity": members.severity,
 } if {
 	some term in _judged
@@ -46,7 +48,7 @@ violation contains {
 
 violation contains {
 	"field": term.field,
-	"message": "the affinity names no cluster, so it selects every member, also those to come; it would name those that are meant",
+	"message": "the affinity names no cluster, so it selects every member, including those that join later",
 	"severity": "warning",
 } if {
 	some term in _judged

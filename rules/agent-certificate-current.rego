@@ -1,10 +1,10 @@
 # METADATA
-# title: An agent's certificate is valid for a while yet
+# title: Agent certificates do not expire soon
 # description: |
-#   A client certificate of karmadactl is valid for a year. The chart's agent cannot have Karmada rotate it: the rotation
-#   looks for the Secret karmada-kubeconfig, which the chart does not make. When it expires the agent is gone, and with
-#   cluster failover its workloads with it. The rule reads certificates that are in Git in the clear, and says so 30 days
-#   before the end.
+#   A client certificate from karmadactl is valid for a year. Karmada does not rotate it for an agent of the chart: the
+#   rotation looks for the Secret karmada-kubeconfig, which the chart does not create. When the certificate expires, the agent
+#   is lost, and with cluster failover its workloads move away. The rule reads certificates that are in Git in plain text, and
+#   reports them 30 days before they expire.
 # related_resources:
 #   - ref: https://karmada.io/docs/administrator/configuration/certificate-rotation/
 #     description: Certificate rotation
@@ -13,7 +13,7 @@
 #   admission: never
 #   subjects:
 #     - Agent
-#   fix: Make a new certificate and put it into the Secret.
+#   fix: Issue a new certificate and put it into the Secret.
 #   source:
 #     - karmada-io/karmada v1.18.2 pkg/karmadactl/register/register.go:113
 #     - karmada-io/karmada v1.18.2 pkg/controllers/certificate/cert_rotation_controller.go:61
@@ -22,7 +22,7 @@ package rules["agent-certificate-current"]
 violation contains {
 	"origin": credential.origin,
 	"field": credential.field,
-	"message": sprintf("agent.kubeconfig.%s %s %s; a new one would be made before", [name, _when(days), credential.certificate.notAfter]),
+	"message": sprintf("agent.kubeconfig.%s %s %s", [name, _when(days), credential.certificate.notAfter]),
 } if {
 	input.agent.reached
 	not input.agent.suspended

@@ -1,10 +1,10 @@
 # METADATA
-# title: An agent has a certificate of its own and not the administrator's
+# title: An agent does not use the administrator's certificate
 # description: |
-#   The kubeconfig that the karmada chart makes belongs to system:admin in the group system:masters. An agent with that
-#   certificate makes every member an administrator of the whole fleet. One for an agent is in the group
-#   system:karmada:agents, with the name system:karmada:agent:<cluster>, as karmadactl register makes it. The rule reads
-#   certificates that are in Git in the clear.
+#   The kubeconfig that the karmada chart creates belongs to system:admin in the group system:masters. An agent with that
+#   certificate makes its member an administrator of the whole fleet. karmadactl register issues an agent a certificate in
+#   the group system:karmada:agents, with the name system:karmada:agent:<cluster>. The rule reads certificates that are in
+#   Git in plain text.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/clustermanager/cluster-registration
 #     description: Cluster registration
@@ -12,7 +12,7 @@
 #   severity: warning
 #   subjects:
 #     - Agent
-#   fix: Make a certificate for the agent, and the RBAC that karmadactl register makes for it.
+#   fix: Issue the agent a certificate in the group system:karmada:agents, with the RBAC that karmadactl register creates.
 #   source:
 #     - karmada-io/karmada v1.18.2 charts/karmada/templates/pre-install-job.yaml:446
 #     - karmada-io/karmada v1.18.2 pkg/karmadactl/register/register.go:87
@@ -21,7 +21,7 @@ package rules["agent-certificate-own"]
 violation contains {
 	"origin": credential.origin,
 	"field": credential.field,
-	"message": "the agent's certificate is in the group system:masters, which makes this member an administrator of Karmada; it would be in system:karmada:agents",
+	"message": "the agent's certificate is in the group \"system:masters\", which makes this member an administrator of Karmada",
 } if {
 	input.agent.reached
 	not input.agent.suspended

@@ -3,9 +3,9 @@
 # description: |
 #   The karmada chart writes agent.kubeconfig.caCrt, crt and key into the agent's kubeconfig as they are, and their
 #   defaults are a placeholder of XXXX. An agent with a placeholder, or with too little to be a PEM text, cannot connect.
-#   The length of a SOPS-encrypted value is that of its plain text, so a placeholder shows without a key. The values may
-#   come from valuesFrom; what lies in a Secret that is not in Git is not judged. A Secret of valuesFrom that lies in Git and
-#   that nothing reconciles is a warning: without it Flux does not install the agent.
+#   The length of a SOPS-encrypted value is that of its plain text, so a placeholder is recognized without a key. The values
+#   may come from valuesFrom; those in a Secret that is not in Git are not checked. A Secret of valuesFrom that is in Git but
+#   that no Flux Kustomization applies is a warning: without it Flux does not install the agent.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/helm/helmreleases/#values
 #     description: Values from Secrets and ConfigMaps
@@ -16,7 +16,7 @@
 #   waits: revision
 #   subjects:
 #     - Agent
-#   fix: Put the PEM texts into an encrypted Secret and refer to each with valuesFrom and a targetPath.
+#   fix: Put the PEM texts into an encrypted Secret, and refer to each with valuesFrom and a targetPath.
 #   source:
 #     - karmada-io/karmada v1.18.2 charts/karmada/templates/karmada-agent.yaml:33
 #     - karmada-io/karmada v1.18.2 charts/karmada/values.yaml
@@ -24,7 +24,7 @@ package rules["agent-credentials-complete"]
 
 violation contains {
 	"field": ["spec", "values", "agent", "kubeconfig"],
-	"message": sprintf("the agent has no %s; agent.kubeconfig would hold caCrt, crt and key, best by valuesFrom", [concat(" and no ", _missing)]),
+	"message": sprintf("agent.kubeconfig has no %s, so the agent cannot connect to Karmada", [concat(" and no ", _missing)]),
 } if {
 	_runs
 	count(_missing) > 0
@@ -33,7 +33,7 @@ violation contains {
 violation contains {
 	"origin": credential.origin,
 	"field": credential.field,
-	"message": sprintf("agent.kubeconfig.%s is a placeholder of %d bytes; it would be a PEM text", [name, credential.length]),
+	"message": sprintf("agent.kubeconfig.%s is a placeholder of %d bytes and not PEM text", [name, credential.length]),
 } if {
 	_runs
 	some name, credential in input.agent.credentials
@@ -44,7 +44,8 @@ violation contains {
 # Somebody may have applied it by hand.
 violation contains {
 	"field": array.concat(values.field, ["name"]),
-	"message": sprintf("%s %q lies in %q, which nothing reconciles; a kustomization.yaml that Flux reads would list it", [values.kind, values.name, values.origin.file]),
+	"message": sprintf("%s %q is in %q, which no Flux Kustomization applies", [values.kind, values.name, values.origin.file]),
+	"fix": "List the file in a kustomization.yaml that Flux reads.",
 	"severity": "warning",
 	"related": [{"message": sprintf("the %s", [values.kind]), "origin": values.origin}],
 } if {

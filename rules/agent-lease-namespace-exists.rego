@@ -1,10 +1,10 @@
 # METADATA
-# title: The namespace of an agent's leader election exists in Karmada
+# title: The namespace of an agent's leader election exists on the Karmada API server
 # description: |
 #   The agents of a member elect their leader by a Lease on the Karmada API server, in the namespace of the agent's own
-#   release. Karmada makes karmada-system and karmada-cluster there, and no other: an agent in another namespace never
-#   leads, and does nothing. Seen on Karmada v1.18.2: the agent goes on saying "Error initially creating lease lock",
-#   and its Cluster never has a status.
+#   release. Karmada creates karmada-system and karmada-cluster there, and no other: an agent in another namespace never
+#   becomes the leader, and does nothing. Seen on Karmada v1.18.2: the agent keeps logging "Error initially creating lease
+#   lock", and its Cluster never has a status.
 # related_resources:
 #   - ref: https://github.com/karmada-io/karmada/issues/1994
 #     description: No namespace for the leader election
@@ -15,7 +15,7 @@
 #   waits: revision
 #   subjects:
 #     - Agent
-#   fix: Install the agent in karmada-system, or apply a Namespace of that name to the Karmada API server.
+#   fix: Install the agent in the control plane's namespace, or apply a Namespace of that name to the Karmada API server.
 #   source:
 #     - karmada-io/karmada v1.18.2 cmd/agent/app/agent.go:207
 #     - karmada-io/karmada v1.18.2 charts/karmada/templates/karmada-agent.yaml:107
@@ -24,7 +24,8 @@ package rules["agent-lease-namespace-exists"]
 
 violation contains {
 	"field": ["metadata"],
-	"message": sprintf("the agent elects its leader in namespace %q of the Karmada API server, where none is made; it would be %q", [namespace, _own[0]]),
+	"message": sprintf("the agent elects its leader in namespace %q, which does not exist on the Karmada API server", [namespace]),
+	"fix": sprintf("Install the agent in namespace %q, or apply a Namespace %q to the Karmada API server.", [_own[0], namespace]),
 	"severity": _severity,
 } if {
 	input.agent.reached

@@ -1,9 +1,8 @@
 # METADATA
 # title: No two agents register the same name
 # description: |
-#   The second agent finds its name taken by a cluster with another identity and refuses to start, again and again: one
-#   of the two clusters is no member. Which one it is depends on which came first. A copied HelmRelease is the usual
-#   cause. Seen on Karmada v1.18.2: "the cluster ID … or the cluster name … has been registered".
+#   The second agent finds its name taken by a cluster with another identity and does not start: one of the two clusters
+#   is not a member. Which one depends on which came first. A copied HelmRelease is the usual cause. Seen on Karmada v1.18.2: "the cluster ID … or the cluster name … has been registered".
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/clustermanager/cluster-registration
 #     description: Cluster registration
@@ -20,7 +19,7 @@ package rules["agent-name-unique"]
 
 violation contains {
 	"field": input.agent.nameField,
-	"message": sprintf("another agent registers the cluster name %q too; each needs a name of its own", [input.agent.name]),
+	"message": sprintf("another agent registers the cluster name %q too", [input.agent.name]),
 	"related": [{"message": "the same name", "origin": other.origin, "field": other.nameField} | some other in _others],
 } if {
 	_counts(input.agent)

@@ -1,8 +1,8 @@
 # METADATA
-# title: An agent registers a name that Karmada takes
+# title: An agent registers a name that Karmada accepts
 # description: |
-#   The agent refuses to start, again and again, with a cluster name that is empty, longer than 48 characters or no DNS
-#   label. The chart's default is empty. Seen on Karmada v1.18.2.
+#   An agent does not start with a cluster name that is empty, longer than 48 characters or not a DNS label. The chart's
+#   default is empty. Seen on Karmada v1.18.2.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/clustermanager/cluster-registration
 #     description: Cluster registration
@@ -25,13 +25,13 @@ violation contains {"field": input.agent.nameField, "message": message} if {
 	message := _wrong(input.agent.name)
 }
 
-_wrong("") := "the agent registers no cluster name; it would be the member's"
+_wrong("") := "the agent registers no cluster name"
 
-_wrong(name) := sprintf("cluster name %q has %d characters; Karmada takes at most 48", [name, count(name)]) if {
+_wrong(name) := sprintf("the cluster name %q has %d characters, and Karmada accepts at most 48", [name, count(name)]) if {
 	count(name) > 48
 }
 
-_wrong(name) := sprintf("cluster name %q is no DNS label; it would have only lowercase letters, digits and inner hyphens", [name]) if {
+_wrong(name) := sprintf("the cluster name %q is not a DNS label", [name]) if {
 	name != ""
 	count(name) <= 48
 	not regex.match(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`, name)

@@ -1,10 +1,9 @@
 # METADATA
-# title: The Secret that the agent's chart makes is not in Git as well
+# title: The Secret that the agent's chart creates is not in Git as well
 # description: |
 #   The karmada chart always renders the agent's kubeconfig into a Secret called <release>-kubeconfig, from
-#   agent.kubeconfig. One of that name in Git has two owners: Flux's Kustomization and Helm write over each other, and
-#   the agent restarts with whichever was last, the chart's placeholder among them. There is no value for an existing
-#   Secret.
+#   agent.kubeconfig. A Secret of that name in Git has two owners: Flux and Helm overwrite each other, and the agent restarts
+#   with the last one written, which may be the chart's placeholder. The chart has no value for an existing Secret.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/helm/helmreleases/#values
 #     description: Values from Secrets and ConfigMaps
@@ -15,7 +14,7 @@
 #   waits: revision
 #   subjects:
 #     - Agent
-#   fix: Give the Secret another name, and bring its parts into agent.kubeconfig with valuesFrom and targetPath.
+#   fix: Rename the Secret, and pass its parts to agent.kubeconfig with valuesFrom and targetPath.
 #   source:
 #     - karmada-io/karmada v1.18.2 charts/karmada/templates/karmada-agent.yaml:33
 #     - karmada-io/karmada v1.18.2 charts/karmada/templates/_helpers.tpl:3
@@ -24,7 +23,7 @@ package rules["agent-secret-unclaimed"]
 violation contains {
 	"origin": secret.origin,
 	"field": ["metadata", "name"],
-	"message": sprintf("Secret %q has the name of the one that the agent's chart makes, so both write over each other; it would have another", [name]),
+	"message": sprintf("Secret %q has the same name as the one that the agent's chart creates, so Flux and Helm overwrite each other", [name]),
 	"related": [{"message": "the agent's release", "origin": input.agent.origin}],
 } if {
 	input.agent.reached

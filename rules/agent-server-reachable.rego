@@ -1,11 +1,11 @@
 # METADATA
-# title: An agent's server address is one that the control plane answers at
+# title: The control plane answers at an agent's server address
 # description: |
 #   The agent connects to agent.kubeconfig.server. The address must be an https URL, the certificate of the Karmada API
 #   server must cover its host (certs.auto.hosts of the chart; certificates are made once, at installation), and something
 #   must expose the API server under that name and port. A Tailscale machine name is completed by any tailnet: the
-#   Service "karmada-apiserver" answers at karmada-apiserver.<tailnet>.ts.net. Where the values of the control plane cannot
-#   be read nothing is said, and nothing of what exposes it where not all is known that its cluster reconciles.
+#   Service "karmada-apiserver" answers at karmada-apiserver.<tailnet>.ts.net. Where the values of the control plane cannot be
+#   read, nothing is reported; neither is a missing exposure where Git does not show all that its cluster applies.
 # related_resources:
 #   - ref: https://github.com/karmada-io/karmada/issues/4256
 #     description: An exposed API server and a certificate that does not cover the name
@@ -16,7 +16,7 @@
 #   waits: revision
 #   subjects:
 #     - Agent
-#   fix: Let the address, the control plane's certificate and its exposure name the same host and port.
+#   fix: Make the address, the control plane's certificate and its exposure agree on host and port.
 #   source:
 #     - karmada-io/karmada v1.18.2 charts/karmada/values.yaml:146
 #     - karmada-io/karmada v1.18.2 charts/karmada/templates/pre-install-job.yaml:293
@@ -32,7 +32,7 @@ violation contains {"field": input.agent.serverField, "message": message} if {
 
 violation contains {
 	"field": input.agent.serverField,
-	"message": sprintf("the control plane's certificate does not cover %q; its hosts would list it", [_host]),
+	"message": sprintf("the control plane's certificate does not cover %q", [_host]),
 	"related": [{"message": "the names that the certificate covers", "origin": plane.origin, "field": plane.hostsField} | some plane in _planes],
 } if {
 	_runs
@@ -45,7 +45,7 @@ violation contains {
 
 violation contains {
 	"field": input.agent.serverField,
-	"message": sprintf("%q is exposed at port %s, not %d; the address would name that port", [_host, concat(" or ", [sprintf("%d", [p]) | some p in sort(_ports)]), _port]),
+	"message": sprintf("%q is exposed on port %s, and the agent connects to port %d", [_host, concat(" or ", [sprintf("%d", [p]) | some p in sort(_ports)]), _port]),
 	"related": [{"message": "the exposure", "origin": exposure.origin} | some exposure in _answering],
 } if {
 	_runs
@@ -55,7 +55,7 @@ violation contains {
 
 violation contains {
 	"field": input.agent.serverField,
-	"message": sprintf("nothing in Git exposes the control plane as %q; an exposure would carry that name", [split(_host, ".")[0]]),
+	"message": sprintf("nothing in Git exposes the control plane as %q", [split(_host, ".")[0]]),
 	"severity": "warning",
 	"related": [{"message": "an exposure of the control plane", "origin": exposure.origin} | some exposure in _exposures],
 } if {
@@ -77,9 +77,9 @@ _runs if {
 	not contains(input.agent.server, "${")
 }
 
-_malformed("") := "the agent has no server address; it would be the https URL of the Karmada API server"
+_malformed("") := "the agent has no server address"
 
-_malformed(server) := sprintf("server address %q is no https URL; it would be https://<host>:<port>", [server]) if {
+_malformed(server) := sprintf("the server address %q is not an https URL", [server]) if {
 	server != ""
 	not _url[0]
 }

@@ -1,8 +1,8 @@
 # METADATA
-# title: An agent is of the same release as its control plane
+# title: An agent runs the same release as its control plane
 # description: |
-#   Karmada tests its components together, of one release. An agent of another minor version may not know what the
-#   control plane writes, and the tag "latest" is whichever image a node happened to pull.
+#   Karmada tests the components of one release together. An agent of another minor version may not know what the control
+#   plane writes, and with the tag "latest" a node runs whichever image it has pulled.
 # related_resources:
 #   - ref: https://karmada.io/docs/administrator/upgrading/
 #     description: Upgrading
@@ -17,7 +17,7 @@ package rules["agent-version-matches"]
 
 violation contains {
 	"field": input.agent.tagField,
-	"message": sprintf("the agent runs %q, which may be any version; the tag would be the control plane's", [input.agent.tag]),
+	"message": sprintf("the agent's image tag is %q, which can be any version", [input.agent.tag]),
 } if {
 	_runs
 	input.agent.tag == "latest"
@@ -25,7 +25,7 @@ violation contains {
 
 violation contains {
 	"field": _field,
-	"message": sprintf("the agent runs Karmada %s and the control plane %q runs %s; they would be the same", [input.agent.version, plane.name, plane.version]),
+	"message": sprintf("the agent runs Karmada %s and the control plane %q runs %s", [input.agent.version, plane.name, plane.version]),
 	"related": [{"message": "the control plane", "origin": plane.origin}],
 } if {
 	_runs

@@ -1,9 +1,9 @@
 # METADATA
 # title: A workload and what belongs to it are placed on the same clusters
 # description: |
-#   Karmada schedules every object by itself. Where a policy spreads over fewer clusters than it may use, the workload
-#   goes where there is room for its replicas, and its Service or ConfigMap to the first clusters by name: they may end
-#   up on different ones. Dependencies that propagateDeps brings along do follow the workload.
+#   Karmada schedules each object on its own. Where a policy spreads over fewer clusters than it may use, the workload goes
+#   where there is capacity for its replicas, and its Service or ConfigMap to the first clusters by name: they may end up on
+#   different clusters. Dependencies that propagateDeps adds do follow the workload.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy
@@ -12,7 +12,7 @@
 #   subjects:
 #     - PropagationPolicy.policy.karmada.io
 #     - ClusterPropagationPolicy.policy.karmada.io
-#   fix: Name a single cluster in each entry of clusterAffinities, or let all objects go to every cluster of the list.
+#   fix: Name a single cluster in each entry of clusterAffinities, or place all objects on every cluster of the list.
 #   source:
 #     - karmada-io/karmada v1.18.2 pkg/scheduler/core/spreadconstraint/util.go:43
 #     - karmada-io/karmada v1.18.2 pkg/scheduler/core/util.go:66
@@ -24,7 +24,7 @@ import data.lib.workloads
 
 violation contains {
 	"field": objects.selector_field(i),
-	"message": sprintf("%s may be placed on another cluster than the workload, since each is scheduled by itself; maxGroups is %d of %d clusters", [_called(i), placement.few, _most]),
+	"message": sprintf("%s may be placed on another cluster than the workload, since maxGroups allows %d of %d clusters", [_called(i), placement.few, _most]),
 } if {
 	placement.few > 0
 	not objects.suspended

@@ -1,14 +1,14 @@
 # METADATA
-# title: A policy that counts on the loss of a cluster has cluster failover armed
+# title: A policy that relies on cluster failover has it enabled
 # description: |
-#   spec.failover.cluster only says how to evict; it does not switch cluster failover on. That takes all of: the feature
-#   gate Failover and the flag --enable-no-execute-taint-eviction of karmada-controller-manager, a ClusterTaintPolicy that
-#   puts a NoExecute taint on a cluster that is not ready, and --allow-no-execute-taint-policy of karmada-webhook, without
-#   which such a policy is refused. All are off by default, and nothing ever moves until all are on.
-#   Each ClusterTaintPolicy is held against each of the policy's clusters: whether it targets the cluster, and whether the
-#   loss meets all of its addOnConditions. The Ready of a lost pull member is Unknown, that of a push member False, and a
-#   condition that nobody sets is never met.
-#   Application failover does not stand in for it: an agent that is gone reports no unhealthy workload.
+#   spec.failover.cluster only says how to evict; it does not enable cluster failover. That takes all of: the feature gate
+#   Failover and the flag --enable-no-execute-taint-eviction of karmada-controller-manager, a ClusterTaintPolicy that puts a
+#   NoExecute taint on a cluster that is not ready, and --allow-no-execute-taint-policy of karmada-webhook, which otherwise
+#   refuses such a policy. All are off by default, and nothing moves until all are on.
+#   Each ClusterTaintPolicy is checked against each cluster of the policy: whether it targets the cluster, and whether the
+#   loss of the cluster meets all of its addOnConditions. The condition Ready of a lost pull member is Unknown, that of a push
+#   member False, and a condition that nothing sets is never met.
+#   Application failover does not replace cluster failover: an agent that is gone reports no unhealthy workload.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/failover/cluster-failover
 #     description: Cluster failover
@@ -20,7 +20,7 @@
 #   subjects:
 #     - PropagationPolicy.policy.karmada.io
 #     - ClusterPropagationPolicy.policy.karmada.io
-#   fix: Switch on in the control plane what the message names, or mend the ClusterTaintPolicy.
+#   fix: Enable in the control plane what the message names, or correct the ClusterTaintPolicy.
 #   source:
 #     - karmada-io/karmada v1.18.2 pkg/features/features.go:163
 #     - karmada-io/karmada v1.18.2 pkg/controllers/cluster/taint_manager.go:114
@@ -35,7 +35,7 @@ import data.lib.placement
 
 violation contains {
 	"field": ["spec", "failover", "cluster"],
-	"message": sprintf("cluster failover does not start, since the control plane %q lacks %s; it takes all of its switches", [karmada.control_plane.name, _lacking]),
+	"message": sprintf("cluster failover is off, since the control plane %q lacks %s", [karmada.control_plane.name, _lacking]),
 	"related": _related,
 } if {
 	_unarmed
@@ -44,7 +44,7 @@ violation contains {
 
 violation contains {
 	"field": ["spec", "failover", "application"],
-	"message": sprintf("application failover does not see the loss of a cluster; cluster failover would, but the control plane %q lacks %s", [karmada.control_plane.name, _lacking]),
+	"message": sprintf("application failover does not notice a lost cluster, and cluster failover is off, since the control plane %q lacks %s", [karmada.control_plane.name, _lacking]),
 	"severity": "warning",
 	"related": _related,
 } if {

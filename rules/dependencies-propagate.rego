@@ -2,8 +2,8 @@
 # title: propagateDeps has the feature gate that it needs
 # description: |
 #   With the feature gate PropagateDeps off, Karmada ignores propagateDeps: the ConfigMaps and Secrets of a workload
-#   stay behind, and its pods do not start on the members. The gate is on by default in Karmada, but the karmada chart
-#   switches it off unless controllerManager.featureGates.PropagateDeps is true. Seen on Karmada v1.18.2: the Deployment
+#   are not propagated, and its pods do not start on the members. The gate is on by default in Karmada, but the karmada chart
+#   turns it off unless controllerManager.featureGates.PropagateDeps is true. Seen on Karmada v1.18.2: the Deployment
 #   arrives without its ConfigMap.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagate-dependencies
@@ -25,7 +25,7 @@ import data.lib.objects
 
 violation contains {
 	"field": ["spec", "propagateDeps"],
-	"message": sprintf("the control plane %q has the feature gate PropagateDeps off, so dependencies stay behind; it would be on", [karmada.control_plane.name]),
+	"message": sprintf("the feature gate \"PropagateDeps\" is off in the control plane %q, so dependencies are not propagated", [karmada.control_plane.name]),
 	"related": [{"message": "the control plane", "origin": karmada.control_plane.origin}],
 } if {
 	not objects.suspended

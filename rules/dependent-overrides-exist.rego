@@ -3,7 +3,7 @@
 # description: |
 #   With spec.dependentOverrides Karmada propagates nothing until every one of those policies is there: OverridePolicies
 #   in the policy's own namespace for a PropagationPolicy, ClusterOverridePolicies for a ClusterPropagationPolicy. A
-#   name that is wrong keeps everything waiting, and only the controller's log says so. Seen on Karmada v1.18.2: there
+#   wrong name blocks everything, and only the controller's log says so. Seen on Karmada v1.18.2: there
 #   is no ResourceBinding until the override policy is applied.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
@@ -27,7 +27,7 @@ import data.lib.objects
 
 violation contains {
 	"field": ["spec", "dependentOverrides", i],
-	"message": sprintf("no %s is called %q%s, so nothing is propagated until there is one", [_kind, name, _there]),
+	"message": sprintf("there is no %s %q%s, so Karmada propagates nothing of the policy", [_kind, name, _there]),
 } if {
 	not objects.suspended
 	data.fleet.apiServers[input.apiServer].complete

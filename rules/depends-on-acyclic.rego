@@ -1,33 +1,33 @@
 # METADATA
 # title: No Kustomization depends on itself
 # description: |
-#   Kustomizations that depend on each other in a circle wait for one another for ever. And not they alone: kustomize-controller
-#   sorts all Kustomizations of a source by their dependencies when it has a new revision, and where that fails it starts
-#   none of them, until each one's interval is over.
+#   Kustomizations that depend on each other in a cycle wait for one another forever. They also delay others: when a source has
+#   a new revision, kustomize-controller sorts all Kustomizations of that source by their dependencies, and where that fails it
+#   starts none of them until the interval of each is over.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#dependencies
 #     description: Kustomization, dependencies
 #   - ref: https://github.com/fluxcd/kustomize-controller/issues/1712
-#     description: A circle stops the Kustomizations of its source
+#     description: A cycle stops the Kustomizations of its source
 # custom:
 #   severity: error
 #   waits: revision
 #   subjects:
 #     - Kustomization.kustomize.toolkit.fluxcd.io
-#   fix: Drop one of the dependencies.
+#   fix: Remove one of the dependencies.
 #   source:
 #     - fluxcd/kustomize-controller v1.9.4 internal/controller/kustomization_indexers.go:134
 package rules["depends-on-acyclic"]
 
 violation contains {
 	"field": ["spec", "dependsOn", i, "name"],
-	"message": sprintf("%q depends on %s: none of them is ever applied; drop one of the dependencies", [_name(input.kustomization.id), _way(reference)]),
+	"message": sprintf("%q depends on %s, so Flux never applies them", [_name(input.kustomization.id), _way(reference)]),
 	"related": related,
 } if {
 	not input.kustomization.suspended
 	some i, reference in input.kustomization.dependsOn
 	count(reference.cycle) > 0
-	related := [{"message": "it is in the circle", "origin": other.origin, "field": ["spec", "dependsOn"]} |
+	related := [{"message": "part of the cycle", "origin": other.origin, "field": ["spec", "dependsOn"]} |
 		some id in reference.cycle
 		id != input.kustomization.id
 		other := data.fleet.kustomizations[id]

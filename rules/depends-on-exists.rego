@@ -1,9 +1,9 @@
 # METADATA
 # title: What a Kustomization or HelmRelease depends on exists
 # description: |
-#   Flux waits for a dependency that does not exist for ever, and applies nothing meanwhile. A Kustomization can depend on
-#   Kustomizations only and a HelmRelease on HelmReleases only, in the same Flux cluster; without a namespace the dependency
-#   is looked for in its own. It is a warning where something that this repository does not show may apply the dependency.
+#   Flux waits forever for a dependency that does not exist, and applies nothing meanwhile. A Kustomization can depend only on
+#   Kustomizations and a HelmRelease only on HelmReleases, in the same Flux cluster; without a namespace Flux looks in the
+#   namespace of the Kustomization or HelmRelease. It is a warning where Git does not show all that may apply the dependency.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#dependencies
 #     description: Kustomization, dependencies
@@ -15,7 +15,7 @@
 #   subjects:
 #     - Kustomization.kustomize.toolkit.fluxcd.io
 #     - HelmRelease.helm.toolkit.fluxcd.io
-#   fix: Correct the name and namespace, or drop the dependency.
+#   fix: Correct the name and namespace, or remove the dependency.
 #   source:
 #     - fluxcd/kustomize-controller v1.9.4 internal/controller/kustomization_controller.go:568
 #     - fluxcd/helm-controller v1.6.3 internal/controller/helmrelease_controller.go:613
@@ -57,11 +57,11 @@ _other_kind(namespace, name) := "Kustomization" if {
 	data.fleet.kustomizations[sprintf("%s/%s/%s", [input.cluster, namespace, name])]
 } else := ""
 
-_message(kind, reference, other) := sprintf("%q is a %s, and a %s can depend on %ss only", [_id(reference), other, kind, kind]) if {
+_message(kind, reference, other) := sprintf("%q is a %s, and a %s can depend only on %ss", [_id(reference), other, kind, kind]) if {
 	other != ""
-} else := sprintf("Git shows no %s %q in Flux cluster %q, of which it does not show all", [kind, _id(reference), input.cluster]) if {
+} else := sprintf("there is no %s %q in Git, which does not show all of this Flux cluster", [kind, _id(reference)]) if {
 	_incomplete
-} else := sprintf("there is no %s %q in Flux cluster %q; name one that exists", [kind, _id(reference), input.cluster])
+} else := sprintf("there is no %s %q in this Flux cluster", [kind, _id(reference)])
 
 _id(reference) := concat("/", [reference.namespace, reference.name])
 

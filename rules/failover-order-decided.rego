@@ -5,8 +5,8 @@
 #   the scheduler takes the one with the most free capacity, and of equals the first by name. The order of clusterNames
 #   means nothing, and weights are not read.
 #
-#   The rule judges policies that mean failover: with spec.failover, or where the configuration declares the fleet's
-#   failover order.
+#   The rule checks policies that are meant for failover: those with spec.failover, and all where the configuration declares
+#   the fleet's failover order.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy
@@ -17,7 +17,7 @@
 #   subjects:
 #     - PropagationPolicy.policy.karmada.io
 #     - ClusterPropagationPolicy.policy.karmada.io
-#   fix: Give each cluster an entry of clusterAffinities of its own, in the order of failover, or steep static weights.
+#   fix: Give each cluster its own entry in clusterAffinities, in the order of failover, or use steep static weights.
 #   source:
 #     - karmada-io/karmada v1.18.2 pkg/scheduler/core/spreadconstraint/util.go:43
 #     - karmada-io/karmada v1.18.2 pkg/scheduler/core/spreadconstraint/group_clusters.go:374
@@ -30,7 +30,7 @@ import data.lib.variables
 
 violation contains {
 	"field": array.concat(placement.spread_field, [i, "maxGroups"]),
-	"message": sprintf("which of %s runs it is up to free capacity, and not to an order; an entry of clusterAffinities for each would say it", [_listed]),
+	"message": sprintf("free capacity and not an order decides which of %s runs the workload", [_listed]),
 } if {
 	not objects.suspended
 	not placement.ignores_spread

@@ -2,7 +2,7 @@
 # title: A policy with application failover propagates dependencies
 # description: |
 #   Application failover moves a workload with the ConfigMaps and Secrets that it uses, so karmada-webhook refuses
-#   spec.failover.application without spec.propagateDeps. The policy cannot be created and Flux stops at it.
+#   spec.failover.application without spec.propagateDeps. The policy cannot be created, and Flux stops at it.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/failover/application-failover
 #     description: Application-level failover
@@ -23,7 +23,7 @@ import data.lib.variables
 
 violation contains {
 	"field": ["spec", "failover", "application"],
-	"message": "application failover is refused by Karmada unless dependencies move along; spec.propagateDeps would be true",
+	"message": "spec.propagateDeps is not true, so Karmada refuses application failover",
 	"edits": [{"field": ["spec", "propagateDeps"], "value": true}],
 } if {
 	not objects.suspended

@@ -1,7 +1,7 @@
 # METADATA
 # title: A policy uses no field that is newer than its Karmada
 # description: |
-#   A field that the API server's schema does not have is refused when Flux applies the policy, and cut off when kubectl
+#   The API server refuses a field that its schema does not have when Flux applies the policy, and drops it when kubectl
 #   does. failover.cluster came with Karmada 1.15, workloadAffinity with 1.17, overflowAffinities with 1.18, and the kind
 #   ClusterTaintPolicy with 1.14.
 # related_resources:
@@ -14,7 +14,7 @@
 #     - PropagationPolicy.policy.karmada.io
 #     - ClusterPropagationPolicy.policy.karmada.io
 #     - ClusterTaintPolicy.policy.karmada.io
-#   fix: Leave the field out, or upgrade Karmada.
+#   fix: Remove the field, or upgrade Karmada.
 #   source:
 #     - karmada-io/karmada v1.18.2 pkg/apis/policy/v1alpha1/propagation_types.go:528
 #     - karmada-io/karmada v1.18.2 pkg/apis/policy/v1alpha1/propagation_types.go:614
@@ -27,7 +27,7 @@ import data.lib.objects
 
 violation contains {
 	"field": field,
-	"message": sprintf("%s is known from Karmada 1.%d on, and this is 1.%d; it would not be used", [_name(field), minor, karmada.minor]),
+	"message": sprintf("%s exists from Karmada 1.%d on, and this control plane is 1.%d", [_name(field), minor, karmada.minor]),
 	"related": [{"message": "the control plane", "origin": origin} | origin := karmada.control_plane.origin],
 } if {
 	not objects.suspended

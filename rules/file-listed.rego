@@ -1,10 +1,10 @@
 # METADATA
-# title: A manifest is listed where Flux reads
+# title: A manifest is listed in a kustomization.yaml that Flux reads
 # description: |
-#   An object in a file that no kustomization.yaml lists is never applied, however right it is. Said is it where Flux reads the
-#   kustomization.yaml in the file's folder, and of a Flux Kustomization or an object for Karmada where it reads one above, and that
-#   has no word for the file: a line that was made a comment tells that the file was put aside, and so does a folder whose name
-#   begins with a dot or an underscore.
+#   Flux does not apply an object in a file that no kustomization.yaml lists. The rule reports it where Flux reads the
+#   kustomization.yaml in the file's folder, and for a Flux Kustomization or an object of Karmada also where Flux reads one in a
+#   folder above. A file that the kustomization.yaml mentions in a comment is left out on purpose, and so is one in a folder
+#   whose name begins with a dot or an underscore.
 # related_resources:
 #   - ref: https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/resource/
 #     description: Kustomize, resources
@@ -13,7 +13,7 @@
 #   admission: never
 #   subjects:
 #     - File
-#   fix: List the file, or the folder that it lies in, or put it aside.
+#   fix: Add the file or its folder to resources; if it is left out on purpose, mention it there in a comment.
 #   source:
 #     - fluxcd/pkg kustomize/v1.39.0 kustomize_generator.go:600
 package rules["file-listed"]
@@ -23,7 +23,7 @@ import data.lib.files
 violation contains {
 	"origin": {"file": input.file.path, "document": document.index},
 	"field": ["metadata", "name"],
-	"message": sprintf("nothing reconciles the %s %q; %q would list it", [document.kind, document.name, input.file.unlistedIn]),
+	"message": sprintf("%q does not list this file, so Flux does not apply %s %q", [input.file.unlistedIn, document.kind, document.name]),
 	"related": [{"message": "the list", "origin": {"file": input.file.unlistedIn, "document": 0}, "field": ["resources"]}],
 } if {
 	input.file.unlistedIn != ""

@@ -1,10 +1,9 @@
 # METADATA
-# title: A file of manifests parses
+# title: A manifest is readable YAML
 # description: |
-#   A manifest that does not parse stops the build of the whole Flux Kustomization that lists it, and so does a key that
-#   occurs twice in a mapping: kustomize reads it and cannot write it. What keeps a file from being read is an error where
-#   Flux reads the file and a warning elsewhere. Templates, and data that are no Kubernetes objects, need not be YAML as it
-#   is read here.
+#   A manifest that does not parse fails the build of the whole Flux Kustomization that lists it, and so does a key that
+#   occurs twice in a mapping: kustomize reads it and cannot write it. It is an error where Flux reads the file and a warning
+#   elsewhere. Templates, and data that are not Kubernetes objects, need not be valid YAML.
 # related_resources:
 #   - ref: https://yaml.org/spec/1.2.2/
 #     description: YAML 1.2
@@ -13,7 +12,7 @@
 #   subjects:
 #     - File
 #   admission: never
-#   fix: Correct the file here.
+#   fix: Correct the file at this place.
 #   source:
 #     - fluxcd/pkg kustomize/v1.39.0 kustomize_generator.go:600
 #     - kubernetes-sigs/kustomize kyaml/v0.21.1 yaml/rnode.go:975
@@ -23,7 +22,7 @@ violation contains {
 	"origin": {"file": input.file.path, "document": -1},
 	"line": problem.line,
 	"column": problem.column,
-	"message": sprintf("%s; %s", [problem.message, _right(problem)]),
+	"message": problem.message,
 	"severity": _severity,
 } if {
 	some problem in input.file.problems
@@ -47,9 +46,3 @@ _matters(problem) if {
 default _severity := "warning"
 
 _severity := "error" if count(input.file.reachedBy) > 0
-
-_right(problem) := "it would occur once" if {
-	problem.kind == "duplicate-key"
-} else := "Flux stops at the file until it can be read" if {
-	count(input.file.reachedBy) > 0
-} else := "the file would be readable YAML"

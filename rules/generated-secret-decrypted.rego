@@ -1,11 +1,10 @@
 # METADATA
-# title: An encrypted file that a generator reads is decrypted by Flux
+# title: Flux decrypts an encrypted file that a generator reads
 # description: |
-#   Flux decrypts the files and envs of a secretGenerator. It decrypts none of a configMapGenerator: the ConfigMap
-#   holds the ciphertext and the metadata of SOPS. And it goes by names: the extension of the key in "files", or of
-#   the file in "envs", says in which format the text is decrypted and written. Where SOPS encrypted the file in
-#   another one, Flux fails the build or leaves the ciphertext. A ConfigMap that something in the cluster decrypts
-#   says so by the annotation kustomize.toolkit.fluxcd.io/decrypt: disabled.
+#   Flux decrypts the files and envs of a secretGenerator, and none of a configMapGenerator: such a ConfigMap holds the
+#   ciphertext and the metadata of SOPS. Flux takes the format from the extension of the key in "files", or of the file in
+#   "envs". Where SOPS encrypted the file in another format, Flux fails the build or leaves the ciphertext. For a ConfigMap
+#   that something in the cluster decrypts, set the annotation kustomize.toolkit.fluxcd.io/decrypt: disabled.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#kustomize-secretgenerator
 #     description: Kustomization, decryption of a secretGenerator's files
@@ -14,7 +13,7 @@
 #   waits: revision
 #   subjects:
 #     - Kustomization.kustomize.toolkit.fluxcd.io
-#   fix: Take a secretGenerator, and a key or a file with the extension of the format in which SOPS encrypted the file.
+#   fix: Use a secretGenerator, and give the key or the file the extension of the format in which SOPS encrypted it.
 #   source:
 #     - fluxcd/kustomize-controller v1.9.6 internal/decryptor/decryptor.go:732
 #     - fluxcd/kustomize-controller v1.9.6 internal/decryptor/decryptor.go:1106

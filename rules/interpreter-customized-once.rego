@@ -1,9 +1,9 @@
 # METADATA
 # title: An operation on a kind is customized once
 # description: |
-#   karmada-webhook refuses a ResourceInterpreterCustomization with a script for an operation that another one has for the same kind
-#   already. Only the interpretation of dependencies may have several. Which of two comes first is chance, and Flux stops at the
-#   other.
+#   karmada-webhook refuses a ResourceInterpreterCustomization with a script for an operation that another one already has for the
+#   same kind. Only the interpretation of dependencies may have several scripts. Which of two comes first is not defined, and Flux
+#   stops at the other.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/globalview/customizing-resource-interpreter
 #     description: Customizing the resource interpreter
@@ -22,7 +22,7 @@ import data.lib.variables
 
 violation contains {
 	"field": ["spec", "customizations", operation],
-	"message": sprintf("%q customizes %s of %s %q as well; Karmada refuses the one that comes later", [name, operation, target.apiVersion, target.kind]),
+	"message": sprintf("%q also customizes %s of %s %q, so Karmada refuses one of the two", [name, operation, target.apiVersion, target.kind]),
 	"related": [{"message": "the other one", "origin": other.origin} | other.origin.file != ""],
 } if {
 	not objects.suspended

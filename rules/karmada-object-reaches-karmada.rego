@@ -1,10 +1,10 @@
 # METADATA
-# title: An object for Karmada goes to its API server
+# title: An object for Karmada is applied to the Karmada API server
 # description: |
 #   Only the Karmada API server serves these kinds. Flux sends objects to the cluster that it runs in, unless a
-#   Kustomization names another one in spec.kubeConfig; there, Flux fails with "no matches for kind" and stops at it. It
-#   is an error where the control plane is in Git, and otherwise a warning, since the cluster may then be Karmada's own
-#   API server. Where Git has a CustomResourceDefinition of that API group for the cluster, nothing is said.
+#   Kustomization names another one in spec.kubeConfig; on any other, Flux fails with "no matches for kind" and stops. It is an
+#   error where the control plane is in Git, and otherwise a warning, since the cluster may then be Karmada's own API server.
+#   Where Git has a CustomResourceDefinition of that API group for the cluster, nothing is reported.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/
 #     description: Karmada
@@ -32,7 +32,7 @@
 #     - ResourceRegistry.search.karmada.io
 #     - Remedy.remedy.karmada.io
 #     - Cluster.cluster.karmada.io
-#   fix: Apply it by a Kustomization whose spec.kubeConfig leads to the Karmada API server.
+#   fix: Apply the object by a Kustomization whose spec.kubeConfig leads to the Karmada API server.
 #   source:
 #     - karmada-io/karmada v1.18.2 charts/karmada/_crds/bases
 #     - fluxcd/kustomize-controller v1.9.5 api/v1/kustomization_types.go (KubeConfig)
@@ -42,7 +42,7 @@ import data.lib.objects
 
 violation contains {
 	"field": ["kind"],
-	"message": sprintf("%s goes to cluster %q, which does not serve this kind; the Kustomization would name the Karmada API server in spec.kubeConfig", [input.object.kind, input.cluster]),
+	"message": sprintf("Flux applies this %s to a cluster that does not serve the kind", [input.object.kind]),
 	"severity": _severity,
 } if {
 	not objects.suspended

@@ -1,10 +1,10 @@
 # METADATA
-# title: An object of Karmada is one that Karmada accepts
+# title: Karmada accepts the object
 # description: |
-#   The schemas of Karmada's CRDs refuse a field or a value that they do not have, and karmada-webhook what contradicts itself:
-#   Flux then stops at the object, and at all that it applies with it. An object is held against the schemas of its control
-#   plane's version, 1.15 to 1.19; where the version is not known, what all of them refuse is reported. karmadaVersion in the
-#   configuration declares it.
+#   The schemas of Karmada's CRDs refuse a field or a value that they do not have, and karmada-webhook refuses what contradicts
+#   itself: Flux then stops at the object, and at all that it applies with it. An object is checked against the schemas of its
+#   control plane's version, 1.15 to 1.19; where the version is not known, the rule reports what all of them refuse.
+#   karmadaVersion in the configuration declares the version.
 # related_resources:
 #   - ref: https://karmada.io/docs/reference/karmada-api
 #     description: Karmada's API
@@ -31,7 +31,7 @@
 #     - ResourceRegistry.search.karmada.io
 #     - Work.work.karmada.io
 #     - WorkloadRebalancer.apps.karmada.io
-#   fix: Write what Karmada takes there.
+#   fix: Write what Karmada accepts.
 #   source:
 #     - karmada-io/karmada v1.18.2 charts/karmada/_crds/bases
 #     - karmada-io/karmada v1.18.2 cmd/webhook/app/webhook.go
@@ -47,6 +47,7 @@ import data.lib.objects
 violation contains {
 	"field": invalid.field,
 	"message": sprintf("Karmada refuses the object: %s", [invalid.message]),
+	"fix": _fix(invalid),
 	"edits": invalid.edits,
 } if {
 	some invalid in _invalid
@@ -55,13 +56,18 @@ violation contains {
 
 violation contains {
 	"field": invalid.field,
-	"message": sprintf("Karmada 1.%d refuses the object, and an older one does not: %s", [invalid.notBefore, invalid.message]),
+	"message": sprintf("Karmada 1.%d refuses the object, and older versions do not: %s", [invalid.notBefore, invalid.message]),
+	"fix": _fix(invalid),
 	"severity": "warning",
 	"edits": invalid.edits,
 } if {
 	some invalid in _invalid
 	invalid.notBefore > 0
 }
+
+_fix(invalid) := invalid.fix if {
+	invalid.fix != ""
+} else := "Write what Karmada accepts."
 
 _invalid := [invalid | some invalid in input.invalid; not _said_elsewhere(invalid); not objects.suspended]
 

@@ -1,10 +1,10 @@
 # METADATA
-# title: What an object of Karmada refers to exists
+# title: What a Karmada object refers to exists
 # description: |
-#   A FederatedHPA without its target scales nothing, a MultiClusterService is about the Service of its own name, and a
-#   MultiClusterIngress leads to Services: Karmada looks for each on its own API server, says so in an event or a log, and does
-#   nothing. A policy whose priority class is not there propagates nothing. Only what Flux brings to the Karmada API server counts,
-#   and only where Git shows all of that.
+#   A FederatedHPA scales its target, a MultiClusterService exposes the Service of the same name, and a MultiClusterIngress
+#   routes to Services. Karmada looks for each on its own API server; where it finds nothing, it does nothing but write an event
+#   or a log line. A policy whose priority class does not exist propagates nothing. The rule counts what Flux applies to the
+#   Karmada API server, and only where Git shows all of that.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/autoscaling/federatedhpa
 #     description: FederatedHPA
@@ -35,7 +35,7 @@ import data.lib.variables
 
 violation contains {
 	"field": reference.field,
-	"message": sprintf("no %s %q comes to this API server%s, so %s", [split(reference.kind, ".")[0], reference.name, _where(reference), reference.so]),
+	"message": sprintf("there is no %s %q%s on the Karmada API server, so %s", [split(reference.kind, ".")[0], reference.name, _where(reference), reference.so]),
 	"severity": reference.severity,
 } if {
 	_judged
@@ -146,7 +146,8 @@ _references contains {
 
 violation contains {
 	"field": ["spec", "providerClusters", i, "name"],
-	"message": sprintf("no policy places the pods behind Service %q on %q, so it provides nothing", [input.object.metadata.name, provider.name]),
+	"message": sprintf("no policy places the pods of Service %q on %q, so that cluster provides nothing", [input.object.metadata.name, provider.name]),
+	"fix": "Remove the provider cluster, or place the pods of the Service on it.",
 	"severity": "warning",
 } if {
 	_judged

@@ -1,9 +1,9 @@
 # METADATA
-# title: The path of a Flux Kustomization is in the repository
+# title: The path of a Flux Kustomization exists
 # description: |
-#   Flux looks the path up in the artifact of the source. Where it is not there, the Kustomization fails with "kustomization
-#   path not found" and applies nothing, old or new. The path is relative to the repository's root, may hold variables that
-#   a parent substitutes, and must not be left out by the source's ignore rules. A path in another repository is not judged.
+#   Flux looks the path up in the artifact of the source. Where the path does not exist there, the Kustomization fails with
+#   "kustomization path not found" and applies nothing. The path is relative to the repository's root, may hold variables that
+#   a parent substitutes, and must not be excluded by the source's ignore rules. A path in another repository is not checked.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#path
 #     description: Kustomization, path
@@ -19,7 +19,7 @@ package rules["kustomization-path-exists"]
 
 violation contains {
 	"field": ["spec", "path"],
-	"message": sprintf("path %q is not in what Flux reads of the repository; name a folder that is", [input.kustomization.path]),
+	"message": sprintf("Flux finds no folder %q in the source", [input.kustomization.path]),
 } if {
 	not input.kustomization.suspended
 	input.kustomization.pathState == "missing"

@@ -1,9 +1,9 @@
 # METADATA
 # title: The path of a Flux Kustomization is not in another cluster's folder
 # description: |
-#   A Kustomization that was copied from one cluster to another, its path with it, applies the other cluster's manifests: its
-#   names, its hosts, the agent that registers the other member. What clusters share lies in a folder that is none of theirs. A
-#   Kustomization with a kubeConfig may well be for the other cluster, and nothing is said of it.
+#   A Kustomization that was copied from one cluster to another with its path applies the other cluster's manifests: its
+#   names, its hosts, the agent that registers the other member. Keep what clusters share in a folder of its own. A
+#   Kustomization with a kubeConfig may be meant for the other cluster and is not reported.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/guides/repository-structure/#monorepo
 #     description: Ways of structuring a repository
@@ -18,7 +18,7 @@ package rules["kustomization-path-own"]
 
 violation contains {
 	"field": ["spec", "path"],
-	"message": sprintf("path %q is in the folder of Flux cluster %q, and this is %q; it would be in its own, or in one that they share", [path, other, input.cluster]),
+	"message": sprintf("the path %q is in the folder of another Flux cluster, %q", [path, other]),
 } if {
 	not input.kustomization.suspended
 	input.kustomization.local

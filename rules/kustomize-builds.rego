@@ -1,9 +1,9 @@
 # METADATA
 # title: The path of a Flux Kustomization builds
 # description: |
-#   Flux runs kustomize over the whole path, and one entry that is not there, or one object that kustomize refuses, stops
-#   all of it: nothing below the path is applied until it builds again. Entries from other repositories are not judged.
-#   Where nothing in the tree tells what Flux reads, an entry that is not there is a warning: whoever builds it cannot.
+#   Flux runs kustomize over the whole path. One entry that does not exist, or one object that kustomize refuses, fails the
+#   build, and Flux applies nothing below the path until it builds again. Entries from other repositories are not checked.
+#   Where the tree has no entry point of Flux, a missing entry is a warning.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#path
 #     description: Kustomization, path
@@ -47,7 +47,7 @@ _guessed if {
 	input.kustomization.origin.file == ""
 }
 
-# A limit is one of this program's, and of a ResourceSet its own objects alone are not applied.
+# A limit is one of this program, and a ResourceSet that fails holds back its own objects alone.
 _message(problem) := problem.message if {
 	problem.kind in {"limit", "resource-set"}
-} else := sprintf("%s; nothing that is built with it is applied", [problem.message])
+} else := sprintf("the build fails: %s", [problem.message])

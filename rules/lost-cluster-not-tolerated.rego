@@ -1,10 +1,9 @@
 # METADATA
-# title: A policy that means failover does not tolerate a lost cluster for ever
+# title: A policy with cluster failover does not tolerate a lost cluster forever
 # description: |
-#   A toleration without tolerationSeconds for the taint of a lost cluster keeps the workload there for ever: cluster
-#   failover then never moves it. The first toleration that fits a taint counts, and a taint that none fits moves the
-#   workload at once. The rule judges policies with spec.failover.cluster, by the taints that each of the fleet's
-#   ClusterTaintPolicies adds.
+#   A toleration without tolerationSeconds for the taint of a lost cluster keeps the workload there forever: cluster failover
+#   never moves it. The first toleration that matches a taint counts, and a taint that none matches moves the workload at once.
+#   The rule checks policies with spec.failover.cluster against the taints that the fleet's ClusterTaintPolicies add.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/failover/cluster-failover
 #     description: Cluster failover
@@ -23,7 +22,7 @@ import data.lib.objects
 
 violation contains {
 	"field": ["spec", "placement", "clusterTolerations", loss.toleration, _telling(toleration)],
-	"message": sprintf("the taint %q of a lost cluster is tolerated for ever, so nothing moves; tolerationSeconds would say how long", [loss.taint]),
+	"message": sprintf("the policy tolerates the taint %q of a lost cluster forever, so nothing moves", [loss.taint]),
 } if {
 	not objects.suspended
 	is_object(input.object.spec.failover.cluster)

@@ -1,14 +1,13 @@
 # METADATA
-# title: Every member of the fleet has a karmada-agent that Flux reconciles
+# title: Every member of the fleet has a karmada-agent that Flux applies
 # description: |
 #   A member in pull mode exists for Karmada only as long as its agent runs: without one nothing is scheduled there, and
 #   nothing fails over to it. The agent must be reachable from the entry point of the member's own Flux cluster, must not
-#   be suspended, and must register the member's name. It is an error where the configuration lists the member or Git
-#   leaves no doubt, otherwise a warning, since a member may have been joined by hand, or what the cluster applies is not
-#   all known: a path with a variable that is not in Git, or a ResourceSet, may lead to an agent. Sources and bases on other
-#   servers raise no such doubt. A Flux cluster that no policy, agent, Cluster or configuration names is a warning at most: it
-#   may have nothing to do with Karmada. Members in push mode need no agent, and the cluster that hosts the control plane need not
-#   be a member.
+#   be suspended, and must register the member's name. It is an error where the configuration lists the member or Git shows
+#   everything. Otherwise it is a warning: the member may have been joined by hand, or a path with a variable that is not in
+#   Git, or a ResourceSet, may lead to an agent. Sources and bases on other servers do not count as a doubt. For a Flux cluster
+#   that no policy, agent, Cluster or configuration names it is a warning at most: the cluster may have nothing to do with
+#   Karmada. Members in push mode need no agent, and the cluster that hosts the control plane need not be a member.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/clustermanager/cluster-registration
 #     description: Cluster registration
@@ -17,7 +16,7 @@
 #   waits: revision
 #   subjects:
 #     - Member
-#   fix: Let the member's own Flux reconcile a karmada-agent that registers its name.
+#   fix: Let the Flux of the member's own cluster apply a karmada-agent that registers the member's name.
 #   source:
 #     - karmada-io/karmada v1.18.2 charts/karmada/templates/karmada-agent.yaml
 #     - karmada-io/karmada v1.18.2 pkg/controllers/cluster/cluster_controller.go:514
@@ -26,13 +25,13 @@ package rules["member-has-agent"]
 import data.lib.clusters
 import data.lib.variables
 
-violation contains object.union(_place, {"message": message, "severity": _severity}) if {
+violation contains object.union(_place, {"message": message, "severity": _severity, "fix": _fix}) if {
 	_expected
 	message := sprintf("%s: %s", [_what, _why])
 }
 
 # Karmada knows it, so whatever registered it is not in Git.
-_what := sprintf("no agent in Git registers member %q, which Karmada has", [_member.name]) if {
+_what := sprintf("no agent in Git registers the member %q of Karmada", [_member.name]) if {
 	_member.live
 } else := sprintf("member %q has no running karmada-agent", [_member.name])
 
@@ -58,29 +57,45 @@ _case := "suspended" if {
 
 _agent := data.fleet.agents[_member[_case][0]]
 
-_why := "the one in Git is suspended, or has no replicas; it would have to run" if {
+_why := "the one in Git is suspended or has no replicas" if {
 	_case == "suspended"
 	_agent.kind == "Deployment"
-} else := "the one in Git is suspended; Flux would have to resume it" if {
+} else := "the one in Git is suspended" if {
 	_case == "suspended"
-} else := "the one of this cluster registers no name; it would register the member's" if {
+} else := "the one in its cluster registers no name" if {
 	_case == "misnamed"
 	_agent.name == ""
-} else := sprintf("the one of this cluster registers %q; it would register the member's name", [_agent.name]) if {
+} else := sprintf("the one in its cluster registers the name %q", [_agent.name]) if {
 	_case == "misnamed"
-} else := sprintf("nothing that Git shows reconciles the one in %q", [_agent.origin.file]) if {
+} else := sprintf("Git shows nothing that applies the one in %q", [_agent.origin.file]) if {
 	_case == "stray"
 	_doubt
-} else := sprintf("nothing reconciles the one in %q; a path or a resource of its cluster is not there", [_agent.origin.file]) if {
+} else := sprintf("nothing applies the one in %q, and a path or a resource of its cluster does not exist", [_agent.origin.file]) if {
 	_case == "stray"
 	count(_astray) > 0
-} else := sprintf("nothing reconciles the one in %q; it would be listed here", [_agent.origin.file]) if {
+} else := sprintf("this file does not list the one in %q", [_agent.origin.file]) if {
 	_lists
-} else := "nothing reconciles the one in Git; a kustomization.yaml that Flux reads would list it" if {
+} else := "no kustomization.yaml that Flux reads lists the one in Git" if {
 	_case == "stray"
-} else := "Git shows none, and does not show all that its Flux cluster reconciles" if {
+} else := "Git shows none, and does not show all that its Flux applies" if {
 	_doubt
-} else := "Git holds none; its Flux cluster would reconcile one"
+} else := "there is none in Git"
+
+default _fix := "Let the Flux of the member's own cluster apply a karmada-agent that registers the member's name."
+
+_fix := "Resume the agent, and give it a replica." if _case == "suspended"
+
+_fix := "Let the agent register the member's name." if _case == "misnamed"
+
+_fix := "List the agent in a kustomization.yaml that Flux reads." if {
+	_case == "stray"
+	count(_astray) == 0
+}
+
+_fix := "Correct the path or the resource that does not exist." if {
+	_case == "stray"
+	count(_astray) > 0
+}
 
 _place := {"origin": _agent.origin, "field": ["spec", "replicas"]} if {
 	_case == "suspended"

@@ -1,8 +1,8 @@
 # METADATA
 # title: A policy selects objects in namespaces that Karmada propagates
 # description: |
-#   Karmada leaves alone what lies in karmada-system, karmada-cluster and karmada-es-*, and in the namespaces of
-#   --skipped-propagating-namespaces, by default kube-*. A policy for objects there is accepted and never does anything.
+#   Karmada does not propagate objects in karmada-system, karmada-cluster and karmada-es-*, nor in the namespaces of
+#   --skipped-propagating-namespaces, by default kube-*. A policy for objects there is accepted and does nothing.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy
@@ -12,7 +12,7 @@
 #   subjects:
 #     - PropagationPolicy.policy.karmada.io
 #     - ClusterPropagationPolicy.policy.karmada.io
-#   fix: Keep the objects in a namespace of their own.
+#   fix: Move the objects to another namespace, together with a policy that lives in it.
 #   source:
 #     - karmada-io/karmada v1.18.2 pkg/detector/detector.go:276
 #     - karmada-io/karmada v1.18.2 pkg/util/names/names.go:189
@@ -24,7 +24,7 @@ import data.lib.objects
 
 violation contains {
 	"field": ["metadata", "namespace"],
-	"message": sprintf("Karmada propagates nothing from namespace %q; the policy and its objects would be in another", [namespace]),
+	"message": sprintf("Karmada propagates nothing from namespace %q", [namespace]),
 } if {
 	not objects.suspended
 	namespace := input.object.metadata.namespace
@@ -33,7 +33,7 @@ violation contains {
 
 violation contains {
 	"field": ["spec", "resourceSelectors", i, "namespace"],
-	"message": sprintf("Karmada propagates nothing from namespace %q; the objects would be in another", [selector.namespace]),
+	"message": sprintf("Karmada propagates nothing from namespace %q", [selector.namespace]),
 } if {
 	not objects.suspended
 	not _own

@@ -1,11 +1,11 @@
 # METADATA
 # title: An object that Karmada places on a member is not applied there by Flux too
 # description: |
-#   Two owners of one object on one cluster: with conflictResolution Abort, the default, Karmada reports a conflict and
-#   never places its copy; with Overwrite the two write over each other for ever. Namespaces are a warning, since
-#   Karmada makes them on every member anyhow, unless they carry the label namespace.karmada.io/skip-auto-propagation.
-#   Seen on Karmada v1.18.2: with Abort the member keeps its own object and the binding is never FullyApplied; with
-#   Overwrite Karmada writes over it.
+#   An object that Flux applies to a member and Karmada places there has two owners: with conflictResolution Abort, the
+#   default, Karmada reports a conflict and never places its copy; with Overwrite the two overwrite each other forever.
+#   Namespaces are a warning, since Karmada creates them on every member anyway, unless they carry the label
+#   namespace.karmada.io/skip-auto-propagation. Seen on Karmada v1.18.2: with Abort the member keeps its own object and the
+#   binding is never FullyApplied; with Overwrite Karmada overwrites it.
 # related_resources:
 #   - ref: https://github.com/karmada-io/karmada/issues/6362
 #     description: A conflict with an object that is there already
@@ -28,7 +28,7 @@ import data.lib.placement
 
 violation contains {
 	"field": objects.selector_field(i),
-	"message": sprintf("%s %q is applied on %q by its own Flux as well, and %s", [split(first.kind, ".")[0], first.name, first.member, _outcome(first.resolution)]),
+	"message": sprintf("%s %q is also applied to %q by its own Flux, so %s", [split(first.kind, ".")[0], first.name, first.member, _outcome(first.resolution)]),
 	"severity": _severity(first.kind),
 	"related": [{"message": "the other owner", "origin": first.origin}],
 } if {
@@ -71,7 +71,7 @@ default _preferred := "Abort"
 
 _preferred := input.object.spec.conflictResolution
 
-_outcome(resolution) := "each writes over the other" if {
+_outcome(resolution) := "the two overwrite each other" if {
 	resolution == "overwrite"
 } else := "Karmada never places it there"
 

@@ -2,9 +2,9 @@
 # title: No two policies place one object with equal rank
 # description: |
 #   An object has one policy: the one with the higher priority, then the one that selects it by name rather than by
-#   labels, and by labels rather than by kind. Of equals Karmada takes the first by name, and once an object is claimed
-#   it stays with that policy. The other one does nothing about it, without an error. A PropagationPolicy always precedes
-#   a ClusterPropagationPolicy.
+#   labels, and by labels rather than by kind. Of equals Karmada takes the first by name, and an object stays with the policy
+#   that has claimed it. The other policy does not place it, without an error. A PropagationPolicy always precedes a
+#   ClusterPropagationPolicy.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy
@@ -15,7 +15,7 @@
 #   subjects:
 #     - PropagationPolicy.policy.karmada.io
 #     - ClusterPropagationPolicy.policy.karmada.io
-#   fix: Let one policy select the object, or give them different priorities.
+#   fix: Select the object in one policy only, or give the policies different priorities.
 #   source:
 #     - karmada-io/karmada v1.18.2 pkg/detector/compare.go:30
 #     - karmada-io/karmada v1.18.2 pkg/util/selector.go:55
@@ -25,7 +25,7 @@ import data.lib.objects
 
 violation contains {
 	"field": objects.selector_field(i),
-	"message": sprintf("%s is placed by %s %q too, with the same rank, and Karmada takes that one by its name; one policy would select it", [_called(first[0]), split(input.subject, ".")[0], first[1].name]),
+	"message": sprintf("%s is also selected by %s %q with equal rank, which Karmada prefers by its name", [_called(first[0]), split(input.subject, ".")[0], first[1].name]),
 	"related": [{"message": "the policy that is taken", "origin": data.fleet.objects[input.apiServer][input.subject][first[1].namespace][first[1].name].origin}],
 } if {
 	not objects.suspended

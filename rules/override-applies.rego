@@ -2,8 +2,8 @@
 # title: An override can be applied to what it selects
 # description: |
 #   Karmada applies the overriders of a policy to a copy of the object for each cluster, as JSON patches. One that cannot be applied
-#   stops the whole copy, so that the object never reaches that cluster, and what is there stays as it is. To add a map or a list
-#   where one is already replaces all of it. The objects are those that Git has; what the API server may fill in is not missed.
+#   stops the whole copy: the object does not reach that cluster, or stays there as it was. To add a map or a list where there is
+#   one already replaces all of it. The rule checks the objects in Git, and reports no missing field that the API server may fill in.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/override-policy
 #     description: Override policy
@@ -15,7 +15,7 @@
 #   subjects:
 #     - OverridePolicy.policy.karmada.io
 #     - ClusterOverridePolicy.policy.karmada.io
-#   fix: Let the path lead to what the object has; add a map or a list where there is none.
+#   fix: Correct the overrider so that it matches the object; add a map or a list only where there is none.
 #   source:
 #     - karmada-io/karmada v1.18.2 pkg/util/overridemanager/overridemanager.go:336
 #     - karmada-io/karmada v1.18.2 pkg/controllers/binding/common.go:109
@@ -34,7 +34,7 @@ violation contains {
 	some effect in input.overrides
 }
 
-_comes_to := {"fails": "cannot be applied to", "wipes": "takes more away from", "idle": "changes nothing in"}
+_comes_to := {"fails": "cannot be applied to", "wipes": "removes more than it names from", "idle": "changes nothing in"}
 
 _severities := {"fails": "error", "wipes": "warning", "idle": "warning"}
 

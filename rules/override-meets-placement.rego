@@ -1,5 +1,5 @@
 # METADATA
-# title: An override is for clusters that its objects are placed on
+# title: An override targets clusters that its objects are placed on
 # description: |
 #   An override applies to the copies on its target clusters. Where no policy places the selected objects on any of them,
 #   it never applies, without an error.
@@ -11,7 +11,7 @@
 #   subjects:
 #     - OverridePolicy.policy.karmada.io
 #     - ClusterOverridePolicy.policy.karmada.io
-#   fix: Let the override name clusters that the objects are placed on, or place them there.
+#   fix: Name clusters that the objects are placed on, or place the objects there.
 #   source:
 #     - karmada-io/karmada v1.18.2 pkg/util/overridemanager/overridemanager.go:204
 #     - karmada-io/karmada v1.18.2 pkg/util/selector.go:97
@@ -22,7 +22,7 @@ import data.lib.placement
 
 violation contains {
 	"field": array.concat(field, ["clusterNames"]),
-	"message": sprintf("no policy places the selected objects on %s, so this never applies", [_quoted(placement.included(target))]),
+	"message": sprintf("no policy places the selected objects on %s, so the override never applies", [_quoted(placement.included(target))]),
 } if {
 	not objects.suspended
 	some field, target in _targets

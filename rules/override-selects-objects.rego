@@ -1,8 +1,8 @@
 # METADATA
-# title: An override policy says what it overrides
+# title: An override policy selects the objects that it overrides
 # description: |
 #   Without resourceSelectors an OverridePolicy applies to every object of its namespace, and a ClusterOverridePolicy to
-#   every object of the fleet. One change that does not fit a kind fails all of the work of that object.
+#   every object of the fleet. An override that does not fit an object keeps that object from its clusters.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/override-policy
 #     description: Override policy
@@ -13,7 +13,7 @@
 #   subjects:
 #     - OverridePolicy.policy.karmada.io
 #     - ClusterOverridePolicy.policy.karmada.io
-#   fix: Select the objects that are meant with resourceSelectors.
+#   fix: Select the objects that are meant in resourceSelectors.
 #   source:
 #     - karmada-io/karmada v1.18.2 pkg/util/overridemanager/overridemanager.go:206
 package rules["override-selects-objects"]
@@ -22,7 +22,7 @@ import data.lib.objects
 
 violation contains {
 	"field": ["spec"],
-	"message": sprintf("without resourceSelectors this is for every object%s; they would select those that are meant", [_scope]),
+	"message": sprintf("the override has no resourceSelectors, so it applies to every object%s", [_scope]),
 } if {
 	not objects.suspended
 	not _selects

@@ -1,10 +1,9 @@
 # METADATA
 # title: A policy names only clusters that are members of the fleet
 # description: |
-#   Karmada takes any name. The scheduler leaves out a cluster that it does not know, a weight or an override for it never
-#   applies, and all of that without an error as long as another cluster is left. Correct the name, or register the
-#   cluster. It is an error where the configuration lists the members or Git leaves no doubt about them, otherwise a
-#   warning, since a member may have been joined by hand.
+#   Karmada accepts any name. The scheduler ignores a cluster that it does not know, and a weight or an override for it never
+#   applies, without an error as long as another cluster is left. It is an error where the configuration lists the members or
+#   Git shows all of them, otherwise a warning, since a member may have been joined by hand.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy, cluster affinity
@@ -36,7 +35,8 @@ import data.lib.placement
 
 violation contains {
 	"field": field,
-	"message": sprintf("no member cluster is called %q; %s", [name, _right(name)]),
+	"message": sprintf("no member cluster is called %q", [name]),
+	"fix": _fix(name),
 	"severity": members.severity,
 	"edits": [{"field": field, "value": right} | some right in _meant(field, name)],
 } if {
@@ -49,10 +49,10 @@ _missing[field] := name if {
 	members.state(name) == "missing"
 }
 
-# A few wrong names are slips of the pen. To hold a thousand against a thousand members takes minutes, and says nothing.
+# A few wrong names are misspelt. To compare a thousand with a thousand members takes minutes, and helps nobody.
 _few if count(_missing) * count(data.fleet.membership.names) <= 20000
 
-# The name that was certainly meant, if there is one: what a slip of the pen makes of it, and not named beside it already.
+# The name that was certainly meant, if there is one: it differs by a misspelling, and is not named beside it already.
 default _meant(_, _) := set()
 
 _meant(field, name) := {right} if {
@@ -70,7 +70,7 @@ _beside(keys) := {name |
 
 _keys(field) := [step | some step in field; is_string(step)]
 
-_right(name) := sprintf("%q is one", [members.near(name)]) if {
+_fix(name) := sprintf("Correct the name to %q, or register %q with Karmada.", [members.near(name), name]) if {
 	_few
 	members.near(name)
-} else := "name one that an agent or a Cluster object registers"
+} else := "Correct the name, or register the cluster with Karmada."

@@ -2,9 +2,9 @@
 # title: A policy selects objects that exist
 # description: |
 #   A policy that selects nothing does nothing, without an error: a misspelt name, the API version of another group,
-#   labels that no object has, or objects in another namespace. Only what Flux brings to the policy's own API server
-#   counts, and only where Git shows all of that. Objects may come from elsewhere all the same, by hand or from another
-#   repository, so it is a warning.
+#   labels that no object has, or objects in another namespace. The rule counts what Flux applies to the policy's own API
+#   server, and only where Git shows all of that. It is a warning, since objects may come from elsewhere, by hand or from
+#   another repository.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy
@@ -29,7 +29,8 @@ import data.lib.objects
 
 violation contains {
 	"field": _at(i, selection),
-	"message": sprintf("%s; %s", [_none(selection, input.object.spec.resourceSelectors[i]), _instead(selection)]),
+	"message": sprintf("%s on this API server, so %s", [_none(selection, input.object.spec.resourceSelectors[i]), _outcome]),
+	"fix": _fix(selection),
 } if {
 	not objects.suspended
 	data.fleet.apiServers[input.apiServer].kind == "karmada"
@@ -41,15 +42,15 @@ _at(i, selection) := ["spec", "resourceSelectors", i, "apiVersion"] if {
 	count(selection.elsewhere) > 0
 } else := objects.selector_field(i)
 
-_none(selection, selector) := sprintf("no %s %q comes to this API server%s", [split(selection.kind, ".")[0], selector.name, _where(selector)]) if {
+_none(selection, selector) := sprintf("there is no %s %q%s", [split(selection.kind, ".")[0], selector.name, _where(selector)]) if {
 	selection.by == "name"
 }
 
-_none(selection, selector) := sprintf("no %s with these labels comes to this API server%s", [split(selection.kind, ".")[0], _where(selector)]) if {
+_none(selection, selector) := sprintf("there is no %s with these labels%s", [split(selection.kind, ".")[0], _where(selector)]) if {
 	selection.by == "labels"
 }
 
-_none(selection, selector) := sprintf("no %s comes to this API server%s", [split(selection.kind, ".")[0], _where(selector)]) if {
+_none(selection, selector) := sprintf("there is no %s%s", [split(selection.kind, ".")[0], _where(selector)]) if {
 	selection.by == "kind"
 }
 
@@ -59,6 +60,10 @@ _where(selector) := sprintf(" in namespace %q", [selector.namespace]) if {
 	not startswith(input.object.kind, "Cluster")
 } else := ""
 
-_instead(selection) := sprintf("there is one with apiVersion %s", [concat(" or ", selection.elsewhere)]) if {
+_outcome := "the override applies to nothing" if {
+	contains(input.object.kind, "Override")
+} else := "the policy places nothing"
+
+_fix(selection) := sprintf("Correct the apiVersion to %s, which an object of this name has.", [concat(" or ", selection.elsewhere)]) if {
 	count(selection.elsewhere) > 0
-} else := "the policy does nothing about it"
+} else := "Correct the selector, or apply the objects to the same API server."

@@ -1,10 +1,10 @@
 # METADATA
-# title: A purge mode is one that this version of Karmada knows
+# title: This version of Karmada accepts the purge mode
 # description: |
 #   The names changed in Karmada 1.15: "Immediately" became "Directly" and "Graciously" became "Gracefully". Up to 1.18
-#   the old names are still taken, from 1.19 on they are refused, and up to 1.14 the new ones are: then the policy cannot
-#   be created and Flux stops at it. Where the version is not known, only a name that every version from 1.15 on refuses
-#   is reported; karmadaVersion in the configuration declares it.
+#   Karmada accepts the old names too, from 1.19 on it refuses them, and up to 1.14 it refuses the new ones: then the policy
+#   cannot be created, and Flux stops at it. Where the version is not known, only a name that every version from 1.15 on
+#   refuses is reported; karmadaVersion in the configuration declares the version.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/failover/application-failover
 #     description: Application-level failover
@@ -16,7 +16,7 @@
 #   subjects:
 #     - PropagationPolicy.policy.karmada.io
 #     - ClusterPropagationPolicy.policy.karmada.io
-#   fix: Use a purge mode that the message names.
+#   fix: Use a purge mode of this version.
 #   source:
 #     - karmada-io/karmada v1.14.0 pkg/apis/policy/v1alpha1/propagation_types.go
 #     - karmada-io/karmada v1.18.2 pkg/apis/policy/v1alpha1/propagation_types.go
@@ -28,7 +28,8 @@ import data.lib.objects
 
 violation contains {
 	"field": ["spec", "failover", kind, "purgeMode"],
-	"message": sprintf("purge mode %q is refused by %s; it takes %s", [mode, _version, concat(", ", [sprintf("%q", [m]) | some m in modes])]),
+	"message": sprintf("%s refuses the purge mode %q", [_version, mode]),
+	"fix": sprintf("Use one of the purge modes %s.", [concat(", ", modes)]),
 } if {
 	some kind, mode in _modes
 	modes := _taken[kind]
@@ -38,7 +39,8 @@ violation contains {
 
 violation contains {
 	"field": ["spec", "failover", kind, "purgeMode"],
-	"message": sprintf("purge mode %q is deprecated and gone in Karmada 1.19; it is called %q now", [mode, name]),
+	"message": sprintf("the purge mode %q is deprecated, and Karmada 1.19 refuses it", [mode]),
+	"fix": sprintf("Use %q, the new name of this purge mode.", [name]),
 	"severity": "warning",
 	"edits": [{"field": ["spec", "failover", kind, "purgeMode"], "value": name}],
 } if {

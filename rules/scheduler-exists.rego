@@ -1,8 +1,8 @@
 # METADATA
-# title: The scheduler that a policy asks for runs
+# title: The scheduler that a policy names runs
 # description: |
-#   A policy with another schedulerName waits for a scheduler of that name, and where none runs nothing is ever
-#   scheduled and no event says so. A scheduler has the name of its flag --scheduler-name, by default
+#   A policy with another schedulerName waits for a scheduler of that name. Where none runs, nothing is ever scheduled, and
+#   no event says so. A scheduler has the name of its flag --scheduler-name, by default
 #   "default-scheduler". Seen on Karmada v1.18.2: the binding has no condition at all until a scheduler of that name is
 #   started.
 # related_resources:
@@ -13,7 +13,7 @@
 #   subjects:
 #     - PropagationPolicy.policy.karmada.io
 #     - ClusterPropagationPolicy.policy.karmada.io
-#   fix: Leave schedulerName out, or run a scheduler of that name.
+#   fix: Remove schedulerName, or run a scheduler of that name beside the control plane.
 #   source:
 #     - karmada-io/karmada v1.18.2 pkg/scheduler/event_handler.go:380
 package rules["scheduler-exists"]
@@ -23,7 +23,7 @@ import data.lib.objects
 
 violation contains {
 	"field": ["spec", "schedulerName"],
-	"message": sprintf("no scheduler in Git is called %q, so nothing is scheduled; it would be one that runs beside the control plane %q", [name, karmada.control_plane.name]),
+	"message": sprintf("the control plane %q has no scheduler %q in Git, so nothing is scheduled", [karmada.control_plane.name, name]),
 	"related": [{"message": "the control plane", "origin": karmada.control_plane.origin}],
 } if {
 	not objects.suspended

@@ -1,25 +1,25 @@
 # METADATA
 # title: A secret in Git is encrypted
 # description: |
-#   Whoever can read the repository, now or later, can read a value that was ever committed in the clear: encrypt the file
-#   with SOPS, and replace the secret itself, since the old commit stays. Judged are the values of Secrets that Flux applies,
-#   wherever they stand in Git: in a file of any name, a patch, a generator, a replacement, a variable of spec.postBuild or of
-#   a ConfigMap. In files that nothing reconciles the values of Secrets (in Lists and patches too) and the literals and files
-#   of secretGenerators are judged; private keys, kubeconfigs with a credential, well-known tokens and addresses with a
-#   password are found anywhere.
+#   Whoever can read the repository, now or later, can read every value that was ever committed in plain text: encrypt the
+#   file with SOPS, and replace the secret itself, since the old commit stays. The rule checks the values of Secrets that Flux
+#   applies, wherever they are in Git: in a file of any name, a patch, a generator, a replacement, a variable of spec.postBuild
+#   or of a ConfigMap. In files that Flux does not apply it checks the values of Secrets (in Lists and patches too) and the
+#   literals and files of secretGenerators. It finds private keys, kubeconfigs with a credential, well-known tokens and URLs
+#   with a password anywhere.
 #
-#   The metadata of SOPS prove nothing: what they leave out of the encrypted region is judged like any other value. In an object
-#   that is no Secret that is what shows by itself to be a credential, and, as a warning, what looks random under the name of one.
-#   A creation rule of .sops.yaml that leaves data or stringData of Secrets out is a warning.
+#   The metadata of SOPS prove nothing: a value outside the encrypted region is checked like any other. In an object that is
+#   not a Secret, that is a value that is a credential by its form, and, as a warning, a random one under the name of one.
+#   A creation rule of .sops.yaml that leaves out data or stringData of Secrets is a warning.
 #
-#   Variables (${NAME}), references that another tool fills in, in their whole form (op://vault/item/field, vault:path#key),
-#   empty values and placeholders are fine, and so are certificates, public keys and the names of algorithms. Text beside a
-#   variable and a default (${NAME:=text}) are values. Keys that by their name hold a setting (a size, a class, a path) are fine.
-#   Those that hold nothing secret (a user name, a host) are reported as errors only where the same document holds a secret in
-#   the clear. Alone they are an information, and next to variables, as in a template, nothing. A value that may be either is a warning in a template and in a file that nothing reconciles, unless
-#   its key speaks of a password, token or key. A Secret that is still empty in a file that is called *.sops.* is an
-#   information: what is filled in next would stand in the clear. Examples (*.example, *.sample)
-#   are judged only where Flux applies them.
+#   Accepted are variables (${NAME}), references that another tool fills in, in their whole form (op://vault/item/field,
+#   vault:path#key), empty values, placeholders, certificates, public keys and names of algorithms. Text beside a variable and
+#   a default (${NAME:=text}) are values. A key whose name says that it holds a setting (a size, a class, a path) is accepted.
+#   One that holds nothing secret by its name (a user name, a host) is an error only where the same document holds a secret in
+#   plain text; alone it is an information, and beside variables, as in a template, nothing. A value that may be either is a
+#   warning in a template and in a file that Flux does not apply, unless its key names a password, token or key. A Secret that
+#   is still empty in a file called *.sops.* is an information, since the next value is easily committed in plain text.
+#   Examples (*.example, *.sample) are checked only where Flux applies them.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/guides/mozilla-sops/
 #     description: Manage Kubernetes secrets with Flux and SOPS
@@ -30,7 +30,7 @@
 #   subjects:
 #     - File
 #   admission: never
-#   fix: Encrypt the file with SOPS, and replace the secret, which stays readable in the history.
+#   fix: Encrypt the file with SOPS, and replace the secret, which stays readable in the Git history.
 #   source:
 #     - fluxcd/kustomize-controller v1.9.4 internal/decryptor/decryptor.go:1051
 package rules["secret-encrypted"]
@@ -40,7 +40,7 @@ import data.lib.files
 violation contains {
 	"origin": {"file": input.file.path, "document": document.index},
 	"field": value.field,
-	"message": sprintf("%s; %s", [_wrong(i, value), _why(i)]),
+	"message": sprintf("%s%s", [_wrong(i, value), _why(i)]),
 	"severity": severity,
 } if {
 	some i, document in _documents
@@ -48,11 +48,11 @@ violation contains {
 	severity := _severity(i, value)
 }
 
-# A name that promises encryption, and nothing in the file that would need it yet: what is filled in next stands open.
+# The file's name says that it is encrypted, and it is not: the next value is easily committed in plain text.
 violation contains {
 	"origin": {"file": input.file.path, "document": document.index},
 	"field": ["metadata", "name"],
-	"message": sprintf("the Secret %q is called %s and is not encrypted", [document.name, base]),
+	"message": sprintf("the file of Secret %q is called %q and is not encrypted", [document.name, base]),
 	"severity": "info",
 } if {
 	some i, document in _documents
@@ -65,13 +65,13 @@ violation contains {
 	regex.match(`\.sops\.(ya?ml|json)$`, base)
 }
 
-# What a creation rule leaves in the clear, of a Secret that is there or of the next.
+# What a creation rule does not encrypt, of a Secret that exists or of the next one.
 violation contains {
 	"origin": {"file": input.file.path, "document": 0},
 	"field": gap.field,
-	"message": sprintf("%s of the creation rule leaves %s of Secrets in the clear", [gap.selector, gap.part]),
+	"message": sprintf("%s of the creation rule does not encrypt %s of Secrets", [gap.selector, gap.part]),
 	"severity": "warning",
-	"fix": "Let the creation rule encrypt both: encrypted_regex: ^(data|stringData)$.",
+	"fix": "Encrypt both parts in the creation rule, with encrypted_regex ^(data|stringData)$.",
 	"related": [{"message": "a Secret that the rule is for", "origin": origin} | some origin in gap.secrets],
 } if {
 	some gap in input.file.regionGaps
@@ -227,14 +227,14 @@ _is_literal(value) if {
 	value.field[0] == "secretGenerator"
 }
 
-_why(i) := sprintf("%s leaves it out of the encrypted region", [_documents[i].encryption.selector]) if {
+_why(i) := sprintf(", since %s leaves it out", [_documents[i].encryption.selector]) if {
 	i in _encrypted
-} else := "SOPS would encrypt it"
+} else := ""
 
-_wrong(i, value) := sprintf("a %s stands in the clear%s", [_names[value.class], _in(i)]) if {
+_wrong(i, value) := sprintf("a %s%s is not encrypted", [_names[value.class], _in(i)]) if {
 	_names[value.class]
 	not _is_literal(value)
-} else := sprintf("a %s stands in the clear in the literal %q of a secretGenerator", [_names[value.class], value.key]) if {
+} else := sprintf("a %s in the literal %q of a secretGenerator is not encrypted", [_names[value.class], value.key]) if {
 	_names[value.class]
 	value.key
 } else := sprintf("the literal %q of a secretGenerator is not encrypted", [value.key]) if {
@@ -246,10 +246,10 @@ _wrong(i, value) := sprintf("a %s stands in the clear%s", [_names[value.class], 
 	value.in == "patch"
 } else := sprintf("%q%s is not encrypted", [_name(value), _in(i)]) if {
 	_key(value) != ""
-} else := "a literal of secretGenerator is not encrypted"
+} else := "a literal of a secretGenerator is not encrypted"
 
 _names := {
-	"address": "password in an address",
+	"address": "URL with a password",
 	"kubeconfig": "kubeconfig with a credential",
 	"pem": "private key",
 	"token": "token",

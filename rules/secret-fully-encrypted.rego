@@ -1,12 +1,11 @@
 # METADATA
-# title: An encrypted file is encrypted as a whole and as SOPS does it
+# title: An encrypted file is as SOPS wrote it
 # description: |
-#   A value that was added by hand to a file that SOPS has encrypted stays in the clear, and Flux stops at it: SOPS refuses
-#   to decrypt a document in which a value of the encrypted region is none of its ciphertexts. The same holds for a
-#   ciphertext that was cut or moved. A ciphertext outside the region is applied as it is, and so is one in a document that has
-#   lost its metadata. A region that takes no value of a file encrypts nothing. All of this shows without a key, in YAML, JSON,
-#   INI, dotenv and binary files.
-#   Edit the file with "sops edit" only.
+#   A value that was added by hand to a file that SOPS has encrypted is plain text, and Flux stops at it: SOPS refuses to
+#   decrypt a document in which a value of the encrypted region is not one of its ciphertexts. The same holds for a ciphertext
+#   that was cut or moved. Flux applies a ciphertext outside the region as it is, and so one in a document that has lost its
+#   metadata. A region that covers no value of a file encrypts nothing. The rule finds this without a key, in YAML, JSON, INI,
+#   dotenv and binary files. Edit such a file only with "sops edit".
 # related_resources:
 #   - ref: https://fluxcd.io/flux/guides/mozilla-sops/
 #     description: Manage Kubernetes secrets with Flux and SOPS
@@ -17,7 +16,7 @@
 #   subjects:
 #     - File
 #   admission: never
-#   fix: Put the plain text back and encrypt the file again with sops; replace a secret that was committed in the clear.
+#   fix: Restore the plain text, encrypt the file again with sops, and replace a secret that was committed unencrypted.
 #   source:
 #     - getsops/sops v3.13.2 sops.go:603
 #     - getsops/sops v3.13.2 aes/cipher.go:55
@@ -40,9 +39,9 @@ violation contains {
 violation contains {
 	"origin": _origin(document),
 	"field": value.field,
-	"message": sprintf("%s is a ciphertext in a document without metadata of SOPS, so nothing decrypts it", [_name(value)]),
+	"message": sprintf("%s is a ciphertext in a document without SOPS metadata, so nothing decrypts it", [_name(value)]),
 	"severity": _severity({"kind": "orphan"}),
-	"fix": "Take the document from the history as SOPS wrote it, or encrypt the plain text again with sops.",
+	"fix": "Restore the document from the Git history, or encrypt the plain text again with sops.",
 } if {
 	some document in _judged
 	not is_object(document.encryption)
@@ -71,15 +70,13 @@ _encrypted := [document |
 
 _origin(document) := {"file": input.file.path, "document": document.index}
 
-_fault(fault) := sprintf("%s is inside the encrypted region and is not encrypted; sops would encrypt it", [_name(fault)]) if {
+_fault(fault) := sprintf("%s is inside the encrypted region and is not encrypted", [_name(fault)]) if {
 	fault.kind == "plain"
 } else := sprintf("%s is damaged: %s", [_name(fault), fault.why]) if {
 	fault.kind == "malformed"
-} else := sprintf("%s is encrypted in vain: %s", [_name(fault), fault.why]) if {
+} else := sprintf("%s is a ciphertext that is not decrypted: %s", [_name(fault), fault.why]) if {
 	fault.kind == "outside"
-} else := fault.why if {
-	fault.kind == "region"
-} else := sprintf("%s; sops would write the metadata itself", [fault.why])
+} else := fault.why
 
 _name(fault) := sprintf("%q", [names[count(names) - 1]]) if {
 	names := [step | some step in fault.field; is_string(step)]

@@ -1,12 +1,11 @@
 # METADATA
-# title: A build leaves the encrypted part of an object as SOPS wrote it
+# title: A build does not change the encrypted part of an object
 # description: |
 #   Flux decrypts an object after kustomize has built it, and SOPS refuses one in which a value of the encrypted
 #   region is not the ciphertext that belongs there: the whole Kustomization fails. In a file that is encrypted as a
-#   whole the region holds the metadata too, and then targetNamespace, a namespace, a prefix, a label, an annotation
-#   or the origin in kustomize's buildMetadata is such a change. A patch of an encrypted value is one in any file. A
-#   change outside the region is none, since Flux does not verify the MAC; and spec.commonMetadata and variables come
-#   after the decryption.
+#   whole the region includes metadata, so targetNamespace, a namespace, a prefix, a label, an annotation and kustomize's
+#   buildMetadata are such changes. A patch of an encrypted value is one in any file. A change outside the region is fine,
+#   since Flux does not verify the MAC, and so are spec.commonMetadata and variables, which come after the decryption.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#decryption
 #     description: Kustomization, decryption
@@ -17,7 +16,7 @@
 #   waits: revision
 #   subjects:
 #     - Kustomization.kustomize.toolkit.fluxcd.io
-#   fix: Encrypt data and stringData alone, by encrypted_regex in the creation rule, or take the change out of the build.
+#   fix: Encrypt only data and stringData, with encrypted_regex in the creation rule, or remove the change from the build.
 #   source:
 #     - getsops/sops v3.13.2 sops.go:603
 #     - fluxcd/kustomize-controller v1.9.6 internal/decryptor/decryptor.go:626
@@ -27,7 +26,7 @@ package rules["secret-untouched-by-build"]
 violation contains {
 	"origin": place.origin,
 	"field": place.field,
-	"message": sprintf("%s changes %s inside the encrypted region of an object, and SOPS refuses to decrypt it", changed),
+	"message": sprintf("%s changes %s inside the encrypted region of an object, so SOPS refuses to decrypt it", changed),
 	"related": [{"message": "encrypted", "origin": fault.encrypted} | some fault in array.slice(faults, 0, 3)],
 } if {
 	not input.kustomization.suspended

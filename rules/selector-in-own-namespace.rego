@@ -1,8 +1,8 @@
 # METADATA
 # title: A policy selects objects of its own namespace
 # description: |
-#   A PropagationPolicy or OverridePolicy is about objects in its own namespace alone. Since Karmada 1.17 the webhook refuses
-#   a selector with another namespace; before, it is accepted and selects nothing. A ClusterPropagationPolicy or
+#   A PropagationPolicy or OverridePolicy applies only to objects in its own namespace. From Karmada 1.17 on the webhook refuses
+#   a selector with another namespace; older versions accept it, and it selects nothing. A ClusterPropagationPolicy or
 #   ClusterOverridePolicy may select in all of them.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
@@ -13,7 +13,7 @@
 #   subjects:
 #     - PropagationPolicy.policy.karmada.io
 #     - OverridePolicy.policy.karmada.io
-#   fix: Move the policy into the namespace, or use the cluster-wide kind.
+#   fix: Move the policy into the namespace of the objects, or use the cluster-wide kind.
 #   source:
 #     - karmada-io/karmada v1.18.2 pkg/util/validation/validation.go:64
 package rules["selector-in-own-namespace"]
@@ -22,7 +22,7 @@ import data.lib.objects
 
 violation contains {
 	"field": ["spec", "resourceSelectors", i, "namespace"],
-	"message": sprintf("the policy is in namespace %q and selects in %q, where it is not seen; both would be the same", [_namespace, selector.namespace]),
+	"message": sprintf("the policy is in namespace %q and selects objects in namespace %q, where it has no effect", [_namespace, selector.namespace]),
 } if {
 	not objects.suspended
 	some i, selector in input.object.spec.resourceSelectors

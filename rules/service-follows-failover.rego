@@ -1,9 +1,9 @@
 # METADATA
-# title: A Service is where its workload fails over to
+# title: A Service is on the clusters that its workload fails over to
 # description: |
-#   Application failover moves the workload and its ConfigMaps and Secrets. A Service is no dependency: it stays on the
-#   clusters that its own policy gave it, and the moved pods have none. It is safe where the Service is on every cluster
-#   that the workload may move to, as with static weights, or where another policy places it there. Seen on Karmada
+#   Application failover moves the workload and its ConfigMaps and Secrets. A Service is not a dependency: it stays on the
+#   clusters that its own policy selected, and the moved pods have none. That is no problem where the Service is on every
+#   cluster that the workload may move to, as with static weights, or where another policy places it there. Seen on Karmada
 #   v1.18.2.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/failover/application-failover
@@ -27,7 +27,7 @@ import data.lib.workloads
 
 violation contains {
 	"field": ["spec", "failover", "application"],
-	"message": sprintf("Service %q does not move with its pods, and %s; it would be on every cluster that they may move to", [service.name, why]),
+	"message": sprintf("Service %q does not move with its pods on failover, and %s", [service.name, why]),
 	"related": [{"message": "the Service", "origin": service.origin}],
 } if {
 	not objects.suspended

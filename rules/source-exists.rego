@@ -1,11 +1,11 @@
 # METADATA
 # title: The source of a Kustomization or HelmRelease exists
 # description: |
-#   Flux applies nothing of a Kustomization or HelmRelease whose source it does not find, and says so in their status alone. The
-#   source is an object of the same Flux cluster; without a namespace it is looked for in the one of the Kustomization or
-#   HelmRelease, which a Kustomization above may have set with targetNamespace. It is a warning where something that this
-#   repository does not show may bring the source, since a source may also have been made by hand. Sources that nobody keeps
-#   in Git are fine: the one that Flux started from, and those that a ResourceSet, an ArtifactGenerator or a variable names.
+#   Flux applies nothing of a Kustomization or HelmRelease whose source it does not find, and only their status says so. The
+#   source is an object of the same Flux cluster; without a namespace Flux looks in the namespace of the Kustomization or
+#   HelmRelease, which a Kustomization above may have set with targetNamespace. It is a warning where Git does not show all that
+#   may apply the source. Sources that nobody keeps in Git are accepted: the one that Flux started from, and those that a
+#   ResourceSet, an ArtifactGenerator or a variable names.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#source-reference
 #     description: Kustomization, source reference
@@ -27,7 +27,8 @@ import data.lib.objects
 
 violation contains {
 	"field": field,
-	"message": sprintf("there is no %s %q in Flux cluster %q; %s", [kind, concat("/", [namespace, name]), input.cluster, _right(kind, namespace, name)]),
+	"message": sprintf("there is no %s %q in this Flux cluster", [kind, concat("/", [namespace, name])]),
+	"fix": _fix(kind, namespace, name),
 	"severity": _severity,
 } if {
 	data.fleet.clusters[input.cluster].declared
@@ -78,11 +79,11 @@ _started_from(source) if {
 	kustomization.source == source
 }
 
-_right(kind, namespace, name) := sprintf("%q is one", [concat("/", [min(elsewhere), name])]) if {
+_fix(kind, namespace, name) := sprintf("Correct the namespace to %q, or let Flux apply the source.", [min(elsewhere)]) if {
 	group_kind := objects.group_kind("source.toolkit.fluxcd.io/v1", kind)
 	elsewhere := {other | data.fleet.objects[input.cluster][group_kind][other][name].id; other != namespace}
 	count(elsewhere) > 0
-} else := "name one that exists"
+} else := "Correct the name and namespace, or let Flux apply the source."
 
 default _severity := "warning"
 

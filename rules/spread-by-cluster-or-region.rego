@@ -1,9 +1,9 @@
 # METADATA
-# title: Replicas spread by a field that the scheduler knows
+# title: Replicas spread by a field that the scheduler supports
 # description: |
-#   The scheduler spreads over clusters and regions. A spread by label alone is accepted and then never scheduled, with
-#   the error "just support cluster and region spread constraint"; one by zone or provider is silently left out, but for
-#   the clusters without a zone or provider, which drop out. The former was seen on Karmada v1.18.2.
+#   The scheduler spreads over clusters and regions. A policy with a spread by label alone is accepted and never scheduled, with
+#   the error "just support cluster and region spread constraint"; a spread by zone or provider is ignored, except that clusters
+#   without a zone or provider are excluded. The former was seen on Karmada v1.18.2.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy, spread constraints
@@ -24,7 +24,7 @@ import data.lib.placement
 
 violation contains {
 	"field": array.concat(placement.spread_field, [i, "spreadByLabel"]),
-	"message": "the scheduler knows no spread by label, and schedules nothing; it would spread by cluster or region",
+	"message": "the scheduler does not support a spread by label, so it schedules nothing",
 } if {
 	_judged
 	count(_known) == 0
@@ -34,7 +34,7 @@ violation contains {
 
 violation contains {
 	"field": array.concat(placement.spread_field, [i, "spreadByField"]),
-	"message": sprintf("the scheduler leaves the spread by %q out; it would spread by cluster or region", [field]),
+	"message": sprintf("the scheduler ignores the spread by %q", [field]),
 	"severity": "warning",
 } if {
 	_judged

@@ -1,8 +1,8 @@
 # METADATA
-# title: A spread asks for no more clusters than may be selected
+# title: A spread requires no more clusters than can be selected
 # description: |
-#   Where fewer clusters are feasible than minGroups asks for, the scheduler selects none, and nothing runs. Of ordered
-#   clusterAffinities such an entry is never taken.
+#   Where fewer clusters are feasible than minGroups requires, the scheduler selects none, and nothing runs. In
+#   clusterAffinities such an entry is never used.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy
@@ -24,7 +24,7 @@ import data.lib.placement
 
 violation contains {
 	"field": array.concat(placement.spread_field, [i, "minGroups"]),
-	"message": sprintf("minGroups is %d and %s, so nothing is ever scheduled; it would be %d or less", [least, _number(most), most]),
+	"message": sprintf("minGroups is %d and %s, so nothing is ever scheduled", [least, _number(most)]),
 } if {
 	some i, least in _wanted
 	most := max([n | some n in _feasible])
@@ -35,7 +35,7 @@ violation contains {
 
 violation contains {
 	"field": placement.terms[j].field,
-	"message": sprintf("minGroups is %d and %s, so this entry is never taken", [least, _number(n)]),
+	"message": sprintf("minGroups is %d and %s, so this entry is never used", [least, _number(n)]),
 	"severity": "warning",
 } if {
 	some least in _wanted
@@ -78,6 +78,6 @@ _no_member(name) if {
 
 _number(0) := "no cluster can be selected"
 
-_number(1) := "one cluster can be selected"
+_number(1) := "only one cluster can be selected"
 
-_number(n) := sprintf("%d clusters can be selected", [n]) if n > 1
+_number(n) := sprintf("only %d clusters can be selected", [n]) if n > 1

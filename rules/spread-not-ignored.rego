@@ -1,9 +1,9 @@
 # METADATA
 # title: Spread constraints are not set where static weights ignore them
 # description: |
-#   With static weights the scheduler skips spreadConstraints and takes every cluster of the affinity that has a weight:
-#   "maxGroups: 1" does not hold a workload on one cluster. The same goes for a division by weight that names no weights.
-#   Let steep weights encode the order and remove the constraints, or use clusterAffinities with one cluster each.
+#   With static weights the scheduler ignores spreadConstraints and uses every cluster of the affinity that has a weight:
+#   "maxGroups: 1" does not keep a workload on one cluster. The same is true of a division by weight that names no weights.
+#   For an order of failover, use steep weights without constraints, or clusterAffinities with one cluster each.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy, spread constraints
@@ -15,7 +15,7 @@
 #   subjects:
 #     - PropagationPolicy.policy.karmada.io
 #     - ClusterPropagationPolicy.policy.karmada.io
-#   fix: Remove spreadConstraints, or divide replicas in another way than by static weight.
+#   fix: Remove spreadConstraints, or do not divide the replicas by static weight.
 #   source:
 #     - karmada-io/karmada v1.18.2 pkg/scheduler/core/spreadconstraint/select_clusters.go:57
 package rules["spread-not-ignored"]
@@ -25,7 +25,7 @@ import data.lib.placement
 
 violation contains {
 	"field": ["spec", "placement", "spreadConstraints"],
-	"message": sprintf("spreadConstraints have no effect with %s; the weights alone choose the clusters", [_division]),
+	"message": sprintf("spreadConstraints have no effect with %s", [_division]),
 } if {
 	not objects.suspended
 	count(input.object.spec.placement.spreadConstraints) > 0

@@ -1,8 +1,8 @@
 # METADATA
-# title: A spread over clusters says how many at most
+# title: A spread over clusters sets maxGroups
 # description: |
-#   The scheduler takes the smaller of maxGroups and of the healthy clusters. A maxGroups that is left out counts as 0,
-#   so that no cluster is taken and nothing is ever scheduled; Karmada fills in a default for minGroups alone. Seen on
+#   The scheduler selects at most maxGroups clusters. A maxGroups that is left out counts as 0, so that no cluster is
+#   selected and nothing is ever scheduled; Karmada fills in a default only for minGroups. Seen on
 #   Karmada v1.18.2: the binding says "no clusters available to schedule".
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
@@ -26,7 +26,7 @@ import data.lib.placement
 
 violation contains {
 	"field": array.concat(placement.spread_field, [i]),
-	"message": "the spread over clusters has no maxGroups, so no cluster is selected and nothing is scheduled; maxGroups would be 1 or more",
+	"message": "the spread over clusters has no maxGroups, so no cluster is selected and nothing is scheduled",
 } if {
 	not objects.suspended
 	not placement.ignores_spread

@@ -1,9 +1,9 @@
 # METADATA
 # title: Preserved state reaches the cluster that a workload moves to
 # description: |
-#   statePreservation is honoured where the feature gate StatefulFailoverInjection of karmada-controller-manager is on,
-#   which it is not by default, and where the old copy is removed at once: with purgeMode Directly (Immediately up to
-#   1.14). With the default Gracefully the state is not handed over.
+#   statePreservation works where the feature gate StatefulFailoverInjection of karmada-controller-manager is on (it is off by
+#   default), and where Karmada removes the old copy at once: with purgeMode Directly (Immediately up to 1.14). With the
+#   default, Gracefully, the state is not passed on.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/failover/application-failover
 #     description: Application-level failover
@@ -14,7 +14,7 @@
 #   subjects:
 #     - PropagationPolicy.policy.karmada.io
 #     - ClusterPropagationPolicy.policy.karmada.io
-#   fix: Set purgeMode to Directly and switch StatefulFailoverInjection on, or leave statePreservation out.
+#   fix: Set purgeMode to Directly and turn StatefulFailoverInjection on, or remove statePreservation.
 #   source:
 #     - karmada-io/karmada v1.18.2 pkg/controllers/applicationfailover/common.go:145
 #     - karmada-io/karmada v1.18.2 pkg/controllers/binding/common.go:128
@@ -25,7 +25,7 @@ import data.lib.objects
 
 violation contains {
 	"field": ["spec", "failover", kind, "statePreservation"],
-	"message": sprintf("the state is not preserved with purgeMode %q; it would be \"Directly\"", [mode]),
+	"message": sprintf("purgeMode %q does not preserve the state", [mode]),
 } if {
 	some kind, behavior in _preserving
 	mode := object.get(behavior, "purgeMode", "Gracefully")
@@ -35,7 +35,7 @@ violation contains {
 
 violation contains {
 	"field": ["spec", "failover", kind, "statePreservation"],
-	"message": sprintf("the control plane %q has the feature gate StatefulFailoverInjection off, so no state is preserved; it would be on", [karmada.control_plane.name]),
+	"message": sprintf("the feature gate \"StatefulFailoverInjection\" is off in the control plane %q, so no state is preserved", [karmada.control_plane.name]),
 	"related": [{"message": "the control plane", "origin": karmada.control_plane.origin}],
 } if {
 	some kind, _ in _preserving

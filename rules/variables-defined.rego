@@ -1,14 +1,14 @@
 # METADATA
-# title: Every variable that Flux is to replace is defined
+# title: Every variable that Flux substitutes is defined
 # description: |
-#   A variable without a default that no source defines fails the whole Kustomization since Flux 2.9. Before, Flux puts
-#   nothing in its place: an empty host name, a script without its arguments, a dashboard without its data source. Text that
-#   is not meant for Flux is written $${NAME}, or the object opts out with the label
-#   kustomize.toolkit.fluxcd.io/substitute: disabled.
+#   A variable without a default that no source defines fails the whole Kustomization from Flux 2.9 on. Older versions replace
+#   it with nothing: an empty host name, a script without its arguments, a dashboard without its data source. For text that is
+#   not meant for Flux write $${NAME}, or set the label kustomize.toolkit.fluxcd.io/substitute: disabled on the object.
 #
-#   It is an error where the cluster's Flux is known to be 2.9 or later, and else an information: nothing may be what is
-#   wanted. Nothing is said where a source of variables is not in Git: it may define the name. Where a Kustomization substitutes
-#   nothing at all, a variable in the name or namespace of an object is an error: it is applied as it stands.
+#   It is an error where the cluster's Flux is known to be 2.9 or later, otherwise an information, since an empty value may be
+#   intended. Nothing is reported where a source of variables is not in Git, since it may define the name. Where a
+#   Kustomization substitutes nothing at all, a variable in the name or namespace of an object is an error: Flux applies it
+#   unchanged.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#post-build-variable-substitution
 #     description: Kustomization, post build variable substitution
@@ -29,7 +29,7 @@ violation contains {
 	"line": place.line,
 	"column": place.column,
 	"related": place.related,
-	"message": sprintf("no variable %s is defined for Kustomization %q, and %s", [variable.name, input.kustomization.name, outcome]),
+	"message": sprintf("variable %q of Kustomization %q is not defined, so Flux %s", [variable.name, input.kustomization.name, outcome]),
 	"severity": severity,
 } if {
 	not input.kustomization.suspended
@@ -43,7 +43,8 @@ violation contains {
 violation contains {
 	"origin": variable.origin,
 	"field": variable.field,
-	"message": sprintf("Kustomization %q substitutes no variables, so ${%s} is applied as it stands; spec.postBuild would define it", [input.kustomization.name, variable.name]),
+	"message": sprintf("Kustomization %q substitutes no variables, so \"${%s}\" is applied unchanged", [input.kustomization.name, variable.name]),
+	"fix": "Define the variable in spec.postBuild.",
 	"related": [_kustomization],
 } if {
 	not input.kustomization.suspended
@@ -58,9 +59,9 @@ _place(variable) := object.union(variable, {"related": [_kustomization]}) if {
 
 _kustomization := {"message": "the Kustomization", "origin": input.kustomization.origin, "field": ["spec", "postBuild"]}
 
-_judgement := ["error", sprintf("Flux %s fails the Kustomization for it", [_version])] if {
+_judgement := ["error", sprintf("%s fails the Kustomization", [_version])] if {
 	_strict
-} else := ["info", "Flux puts nothing in its place; since 2.9 it fails the Kustomization for it"]
+} else := ["info", "replaces it with nothing, and from 2.9 on fails the Kustomization"]
 
 _version := data.fleet.clusters[input.cluster].fluxVersion
 

@@ -1,9 +1,9 @@
 # METADATA
-# title: A webhook that may refuse everything does not fail closed
+# title: A webhook for all resources does not fail closed
 # description: |
 #   With failurePolicy Fail, the default, and a rule for all resources of all groups, a webhook that does not answer stops
-#   every write to the Karmada API server: policies, Works, the agents' status, and the objects that would mend it. Name
-#   the groups and resources that it judges, or let it fail open. One that a selector or a condition narrows is not judged.
+#   every write to the Karmada API server: policies, Works, the agents' status, and the objects that repair it. Name the
+#   groups and resources that the webhook reviews, or let it fail open. A webhook with a selector or a condition is not checked.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/security-governance/working-with-gatekeeper
 #     description: Working with Gatekeeper
@@ -23,7 +23,7 @@ import data.lib.objects
 
 violation contains {
 	"field": ["webhooks", i, "rules", j],
-	"message": "the webhook fails closed for all resources, so the whole control plane stops when it does; it would name those that it judges",
+	"message": "the webhook fails closed for all resources, so the whole control plane stops when it does not answer",
 } if {
 	not objects.suspended
 	data.fleet.apiServers[input.apiServer].kind == "karmada"

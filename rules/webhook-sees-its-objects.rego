@@ -1,9 +1,9 @@
 # METADATA
-# title: A webhook is for objects that pass admission
+# title: A webhook matches objects that pass admission
 # description: |
 #   Clusters are served by karmada-aggregated-apiserver, which runs no admission: no webhook and no policy ever sees a
-#   Cluster of cluster.karmada.io, in any operation. A rule for them looks like a guard and is none. Seen on Karmada
-#   v1.18.2: neither a webhook nor a ValidatingAdmissionPolicy has a say when a Cluster is created, tainted or deleted.
+#   Cluster of cluster.karmada.io, in any operation, so a rule for Clusters protects nothing. Seen on Karmada v1.18.2: neither a
+#   webhook nor a ValidatingAdmissionPolicy is called when a Cluster is created, tainted or deleted.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/security-governance/working-with-gatekeeper
 #     description: Working with Gatekeeper
@@ -13,7 +13,7 @@
 #   subjects:
 #     - ValidatingWebhookConfiguration.admissionregistration.k8s.io
 #     - MutatingWebhookConfiguration.admissionregistration.k8s.io
-#   fix: Watch Clusters instead, or guard them with RBAC.
+#   fix: Watch Clusters instead, or protect them with RBAC.
 #   source:
 #     - karmada-io/karmada v1.18.2 cmd/aggregated-apiserver/app/options/options.go:56
 #     - karmada-io/karmada v1.18.2 artifacts/deploy/karmada-aggregated-apiserver-apiservice.yaml
@@ -23,7 +23,7 @@ import data.lib.objects
 
 violation contains {
 	"field": ["webhooks", i, "rules", j, "apiGroups"],
-	"message": "no webhook ever sees a Cluster of cluster.karmada.io, since its API server runs no admission",
+	"message": "no webhook ever sees a Cluster of \"cluster.karmada.io\", since its API server runs no admission",
 } if {
 	not objects.suspended
 	data.fleet.apiServers[input.apiServer].kind == "karmada"

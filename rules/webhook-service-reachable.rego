@@ -1,10 +1,10 @@
 # METADATA
 # title: The Karmada API server reaches a webhook's Service
 # description: |
-#   The Karmada API server looks clientConfig.service up among the Services that it stores itself, and none of those has
-#   pods or an address that leads anywhere: only one of type ExternalName does. The usual way is clientConfig.url with a
-#   name that the API server's pod can resolve in its host cluster. Seen on Karmada v1.18.2: a Service with an address
-#   ends in "network is unreachable", one that is not there in "not found", and one of type ExternalName is asked.
+#   The Karmada API server looks clientConfig.service up among the Services that it stores itself, and those have no pods: only
+#   a Service of type ExternalName leads anywhere. The usual way is clientConfig.url with a name that the API server's pod can
+#   resolve in its host cluster. Seen on Karmada v1.18.2: a Service with an address fails with "network is unreachable", a
+#   missing one with "not found", and one of type ExternalName is called.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/security-governance/working-with-gatekeeper
 #     description: Working with Gatekeeper
@@ -25,7 +25,7 @@ import data.lib.variables
 
 violation contains {
 	"field": ["webhooks", i, "clientConfig", "service"],
-	"message": sprintf("the Karmada API server %s \"%s/%s\", so it cannot call the webhook; clientConfig.url would lead there", [problem, service.namespace, service.name]),
+	"message": sprintf("the Karmada API server %s \"%s/%s\", so it cannot call the webhook", [problem, service.namespace, service.name]),
 } if {
 	not objects.suspended
 	data.fleet.apiServers[input.apiServer].kind == "karmada"
@@ -35,7 +35,7 @@ violation contains {
 	problem := _problem(service)
 }
 
-_problem(service) := "routes nothing to the Service" if {
+_problem(service) := "routes nothing to Service" if {
 	found := data.fleet.objects[input.apiServer].Service[service.namespace][service.name]
 	type := object.get(found.object.spec, "type", "ClusterIP")
 	type != "ExternalName"

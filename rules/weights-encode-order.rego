@@ -6,10 +6,10 @@
 #   only if each weight is more than 2n-1 times the following one (Karmada 1.16 and later; up to 1.15 less is enough).
 #   A cluster without a weight gets nothing as long as one with a weight is healthy, and then an even share.
 #
-#   The rule judges policies that mean failover: with spec.failover, or with a spread constraint of one cluster. Where the
-#   configuration declares the fleet's failover order, it judges every static weight list by that order. The weights in
-#   the message hold for every version of Karmada. Where the workload is not in Git, or its replicas are a variable, two
-#   are assumed, and that is a warning.
+#   The rule checks policies that are meant for failover: those with spec.failover, or with a spread constraint of one
+#   cluster. Where the configuration declares the fleet's failover order, it checks every static weight list against that
+#   order. The weights in the fix work in every version of Karmada. Where the workload is not in Git, or its replicas are a
+#   variable, two replicas are assumed, and the finding is a warning.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy, replica scheduling
@@ -21,7 +21,7 @@
 #   subjects:
 #     - PropagationPolicy.policy.karmada.io
 #     - ClusterPropagationPolicy.policy.karmada.io
-#   fix: 'Set the weights that the message gives, or annotate the policy with rollcall.dev/active-active: "reason".'
+#   fix: 'Set steeper weights in the order of failover, or annotate the policy with rollcall.dev/active-active: "reason".'
 #   source:
 #     - karmada-io/karmada v1.18.2 pkg/util/helper/webstermethod.go:57
 #     - karmada-io/karmada v1.18.2 pkg/scheduler/core/division_algorithm.go:38
@@ -37,7 +37,8 @@ import data.lib.workloads
 # Too flat, or in another order than the fleet's.
 violation contains {
 	"field": placement.static_weights_field,
-	"message": sprintf("%s; %s", [_wrong, _right]),
+	"message": _wrong,
+	"fix": _fix,
 	"severity": _certainty,
 	"related": _related,
 	"edits": _edits,
@@ -49,7 +50,8 @@ violation contains {
 # In the affinity, without a weight.
 violation contains {
 	"field": array.concat(term.field, ["clusterNames", i]),
-	"message": sprintf("%q has no weight, so it gets no replica while a cluster with a weight is healthy; give it one", [name]),
+	"message": sprintf("%q has no weight, so it gets no replica while a cluster with a weight is healthy", [name]),
+	"fix": "Give the cluster a weight in the order of failover.",
 	"severity": _severity,
 } if {
 	_judged
@@ -69,7 +71,8 @@ _weighs(term) if {
 # Weighted, outside the affinity.
 violation contains {
 	"field": array.concat(placement.static_weights_field, [i, "targetCluster", "clusterNames", j]),
-	"message": sprintf("%q has a weight but is outside the cluster affinity, so it gets no replica; add it there or drop the weight", [name]),
+	"message": sprintf("%q has a weight but is not in the cluster affinity, so it gets no replica", [name]),
+	"fix": "Add the cluster to the affinity, or remove its weight.",
 	"severity": "warning",
 } if {
 	_judged
@@ -161,9 +164,9 @@ _wrong := sprintf("the weights rank %q before %q, against the declared failover 
 	[i, j] := _inversion
 } else := sprintf("weights %s do not say whether %q or %q comes first", [_slashes(_vector), _order[_split], _order[_split + 1]]) if {
 	_seats(_rest)[0] == _replicas
-} else := sprintf("weights %s split %s %s over the clusters", [_slashes(_vector), _workload, _slashes(_seats(_vector))]) if {
+} else := sprintf("weights %s split %s into %s", [_slashes(_vector), _workload, _slashes(_seats(_vector))]) if {
 	_split == 0
-} else := sprintf("once %q is lost, weights %s split %s %s", [_order[_split - 1], _slashes(_rest), _workload, _slashes(_seats(_rest))])
+} else := sprintf("once %q is lost, weights %s split %s into %s", [_order[_split - 1], _slashes(_rest), _workload, _slashes(_seats(_rest))])
 
 _rest := array.slice(_vector, _split, count(_vector))
 
@@ -184,11 +187,7 @@ _inversion := [i, j] if {
 
 _workload := sprintf("%s replicas of %q", [format_int(_replicas, 10), workloads.largest.name]) if {
 	workloads.largest.name
-} else := sprintf("%s replicas, for example,", [format_int(_replicas, 10)])
-
-_kept := "all replicas" if {
-	workloads.largest.name
-} else := sprintf("%s replicas", [format_int(_replicas, 10)])
+} else := sprintf("even %s replicas", [format_int(_replicas, 10)])
 
 # How many replicas there are may be a guess: one alone is never split.
 _certainty := "error" if {
@@ -204,9 +203,9 @@ _more(n) := [sprintf("… (%d more)", [n])] if n > 0
 
 _more(n) := [] if n <= 0
 
-_right := sprintf("%s keep %s on the first healthy one", [_advice, _kept]) if {
+_fix := sprintf("Set the weights %s, or annotate the policy with rollcall.dev/active-active: \"reason\".", [_advice]) if {
 	weights.fits(count(_all), _replicas)
-} else := sprintf("no weights that the field can hold keep %s on the first healthy one of %d clusters; give each a group of its own in clusterAffinities", [_kept, count(_all)])
+} else := "Give each cluster its own entry in clusterAffinities: no weights that the field can hold keep all replicas together."
 
 # The weights for all clusters of the policy, those that have none yet last.
 _advice := sprintf("%s for %s", [_slashes(_smallest), concat(", ", [sprintf("%q", [name]) | some name in _all])])
@@ -226,7 +225,7 @@ _sorted(names) := array.concat(declared, [name | some name in names; not name in
 	declared := [name | some name in data.fleet.failoverOrder; name in names]
 }
 
-# The weights of the message are the only right ones where the configuration declares the order of all these clusters, each of
+# The weights of the fix are the only right ones where the configuration declares the order of all these clusters, each of
 # them has one weight of its own, and the number of replicas is no guess. Equal weights without failover may be meant so.
 default _edits := []
 

@@ -35,7 +35,7 @@ func decode(data []byte) (*admissionv1.AdmissionRequest, types.UID, error) {
 	case review.Kind != "AdmissionReview":
 		return nil, uid, errors.New("the body is not an AdmissionReview")
 	case review.APIVersion == "admission.k8s.io/v1beta1":
-		return nil, uid, errors.New("the review is of admission.k8s.io/v1beta1: admissionReviewVersions of the webhook would be [v1]")
+		return nil, uid, errors.New("the review is of admission.k8s.io/v1beta1, and admissionReviewVersions of the webhook is not [v1]")
 	case review.APIVersion != "admission.k8s.io/v1":
 		return nil, uid, errors.New("the review is not of admission.k8s.io/v1")
 	case req == nil:

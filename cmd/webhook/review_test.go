@@ -85,7 +85,7 @@ func TestAnswer(t *testing.T) {
 		{name: "another kind", body: `{"apiVersion":"v1","kind":"Secret"}`, code: 400, verdict: malformed, message: "the body is not an AdmissionReview"},
 		{name: "another case", body: strings.Replace(good, `"request"`, `"Request"`, 1), code: 400, verdict: malformed, message: "the review has no request"},
 		{name: "v1beta1", body: strings.Replace(good, "/v1", "/v1beta1", 1), code: 400, uid: uid, verdict: malformed,
-			message: "the review is of admission.k8s.io/v1beta1: admissionReviewVersions of the webhook would be [v1]"},
+			message: "the review is of admission.k8s.io/v1beta1, and admissionReviewVersions of the webhook is not [v1]"},
 		{name: "v2", body: strings.Replace(good, "/v1", "/v2", 1), code: 400, uid: uid, verdict: malformed, message: "the review is not of admission.k8s.io/v1"},
 		{name: "no UID", body: review("", ""), code: 400, verdict: malformed, message: "the request has no uid"},
 		{name: "a long UID", body: review(strings.Repeat("u", 129), ""), code: 400, verdict: malformed, message: "the uid is too long"},

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	_ "embed" // of the messages
 	"encoding/json"
 	"fmt"
 	"io"
@@ -78,13 +79,20 @@ func nonEmpty(text string) []string {
 
 func (a *app) rulesCommand() *cobra.Command {
 	var format string
+	var examples bool
 	cmd := &cobra.Command{
 		Use:   "rules",
 		Short: "List the rules, with their severities in this tree",
-		Args:  cobra.NoArgs,
+		Long: `List the rules, with their severities in this tree.
+
+--examples lists what each rule says of the faults in its own examples, and how to fix them.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != "text" && format != "json" {
 				return fmt.Errorf("-o %s: the format is none of text, json", format)
+			}
+			if examples {
+				return writeMessages(a.stdout, format)
 			}
 			e, described, err := a.rulesHere(cmd.Context())
 			if err != nil {
@@ -102,8 +110,40 @@ func (a *app) rulesCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&format, "output", "o", "text", "`FORMAT`: text or json")
+	cmd.Flags().BoolVar(&examples, "examples", false, "list every message that the rules give of their examples")
 	complete(cmd, "output", "text", "json")
 	return cmd
+}
+
+// messages are the rules' messages of their examples, made by go generate: a JSON array of objects.
+//
+//go:embed messages.json
+var messages []byte
+
+// writeMessages writes them, each with its fix.
+func writeMessages(w io.Writer, format string) error {
+	if format == "json" {
+		_, err := w.Write(messages)
+		return err
+	}
+	var all []struct {
+		Rule, Message, Fix string
+		Severity           fleet.Severity
+	}
+	if err := json.Unmarshal(messages, &all); err != nil {
+		return err
+	}
+	var b strings.Builder
+	rule := ""
+	for _, m := range all {
+		if m.Rule != rule {
+			rule = m.Rule
+			fmt.Fprintf(&b, "%s\n", rule)
+		}
+		fmt.Fprintf(&b, "  %-7s  %s\n  %7s  %s\n", m.Severity, m.Message, "fix:", m.Fix)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 // listedRule is a rule in the JSON list.

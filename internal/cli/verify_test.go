@@ -183,9 +183,9 @@ stpetersburg       agent   –      –         –                      –    
 	}
 	const apps = "clusters/talos-ottawa/apps/karmada-system/"
 	for _, line := range []string{
-		`.rollcall.yaml: error: member "ottawa" is registered in mode Push; Git has it in mode Pull [mode]`,
+		`.rollcall.yaml: error: member "ottawa" is registered in mode "Push", and Git has it in mode "Pull" [mode]`,
 		`.rollcall.yaml: error: member "robbinsdale" is not ready: ClusterStatusUnknown since 2026-11-24T10:00:00Z [not-ready]`,
-		`warning: Karmada has a member "saint-petersburg" that Git does not know; an agent or a Cluster object in Git would register it [unknown-to-git]`,
+		`warning: Karmada has a member "saint-petersburg" that neither an agent nor a Cluster object in Git registers [unknown-to-git]`,
 		`.rollcall.yaml: error: member "stpetersburg" has an agent in Git that never registered it with Karmada`,
 		apps + `test-failover/propagationpolicy.yaml: warning: PropagationPolicy "test-failover/my-app-failover" is not as Git has it: spec.suspension.dispatching [differs]`,
 		apps + `karmada-apps/clustertaintpolicy.yaml: error: ClusterTaintPolicy "`,

@@ -102,11 +102,11 @@ func TestApplyRefuses(t *testing.T) {
 		field    []any
 		in, want string
 	}{
-		{"a field of an alias", 0, path("b", "x"), "a: &a {x: 1}\nb: *a\n", "b.x: an alias stands there, so that other places would change too"},
-		{"an alias", 0, path("b"), "a: &a 1\nb: *a\n", "b: an alias stands there, so that other places would change too"},
-		{"a field of an anchor in use", 0, path("a", "x"), "a: &a {x: 1}\nb: *a\n", "a.x: an alias elsewhere refers to what stands there, and would change too"},
-		{"an anchor in use", 0, path("a"), "a: &a 1\nb: [*a]\n", "a: an alias elsewhere refers to what stands there, and would change too"},
-		{"below an anchor that is merged", 0, path("a", "z"), "a: &a {x: 1}\nb:\n  <<: *a\n", "a.z: an alias elsewhere refers to what stands there, and would change too"},
+		{"a field of an alias", 0, path("b", "x"), "a: &a {x: 1}\nb: *a\n", "b.x: the value is an alias, so other places change too"},
+		{"an alias", 0, path("b"), "a: &a 1\nb: *a\n", "b: the value is an alias, so other places change too"},
+		{"a field of an anchor in use", 0, path("a", "x"), "a: &a {x: 1}\nb: *a\n", "a.x: an alias elsewhere refers to the value, so that place changes too"},
+		{"an anchor in use", 0, path("a"), "a: &a 1\nb: [*a]\n", "a: an alias elsewhere refers to the value, so that place changes too"},
+		{"below an anchor that is merged", 0, path("a", "z"), "a: &a {x: 1}\nb:\n  <<: *a\n", "a.z: an alias elsewhere refers to the value, so that place changes too"},
 		{"merged", 0, path("b", "x"), "a: &a {x: 1}\nb:\n  <<: *a\n  y: 1\n", "b.x: a merge key (<<) brings it from another place"},
 		{"merged from several", 0, path("b", "x"), "a: &a {x: 1}\nb:\n  <<: [{z: 1}, *a]\n", "b.x: a merge key (<<) brings it from another place"},
 		{"a variable", 0, path("a"), "a: ${WEIGHT:=1}\n", "a: a variable stands there"},

@@ -23,9 +23,9 @@ func find(root *yaml.Node, path []any) (place, error) {
 	for {
 		switch {
 		case p.value.Kind == yaml.AliasNode:
-			return place{}, errors.New("an alias stands there, so that other places would change too")
+			return place{}, errors.New("the value is an alias, so other places change too")
 		case shared[p.value]:
-			return place{}, errors.New("an alias elsewhere refers to what stands there, and would change too")
+			return place{}, errors.New("an alias elsewhere refers to the value, so that place changes too")
 		case len(p.rest) == 0 || p.value.Tag == "!!null":
 			return p, nil
 		}

@@ -29,16 +29,16 @@ func Verify(before, after *fleet.Tree, edits []fleet.Edit) error {
 	for _, o := range before.Objects {
 		other, ok := now[identity(o)]
 		if !ok {
-			return fmt.Errorf("%s %q would not be applied any more", o.Kind, o.Name)
+			return fmt.Errorf("Flux no longer applies %s %q", o.Kind, o.Name)
 		}
 		want, changed, err := expected(o, touched[document{o.Origin.File, o.Origin.Document}])
 		switch {
 		case changed && fails[o.Kustomization]: // its objects were read without their patches
-			return fmt.Errorf("the build that brings %s %q fails, so that nobody knows what it would come to", o.Kind, o.Name)
+			return fmt.Errorf("the build that applies %s %q fails, so the effect is not known", o.Kind, o.Name)
 		case err != nil || changed && !reflect.DeepEqual(want, any(other.Content)):
 			return fmt.Errorf("%w, in %s %q", errElsewhere, o.Kind, o.Name)
 		case !changed && !reflect.DeepEqual(o.Content, other.Content):
-			return fmt.Errorf("%s %q would change too", o.Kind, o.Name)
+			return fmt.Errorf("%s %q changes too", o.Kind, o.Name)
 		}
 	}
 	return nil

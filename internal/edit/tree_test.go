@@ -60,7 +60,7 @@ func TestVerify(t *testing.T) {
 		{name: "in a build that fails",
 			files: map[string]string{"clusters/b/kustomization.yaml": "resources: [../../base]\npatches: [{path: none.yaml}]\n"},
 			edit:  replicas,
-			want:  `the build that brings Deployment "app" fails, so that nobody knows what it would come to`},
+			want:  `the build that applies Deployment "app" fails, so the effect is not known`},
 		{name: "another object takes its value from there",
 			files: map[string]string{
 				"base/kustomization.yaml": "resources: [deployment.yaml, other.yaml]\nreplacements:\n" +
@@ -68,11 +68,11 @@ func TestVerify(t *testing.T) {
 					"  targets: [{select: {kind: ConfigMap}, fieldPaths: [data.replicas]}]\n",
 				"base/other.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other, namespace: default}\ndata: {replicas: \"1\"}\n"},
 			edit: replicas,
-			want: `ConfigMap "other" would change too`},
+			want: `ConfigMap "other" changes too`},
 		{name: "gone",
 			files: map[string]string{"base/other.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\n"},
 			edit:  fleet.Edit{Origin: fleet.Origin{File: "base/kustomization.yaml"}, Field: path("resources", 0), Value: "other.yaml"},
-			want:  `Deployment "app" would not be applied any more`},
+			want:  `Flux no longer applies Deployment "app"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			files := fstest.MapFS{}

@@ -44,13 +44,13 @@ func TestSharedByClusters(t *testing.T) {
 		}
 	}
 	const all = " (in 5 Flux clusters: c0, c1, c2, …) [c0 c1 c2 c3 c4]"
-	const undefined = ", and Flux puts nothing in its place; since 2.9 it fails the Kustomization for it" + all
+	const undefined = " is not defined, so Flux replaces it with nothing, and from 2.9 on fails the Kustomization" + all
 	want := []string{
-		`base/config.yaml: no variable FIRST is defined for Kustomization "apps-c0"` + undefined,
-		`base/policy.yaml: weight 0 is refused by Karmada; the smallest weight is 1` + all,
-		`base/policy.yaml: PropagationPolicy goes to cluster "c0", which does not serve this kind; the Kustomization would name the Karmada API server in spec.kubeConfig` + all,
-		`both/config.yaml: no variable SECOND is defined for Kustomization "one"` + undefined,
-		`both/config.yaml: no variable SECOND is defined for Kustomization "two-c0"` + undefined,
+		`base/config.yaml: variable "FIRST" of Kustomization "apps-c0"` + undefined,
+		`base/policy.yaml: Karmada refuses the weight 0, which is less than 1` + all,
+		`base/policy.yaml: Flux applies this PropagationPolicy to a cluster that does not serve the kind` + all,
+		`both/config.yaml: variable "SECOND" of Kustomization "one"` + undefined,
+		`both/config.yaml: variable "SECOND" of Kustomization "two-c0"` + undefined,
 	}
 	slices.Sort(got)
 	slices.Sort(want)

@@ -218,6 +218,37 @@ func Build(ctx context.Context, e *engine.Engine, tree Tree) (*engine.Engine, *f
 	return e, fleet.Build(read, declared), nil
 }
 
+// Message is what a rule says of a fault in one of its examples, and what to do about it.
+type Message struct {
+	Rule     string         `json:"rule"`
+	Severity fleet.Severity `json:"severity"`
+	Message  string         `json:"message"`
+	Fix      string         `json:"fix"`
+}
+
+// Messages are all that the rules say of their own examples in a folder, each once, in the order of the rules and the trees.
+func Messages(ctx context.Context, e *engine.Engine, dir string) (all []Message, err error) {
+	examples, err := ReadAll(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, rule := range e.Rules() {
+		for _, tree := range examples[rule.ID] {
+			found, err := Check(ctx, e, rule, tree)
+			if err != nil {
+				return nil, fmt.Errorf("%s/%s: %w", rule.ID, tree.Name, err)
+			}
+			for _, f := range found {
+				m := Message{Rule: f.Rule, Severity: f.Severity, Message: f.Message, Fix: f.Fix}
+				if f.Rule == rule.ID && !slices.Contains(all, m) {
+					all = append(all, m)
+				}
+			}
+		}
+	}
+	return all, nil
+}
+
 // Compare says which wants are not found and which findings are not wanted.
 func Compare(wants []Want, found []fleet.Finding) []string {
 	var differences []string

@@ -369,6 +369,8 @@ type Invalid struct {
 	Problem string `json:"problem"`
 	// Message says it in one sentence.
 	Message string `json:"message"`
+	// Fix says what to write, as a sentence; empty where nothing is likely.
+	Fix string `json:"fix"`
 	// Since is y of the first release 1.y that has the field; 0 but for "newer-field".
 	Since int `json:"since"`
 	// NotBefore is y of the newest release 1.y, where it is not known which one it is and an older one takes the object; else 0.

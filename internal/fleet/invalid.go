@@ -23,8 +23,8 @@ func (f *Fleet) invalid(object Object) []Invalid {
 	}
 	var all []Invalid
 	for _, p := range karmada.Problems(object.Content, f.karmadaMinor(object.APIServer)) {
-		invalid := Invalid{Field: orEmpty(p.Field), Problem: string(p.Kind), Message: p.Message, Since: p.Since, NotBefore: p.NotBefore,
-			Edits: []InvalidEdit{}}
+		invalid := Invalid{Field: orEmpty(p.Field), Problem: string(p.Kind), Message: p.Message, Fix: p.Fix, Since: p.Since,
+			NotBefore: p.NotBefore, Edits: []InvalidEdit{}}
 		if p.Value != nil {
 			invalid.Edits = append(invalid.Edits, InvalidEdit{p.Field, p.Value})
 		}

@@ -60,7 +60,7 @@ type Eviction struct {
 	Seconds int64
 	// Why says in words why it stays, or what is unknown.
 	Why string
-	// Taint is one that is tolerated for ever, By the index of the toleration; empty where nothing is.
+	// Taint is one that is tolerated forever, By the index of the toleration; empty where nothing is.
 	Taint Taint
 	By    int
 }
@@ -104,7 +104,7 @@ func (t Tainted) evicts(way []Taint, tolerations []Toleration) Eviction {
 			return Eviction{State: Found}
 		}
 		if seconds := tolerations[i].TolerationSeconds; seconds == nil && stays.Taint.Key == "" {
-			stays = Eviction{State: Missing, Taint: taint, By: i, Why: fmt.Sprintf("the policy tolerates the taint %q for ever", taint.Key)}
+			stays = Eviction{State: Missing, Taint: taint, By: i, Why: fmt.Sprintf("the policy tolerates the taint %q forever", taint.Key)}
 		} else if seconds != nil && (!ends || max(0, *seconds) < evicted.Seconds) {
 			ends, evicted.Seconds = true, max(0, *seconds)
 		}
@@ -372,9 +372,9 @@ func (p *taintPolicy) concerns(m Member, minor int, status map[string]string, mo
 	case len(p.AddOnConditions) == 0:
 		return p.acts(removes), fmt.Sprintf("the ClusterTaintPolicy %q has no addOnConditions", p.name)
 	case status[c.ConditionType] == "":
-		return p.acts(removes), fmt.Sprintf("nobody sets the condition %q that the ClusterTaintPolicy %q waits for", c.ConditionType, p.name)
+		return p.acts(removes), fmt.Sprintf("nothing sets the condition %q that the ClusterTaintPolicy %q requires", c.ConditionType, p.name)
 	default:
-		return p.acts(removes), fmt.Sprintf("the ClusterTaintPolicy %q waits for another status of %s than the %q of a lost %s member",
+		return p.acts(removes), fmt.Sprintf("the ClusterTaintPolicy %q requires another status of %q than the %q of a lost %s member",
 			p.name, c.ConditionType, status[c.ConditionType], cmp.Or(strings.ToLower(mode), "healthy"))
 	}
 }
@@ -431,7 +431,7 @@ type Loss struct {
 	// State is found where they are evicted, missing where they stay, unknown where Git does not tell; Why says in words why not.
 	State State  `json:"state"`
 	Why   string `json:"why"`
-	// Taint is the key of a taint that is tolerated for ever, Toleration the index of the toleration; empty and -1 where nothing is.
+	// Taint is the key of a taint that is tolerated forever, Toleration the index of the toleration; empty and -1 where nothing is.
 	Taint      string `json:"taint"`
 	Toleration int    `json:"toleration"`
 }

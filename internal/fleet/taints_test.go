@@ -25,8 +25,8 @@ spec:
 	}{
 		"none":            {"", []string{""}, []string{""}, "no ClusterTaintPolicy adds a NoExecute taint", false},
 		"not ready":       {lost + `  {addOnConditions: [{conditionType: Ready, operator: NotIn, statusValues: ["True"]}], taints: [{key: k, effect: NoExecute}]}`, []string{"k"}, []string{"k"}, "", false},
-		"False alone":     {lost + `  {addOnConditions: [{conditionType: Ready, operator: In, statusValues: ["False"]}], taints: [{key: k, effect: NoExecute}]}`, []string{""}, []string{"k"}, `the ClusterTaintPolicy "lost" waits for another status of Ready than the "Unknown" of a lost pull member`, false},
-		"two conditions":  {lost + `  {addOnConditions: [{conditionType: Ready, operator: NotIn, statusValues: ["True"]}, {conditionType: Other, operator: NotIn, statusValues: ["True"]}], taints: [{key: k, effect: NoExecute}]}`, []string{""}, []string{""}, `nobody sets the condition "Other" that the ClusterTaintPolicy "lost" waits for`, false},
+		"False alone":     {lost + `  {addOnConditions: [{conditionType: Ready, operator: In, statusValues: ["False"]}], taints: [{key: k, effect: NoExecute}]}`, []string{""}, []string{"k"}, `the ClusterTaintPolicy "lost" requires another status of "Ready" than the "Unknown" of a lost pull member`, false},
+		"two conditions":  {lost + `  {addOnConditions: [{conditionType: Ready, operator: NotIn, statusValues: ["True"]}, {conditionType: Other, operator: NotIn, statusValues: ["True"]}], taints: [{key: k, effect: NoExecute}]}`, []string{""}, []string{""}, `nothing sets the condition "Other" that the ClusterTaintPolicy "lost" requires`, false},
 		"no conditions":   {lost + `  {taints: [{key: k, effect: NoExecute}]}`, []string{""}, []string{""}, `the ClusterTaintPolicy "lost" has no addOnConditions`, false},
 		"NoSchedule":      {lost + `  {addOnConditions: [{conditionType: Ready, operator: NotIn, statusValues: ["True"]}], taints: [{key: k, effect: NoSchedule}]}`, []string{""}, []string{""}, "no ClusterTaintPolicy adds a NoExecute taint", false},
 		"another target":  {lost + `  {targetClusters: {clusterNames: [other]}, addOnConditions: [{conditionType: Ready, operator: NotIn, statusValues: ["True"]}], taints: [{key: k, effect: NoExecute}]}`, []string{""}, []string{""}, `the ClusterTaintPolicy "lost" does not target it`, false},
@@ -96,7 +96,7 @@ func TestEvicts(t *testing.T) {
 		want        Eviction
 	}{
 		"not tolerated":      {[][]Taint{{a}}, nil, Eviction{State: Found}},
-		"for ever":           {[][]Taint{{a}}, []Toleration{{Key: "a", Operator: "Exists"}}, Eviction{State: Missing, Taint: a, Why: `the policy tolerates the taint "a" for ever`}},
+		"for ever":           {[][]Taint{{a}}, []Toleration{{Key: "a", Operator: "Exists"}}, Eviction{State: Missing, Taint: a, Why: `the policy tolerates the taint "a" forever`}},
 		"one of two":         {[][]Taint{{a, b}}, []Toleration{{Key: "a", Operator: "Exists"}}, Eviction{State: Found}},
 		"another value":      {[][]Taint{{b}}, []Toleration{{Key: "b", Value: "y"}}, Eviction{State: Found}},
 		"the value":          {[][]Taint{{b}}, []Toleration{{Key: "b", Value: "x", TolerationSeconds: seconds(60)}}, Eviction{State: Found, Seconds: 60}},

@@ -157,7 +157,7 @@ func (a *applying) image(overrider node) {
 	if !overrider.at("predicate").there() {
 		containers, known := a.containers()
 		if known && len(containers) == 0 {
-			a.say(Idle, overrider, "Karmada finds no image in it; a predicate tells where one is")
+			a.say(Idle, overrider, "Karmada finds no image in it, since the overrider has no predicate")
 		}
 		return
 	}
@@ -176,7 +176,7 @@ func (a *applying) pointsAtText(path node) {
 	case missing != nil && !a.mayBeThere(missing):
 		a.say(Fails, path, "%s", lacks(missing))
 	case missing == nil && !isText && !unknown(value):
-		a.say(Fails, path, "there is %s at %s and no text", sortOf(value), path.text())
+		a.say(Fails, path, "there is %s at %s and not a string", sortOf(value), path.text())
 	}
 }
 
@@ -187,7 +187,7 @@ func (a *applying) command(overrider node, what string) {
 		return
 	}
 	if containersOf(node{value: a.object}.at("kind").text()) == nil {
-		a.say(Idle, overrider, "Karmada knows no containers of this kind, so the %s stay as they are", what)
+		a.say(Idle, overrider, "Karmada knows no containers of this kind, so the %s do not change", what)
 		return
 	}
 	for _, container := range containers {
@@ -241,7 +241,7 @@ func (a *applying) field(overrider node) {
 	case unknown(value):
 		return
 	case !isText:
-		a.say(Fails, path, "there is %s at %s and no text", sortOf(value), path.text())
+		a.say(Fails, path, "there is %s at %s and not a string", sortOf(value), path.text())
 		return
 	}
 	patches, form := overrider.at("yaml"), "YAML"
@@ -249,7 +249,7 @@ func (a *applying) field(overrider node) {
 	if patches.some() {
 		asJSON, err := yaml.YAMLToJSON(document)
 		if err != nil {
-			a.say(Fails, path, "the text at %s is no YAML", path.text())
+			a.say(Fails, path, "the text at %s is not valid YAML", path.text())
 			return
 		}
 		document = asJSON
@@ -257,7 +257,7 @@ func (a *applying) field(overrider node) {
 		patches, form = overrider.at("json"), "JSON"
 	}
 	if !json.Valid(document) {
-		a.say(Fails, path, "the text at %s is no %s", path.text(), form)
+		a.say(Fails, path, "the text at %s is not valid %s", path.text(), form)
 		return
 	}
 	for _, patch := range patches.list() {
@@ -290,7 +290,7 @@ func (a *applying) plaintext(overrider node) {
 	if err != nil {
 		switch {
 		case !strings.HasPrefix(path.text(), "/"):
-			a.say(Fails, path, "%s begins with no slash", written(path.text()))
+			a.say(Fails, path, "%s does not begin with a slash", written(path.text()))
 		case missing == nil:
 			a.say(Fails, path, "%s cannot be applied", written(path.text()))
 		case !a.mayBeThere(missing):
@@ -480,7 +480,7 @@ func lacks(missing []string) string {
 func unescaped(tokens, missing []string) string {
 	if i := len(missing) - 1; i > 0 && i+1 < len(tokens) && strings.Contains(missing[i], ".") &&
 		(missing[i-1] == "annotations" || missing[i-1] == "labels") {
-		return fmt.Sprintf("; a slash in a key is written ~1, as in %s", strings.Trim(strings.Join(tokens[i:], "~1"), `"`))
+		return fmt.Sprintf(", since the slash in the key is not written as ~1 (%s)", strings.Trim(strings.Join(tokens[i:], "~1"), `"`))
 	}
 	return ""
 }

@@ -22,7 +22,7 @@ func (v *validator) cluster(root node) {
 		if !mode.there() {
 			at = spec.itself()
 		}
-		v.refuse(at, fmt.Sprintf("%s is %s and takes \"Push\" or \"Pull\"", pathOf(mode.field), written(mode.text())))
+		v.refuse(at, fmt.Sprintf("%s is %s and not \"Push\" or \"Pull\"", pathOf(mode.field), written(mode.text())))
 	}
 	v.endpoint(spec.at("apiEndpoint"))
 	for _, key := range []string{"secretRef", "impersonatorSecretRef"} {
@@ -35,7 +35,7 @@ func (v *validator) cluster(root node) {
 	if proxy := spec.at("proxyURL"); proxy.some() {
 		u, err := url.Parse(proxy.text())
 		if err != nil || !slices.Contains([]string{"http", "https", "socks5"}, u.Scheme) {
-			v.refuse(proxy, pathOf(proxy.field)+" is no address with http, https or socks5")
+			v.refuse(proxy, pathOf(proxy.field)+" is not an address with http, https or socks5")
 		}
 	}
 	zones := spec.at("zones")
@@ -59,7 +59,7 @@ func (v *validator) endpoint(endpoint node) {
 	}
 	u, err := url.Parse(endpoint.text())
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || u.RawQuery != "" {
-		v.refuse(endpoint, pathOf(endpoint.field)+" is no address such as https://HOST:PORT")
+		v.refuse(endpoint, pathOf(endpoint.field)+" is not an address such as https://HOST:PORT")
 	}
 }
 
@@ -75,7 +75,7 @@ func (v *validator) clusterTaints(taints node) {
 			v.wrong(value, errs[0])
 		}
 		if effect.text() != "NoSchedule" && effect.text() != "NoExecute" {
-			v.refuse(effect, fmt.Sprintf("%s is %s and takes \"NoSchedule\" or \"NoExecute\"", pathOf(effect.field), written(effect.text())))
+			v.refuse(effect, fmt.Sprintf("%s is %s and not \"NoSchedule\" or \"NoExecute\"", pathOf(effect.field), written(effect.text())))
 		}
 		id := effect.text() + " " + key.text()
 		if seen[id] {

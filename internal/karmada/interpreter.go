@@ -24,7 +24,7 @@ func (v *validator) customization(customizations node) {
 	for _, operation := range operations {
 		script := customizations.at(operation, "luaScript")
 		if why := luaFault(script.text()); why != "" {
-			v.refuse(script, fmt.Sprintf("%s is no Lua: %s", pathOf(script.field), why))
+			v.refuse(script, fmt.Sprintf("%s is not valid Lua: %s", pathOf(script.field), why))
 		}
 	}
 }
@@ -84,7 +84,7 @@ func (v *validator) interpreters(hooks node) {
 		}
 		if seconds := hook.at("timeoutSeconds"); seconds.there() {
 			if n, ok := seconds.number(); ok && (n < 1 || n > 30) {
-				v.refuse(seconds, fmt.Sprintf("%s is %s, and takes 1 to 30", pathOf(seconds.field), written(n)))
+				v.refuse(seconds, fmt.Sprintf("%s is %s and not 1 to 30", pathOf(seconds.field), written(n)))
 			}
 		}
 		v.clientConfig(hook.at("clientConfig"))
@@ -104,7 +104,7 @@ func (v *validator) interpreterRule(rule node) {
 			case entry.text() == "*" && len(entries) > 1:
 				v.refuse(entry, fmt.Sprintf("%s has \"*\" and something else", pathOf(list.field)))
 			case key == "operations" && !slices.Contains(supported, entry.text()):
-				v.refuse(entry, fmt.Sprintf("%s is %s and takes %s", pathOf(entry.field), written(entry.text()), oneOf(supported)))
+				v.refuse(entry, fmt.Sprintf("%s is %s and not %s", pathOf(entry.field), written(entry.text()), oneOf(supported)))
 			case key != "apiGroups" && entry.text() == "": // the core group has no name
 				v.refuse(entry, pathOf(entry.field)+" is empty")
 			}
@@ -116,7 +116,7 @@ func (v *validator) clientConfig(config node) {
 	address, service := config.at("url"), config.at("service")
 	switch {
 	case address.there() == service.there():
-		v.refuse(config, pathOf(config.field)+" has either a url or a service")
+		v.refuse(config, pathOf(config.field)+" has both a url and a service, or neither")
 	case address.there():
 		v.address(address)
 	default:
@@ -143,7 +143,7 @@ func (v *validator) servicePath(path node) {
 	steps := strings.Split(strings.TrimSuffix(text[1:], "/"), "/")
 	bad := slices.ContainsFunc(steps, func(step string) bool { return len(validation.IsDNS1123Subdomain(step)) > 0 })
 	if bad || !strings.HasPrefix(text, "/") {
-		v.refuse(path, fmt.Sprintf("%s is %s, and no path of names in lower case", pathOf(path.field), written(text)))
+		v.refuse(path, fmt.Sprintf("%s is %s, which is not a path of lowercase names", pathOf(path.field), written(text)))
 	}
 }
 
@@ -154,7 +154,7 @@ func (v *validator) contextVersions(versions node) {
 			v.wrong(version, errs[0])
 		}
 		if seen[version.text()] {
-			v.refuse(version, fmt.Sprintf("%s is there twice", written(version.text())))
+			v.refuse(version, fmt.Sprintf("%s occurs twice", written(version.text())))
 		}
 		seen[version.text()] = true
 	}

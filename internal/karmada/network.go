@@ -33,7 +33,7 @@ func (v *validator) service(spec node) {
 	for _, kind := range types.list() {
 		kinds[kind.text()] = true
 		if text := kind.text(); text != "CrossCluster" && text != "LoadBalancer" {
-			v.refuse(kind, fmt.Sprintf("%s is %s and takes \"CrossCluster\" or \"LoadBalancer\"", pathOf(kind.field), written(text)))
+			v.refuse(kind, fmt.Sprintf("%s is %s and not \"CrossCluster\" or \"LoadBalancer\"", pathOf(kind.field), written(text)))
 		}
 	}
 	if len(kinds) > 1 {
@@ -49,7 +49,7 @@ func (v *validator) service(spec node) {
 func (v *validator) port(number node) {
 	n, _ := number.number()
 	if len(validation.IsValidPortNum(int(n))) > 0 {
-		v.refuse(number, fmt.Sprintf("%s is %s, and takes 1 to 65535", pathOf(number.field), written(n)))
+		v.refuse(number, fmt.Sprintf("%s is %s and not 1 to 65535", pathOf(number.field), written(n)))
 	}
 }
 
@@ -101,7 +101,7 @@ func (v *validator) host(host node, ofRule bool) {
 		return
 	}
 	if ofRule && netutils.ParseIPSloppy(text) != nil {
-		v.refuse(host, fmt.Sprintf("%s is %s, an address and no name", pathOf(host.field), written(text)))
+		v.refuse(host, fmt.Sprintf("%s is %s, which is an address and not a name", pathOf(host.field), written(text)))
 		return
 	}
 	valid := validation.IsDNS1123Subdomain
@@ -123,18 +123,18 @@ func (v *validator) ingressPath(path node) {
 		v.absolute(text)
 		for _, part := range []string{"//", "/./", "/../", "%2f", "%2F"} {
 			if strings.Contains(text.text(), part) {
-				v.refuse(text, fmt.Sprintf("%s is %s, and must not contain %q", pathOf(text.field), written(text.text()), part), kind)
+				v.refuse(text, fmt.Sprintf("%s is %s, which contains %q", pathOf(text.field), written(text.text()), part), kind)
 			}
 		}
 		if strings.HasSuffix(text.text(), "/..") || strings.HasSuffix(text.text(), "/.") {
-			v.refuse(text, fmt.Sprintf("%s is %s, and must not end in a dot", pathOf(text.field), written(text.text())), kind)
+			v.refuse(text, fmt.Sprintf("%s is %s, which ends in a dot", pathOf(text.field), written(text.text())), kind)
 		}
 	case "ImplementationSpecific":
 		if text.some() {
 			v.absolute(text)
 		}
 	default:
-		v.refuse(kind, fmt.Sprintf("%s is %s and takes \"Exact\", \"ImplementationSpecific\" or \"Prefix\"", pathOf(kind.field), written(kind.text())))
+		v.refuse(kind, fmt.Sprintf("%s is %s and not \"Exact\", \"ImplementationSpecific\" or \"Prefix\"", pathOf(kind.field), written(kind.text())))
 		if !kind.there() {
 			return
 		}
@@ -144,7 +144,7 @@ func (v *validator) ingressPath(path node) {
 
 func (v *validator) absolute(path node) {
 	if !strings.HasPrefix(path.text(), "/") {
-		v.refuse(path, fmt.Sprintf("%s is %s, and must begin with a slash", pathOf(path.field), written(path.text())))
+		v.refuse(path, fmt.Sprintf("%s is %s, which does not begin with a slash", pathOf(path.field), written(path.text())))
 	}
 }
 

@@ -57,9 +57,9 @@ func (v *validator) overriders(overriders node) {
 			operator, value := patch.at("operator"), patch.at("value")
 			switch name := operator.text(); {
 			case (name == "add" || name == "replace") && !value.there():
-				v.refuse(operator, fmt.Sprintf("%q takes a value", name))
+				v.refuse(operator, fmt.Sprintf("%q has no value", name))
 			case name == "remove" && value.there():
-				v.refuse(value.itself(), "\"remove\" takes no value", operator)
+				v.refuse(value.itself(), "\"remove\" has a value", operator)
 			}
 		}
 	}
@@ -84,6 +84,6 @@ func (v *validator) metadataValues(values node, validate func(map[string]string,
 // Source: go-openapi/jsonpointer v0.22.4 pointer.go:144.
 func (v *validator) pointer(path node) {
 	if text := path.text(); text != "" && !strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "${") {
-		v.refuse(path.itself(), fmt.Sprintf("%s is %s, and a JSON pointer begins with a slash", pathOf(path.field), written(text)))
+		v.refuse(path.itself(), fmt.Sprintf("%s is %s, which is not a JSON pointer, since it begins with no slash", pathOf(path.field), written(text)))
 	}
 }

@@ -17,6 +17,8 @@ type Problem struct {
 	Kind Kind
 	// Message says what is wrong, as one part of a sentence.
 	Message string
+	// Fix says what to write, as a sentence of its own; empty where nothing is likely.
+	Fix string
 	// Since is y of the first release 1.y that knows the field, of NewerField alone.
 	Since int
 	// NotBefore is y of the newest release 1.y, where it is not known which one it is and an older one takes the object; else 0.
@@ -38,7 +40,7 @@ const (
 	Enum         Kind = "enum"          // a value is none of those that are taken
 	Bounds       Kind = "bounds"        // a number, a length or a count is out of its bounds
 	Form         Kind = "form"          // a text does not match a pattern or a format
-	Duplicate    Kind = "duplicate"     // an entry of a list is there twice
+	Duplicate    Kind = "duplicate"     // an entry of a list occurs twice
 	Webhook      Kind = "webhook"       // karmada-webhook refuses it
 
 	PropagateDeps  Kind = "propagate-deps"  // karmada-webhook: application failover without propagateDeps
@@ -196,7 +198,7 @@ func written(value any) string {
 		if len(value) <= 60 {
 			return strconv.Quote(value)
 		}
-		return "a text of " + strconv.Itoa(len(value)) + " bytes"
+		return "a string of " + strconv.Itoa(len(value)) + " bytes"
 	case bool:
 		return strconv.FormatBool(value)
 	}
@@ -212,9 +214,9 @@ func sortOf(value any) string {
 	case nil:
 		return "null"
 	case string:
-		return "a text"
+		return "a string"
 	case bool:
-		return "true or false"
+		return "a boolean"
 	case []any:
 		return "a list"
 	case map[string]any:

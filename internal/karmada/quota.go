@@ -25,7 +25,7 @@ func (v *validator) quota(root node) {
 		v.resources(hard)
 		for _, key := range hard.keys() {
 			if !overall.at(key).there() {
-				v.refuse(hard.at(key), fmt.Sprintf("%s is assigned, and spec.overall has none", key), overall)
+				v.refuse(hard.at(key), fmt.Sprintf("%q is assigned, and spec.overall does not have it", key), overall)
 			}
 			q, ok := quantity(hard.at(key).value)
 			known = known && ok
@@ -80,9 +80,9 @@ func (v *validator) resources(list node) {
 		}
 		hugePages := strings.HasPrefix(key, "hugepages-") || strings.HasPrefix(key, "requests.hugepages-")
 		if errs := validation.IsQualifiedName(key); len(errs) > 0 {
-			v.refuse(at, fmt.Sprintf("%q is no name of a resource: %s", key, brief(errs[0])))
+			v.refuse(at, fmt.Sprintf("%q is not the name of a resource: %s", key, brief(errs[0])))
 		} else if !strings.Contains(key, "/") && !slices.Contains(quotas, key) && !hugePages {
-			v.refuse(at, fmt.Sprintf("%q is no resource that a quota can be of", key))
+			v.refuse(at, fmt.Sprintf("%q is not a resource that a quota can limit", key))
 		}
 		q, ok := quantity(at.value)
 		switch {
@@ -90,7 +90,7 @@ func (v *validator) resources(list node) {
 		case q.Sign() < 0:
 			v.refuse(at, fmt.Sprintf("%s is %s, and the least is 0", pathOf(at.field), q.String()))
 		case (slices.Contains(counts, key) || isExtended(key)) && q.MilliValue()%1000 != 0:
-			v.refuse(at, fmt.Sprintf("%s is %s, and %s is counted in whole numbers", pathOf(at.field), q.String(), key))
+			v.refuse(at, fmt.Sprintf("%s is %s, and %q is counted in whole numbers", pathOf(at.field), q.String(), key))
 		}
 	}
 }

@@ -77,15 +77,15 @@ func (v *validator) metric(metric node) {
 		}
 	}
 	if wanted == "" {
-		v.refuse(kind, fmt.Sprintf("%s is %s and takes \"Object\", \"Pods\", \"Resource\" or \"ContainerResource\"", pathOf(kind.field), written(kind.text())))
+		v.refuse(kind, fmt.Sprintf("%s is %s and not \"Object\", \"Pods\", \"Resource\" or \"ContainerResource\"", pathOf(kind.field), written(kind.text())))
 		return
 	}
 	if !metric.at(wanted).there() {
-		v.refuse(kind, fmt.Sprintf("a metric of type %q says where it is from in %q", kind.text(), wanted), metric.at(wanted))
+		v.refuse(kind, fmt.Sprintf("the metric of type %q has no %q", kind.text(), wanted), metric.at(wanted))
 	}
 	for _, other := range present {
 		if other != wanted {
-			v.refuse(metric.at(other).itself(), fmt.Sprintf("a metric of type %q has no %q", kind.text(), other), kind)
+			v.refuse(metric.at(other).itself(), fmt.Sprintf("the metric of type %q has %q, which is for another type", kind.text(), other), kind)
 		}
 	}
 	if len(present) == 0 {
@@ -148,7 +148,7 @@ func (v *validator) containerResource(name node) {
 		known = strings.Contains(text, "kubernetes.io/") || isExtended(text)
 	}
 	if !known {
-		v.refuse(name, fmt.Sprintf("%s is %q, which is no resource of containers", pathOf(name.field), text))
+		v.refuse(name, fmt.Sprintf("%s is %q, which is not a resource of containers", pathOf(name.field), text))
 	}
 }
 
@@ -157,11 +157,11 @@ func (v *validator) containerResource(name node) {
 // Source: karmada v1.18.2 pkg/util/lifted/validatingfhpa.go:386 (validateMetricTarget).
 func (v *validator) goal(goal node) {
 	if kind := goal.at("type"); !slices.Contains([]string{"Utilization", "Value", "AverageValue"}, kind.text()) {
-		v.refuse(kind, fmt.Sprintf("%s is %s and takes \"Utilization\", \"Value\" or \"AverageValue\"", pathOf(kind.field), written(kind.text())))
+		v.refuse(kind, fmt.Sprintf("%s is %s and not \"Utilization\", \"Value\" or \"AverageValue\"", pathOf(kind.field), written(kind.text())))
 	}
 	for _, key := range []string{"value", "averageValue"} {
 		if q, ok := quantity(goal.at(key).value); ok && q.Sign() != 1 {
-			v.refuse(goal.at(key), fmt.Sprintf("%s is %s, and must be more than 0", pathOf(goal.at(key).field), q.String()))
+			v.refuse(goal.at(key), fmt.Sprintf("%s is %s, which is not more than 0", pathOf(goal.at(key).field), q.String()))
 		}
 	}
 	if share := goal.at("averageUtilization"); share.there() {
@@ -177,13 +177,13 @@ func (v *validator) goal(goal node) {
 func (v *validator) scaling(rules node) {
 	between := func(at node, least, most float64) {
 		if n, ok := at.number(); ok && (n < least || n > most) {
-			v.refuse(at, fmt.Sprintf("%s is %s, and takes %s to %s", pathOf(at.field), written(n), written(least), written(most)))
+			v.refuse(at, fmt.Sprintf("%s is %s and not %s to %s", pathOf(at.field), written(n), written(least), written(most)))
 		}
 	}
 	between(rules.at("stabilizationWindowSeconds"), 0, 3600)
 	oneOfThese := func(at node, names ...string) {
 		if !slices.Contains(names, at.text()) {
-			v.refuse(at, fmt.Sprintf("%s is %s and takes %s", pathOf(at.field), written(at.text()), oneOf(names)))
+			v.refuse(at, fmt.Sprintf("%s is %s and not %s", pathOf(at.field), written(at.text()), oneOf(names)))
 		}
 	}
 	if choice := rules.at("selectPolicy"); choice.there() {
@@ -207,7 +207,7 @@ func (v *validator) cronHPA(spec node) {
 	target := spec.at("scaleTargetRef")
 	scalesHPA := target.at("apiVersion").text() == "autoscaling.karmada.io/v1alpha1"
 	if kind := target.at("kind"); scalesHPA && kind.text() != "FederatedHPA" {
-		v.refuse(kind, fmt.Sprintf("%s is %s, and of this API a FederatedHPA alone is scaled", pathOf(kind.field), written(kind.text())), target.at("apiVersion"))
+		v.refuse(kind, fmt.Sprintf("%s is %s, and a CronFederatedHPA scales only a FederatedHPA of this API", pathOf(kind.field), written(kind.text())), target.at("apiVersion"))
 		return
 	}
 	v.target(target)
@@ -219,10 +219,10 @@ func (v *validator) cronHPA(spec node) {
 		}
 		names[name.text()] = true
 		if !isSchedule(schedule.text()) {
-			v.refuse(schedule, fmt.Sprintf("%s is %s, and no schedule of cron", pathOf(schedule.field), written(schedule.text())))
+			v.refuse(schedule, fmt.Sprintf("%s is %s, which is not a cron schedule", pathOf(schedule.field), written(schedule.text())))
 		}
 		if _, err := time.LoadLocation(zone.text()); err != nil {
-			v.refuse(zone, fmt.Sprintf("%s is %s, and no such time zone is known", pathOf(zone.field), written(zone.text())))
+			v.refuse(zone, fmt.Sprintf("%s is %s, which is not a known time zone", pathOf(zone.field), written(zone.text())))
 		}
 		v.cronReplicas(rule, target, scalesHPA)
 	}

@@ -34,7 +34,7 @@ type Schema struct {
 	// Items is the schema of a list's entries, Values that of a map's values.
 	Items  int `json:"items,omitempty"`
 	Values int `json:"values,omitempty"`
-	// Keys are the fields that tell the entries of a list apart; Set: no entry is there twice.
+	// Keys are the fields that tell the entries of a list apart; Set: no entry occurs twice.
 	Keys        []string `json:"keys,omitempty"`
 	Set         bool     `json:"set,omitempty"`
 	Enum        []string `json:"enum,omitempty"`

@@ -44,7 +44,8 @@ func (v *validator) bySchema(object map[string]any) bool {
 		}
 		slices.Sort(served)
 		p := Problem{Field: []any{"apiVersion"}, Kind: APIVersion,
-			Message: fmt.Sprintf("%s has no version %q of %q; it serves %s", v.release(), version, kind, oneOf(served))}
+			Message: fmt.Sprintf("%s does not serve version %q of %q", v.release(), version, kind),
+			Fix:     "Use " + oneOf(served) + "."}
 		if len(served) == 1 {
 			p.Value = served[0]
 		}
@@ -109,7 +110,7 @@ func (v *validator) value(number int, later []int, value any, field []any) {
 
 // names of types, as a message has them.
 var typeNames = map[string]string{
-	"object": "a map", "array": "a list", "string": "a text", "boolean": "true or false", "integer": "a whole number", "number": "a number",
+	"object": "a map", "array": "a list", "string": "a string", "boolean": "a boolean", "integer": "a whole number", "number": "a number",
 }
 
 // typed tells whether a value is of the schema's type, and says so where it is not.
@@ -124,7 +125,7 @@ func (v *validator) typed(s *Schema, kind string, value any, field []any) bool {
 	case s.Type == "" || s.Type == kind || s.Type == "number" && kind == "integer":
 		return true
 	}
-	p := Problem{Field: field, Kind: Type, Message: fmt.Sprintf("%s is %s, and the schema asks for %s", pathOf(field), sortOf(value), wanted)}
+	p := Problem{Field: field, Kind: Type, Message: fmt.Sprintf("%s is %s, and the schema requires %s", pathOf(field), sortOf(value), wanted)}
 	text, _ := value.(string)
 	if n, err := strconv.ParseInt(text, 10, 32); err == nil && s.Type == "integer" {
 		p.Value = int(n)
@@ -185,11 +186,19 @@ func (v *validator) unknownField(s *Schema, later []int, field []any) {
 	if parent == "" {
 		parent = "the object"
 	}
-	hint := spelling.DidYouMean(name, slices.Sorted(maps.Keys(s.Properties)))
-	if place := v.placeOf(name); hint == "" && place != "" {
-		hint = "; it belongs in " + place
+	fix := write(spelling.Near(name, slices.Sorted(maps.Keys(s.Properties))))
+	if place := v.placeOf(name); fix == "" && place != "" {
+		fix = "Move the field to " + place + "."
 	}
-	v.report(Problem{Field: field, Kind: UnknownField, Message: fmt.Sprintf("%s has no field %s%s", parent, written(name), hint)})
+	v.report(Problem{Field: field, Kind: UnknownField, Message: fmt.Sprintf("%s has no field %s", parent, written(name)), Fix: fix})
+}
+
+// write is the fix that writes one of some names; empty for none.
+func write(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return "Write " + oneOf(names) + "."
 }
 
 // placeOf is the one place of the object's kind, outside of lists, that has a field of that name; empty where none or several do.
@@ -234,7 +243,7 @@ func (v *validator) list(s *Schema, later []int, value []any, field []any) {
 			continue
 		}
 		if at := append(slices.Clip(field), i); seen[identity] {
-			v.report(Problem{Field: at, Kind: Duplicate, Message: pathOf(at) + " is there twice"})
+			v.report(Problem{Field: at, Kind: Duplicate, Message: pathOf(at) + " occurs twice"})
 		}
 		seen[identity] = true
 	}
@@ -243,7 +252,8 @@ func (v *validator) list(s *Schema, later []int, value []any, field []any) {
 func (v *validator) text(s *Schema, value string, field []any) {
 	if len(s.Enum) > 0 && !slices.Contains(s.Enum, value) {
 		v.report(Problem{Field: field, Kind: Enum, Value: meant(value, s.Enum),
-			Message: fmt.Sprintf("%s is %s and takes %s%s", pathOf(field), written(value), oneOf(s.Enum), spelling.DidYouMean(value, s.Enum))})
+			Message: fmt.Sprintf("%s is %s and not %s", pathOf(field), written(value), oneOf(s.Enum)),
+			Fix:     write(spelling.Near(value, s.Enum))})
 	}
 	v.count(s.MinLength, s.MaxLength, utf8.RuneCountInString(value), "characters", field)
 	form := ""
@@ -279,10 +289,9 @@ func meant(name string, known []string) any {
 			return other
 		}
 	}
-	near := strings.Count(spelling.DidYouMean(name, known), `"`) == 2
-	if near && len(name) > 4 {
+	if len(spelling.Near(name, known)) == 1 && len(name) > 4 {
 		for _, other := range known {
-			if spelling.DidYouMean(name, []string{other}) != "" && !strings.Contains(other, name) {
+			if len(spelling.Near(name, []string{other})) > 0 && !strings.Contains(other, name) {
 				return other
 			}
 		}
@@ -297,7 +306,7 @@ func (v *validator) number(s *Schema, n float64, field []any) {
 	case s.Maximum != nil && n > *s.Maximum:
 		v.report(Problem{Field: field, Kind: Bounds, Message: fmt.Sprintf("%s is %s, and the most is %s", pathOf(field), written(n), written(*s.Maximum))})
 	case s.Format == "int32" && (n < -1<<31 || n >= 1<<31), s.Format == "int64" && (n < -1<<63 || n >= 1<<63):
-		v.report(Problem{Field: field, Kind: Bounds, Message: fmt.Sprintf("%s is %s, which is no number of %s bits", pathOf(field), written(n), s.Format[3:])})
+		v.report(Problem{Field: field, Kind: Bounds, Message: fmt.Sprintf("%s is %s, which does not fit into %s bits", pathOf(field), written(n), s.Format[3:])})
 	}
 }
 

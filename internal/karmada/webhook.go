@@ -96,7 +96,7 @@ func (v *validator) propagation(spec, namespace node, namespaced bool) {
 	if spec.at("preemption").text() == "Always" {
 		for _, selector := range spec.at("resourceSelectors").list() {
 			if name := selector.at("name"); !name.some() {
-				v.refuse(selector, "a policy that preempts others names what it selects", spec.at("preemption"))
+				v.refuse(selector, "the policy preempts others, and this selector has no name", spec.at("preemption"))
 			}
 		}
 	}
@@ -144,7 +144,7 @@ func (v *validator) placement(placement node) {
 		name := term.at("affinityName")
 		v.labelKey(name)
 		if names[name.text()] {
-			v.refuse(name, fmt.Sprintf("affinityName %q is there twice", name.text()))
+			v.refuse(name, fmt.Sprintf("affinityName %q occurs twice", name.text()))
 		}
 		names[name.text()] = true
 		v.affinity(term)
@@ -157,7 +157,7 @@ func (v *validator) placement(placement node) {
 	if v.minor >= 18 {
 		for _, toleration := range placement.at("clusterTolerations").list() {
 			if operator := toleration.at("operator"); operator.text() == "Lt" || operator.text() == "Gt" {
-				v.refuse(operator, fmt.Sprintf("%s is %q and takes \"Exists\" or \"Equal\"", pathOf(operator.field), operator.text()))
+				v.refuse(operator, fmt.Sprintf("%s is %q and not \"Exists\" or \"Equal\"", pathOf(operator.field), operator.text()))
 			}
 		}
 	}
@@ -177,11 +177,11 @@ func (v *validator) affinity(affinity node) {
 	for _, expression := range affinity.at("fieldSelector", "matchExpressions").list() {
 		key, operator := expression.at("key"), expression.at("operator")
 		if text := key.text(); text != "provider" && text != "region" && text != "zone" {
-			v.refuse(key, fmt.Sprintf("%s is %s and takes \"provider\", \"region\" or \"zone\"", pathOf(key.field), written(text)))
+			v.refuse(key, fmt.Sprintf("%s is %s and not \"provider\", \"region\" or \"zone\"", pathOf(key.field), written(text)))
 			return
 		}
 		if text := operator.text(); text != "In" && text != "NotIn" {
-			v.refuse(operator, fmt.Sprintf("%s is %s and takes \"In\" or \"NotIn\"", pathOf(operator.field), written(text)))
+			v.refuse(operator, fmt.Sprintf("%s is %s and not \"In\" or \"NotIn\"", pathOf(operator.field), written(text)))
 			return
 		}
 	}
@@ -199,17 +199,17 @@ func (v *validator) overflow(term, scheduling node) {
 	preference := scheduling.at("replicaDivisionPreference").text()
 	byCapacity := preference == "Aggregated" || (preference == "Weighted" || preference == "") && scheduling.at("weightPreference", "dynamicWeight").some()
 	if !scheduling.there() || scheduling.at("replicaSchedulingType").or("Divided") != "Divided" || !byCapacity {
-		v.refuse(tiers.itself(), "overflowAffinities need a division by Aggregated or dynamicWeight", scheduling)
+		v.refuse(tiers.itself(), "overflowAffinities are set, and the division is neither Aggregated nor by dynamicWeight", scheduling)
 	}
 	if !term.at("labelSelector").there() && !term.at("fieldSelector").there() && !term.at("clusterNames").some() && !term.at("exclude").some() {
-		v.refuse(tiers.itself(), "an affinity that overflows chooses clusters of its own first")
+		v.refuse(tiers.itself(), "the affinity has overflowAffinities and selects no clusters itself")
 	}
 	names := map[string]bool{term.at("affinityName").text(): true}
 	for _, tier := range tiers.list() {
 		name := tier.at("affinityName")
 		v.labelKey(name)
 		if names[name.text()] {
-			v.refuse(name, fmt.Sprintf("affinityName %q is there twice", name.text()))
+			v.refuse(name, fmt.Sprintf("affinityName %q occurs twice", name.text()))
 		}
 		names[name.text()] = true
 		v.affinity(tier)
@@ -228,7 +228,7 @@ func (v *validator) spread(constraints node) {
 			by = "cluster"
 		}
 		if field.some() && label.some() {
-			v.refuse(label, "a constraint spreads by a field or by a label, not by both", field)
+			v.refuse(label, "the constraint spreads by both a field and a label", field)
 		}
 		least, most := constraint.at("minGroups"), constraint.at("maxGroups")
 		for _, groups := range []node{least, most} {
@@ -251,7 +251,7 @@ func (v *validator) spread(constraints node) {
 		}
 	}
 	if len(seen) > 0 && !seen["cluster"] {
-		v.refuse(constraints, "a spread by a field takes one by cluster as well")
+		v.refuse(constraints, "the spread by a field has no spread by cluster beside it")
 	}
 }
 
@@ -281,7 +281,7 @@ func (v *validator) applicationFailover(application node) {
 	}
 	if grace, mode := application.at("gracePeriodSeconds"), application.at("purgeMode"); grace.there() {
 		if name := mode.or("Gracefully"); name != "Gracefully" && name != "Graciously" {
-			v.refuse(grace, fmt.Sprintf("gracePeriodSeconds goes with purgeMode \"Gracefully\", and not with %q", name), mode)
+			v.refuse(grace, fmt.Sprintf("gracePeriodSeconds is set with purgeMode %q and not \"Gracefully\"", name), mode)
 		}
 		if n, ok := grace.number(); ok && n <= 0 {
 			v.refuse(grace, fmt.Sprintf("%s is %s, and the least is 1", pathOf(grace.field), written(n)))
@@ -319,7 +319,7 @@ func (v *validator) taintPolicy(spec node) {
 func (v *validator) work(manifests node) {
 	for _, manifest := range manifests.list() {
 		if kind := manifest.at("kind"); !kind.some() {
-			v.refuse(manifest.itself(), pathOf(manifest.field)+" is no object, since it has no kind")
+			v.refuse(manifest.itself(), pathOf(manifest.field)+" is not an object, since it has no kind")
 		}
 	}
 }

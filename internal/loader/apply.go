@@ -50,7 +50,7 @@ func (c *cluster) describe(it *item) {
 		if len(it.vars.invalid) > 0 && r.Substitutable {
 			k.Build = fleet.Missing
 			k.Problems = append(k.Problems, fleet.BuildProblem{Kind: "substitution", Origin: k.Origin, At: []any{"spec", "postBuild"},
-				Message: secret.Message(fmt.Sprintf("%q is no name of a variable, so substitution fails, and with it the whole Kustomization", it.vars.invalid[0]))})
+				Message: secret.Message(fmt.Sprintf("%q is not the name of a variable, so substitution fails, and with it the whole Kustomization", it.vars.invalid[0]))})
 		}
 		for _, o := range r.Objects {
 			if o.Encrypted {

@@ -213,7 +213,7 @@ func (p *plan) objects(m resmap.ResMap, dir string) []built {
 		}
 		if r.GetApiVersion() == "" { // kustomize does not mind, kustomize-controller refuses the build
 			p.failed = true
-			p.problems = append(p.problems, fleet.BuildProblem{Kind: "not-kubernetes", Origin: origin, Message: "the document is no Kubernetes object: apiVersion is missing"})
+			p.problems = append(p.problems, fleet.BuildProblem{Kind: "not-kubernetes", Origin: origin, Message: "the document is not a Kubernetes object, since apiVersion is missing"})
 		}
 		all = append(all, built{object: object, origin: origin, variables: dollar})
 	}
@@ -381,7 +381,7 @@ func (p *plan) dropDuplicate(err error) bool {
 	p.failed = true
 	drop := func(d fleet.Origin, kind, name string, first fleet.Origin) {
 		p.problems = append(p.problems, fleet.BuildProblem{Kind: "duplicate", Origin: d, At: []any{"metadata", "name"},
-			Message: secret.Message(fmt.Sprintf("the %s %q is in this build already, from %s", kind, name, first.File))})
+			Message: secret.Message(fmt.Sprintf("the %s %q is already in this build, from %q", kind, name, first.File))})
 		p.drop(d.File, d.Document)
 	}
 	drop(last, strings.SplitN(kind, ".", 2)[0], name, first)

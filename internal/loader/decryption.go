@@ -87,7 +87,7 @@ func (p *plan) source(f *file, g *types.GeneratorArgs, source, list, field strin
 	}
 	if field == "configMapGenerator" {
 		if g.Options == nil || !decryptionDisabled(g.Options.Annotations) {
-			fault.Kind, fault.Why = "config-map", "Flux decrypts nothing for a configMapGenerator"
+			fault.Kind, fault.Why = "config-map", "Flux does not decrypt the files of a configMapGenerator"
 			p.faults = append(p.faults, fault)
 		}
 		return
@@ -102,14 +102,14 @@ func (p *plan) source(f *file, g *types.GeneratorArgs, source, list, field strin
 	fault.Kind = "format"
 	switch {
 	case list == "envs" && format != "dotenv" && store == "dotenv":
-		fault.Why = fmt.Sprintf("by its name Flux takes it for %s, though SOPS encrypted it as dotenv, "+
-			"and the Secret gets the ciphertexts", format)
+		fault.Why = fmt.Sprintf("its name makes Flux read it as %s instead of dotenv, "+
+			"so the Secret holds the ciphertext", format)
 	case list == "files" && strings.HasSuffix(key, dockerConfig) && store == "binary":
-		fault.Why = fmt.Sprintf("Flux takes %q for JSON, though SOPS encrypted it as binary, "+
-			"and the Secret gets no registry's credentials", dockerConfig)
+		fault.Why = fmt.Sprintf("the key %q makes Flux read it as JSON instead of binary, "+
+			"so the Secret holds no registry credentials", dockerConfig)
 	case list == "files" && !secret.Emits(f.text(), store, format):
-		fault.Why = fmt.Sprintf("by the name of the key %q Flux writes it as %s, though SOPS encrypted it as %s, "+
-			"and the build fails", path.Base(key), format, store)
+		fault.Why = fmt.Sprintf("the key %q makes Flux write it as %s instead of %s, "+
+			"so the build fails", path.Base(key), format, store)
 	default:
 		return
 	}

@@ -133,7 +133,7 @@ func foreignAlias(n *yaml.Node, anchors map[*yaml.Node]bool) *yaml.Node {
 }
 
 // noAnchor does not show the alias's name: a password that begins with "*" and has no quotes is an alias too.
-const noAnchor = "the alias has no anchor in this document; text that begins with * needs quotes"
+const noAnchor = "the alias has no anchor in this document, or text that begins with * has no quotes"
 
 // duplicateKeys finds keys that occur twice in a mapping. kustomize builds with such an object but cannot write it
 // (api v0.21.1, resource.Resource.MarshalJSON), so Flux fails; other parsers take one of the two, not all the same.
@@ -211,12 +211,15 @@ next:
 	return out
 }
 
+// notYAML begins what is said of a syntax error.
+const notYAML = "the file is not valid YAML: "
+
 // syntaxProblem finds the line of a syntax error. The parser's own message names the line where the broken construct
 // begins, so the line is looked for: the first that the file parses without and never with.
 func syntaxProblem(data []byte, err error) fleet.Problem {
-	p := fleet.Problem{Kind: "syntax", Message: strings.TrimPrefix(firstLine(err), "yaml: "), Line: 1, Column: 1}
+	p := fleet.Problem{Kind: "syntax", Message: notYAML + strings.TrimPrefix(firstLine(err), "yaml: "), Line: 1, Column: 1}
 	if m := yamlErrorLine.FindStringSubmatch(err.Error()); m != nil {
-		p.Message = strings.TrimPrefix(firstLine(err), m[0])
+		p.Message = notYAML + strings.TrimPrefix(firstLine(err), m[0])
 		p.Line, _ = strconv.Atoi(m[1])
 	}
 	lines := bytes.SplitAfter(data, []byte("\n"))

@@ -92,7 +92,7 @@ func (p *plan) whyAbsent(target string) string {
 func (p *plan) resourceFile(f *file, where place) bool {
 	p.reached[f.path] = true
 	if f.class == fleet.Template && len(f.problems) == 0 {
-		p.problem("not-kubernetes", place{file: f.path}, "the file has template directives, which kustomize does not fill in")
+		p.problem("not-kubernetes", place{file: f.path}, "the file has template directives, which kustomize does not execute")
 		p.unknown(fleet.UnknownFile, where, "%q is a template, so it is not read here", f.path)
 		return false
 	}
@@ -104,7 +104,7 @@ func (p *plan) resourceFile(f *file, where place) bool {
 		if !isObject(d) {
 			p.failed = true
 			p.problems = append(p.problems, fleet.BuildProblem{Kind: "not-kubernetes", Origin: fleet.Origin{File: f.path, Document: d.Index},
-				Message: "the document is no Kubernetes object: kind or metadata.name is missing"})
+				Message: "the document is not a Kubernetes object, since kind or metadata.name is missing"})
 			p.drop(f.path, d.Index)
 		}
 	}
@@ -138,7 +138,7 @@ func (p *plan) stampFile(f *file) bool {
 		return len(p.origins) - 1, true
 	})
 	if err != nil {
-		p.problem("build", place{file: f.path}, "the file cannot be written anew: %s", firstLine(err))
+		p.problem("build", place{file: f.path}, "kustomize cannot write the file: %s", firstLine(err))
 		return false
 	}
 	p.texts[f.path] = text
@@ -180,7 +180,7 @@ func (p *plan) sourceFile(dir, entry string, where place) bool {
 func (p *plan) generator(dir string, g *types.GeneratorArgs, name, field string, i int) {
 	for j, literal := range g.LiteralSources {
 		if !strings.Contains(literal, "=") {
-			p.problem("build", place{name, []any{field, i, "literals", j}}, "the literal is no KEY=value, so kustomize refuses it")
+			p.problem("build", place{name, []any{field, i, "literals", j}}, "the literal is not of the form KEY=value, so kustomize refuses it")
 		}
 	}
 	keep := func(list string, sources []string, pathOf func(string) string) []string {
@@ -275,7 +275,7 @@ func isRemote(entry string) bool {
 func (p *plan) inside(dir, entry string, where place) (string, bool) {
 	target := path.Join(dir, entry)
 	if isYAMLText(entry) && p.artifact.file(target) == nil {
-		p.problem("missing-resource", where, "the entry is YAML, and kustomize takes nothing but a path here")
+		p.problem("missing-resource", where, "the entry is YAML, and kustomize accepts only a path here")
 		return "", false
 	}
 	if path.IsAbs(entry) || target == ".." || strings.HasPrefix(target, "../") {

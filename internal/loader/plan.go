@@ -139,7 +139,7 @@ func (p *plan) root(dir string, spec overlaySpec) {
 	own := ownEntries{patches: len(k.Patches), components: len(k.Components)}
 	spec.apply(&k, func(i int, component string) bool {
 		if path.IsAbs(component) || isRemote(component) {
-			p.problem("build", inSpec("components", i), "the component %q is no relative path in the repository, which Flux refuses", component)
+			p.problem("build", inSpec("components", i), "the component %q is not a relative path in the repository, so Flux refuses it", component)
 			p.unpatched = true
 			return false
 		}
@@ -200,7 +200,7 @@ func (p *plan) scan(dir string) []string {
 		if i := slices.IndexFunc(f.docs, func(d document) bool { return !isObject(d) }); i >= 0 {
 			p.failed = true
 			p.problems = append(p.problems, fleet.BuildProblem{Kind: "not-kubernetes", Origin: fleet.Origin{File: child, Document: f.docs[i].Index},
-				Message: fmt.Sprintf("the folder %q has no kustomization.yaml, so Flux takes every YAML file below it for Kubernetes objects, and this is none", dir)})
+				Message: fmt.Sprintf("the folder %q has no kustomization.yaml, so Flux reads every YAML file below it as Kubernetes objects, and this is not one", dir)})
 			continue
 		}
 		found = append(found, rel)
@@ -257,9 +257,9 @@ func (p *plan) nested(dir string, component bool, from place, stack []string) bo
 	}
 	if (k.Kind == types.ComponentKind) != component {
 		if component {
-			p.problem("build", from, "%q is no component, so kustomize refuses it under components; list it under resources", dir)
+			p.problem("build", from, "%q is not a component, so kustomize refuses it under components", dir)
 		} else {
-			p.problem("build", from, "%q is a component, so kustomize refuses it under resources; list it under components", dir)
+			p.problem("build", from, "%q is a component, so kustomize refuses it under resources", dir)
 		}
 		return false
 	}
@@ -333,7 +333,7 @@ func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, ge
 		k.OpenAPI = nil
 	}
 	if len(k.HelmCharts) > 0 {
-		p.problem("build", place{name, []any{"helmCharts"}}, "helmCharts needs kustomize's --enable-helm, which Flux does not set; use a HelmRelease")
+		p.problem("build", place{name, []any{"helmCharts"}}, "helmCharts requires kustomize's --enable-helm, which Flux does not set")
 		k.HelmCharts, k.HelmGlobals = nil, nil
 	}
 	for i := range k.ConfigMapGenerator {

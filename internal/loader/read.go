@@ -221,7 +221,7 @@ func (t *tree) boundExpansion() {
 		}
 		if sum += f.expansion; sum > maxExpansion {
 			f.docs, f.objects, f.plain, f.read = nil, nil, false, nil
-			f.fail(fleet.Problem{Kind: "alias-bomb", Message: fmt.Sprintf("the aliases of the tree's files, up to this one, expand to more than %d nodes", maxExpansion)})
+			f.fail(fleet.Problem{Kind: "alias-bomb", Message: fmt.Sprintf("the aliases of all files up to this one expand to more than %d nodes", maxExpansion)})
 		}
 	}
 }
@@ -428,7 +428,7 @@ func (f *file) look() {
 	case err != nil && !f.isYAML: // nothing that Flux applies depends on it; a generator that reads it says so
 		f.hash, f.state, f.unread = "unreadable", "", true
 	case errors.Is(err, errTooLarge):
-		f.fail(fleet.Problem{Kind: "too-large", Message: fmt.Sprintf("the file has more than the %d MiB that are read of one", maxYAML>>20)})
+		f.fail(fleet.Problem{Kind: "too-large", Message: fmt.Sprintf("the file is larger than %d MiB, which is more than is read", maxYAML>>20)})
 	case err != nil:
 		f.fail(unreadable(err))
 	case f.isYAML:

@@ -60,7 +60,7 @@ func Encryption(doc *yaml.Node) *fleet.Encryption {
 	e.visit(root, nil, !e.include)
 	if e.match != nil && e.left && !e.taken && !isObject {
 		e.fault(fleet.EncryptionFault{Field: []any{"sops", e.Selector}, Kind: "region", Class: fleet.Empty,
-			Why: e.Selector + " takes no value of the file, so nothing in it is encrypted"})
+			Why: e.Selector + " covers no value of the file, so nothing in it is encrypted"})
 	}
 	found := e.Encryption // a pointer into e would keep the whole document
 	return &found
@@ -114,7 +114,7 @@ func (e *examination) selector(meta *yaml.Node) {
 			continue
 		}
 		if e.Selector != "" {
-			e.metadata(name, pattern, fmt.Sprintf("%s stands beside %s, and SOPS accepts one of them", name, e.Selector))
+			e.metadata(name, pattern, fmt.Sprintf("%s is set beside %s, and SOPS accepts only one of them", name, e.Selector))
 			e.match = nil
 			return
 		}
@@ -123,7 +123,7 @@ func (e *examination) selector(meta *yaml.Node) {
 		match, err := matcher(name, pattern)
 		switch {
 		case err != nil:
-			e.metadata(name, pattern, name+" is no valid regular expression, so it matches nothing")
+			e.metadata(name, pattern, name+" is not a valid regular expression, so it matches nothing")
 		case match == nil && e.isObject:
 			e.metadata(name, pattern, "Flux decrypts an object without its comments, so "+name+" matches nothing")
 		}
@@ -190,7 +190,7 @@ func (e *examination) mac(meta *yaml.Node) {
 		e.metadata("mac", "", "the metadata has no mac, so Flux takes the document for plain text")
 	case err != nil:
 		e.MAC = "malformed"
-		e.metadata("mac", mac, "the mac is no ciphertext: "+err.Error())
+		e.metadata("mac", mac, "the mac is not a ciphertext: "+err.Error())
 	default:
 		e.MAC = "found"
 	}
@@ -201,7 +201,7 @@ func (e *examination) lastModified(meta *yaml.Node) {
 	if _, err := time.Parse(time.RFC3339, text); text == "" {
 		e.metadata("lastmodified", "", "the metadata has no lastmodified, and SOPS refuses to load it")
 	} else if err != nil {
-		e.metadata("lastmodified", text, "lastmodified is no RFC 3339 time, and SOPS refuses to load it")
+		e.metadata("lastmodified", text, "lastmodified is not an RFC 3339 time, and SOPS refuses to load it")
 	}
 }
 
@@ -281,7 +281,7 @@ func (e *examination) leaf(n *yaml.Node, field []any, inside bool) {
 		if parseLeaf(n.Value) != nil {
 			return // text that speaks of ciphertexts
 		}
-		fault.Kind, fault.Why = "outside", "a ciphertext outside the encrypted region is never decrypted"
+		fault.Kind, fault.Why = "outside", "it is outside the encrypted region"
 	case isLeaf:
 		err := parseLeaf(n.Value)
 		if err == nil {

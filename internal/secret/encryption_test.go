@@ -60,7 +60,7 @@ func TestEncryption(t *testing.T) {
 	const (
 		plain     = "the value is inside the encrypted region and is not encrypted"
 		malformed = "the ciphertext cannot be decrypted: "
-		outside   = "a ciphertext outside the encrypted region is never decrypted"
+		outside   = "it is outside the encrypted region"
 	)
 	short := strings.Replace(cipher, "iv:", "iv:AAAA", 1)
 	for _, test := range []struct {
@@ -102,21 +102,21 @@ func TestEncryption(t *testing.T) {
 			func(e *fleet.Encryption) { e.Selector, e.Pattern = "encrypted_comment_regex", "enc" })},
 
 		{"two selectors", good + "a: b\n" + metadata("unencrypted_suffix: _u"), with(
-			found(fault("metadata", "encrypted_regex stands beside unencrypted_suffix, and SOPS accepts one of them", fleet.Plain, 19, "sops", "encrypted_regex")),
+			found(fault("metadata", "encrypted_regex is set beside unencrypted_suffix, and SOPS accepts only one of them", fleet.Plain, 19, "sops", "encrypted_regex")),
 			func(e *fleet.Encryption) { e.Selector, e.Pattern = "unencrypted_suffix", "_u" })},
 		{"a broken pattern", good + metadata("encrypted_regex: '('"), with(
-			found(fault("metadata", "encrypted_regex is no valid regular expression, so it matches nothing", fleet.Plain, 1, "sops", "encrypted_regex")),
+			found(fault("metadata", "encrypted_regex is not a valid regular expression, so it matches nothing", fleet.Plain, 1, "sops", "encrypted_regex")),
 			func(e *fleet.Encryption) { e.Pattern = "(" })},
 		{"no mac", good + metadata("mac:"), with(
 			found(fault("metadata", "the metadata has no mac, so Flux takes the document for plain text", fleet.Empty, 0, "sops")),
 			func(e *fleet.Encryption) { e.MAC = "missing" })},
 		{"a malformed mac", good + metadata("mac: abc"), with(
-			found(fault("metadata", "the mac is no ciphertext: it is not of the form ENC[AES256_GCM,data:…,iv:…,tag:…,type:…]", fleet.Plain, 3, "sops", "mac")),
+			found(fault("metadata", "the mac is not a ciphertext: it is not of the form ENC[AES256_GCM,data:…,iv:…,tag:…,type:…]", fleet.Plain, 3, "sops", "mac")),
 			func(e *fleet.Encryption) { e.MAC = "malformed" })},
 		{"no time", good + metadata("lastmodified:"), found(
 			fault("metadata", "the metadata has no lastmodified, and SOPS refuses to load it", fleet.Empty, 0, "sops"))},
 		{"a malformed time", good + metadata("lastmodified: yesterday"), found(
-			fault("metadata", "lastmodified is no RFC 3339 time, and SOPS refuses to load it", fleet.Plain, 9, "sops", "lastmodified"))},
+			fault("metadata", "lastmodified is not an RFC 3339 time, and SOPS refuses to load it", fleet.Plain, 9, "sops", "lastmodified"))},
 		{"no recipient", good + metadata("age: [{recipient: age1}]"), with(
 			found(fault("metadata", "the data key is encrypted to no recipient, so nobody can decrypt the document", fleet.Empty, 0, "sops")),
 			func(e *fleet.Encryption) { e.Recipients = []string{} })},

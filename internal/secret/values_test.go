@@ -134,7 +134,7 @@ func TestLiterals(t *testing.T) {
 		}
 		if pattern == "^data$" {
 			e.Faults = append(e.Faults, fleet.EncryptionFault{Field: []any{"sops", "encrypted_regex"}, Kind: "region", Class: fleet.Empty,
-				Why: "encrypted_regex takes no value of the file, so nothing in it is encrypted"})
+				Why: "encrypted_regex covers no value of the file, so nothing in it is encrypted"})
 		}
 		return e
 	}

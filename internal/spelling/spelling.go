@@ -8,9 +8,21 @@ import (
 	"strings"
 )
 
-// DidYouMean is `; did you mean "a" or "b"?` for the known names that are a few keystrokes away from name or contain
-// it, the nearest first, three at most; where there is none those that it begins with; empty where there is none of them either.
+// DidYouMean is `; did you mean "a" or "b"?` for the names that are near; empty where there is none.
 func DidYouMean(name string, known []string) string {
+	near := Near(name, known)
+	if len(near) == 0 {
+		return ""
+	}
+	for i, other := range near {
+		near[i] = fmt.Sprintf("%q", other)
+	}
+	return "; did you mean " + strings.Join(near, " or ") + "?"
+}
+
+// Near are the known names that are a few keystrokes away from name or contain it, the nearest first, three at most; where
+// there is none, those that it begins with.
+func Near(name string, known []string) (names []string) {
 	type miss struct {
 		name     string
 		distance int
@@ -27,17 +39,13 @@ func DidYouMean(name string, known []string) string {
 			near = append(near, miss{k, distance(name, k)})
 		}
 	}
-	if len(near) == 0 {
-		return ""
-	}
 	slices.SortFunc(near, func(a, b miss) int {
 		return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.name, b.name))
 	})
-	var quoted []string
 	for _, m := range near[:min(3, len(near))] {
-		quoted = append(quoted, fmt.Sprintf("%q", m.name))
+		names = append(names, m.name)
 	}
-	return "; did you mean " + strings.Join(quoted, " or ") + "?"
+	return names
 }
 
 // distance is Levenshtein's, in bytes.

@@ -130,14 +130,14 @@ func (c comparison) compare() {
 		c.unregistered()
 		return
 	case !c.known:
-		c.problem("unknown-to-git", fleet.Warning, "Karmada has a member %q that Git does not know; an agent or a Cluster object in Git would register it", name)
+		c.problem("unknown-to-git", fleet.Warning, "Karmada has a member %q that neither an agent nor a Cluster object in Git registers", name)
 	case live.Mode == "Pull" && len(c.member.Suspended) > 0 && len(c.member.Agents) == 0:
-		c.problem("no-agent", fleet.Warning, "the agent of member %q is suspended in Git; Flux would have to resume it", name)
+		c.problem("no-agent", fleet.Warning, "the agent of member %q is suspended in Git", name)
 	case live.Mode == "Pull" && len(c.member.Agents) == 0 && len(c.member.Unnamed) == 0:
 		c.problem("no-agent", fleet.Warning, "no agent in Git registers member %q, which Karmada has in mode Pull", name)
 	}
 	if c.known && c.member.Mode != "" && live.Mode != c.member.Mode {
-		c.problem("mode", fleet.Error, "member %q is registered in mode %s; Git has it in mode %s", name, live.Mode, c.member.Mode)
+		c.problem("mode", fleet.Error, "member %q is registered in mode %q, and Git has it in mode %q", name, live.Mode, c.member.Mode)
 	}
 	switch {
 	case live.Terminating:
@@ -159,11 +159,11 @@ func (c comparison) unregistered() {
 	case len(c.member.Agents) > 0:
 		c.problem("unregistered", fleet.Error, "member %q has an agent in Git that never registered it with Karmada%s", name, near)
 	case len(c.member.Suspended) > 0:
-		c.problem("unregistered", fleet.Warning, "member %q is not registered: its agent is suspended in Git", name)
+		c.problem("unregistered", fleet.Warning, "member %q is not registered, since its agent is suspended in Git", name)
 	case c.member.Declared || c.member.Registered:
 		c.problem("unregistered", fleet.Error, "member %q is not registered with Karmada%s", name, near)
 	default:
-		c.problem("unregistered", fleet.Warning, "cluster %q is not registered with Karmada, and no agent in Git would do it%s", name, near)
+		c.problem("unregistered", fleet.Warning, "cluster %q is not registered with Karmada, and no agent in Git registers it%s", name, near)
 	}
 }
 
@@ -178,7 +178,7 @@ func (c comparison) compareVersions() {
 		version := c.fleet.Agents[id].Version
 		c.result.AgentVersion = version
 		if len(c.fleet.ControlPlanes) == 1 && version != "" && plane.Version != "" && minor(version) != minor(plane.Version) {
-			c.problem("version-skew", fleet.Warning, "the agent of member %q runs Karmada %s and the control plane %s; they would be the same", c.result.Name, version, plane.Version)
+			c.problem("version-skew", fleet.Warning, "the agent of member %q runs Karmada %s and the control plane %s", c.result.Name, version, plane.Version)
 		}
 	}
 }

@@ -1,7 +1,9 @@
-// Gendocs writes the documents in docs/ that are made from the code: the rules' page and the JSON Schemas.
+// Gendocs writes the documents in docs/ that are made from the code, the rules' page and the JSON Schemas, and the list of the
+// messages of all examples for the command line.
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,6 +15,8 @@ import (
 	"github.com/invopop/jsonschema"
 
 	"github.com/rollcall-dev/rollcall/internal/config"
+	"github.com/rollcall-dev/rollcall/internal/engine"
+	"github.com/rollcall-dev/rollcall/internal/example"
 	"github.com/rollcall-dev/rollcall/internal/schema"
 )
 
@@ -82,10 +86,32 @@ func generate(ctx context.Context) (map[string][]byte, error) {
 		}
 		documents["docs/"+name+".schema.json"] = append(text, '\n')
 	}
-	page, err := rulesPage(ctx)
+	e, err := engine.New(ctx, engine.Options{})
 	if err != nil {
 		return nil, err
 	}
-	documents["docs/rules.md"] = page
-	return documents, nil
+	if documents["docs/rules.md"], err = rulesPage(ctx, e); err != nil {
+		return nil, err
+	}
+	messages, err := example.Messages(ctx, e, "testdata/rules")
+	if err != nil {
+		return nil, err
+	}
+	documents["internal/cli/messages.json"], err = lines(messages)
+	return documents, err
+}
+
+// lines is a JSON array with one element a line.
+func lines[T any](all []T) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	for i, element := range all {
+		b.WriteString([]string{"[\n", ","}[min(i, 1)])
+		if err := enc.Encode(element); err != nil {
+			return nil, err
+		}
+	}
+	b.WriteString("]\n")
+	return b.Bytes(), nil
 }
