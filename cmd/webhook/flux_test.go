@@ -341,9 +341,11 @@ func TestStatusNamesTheRevision(t *testing.T) {
 
 // TestVersion prints what rollcall version does.
 func TestVersion(t *testing.T) {
-	var out strings.Builder
-	if code := (&app{stdout: &out, stderr: io.Discard}).run(t.Context(), []string{"version"}); code != 0 ||
-		!strings.HasPrefix(out.String(), "rollcall-webhook ") || !strings.Contains(out.String(), runtime.Version()) {
-		t.Errorf("%d %s", code, &out)
+	for _, how := range []string{"version", "--version"} {
+		var out strings.Builder
+		if code := (&app{stdout: &out, stderr: io.Discard}).run(t.Context(), []string{how}); code != 0 ||
+			!strings.HasPrefix(out.String(), "rollcall-webhook ") || !strings.Contains(out.String(), runtime.Version()) {
+			t.Errorf("%s: %d %s", how, code, &out)
+		}
 	}
 }

@@ -86,6 +86,8 @@ On SIGTERM it is no longer ready, goes on answering for --shutdown-delay, and en
 	})
 	cmd.CompletionOptions.DisableDefaultCmd = true
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	cmd.Version = checkout.Versions(program) // --version says what the command version says
+	cmd.SetVersionTemplate("{{.Version}}")
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w\nrun %q for the flags", err, cmd.CommandPath()+" --help")
 	})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rollcall-dev/rollcall/internal/checkout"
 	"github.com/rollcall-dev/rollcall/internal/report"
 	"github.com/rollcall-dev/rollcall/internal/secret"
 )
@@ -87,6 +88,8 @@ func shownError(err error) string {
 func (a *app) command() *cobra.Command {
 	cmd := a.lintCommand()
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	cmd.Version = checkout.Versions("rollcall") // --version says what the command version says
+	cmd.SetVersionTemplate("{{.Version}}")
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w\nrun %q for the flags", err, cmd.CommandPath()+" --help")
 	})
