@@ -2,9 +2,13 @@
 package cli
 
 import (
+	"io"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
 )
 
 // Main runs the program with the arguments, the streams and the environment of the process, and returns its exit code.
@@ -25,4 +29,10 @@ func Main() int {
 	code := run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv)
 	runtime.KeepAlive(ballast)
 	return code
+}
+
+// Command is the command line by itself, of which man pages and completions are made.
+func Command() *cobra.Command {
+	a := &app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, getenv: func(string) string { return "" }, isTerminal: isTerminal}
+	return a.command()
 }
