@@ -360,21 +360,28 @@ func extract(image v1.Image, to string) error {
 			return err
 		}
 		mode := header.FileInfo().Mode().Perm()
+		name := strings.TrimSuffix(header.Name, "/")
 		if header.Typeflag == tar.TypeDir {
-			if err := root.MkdirAll(strings.TrimSuffix(header.Name, "/"), mode); err != nil {
-				return err
-			}
-			continue
+			err = root.MkdirAll(name, mode)
+		} else {
+			err = extractFile(root, name, mode, r)
 		}
-		f, err := root.OpenFile(header.Name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+		if err == nil && os.Geteuid() == 0 {
+			err = root.Lchown(name, header.Uid, header.Gid)
+		}
 		if err != nil {
 			return err
 		}
-		if _, err := io.Copy(f, r); err != nil {
-			return err
-		}
-		if err := f.Close(); err != nil {
-			return err
-		}
 	}
+}
+
+func extractFile(root *os.Root, name string, mode os.FileMode, r io.Reader) error {
+	f, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(f, r); err != nil {
+		return err
+	}
+	return f.Close()
 }
