@@ -24,6 +24,8 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/rollcall-dev/rollcall/internal/canary"
+	"github.com/rollcall-dev/rollcall/internal/engine"
+	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
 // canaryTree writes the tree of testdata/canaries.txtar: a cluster with a Flux Kustomization for each case.
@@ -140,6 +142,7 @@ func TestNothingIsShown(t *testing.T) {
 					t.Errorf("%q does not finish", args)
 				}
 			}
+			falseReports(t, dir, planted)
 			// Beside a commit that has all of it, and beside one of which nothing is left.
 			for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "a"}} {
 				if out, err := exec.Command("git", slices.Concat([]string{"-C", dir}, args)...).CombinedOutput(); err != nil {
@@ -171,6 +174,38 @@ func TestNothingIsShown(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+// falseReports holds what rollcall report-false prints to showing no value, for all rules that report something.
+func falseReports(t *testing.T, dir string, planted *canary.Set) {
+	t.Helper()
+	a := &app{stdout: io.Discard, stderr: io.Discard, getenv: noEnvironment, isTerminal: isTerminal, noCache: true}
+	tree, err := a.open([]string{dir}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.close()
+	c, err := (&lint{app: a}).check(t.Context(), tree, nil, a.startProgress())
+	if err != nil {
+		t.Fatal(err)
+	}
+	words, err := engine.Words()
+	if err != nil {
+		t.Fatal(err)
+	}
+	described := 0
+	for _, rule := range c.engine.Rules() {
+		found := slices.Clone(slices.Concat(c.found, c.excepted))
+		found = slices.DeleteFunc(found, func(f fleet.Finding) bool { return f.Rule != rule.ID })
+		// One at a time, since a report describes the first ones alone.
+		for _, f := range found {
+			described++
+			shows(t, planted, "report-false "+rule.ID, falseReport(c, rule, []fleet.Finding{f}, words))
+		}
+	}
+	if described < 20 {
+		t.Errorf("only %d findings to describe", described)
 	}
 }
 

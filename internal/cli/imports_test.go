@@ -20,7 +20,7 @@ const module = "github.com/rollcall-dev/rollcall/"
 var mayImport = map[string][]string{
 	"":                   {"internal/cli"},
 	"cmd/lint":           {"internal/cli"},
-	"internal/cli":       {"internal/apiserver", "internal/cache", "internal/checkout", "internal/config", "internal/edit", "internal/engine", "internal/failover", "internal/fix", "internal/fleet", "internal/loader", "internal/lsp", "internal/report", "internal/revision", "internal/secret", "internal/spelling", "internal/verify"},
+	"internal/cli":       {"internal/apiserver", "internal/cache", "internal/checkout", "internal/config", "internal/edit", "internal/engine", "internal/failover", "internal/fix", "internal/fleet", "internal/loader", "internal/lsp", "internal/report", "internal/revision", "internal/secret", "internal/shape", "internal/spelling", "internal/verify"},
 	"cmd/webhook":        {"internal/admission", "internal/artifact", "internal/checkout", "internal/config", "internal/fleet", "internal/live", "internal/loader", "internal/secret", "internal/serving"},
 	"rules":              {},
 	"internal/engine":    {"internal/fleet", "internal/schema", "internal/secret", "internal/spelling", "rules"},
@@ -55,6 +55,7 @@ var mayImport = map[string][]string{
 	"internal/schema":      {"internal/fleet"},
 	"internal/secret":      {"internal/fleet"},
 	"internal/serving":     {"internal/admission", "internal/checkout", "internal/config", "internal/engine", "internal/fleet", "internal/secret", "internal/spelling", "internal/verify"},
+	"internal/shape":       {},
 	"internal/spelling":    {},
 	"internal/verify":      {"internal/fleet", "internal/secret", "internal/spelling"},
 }
