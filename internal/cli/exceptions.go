@@ -35,9 +35,10 @@ type exceptionEntry struct {
 func (a *app) exceptionsCommand() *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
-		Use:   "exceptions [PATH]",
-		Short: "List what the tree excepts from the rules: why, since when, until when, and how often",
-		Args:  cobra.MaximumNArgs(1),
+		Use:        "exceptions [PATH]",
+		Short:      "List what the tree excepts from the rules: why, since when, until when, and how often",
+		SuggestFor: []string{"ignore", "ignores", "ignored", "suppressions"},
+		Args:       cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if format != "text" && format != "json" {
 				return fmt.Errorf("-o %s: the format is none of text, json", format)

@@ -25,6 +25,7 @@ func (a *app) explainCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:               "explain RULE",
 		Short:             "Say what a rule checks, why, and what to do",
+		SuggestFor:        []string{"why", "describe", "doc", "docs"},
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeRule,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -86,7 +87,8 @@ func (a *app) rulesCommand() *cobra.Command {
 		Long: `List the rules, with their severities in this tree.
 
 --examples lists what each rule says of the faults in its own examples, and how to fix them.`,
-		Args: cobra.NoArgs,
+		SuggestFor: []string{"list", "ls"},
+		Args:       cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != "text" && format != "json" {
 				return fmt.Errorf("-o %s: the format is none of text, json", format)

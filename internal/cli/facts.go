@@ -23,7 +23,8 @@ func (a *app) factsCommand() *cobra.Command {
 		Short: "Print what a rule sees as data.fleet, as JSON",
 		Long: `Print what a rule sees as data.fleet, as JSON: for authors of rules, and to see what was read of a tree and what is
 unknown. docs/facts.schema.json describes it. A secret's value is never in it, only its class and length.`,
-		Args: cobra.MaximumNArgs(1),
+		SuggestFor: []string{"dump", "inspect", "unknown"},
+		Args:       cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t, err := a.open(args, nil)
 			if err != nil {

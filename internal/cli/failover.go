@@ -40,6 +40,7 @@ outcome is that of the last one.`,
   rollcall failover --only pending,unknown          # what the loss of a member leaves without a place
   rollcall failover --assert objectives.yaml        # fails where an objective is not met
   rollcall failover -o markdown                     # what to do when a member is lost`,
+		SuggestFor: []string{"simulate", "simulation", "plan"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			width := a.width()
 			if wide {
@@ -225,11 +226,7 @@ func (a *app) width() int {
 
 // readFleet reads the tree of --root, or the one around the working directory.
 func (a *app) readFleet(cmd *cobra.Command) (*fleet.Fleet, error) {
-	var paths []string
-	if a.root != "" {
-		paths = []string{a.root}
-	}
-	t, err := a.open(paths, nil)
+	t, err := a.open(nil, nil)
 	if err != nil {
 		return nil, err
 	}

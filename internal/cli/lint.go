@@ -52,8 +52,8 @@ func (a *app) lintCommand() *cobra.Command {
 member answers the roll call: it has an agent, its secrets are encrypted, its policies name real clusters, and
 weights encode the order of failover.
 
-PATH is the repository, the clusters folder, one cluster's folder, or files; by default the working directory. The
-whole fleet is always read; findings are shown for what was named.
+PATH is the repository, the clusters folder, one cluster's folder, or files; by default the working directory, or the tree
+that --root names where that is elsewhere. The whole fleet is always read; findings are shown for what was named.
 
 Findings go to stdout, everything else to stderr. The exit code is 0 without findings, 1 with findings at or above
 --fail-on, 2 where the run could not finish.
@@ -108,11 +108,31 @@ func hinted(cmd *cobra.Command, args []string, err error) error {
 	if err == nil || len(args) == 0 || !strings.HasPrefix(err.Error(), args[0]+": ") {
 		return err
 	}
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		return fmt.Errorf("%w; did you mean %q?", err, cmd.CommandPath()+" "+near[0])
+	if _, there := os.Lstat(args[0]); there == nil {
+		return err
 	}
-	return err
+	word, near := strings.ToLower(args[0]), cmd.SuggestionsFor(args[0])
+	for _, sub := range cmd.Commands() {
+		if slices.Contains(sub.SuggestFor, word) {
+			near = []string{sub.Name()}
+		}
+	}
+	meant := ""
+	switch {
+	case slices.Contains(linting, word):
+		return fmt.Errorf("%w; linting needs no command: leave out %q", err, args[0])
+	case len(near) > 0:
+		meant = near[0]
+	case cmd.Flags().Lookup(word) != nil:
+		meant = "--" + word
+	default:
+		return err
+	}
+	return fmt.Errorf("%w; did you mean %q?", err, cmd.CommandPath()+" "+meant)
 }
+
+// linting is what other linters call the command that is none here.
+var linting = []string{"lint", "check", "scan", "validate", "test", "run", "audit", "analyze", "analyse", "vet", "eval"}
 
 func (l *lint) run(ctx context.Context, paths []string) error {
 	start := time.Now()

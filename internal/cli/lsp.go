@@ -23,7 +23,7 @@ import (
 )
 
 func (a *app) lspCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "lsp",
 		Short: "Serve an editor by the Language Server Protocol, on stdin and stdout",
 		Long: `The whole tree of every open file is read once and then followed as it is edited, before it is saved: findings come
@@ -31,7 +31,8 @@ back within a moment, for every file that they are in. What has one right answer
 
 The rules of the tree's own (rulePaths in its configuration) run as in CI, so that both find the same; --no-own-rules
 leaves them out, for a tree that is not trusted.`,
-		Args: cobra.NoArgs,
+		SuggestFor: []string{"language-server", "langserver", "serve", "server", "editor"},
+		Args:       cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if a.getenv("GOGC") == "" {
 				debug.SetGCPercent(100) // a program that stays is not to take more than it needs; main has other aims
@@ -41,6 +42,8 @@ leaves them out, for a tree that is not trusted.`,
 			return lsp.Serve(cmd.Context(), io.NopCloser(a.stdin), a.stdout, r, version())
 		},
 	}
+	cmd.Flags().Bool("stdio", true, "serve on stdin and stdout, which is the only way: many editors ask for it")
+	return cmd
 }
 
 // residents are the trees of an editor's documents.

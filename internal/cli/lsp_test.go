@@ -277,7 +277,7 @@ const (
 // What an editor shows is what the command would report if everything were saved, whatever has been typed before.
 func TestEditor(t *testing.T) {
 	dir := fleetCopy(t)
-	e := startEditor(t, watches)
+	e := startEditor(t, watches, "--stdio")
 	at := func(name string) string { return filepath.Join(dir, name) }
 	read := func(name string) string {
 		data, err := os.ReadFile(at(name))

@@ -50,7 +50,7 @@ type tree struct {
 // place of the only path, a file that need not exist.
 func (a *app) open(paths []string, buffer []byte) (*tree, error) {
 	if len(paths) == 0 {
-		paths = []string{"."}
+		paths = []string{a.defaultPath()}
 	}
 	cwd, err := os.Getwd()
 	if err != nil {
@@ -110,6 +110,25 @@ func (a *app) open(paths []string, buffer []byte) (*tree, error) {
 		t.FS = loader.Overlay(t.FS, t.named[0], buffer)
 	}
 	return t, a.configure(t)
+}
+
+// defaultPath is what is meant where no path is named: the working directory, or the tree that --root names where that is elsewhere.
+func (a *app) defaultPath() string {
+	if a.root == "" {
+		return "."
+	}
+	root, err := physical(a.root)
+	if err != nil {
+		return "."
+	}
+	here, err := physical(".")
+	if _, inside := below(root, here); err != nil || inside {
+		return "."
+	}
+	if _, err := os.Stat(root); err != nil {
+		return "." // and rootOf says what is wrong with --root
+	}
+	return a.root
 }
 
 // rootOf is the root of the tree that an absolute path belongs to, itself absolute and without links. There is none

@@ -32,7 +32,8 @@ that the kubeconfig names and no other; a client certificate or a token must be 
 The exit code is 0 where all is as Git has it, 1 with problems at or above --fail-on, 2 where it could not finish.`,
 		Example: `  rollcall verify --karmada-kubeconfig karmada.config
   rollcall verify --karmada-kubeconfig karmada.config -o json clusters`,
-		Args: cobra.MaximumNArgs(1),
+		SuggestFor: []string{"compare", "drift", "live"},
+		Args:       cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			write, ok := map[string]func(verify.Report, io.Writer) error{"table": verify.Report.WriteTable, "json": verify.Report.WriteJSON}[output]
 			if !ok {
@@ -78,9 +79,6 @@ The exit code is 0 where all is as Git has it, 1 with problems at or above --fai
 
 // verify reads the tree, then asks the API server.
 func (a *app) verify(ctx context.Context, client *apiserver.Client, server string, paths []string) (verify.Report, error) {
-	if len(paths) == 0 && a.root != "" {
-		paths = []string{a.root}
-	}
 	t, err := a.open(paths, nil)
 	if err != nil {
 		return verify.Report{}, err
