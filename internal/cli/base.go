@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rollcall-dev/rollcall/internal/config"
 	"github.com/rollcall-dev/rollcall/internal/engine"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 	"github.com/rollcall-dev/rollcall/internal/loader"
@@ -74,7 +75,7 @@ func (l *lint) openBase(t *tree) (*before, error) {
 		return nil, fmt.Errorf("--base %s: %w", b.revision, err)
 	}
 	if l.config == "" {
-		if err := l.configure(&old); err != nil {
+		if err := l.configure(&old); err != nil && !errors.Is(err, config.ErrMisnamed) { // nothing was read of it there
 			return nil, fmt.Errorf("--base %s: %w", b.revision, err)
 		}
 		t.relaxed = t.Config.Relaxes(old.Config)

@@ -194,8 +194,10 @@ func (a *app) rulesHere(ctx context.Context) (*engine.Engine, []report.Rule, err
 // configured is the nearest folder at or above the working directory with a configuration, else the working directory.
 func configured() string {
 	for dir, last := ".", ""; ; dir = filepath.Join("..", dir) {
-		if _, err := os.Stat(filepath.Join(dir, config.Name)); err == nil {
-			return dir
+		for _, name := range append([]string{config.Name}, config.Misnamed...) {
+			if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+				return dir
+			}
 		}
 		abs, err := filepath.Abs(dir)
 		if err != nil || abs == last {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
 	"regexp"
 	"strings"
 
@@ -23,6 +24,13 @@ import (
 
 // Name is the configuration's file at the root of a tree.
 const Name = ".rollcall.yaml"
+
+// Misnamed are names that the file is given by mistake. What stands under them is refused: to leave it unread would switch off all that
+// it says.
+var Misnamed = []string{".rollcall.yml", ".rollcall.json"}
+
+// ErrMisnamed tells that there is a file of such a name.
+var ErrMisnamed = errors.New("is not read, but " + Name + " alone: rename it")
 
 // maxSize bounds the file, in bytes.
 const maxSize = 1 << 20
@@ -54,8 +62,8 @@ type Config struct {
 	MinFollowed int `json:"minFollowed,omitempty" jsonschema:"minimum=0,maximum=100"`
 	// Exceptions are of findings in files that cannot say so themselves.
 	Exceptions []Exception `json:"exceptions,omitempty"`
-	// KarmadaVersion is the version of the control plane, "1.18" or "v1.18.2". Left out, the tree tells.
-	KarmadaVersion string `json:"karmadaVersion,omitempty" jsonschema:"pattern=^v?[0-9]+\\.[0-9]+(\\.[0-9]+)?([+-][0-9A-Za-z.+-]+)?$"`
+	// KarmadaVersion is the version of the control plane, "1.18" or "v1.18.2", from 1.0 to 1.19. Left out, the tree tells.
+	KarmadaVersion string `json:"karmadaVersion,omitempty" jsonschema:"pattern=^v?1\\.(1?[0-9])(\\.(0|[1-9][0-9]*))?(-[0-9A-Za-z.-]+)?(\\+[0-9A-Za-z.-]+)?$"`
 
 	// Admission is how the webhook answers.
 	Admission Admission `json:"admission,omitzero"`
@@ -185,9 +193,16 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
 }
 
-// Read reads a configuration. A file that does not exist is an empty one. What is wrong with its content is one *Error
-// or several joined.
+// Read reads a configuration. A file that does not exist is an empty one; ErrMisnamed where it has another name. What is wrong with its
+// content is one *Error or several joined.
 func Read(fsys fs.FS, name string) (Config, error) {
+	if path.Base(name) == Name {
+		for _, other := range Misnamed {
+			if _, err := fs.Lstat(fsys, path.Join(path.Dir(name), other)); err == nil {
+				return Config{}, fmt.Errorf("read the configuration: %s %w", other, ErrMisnamed)
+			}
+		}
+	}
 	// Opening a named pipe would wait for its writer.
 	info, err := fs.Stat(fsys, name)
 	if err == nil && !info.Mode().IsRegular() {

@@ -190,6 +190,7 @@ sources: [{kind: HelmRepository, name: "", path: x}, {kind: Bucket}]
 6:54: an entry of sources needs "name"
 6:54: an entry of sources needs "path"`},
 		{"no version", "karmadaVersion: latest\n", `1:17: karmadaVersion is no version, like "1.18" or "v1.18.2"`},
+		{"a version that nobody knows", "karmadaVersion: \"1.81\"\n", `1:17: karmadaVersion is none of the versions that are known here, 1.0 to 1.19; left out, the tree tells`},
 		{"scalars for lists", "members: a\nrules: on\nfailover: []\n", `1:10: members must be a list, not text
 2:8: rules must be a mapping, not text
 3:11: failover must be a mapping, not a list`},

@@ -500,14 +500,21 @@ func list[T ~string](words []T) string {
 	return strings.Join(texts, ", ")
 }
 
-var versionForm = regexp.MustCompile(`^v?\d+\.\d+(\.\d+)?([+-][0-9A-Za-z.+-]+)?$`)
+var (
+	versionForm = regexp.MustCompile(`^v?\d+\.\d+(\.\d+)?([+-][0-9A-Za-z.+-]+)?$`)
+	// knownVersions are the releases of Karmada whose behaviour is known: 1.0 to 1.19.
+	knownVersions = regexp.MustCompile(`^v?1\.(1?[0-9])(\.(0|[1-9][0-9]*))?(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
+)
 
 func (d *decoder) version(n *yaml.Node) string {
 	if !d.text(n, "karmadaVersion") {
 		return ""
 	}
-	if !versionForm.MatchString(n.Value) {
+	switch {
+	case !versionForm.MatchString(n.Value):
 		d.fail(n, "karmadaVersion is no version, like \"1.18\" or \"v1.18.2\"")
+	case !knownVersions.MatchString(n.Value):
+		d.fail(n, "karmadaVersion is none of the versions that are known here, 1.0 to 1.19; left out, the tree tells")
 	}
 	return n.Value
 }

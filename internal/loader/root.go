@@ -162,7 +162,10 @@ func holdsYAML(dir string, entries *int) (found bool) {
 	return found
 }
 
-func isConfigured(dir string) bool { return isFile(filepath.Join(dir, ConfigName)) }
+// isConfigured is true for a configuration of a wrong name, too: where it is read, it is refused.
+func isConfigured(dir string) bool {
+	return slices.ContainsFunc([]string{ConfigName, ".rollcall.yml", ".rollcall.json"}, func(name string) bool { return isFile(filepath.Join(dir, name)) })
+}
 
 func isGitTop(dir string) bool { return exists(filepath.Join(dir, ".git")) }
 
