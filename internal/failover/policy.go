@@ -5,9 +5,11 @@
 package failover
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
@@ -172,4 +174,32 @@ func (p *Placement) ignoresSpread() bool {
 	s := p.ReplicaScheduling
 	return s != nil && s.ReplicaSchedulingType == "Divided" && s.ReplicaDivisionPreference == "Weighted" &&
 		(s.WeightPreference == nil || len(s.WeightPreference.StaticWeightList) > 0 && s.WeightPreference.DynamicWeight == "")
+}
+
+// WeightOrder is the order in which the policy's static weights rank clusters, the heaviest first. It is empty where they rank none: each
+// weight must be of one cluster that is named, all of them must differ, and no reason may be given for running on several.
+func WeightOrder(policy fleet.Object) []string {
+	p, err := ParsePolicy(policy.Content)
+	annotations, _ := policy.Content["metadata"].(map[string]any)["annotations"].(map[string]any)
+	if err != nil || p.Placement.ReplicaScheduling == nil || p.Placement.strategy() != static || annotations["rollcall.dev/active-active"] != nil {
+		return nil
+	}
+	weights := p.Placement.ReplicaScheduling.WeightPreference
+	if weights == nil {
+		return nil
+	}
+	list := slices.SortedFunc(slices.Values(weights.StaticWeightList), func(a, b Weight) int { return cmp.Compare(b.Weight, a.Weight) })
+	var names []string
+	for i, w := range list {
+		to := w.TargetCluster
+		one := len(to.ClusterNames) == 1 && to.LabelSelector == nil && to.FieldSelector == nil && len(to.Exclude) == 0
+		if !one || slices.Contains(names, to.ClusterNames[0]) || i > 0 && list[i-1].Weight == w.Weight {
+			return nil
+		}
+		names = append(names, to.ClusterNames[0])
+	}
+	if len(names) < 2 {
+		return nil
+	}
+	return names
 }
