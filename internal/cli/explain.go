@@ -207,18 +207,6 @@ func configured() string {
 	}
 }
 
-func (a *app) completeRule(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	e, _, err := a.rulesHere(cmd.Context())
-	if err != nil || len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var out []string
-	for _, r := range e.Rules() {
-		out = append(out, cobra.CompletionWithDesc(r.ID, r.Title))
-	}
-	return out, cobra.ShellCompDirectiveNoFileComp
-}
-
 func ids(all []engine.Rule) []string {
 	var out []string
 	for _, r := range all {

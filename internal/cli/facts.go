@@ -56,6 +56,7 @@ unknown. docs/facts.schema.json describes it. A secret's value is never in it, o
 		},
 	}
 	cmd.Flags().StringVar(&cluster, "cluster", "", "only the Kustomizations, objects and files of the cluster with this `name`")
+	completeBy(cmd, "cluster", a.completeFleet(true, clusterNames))
 	cmd.Flags().BoolVar(&unknown, "unknown", false, "only what this repository does not show, a line for each place, with the reason")
 	return cmd
 }

@@ -127,6 +127,14 @@ outcome is that of the last one.`,
 	flags.StringVar(&assert, "assert", "", "fail unless the loss of each member meets the objectives of a `file`")
 	flags.BoolVar(&wide, "wide", false, "show all workloads, in lines of any length")
 	complete(cmd, "output", "table", "json", "markdown", "mermaid")
+	complete(cmd, "only", outcomes...)
+	for _, flag := range []string{"lose", "recover", "unhealthy"} {
+		completeBy(cmd, flag, a.completeFleet(false, memberNames))
+	}
+	completeBy(cmd, "lose-region", a.completeFleet(false, regionNames))
+	completeBy(cmd, "capacity", a.completeFleet(false, membersWithRoom))
+	completeBy(cmd, "policy", a.completeFleet(false, policyNames))
+	cmd.ValidArgsFunction = a.completeFleet(false, policyNames)
 	return cmd
 }
 

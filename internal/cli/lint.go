@@ -89,18 +89,13 @@ would change anything else, in the file or in what Flux applies, or that would b
 	flags.StringSliceVar(&l.only, "only", nil, "report findings of this `RULE` alone; may be repeated")
 	flags.StringSliceVar(&l.skip, "skip", nil, "report no findings of this `RULE`; may be repeated")
 	for _, flag := range []string{"only", "skip"} {
-		_ = cmd.RegisterFlagCompletionFunc(flag, a.completeRule)
+		completeBy(cmd, flag, a.completeRules)
 	}
 	flags.IntVar(&l.minFollowed, "min-followed", 0, "fail where less than this `PERCENT` of the Flux Kustomizations in the files is followed")
 	complete(cmd, "show", "existing")
 	complete(cmd, "output", formats()...)
 	complete(cmd, "fail-on", "error", "warning", "info", "never")
 	return cmd
-}
-
-// complete offers values of a flag to the shell.
-func complete(cmd *cobra.Command, flag string, values ...string) {
-	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // hinted adds to an error about a path what command may have been meant.

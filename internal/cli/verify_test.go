@@ -139,7 +139,7 @@ func TestVerifyHealthy(t *testing.T) {
 	for _, name := range []string{"ottawa", "robbinsdale", "stpetersburg"} {
 		k.objects["clusters"] = append(k.objects["clusters"], liveCluster(name, "Pull", "True", "ClusterReady"))
 	}
-	code, out, errs := rollcallVerify("--karmada-kubeconfig", k.start(t, nil))
+	code, out, errs := rollcallVerify("--kubeconfig", k.start(t, nil))
 	const want = `MEMBER         GIT     LIVE   READY   REASON         SINCE                  KUBERNETES   AGENT
 ottawa         agent   Pull   True    ClusterReady   2026-11-24T10:00:00Z   v1.35.4      1.18.1
 robbinsdale    agent   Pull   True    ClusterReady   2026-11-24T10:00:00Z   v1.35.4      1.18.1
@@ -171,7 +171,7 @@ func TestVerifyBroken(t *testing.T) {
 	}
 	delete(k.objects, "clustertaintpolicies") // a Karmada that does not serve them
 	file := k.start(t, nil)
-	code, out, errs := rollcallVerify("--karmada-kubeconfig", file)
+	code, out, errs := rollcallVerify("--kubeconfig", file)
 	const want = `MEMBER             GIT     LIVE   READY     REASON                 SINCE                  KUBERNETES   AGENT
 ottawa             agent   Push   True      ClusterReady           2026-11-24T10:00:00Z   v1.35.4      1.18.1
 robbinsdale        agent   Pull   Unknown   ClusterStatusUnknown   2026-11-24T10:00:00Z   v1.35.4      1.18.1
@@ -199,10 +199,10 @@ stpetersburg       agent   –      –         –                      –    
 		t.Log(out)
 	}
 
-	if code, _, _ := rollcallVerify("--karmada-kubeconfig", file, "--fail-on", "never"); code != clean {
+	if code, _, _ := rollcallVerify("--kubeconfig", file, "--fail-on", "never"); code != clean {
 		t.Errorf("--fail-on never: exit code %d", code)
 	}
-	code, out, _ = rollcallVerify("--karmada-kubeconfig", file, "-o", "json")
+	code, out, _ = rollcallVerify("--kubeconfig", file, "-o", "json")
 	var report struct {
 		Members []struct {
 			Name     string
@@ -238,12 +238,12 @@ func TestVerifyReadme(t *testing.T) {
 	}
 	failover := k.objects["propagationpolicies"]
 	failover[0] = strings.Replace(failover[0], "\nspec:\n", "\nspec:\n  suspension: {dispatching: true}\n", 1)
-	_, out, _ := rollcallVerify("--karmada-kubeconfig", k.start(t, nil))
+	_, out, _ := rollcallVerify("--kubeconfig", k.start(t, nil))
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if shown := "$ rollcall verify --karmada-kubeconfig karmada.config\n" + out + "```\n"; !strings.Contains(string(readme), shown) {
+	if shown := "$ rollcall verify --kubeconfig karmada.config\n" + out + "```\n"; !strings.Contains(string(readme), shown) {
 		t.Errorf("it does not show:\n%s", shown)
 	}
 }
@@ -262,7 +262,7 @@ func TestVerifyCertificate(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(filepath.Dir(file), "tls.crt"), certificate, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	code, _, errs := rollcallVerify("--karmada-kubeconfig", file)
+	code, _, errs := rollcallVerify("--kubeconfig", file)
 	if code != findings || errs != "" { // no member is there
 		t.Errorf("exit code %d: %s", code, errs)
 	}
@@ -298,10 +298,10 @@ func TestVerifyRefuses(t *testing.T) {
 		"an API server of none":    {nil, []string{"--api-server", "x"}, "the tree has no Karmada API server of this ID, but talos-ottawa/karmada-system/karmada-kubeconfig"},
 		"another format":           {nil, []string{"-o", "yaml"}, "-o yaml: the format is none of table, json"},
 		"another severity":         {nil, []string{"--fail-on", "x"}, "--fail-on x: none of"},
-		"a folder as a kubeconfig": {nil, []string{"--karmada-kubeconfig", "."}, "is not a regular file"},
+		"a folder as a kubeconfig": {nil, []string{"--kubeconfig", "."}, "is not a regular file"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			code, out, errs := rollcallVerify(append([]string{"--karmada-kubeconfig", k.start(t, c.edit)}, c.args...)...)
+			code, out, errs := rollcallVerify(append([]string{"--kubeconfig", k.start(t, c.edit)}, c.args...)...)
 			if code != unfinished || out != "" || !strings.Contains(errs, c.want) {
 				t.Errorf("exit code %d, %q, want %q", code, errs, c.want)
 			}
@@ -310,9 +310,42 @@ func TestVerifyRefuses(t *testing.T) {
 			}
 		})
 	}
-	var errs bytes.Buffer
-	if code := run([]string{"verify"}, nil, io.Discard, &errs, os.Getenv); code != unfinished || !strings.Contains(errs.String(), `required flag(s) "karmada-kubeconfig" not set`) {
-		t.Errorf("without a kubeconfig: exit code %d, %s", code, errs.String())
+}
+
+// TestVerifyKubeconfig names the kubeconfig in every way.
+func TestVerifyKubeconfig(t *testing.T) {
+	k := &karmada{token: "s3cret-token", objects: fleetPolicies(t)}
+	for _, name := range []string{"ottawa", "robbinsdale", "stpetersburg"} {
+		k.objects["clusters"] = append(k.objects["clusters"], liveCluster(name, "Pull", "True", "ClusterReady"))
+	}
+	right, other := k.start(t, nil), k.start(t, func(string) string { return "{}" })
+	list := func(names ...string) string { return strings.Join(names, string(os.PathListSeparator)) }
+	for name, c := range map[string]struct {
+		env  string
+		args []string
+		want string // the error; empty for none
+	}{
+		"the flag":             {"", []string{"--kubeconfig", right}, ""},
+		"its name of before":   {"", []string{"--karmada-kubeconfig", right, "--karmada-context", "karmada"}, ""},
+		"the environment":      {right, nil, ""},
+		"a context in it":      {right, []string{"--context", "karmada"}, ""},
+		"no such context":      {right, []string{"--context", "prod"}, `it has no context "prod"`},
+		"the flag goes first":  {other, []string{"--kubeconfig", right}, ""},
+		"a list with one file": {list("", "/nowhere/config", right, right), nil, ""},
+		"a list with several":  {list(right, other), nil, "KUBECONFIG names several files, " + right + ", " + other + ": name one of them with --kubeconfig"},
+		"one that is not there": {"/nowhere/config", nil,
+			"read the kubeconfig: stat /nowhere/config: "},
+		"a wrong one": {other, nil, `it has no context ""`},
+		"none":        {"", nil, "nothing leads to the Karmada API server: name a kubeconfig with --kubeconfig or in KUBECONFIG"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out, errs bytes.Buffer
+			env := func(name string) string { return map[string]string{"KUBECONFIG": c.env}[name] }
+			code := run(append([]string{"verify", "--no-cache", "--root", "../../testdata/fleet"}, c.args...), strings.NewReader(""), &out, &errs, env)
+			if want := map[bool]int{true: clean, false: unfinished}[c.want == ""]; code != want || !strings.Contains(errs.String(), c.want) {
+				t.Errorf("exit code %d: %s, want %q", code, errs.String(), c.want)
+			}
+		})
 	}
 }
 
@@ -333,7 +366,7 @@ func TestVerifyElsewhere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewTLSServer(c.answer)
 			defer server.Close()
-			code, _, errs := rollcallVerify("--karmada-kubeconfig", writeKubeconfig(t, server, "x", nil))
+			code, _, errs := rollcallVerify("--kubeconfig", writeKubeconfig(t, server, "x", nil))
 			if c.want == "" && code != findings || c.want != "" && (code != unfinished || !strings.Contains(errs, c.want)) {
 				t.Errorf("exit code %d, %q, want %q", code, errs, c.want)
 			}
