@@ -93,7 +93,7 @@ func (r *residents) Lint(ctx context.Context, documents map[string][]byte, edite
 			}
 			t.documents = mine
 		}
-		trees = append(trees, lsp.Tree{Root: t.root, Config: t.configPath, Findings: t.shown, Notes: t.notes, Doc: t.doc, Text: t.text})
+		trees = append(trees, lsp.Tree{Root: t.root, Config: t.configPath, Findings: t.shown, Notes: t.notes, Followed: t.followed(), Doc: t.doc, Text: t.text})
 	}
 	return trees, errors.Join(errs...)
 }
@@ -257,6 +257,22 @@ func (t *resident) misconfigured(err error) []fleet.Finding {
 	}
 	return []fleet.Finding{{Rule: "configuration", Severity: fleet.Error, Message: e.Message,
 		Place: fleet.Place{Origin: fleet.Origin{File: t.configFile}, Line: e.Line, Column: e.Column}}}
+}
+
+// followed counts what was read; nil where the rules are not compiled, for the configuration is wrong then.
+func (t *resident) followed() func() lsp.Followed {
+	f := t.fleet
+	if f == nil || t.engine == nil {
+		return nil
+	}
+	return func() lsp.Followed {
+		covered := f.Coverage()
+		all := lsp.Followed{Clusters: len(covered.Clusters), Members: len(f.Membership.Names), Kustomizations: covered.Kustomizations, Unknown: len(f.Unknown())}
+		for _, folder := range covered.Unreached {
+			all.Unreached += folder.Manifests
+		}
+		return all
+	}
 }
 
 // doc is the address of a rule's documentation.

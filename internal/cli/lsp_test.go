@@ -30,6 +30,7 @@ type editor struct {
 	mu       sync.Mutex
 	shown    map[string][]diagnosis // by path
 	said     []string
+	status   string
 	watched  bool
 	versions map[string]int
 }
@@ -118,6 +119,8 @@ func (e *editor) handle(_ context.Context, _ *jsonrpc2.Conn, r *jsonrpc2.Request
 		var m struct{ Message string }
 		_ = json.Unmarshal(*r.Params, &m)
 		e.said = append(e.said, m.Message)
+	case "rollcall/status":
+		e.status = string(*r.Params)
 	case "client/registerCapability":
 		e.watched = true
 	}
@@ -521,6 +524,51 @@ func TestEditorUnreached(t *testing.T) {
 	if said := e.hasSaid(); !slices.Equal(said, []string{"rollcall: karmada/policy.yaml is reached by no cluster, and is judged by itself"}) {
 		t.Errorf("said %q", said)
 	}
+}
+
+// A client that shows it is told what was followed, again where that has changed, and no other client is.
+func TestEditorStatus(t *testing.T) {
+	dir := fleetCopy(t)
+	policy, err := os.ReadFile(filepath.Join(dir, policyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(dir, ".rollcall.yaml")
+	root, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const followed = `"followed":{"clusters":3,"kustomizations":{"followed":19,"inFiles":19},"members":3,"unknown":5,"unreached":0},`
+	status := func(errors int, rest string) string {
+		return fmt.Sprintf(`{"trees":[{"errors":%d,%s"root":%q,"warnings":0}]}`, errors, rest, root)
+	}
+	e := startEditor(t, `{"experimental": {"rollcallStatus": true}}`)
+	e.opens(t, filepath.Join(dir, policyFile), string(policy))
+	e.isTold(t, status(0, followed))
+	e.types(t, filepath.Join(dir, policyFile), strings.ReplaceAll(string(policy), "weight: 31", "weight: 0"))
+	e.isTold(t, status(2, followed))
+	e.opens(t, config, "unknown: true\n")
+	e.isTold(t, status(1, ""))
+	other := startEditor(t, "{}")
+	other.opens(t, filepath.Join(dir, policyFile), strings.ReplaceAll(string(policy), "weight: 31", "weight: 0"))
+	other.wants(t, "a policy that is refused", linted(t, dir, map[string]string{policyFile: strings.ReplaceAll(string(policy), "weight: 31", "weight: 0")}))
+	if other.status != "" {
+		t.Errorf("told %s", other.status)
+	}
+}
+
+func (e *editor) isTold(t *testing.T, want string) {
+	t.Helper()
+	got := ""
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		e.mu.Lock()
+		got = e.status
+		e.mu.Unlock()
+		if got == want {
+			return
+		}
+	}
+	t.Fatalf("told %s, want %s", got, want)
 }
 
 // What is wrong with a configuration outside the tree is shown there, and so is what is in no file.

@@ -22,6 +22,9 @@ type initializeParams struct {
 				DynamicRegistration bool `json:"dynamicRegistration"`
 			} `json:"didChangeWatchedFiles"`
 		} `json:"workspace"`
+		Experimental struct {
+			RollcallStatus bool `json:"rollcallStatus"`
+		} `json:"experimental"`
 	} `json:"capabilities"`
 }
 
@@ -166,6 +169,23 @@ type workspaceEdit struct {
 type textEdit struct {
 	Range   span   `json:"range"`
 	NewText string `json:"newText"`
+}
+
+// statusMethod is a notification of our own, to clients that can do experimental.rollcallStatus: after a change, what was followed of the
+// trees of the open documents. docs/editors.md describes it.
+const statusMethod = "rollcall/status"
+
+type statusParams struct {
+	Trees []treeStatus `json:"trees"`
+	// Error says why something could not be linted.
+	Error string `json:"error,omitempty"`
+}
+
+type treeStatus struct {
+	Root     string    `json:"root"`
+	Errors   int       `json:"errors"`
+	Warnings int       `json:"warnings"`
+	Followed *Followed `json:"followed,omitempty"`
 }
 
 type messageParams struct {

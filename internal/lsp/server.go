@@ -37,10 +37,24 @@ type Tree struct {
 	Findings []fleet.Finding
 	// Notes are sentences on documents about which silence is no verdict. Each is shown once.
 	Notes []string
+	// Followed tells how much of the tree was read; nil where its configuration is wrong.
+	Followed func() Followed
 	// Doc is the address of a rule's documentation; empty where there is none.
 	Doc func(rule string) string
 	// Text is the content of a file as it was linted; nil where it cannot be read.
 	Text func(file string) []byte
+}
+
+// Followed is how much of a tree was read and judged.
+type Followed struct {
+	// Clusters are the Flux clusters and Members the Karmada members, counted.
+	Clusters int `json:"clusters"`
+	Members  int `json:"members"`
+	// Kustomizations are those of Flux.
+	Kustomizations fleet.Count `json:"kustomizations"`
+	// Unreached counts the manifests that no cluster reads, and Unknown the places that this repository does not show.
+	Unreached int `json:"unreached"`
+	Unknown   int `json:"unknown"`
 }
 
 // Change is a file, by its absolute path, before and after a fix.
@@ -61,6 +75,8 @@ type Server struct {
 	complaint string
 	// noted are the notes that have been shown.
 	noted map[string]bool
+	// status is what the client was told last of what was followed, as JSON.
+	status string
 
 	mu        sync.Mutex
 	began     bool // the client has said what it can do
@@ -68,6 +84,7 @@ type Server struct {
 	encoding  string
 	lazyEdits bool // the client asks for the edit of an action when somebody wants it
 	watches   bool // the client would tell what changes on disk
+	follows   bool // the client shows what was followed
 	documents map[string]document
 	stale     bool // something else than documents' contents has changed
 	shown     map[string]file
@@ -209,6 +226,7 @@ func (s *Server) initialize(r *jsonrpc2.Request) (any, error) {
 	}
 	s.lazyEdits = slices.Contains(can.TextDocument.CodeAction.ResolveSupport.Properties, "edit")
 	s.watches = can.Workspace.DidChangeWatchedFiles.DynamicRegistration
+	s.follows = can.Experimental.RollcallStatus
 	result := initializeResult{ServerInfo: serverInfo{"rollcall", s.version}, Capabilities: serverCapabilities{
 		PositionEncoding: s.encoding,
 		TextDocumentSync: documentSync{OpenClose: true, Change: wholeDocuments, Save: true},
@@ -328,7 +346,44 @@ func (s *Server) lint(ctx context.Context) error {
 		return err
 	}
 	s.note(ctx, trees)
-	return errors.Join(err, s.publish(ctx, s.filesOf(trees, documents), documents))
+	err = errors.Join(err, s.publish(ctx, s.filesOf(trees, documents), documents))
+	s.tellStatus(ctx, trees, err)
+	return err
+}
+
+// tellStatus tells a client that shows it what was followed, where that is another than it was told last.
+func (s *Server) tellStatus(ctx context.Context, trees []Tree, err error) {
+	if !s.follows {
+		return
+	}
+	status := statusParams{Trees: []treeStatus{}}
+	for _, t := range trees {
+		one := treeStatus{Root: t.Root}
+		for _, f := range t.Findings {
+			switch f.Severity {
+			case fleet.Error:
+				one.Errors++
+			case fleet.Warning:
+				one.Warnings++
+			}
+		}
+		if t.Followed != nil {
+			followed := t.Followed()
+			one.Followed = &followed
+		}
+		status.Trees = append(status.Trees, one)
+	}
+	if err != nil {
+		status.Error = err.Error()
+	}
+	said, err := json.Marshal(status)
+	if err != nil { // texts and numbers only
+		panic(err)
+	}
+	if string(said) != s.status {
+		s.status = string(said)
+		_ = s.conn.Notify(ctx, statusMethod, status)
+	}
 }
 
 // note shows the notes that have not been shown before.
