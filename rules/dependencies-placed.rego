@@ -12,7 +12,6 @@
 #     description: Propagate dependencies
 # custom:
 #   severity: warning
-#   waits: order
 #   subjects:
 #     - PropagationPolicy.policy.karmada.io
 #     - ClusterPropagationPolicy.policy.karmada.io

@@ -12,7 +12,7 @@
 #   subjects:
 #     - PropagationPolicy.policy.karmada.io
 #     - ClusterPropagationPolicy.policy.karmada.io
-#   fix: Leave replicaScheduling out; for one cluster at a time give each cluster an entry of clusterAffinities.
+#   fix: Remove spec.placement.replicaScheduling, and give each cluster an entry of clusterAffinities for one cluster at a time.
 #   source:
 #     - karmada-io/karmada v1.18.2 pkg/scheduler/core/common.go:68
 #     - karmada-io/karmada v1.18.2 pkg/scheduler/core/assignment.go

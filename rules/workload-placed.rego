@@ -8,7 +8,6 @@
 #     description: Propagation policy
 # custom:
 #   severity: warning
-#   waits: order
 #   subjects:
 #     - Deployment.apps
 #     - StatefulSet.apps

@@ -98,9 +98,9 @@ func TestRecall(t *testing.T) {
 		"              ks-path      1            1       1              1   100.0 %",
 		"   kustomize-resource      3            2       1              2    50.0 %",
 		"still reported\tdepends-on?\towner/fleet@" + short(1) + "\tclusters/a/ks.yaml\tcertificates\t" +
-			`Git shows no Kustomization "flux-system/certificates" in Flux cluster "a", of which it does not show all`,
+			`there is no Kustomization "flux-system/certificates" in Git, which does not show all of this Flux cluster`,
 		"missed\tkustomize-resource\towner/fleet@" + short(1) + "\tapps/web/kustomization.yaml\tconfig.yaml\t" +
-			`apps/web/config.yaml exists; kustomize-builds: "./service" does not exist; nothing that is built with it is applied`,
+			`apps/web/config.yaml exists; kustomize-builds: the build fails: "./service" does not exist`,
 		"not reconciled\tkustomize-resource\towner/fleet@" + short(1) + "\tapps/old/kustomization.yaml\tgone.yaml\t" +
 			"no cluster reads the file; there are a",
 		"",
