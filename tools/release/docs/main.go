@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"time"
 
 	"github.com/spf13/cobra/doc"
 
@@ -38,7 +40,11 @@ func write(folder string) error {
 	}
 	cmd := cli.Command()
 	cmd.DisableAutoGenTag = true
-	if err := doc.GenManTree(cmd, &doc.GenManHeader{Section: "1", Source: "rollcall", Manual: "Rollcall"}, man); err != nil {
+	date := time.Now().UTC()
+	if epoch, err := strconv.ParseInt(os.Getenv("SOURCE_DATE_EPOCH"), 10, 64); err == nil {
+		date = time.Unix(epoch, 0).UTC()
+	}
+	if err := doc.GenManTree(cmd, &doc.GenManHeader{Section: "1", Date: &date, Source: "rollcall", Manual: "Rollcall"}, man); err != nil {
 		return err
 	}
 	for name, generate := range map[string]func(string) error{
