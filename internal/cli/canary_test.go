@@ -119,7 +119,7 @@ func TestNothingIsShown(t *testing.T) {
 			dir, planted := canaryTree(t, style)
 			cache := t.TempDir()
 			for _, args := range [][]string{
-				{dir, "--no-cache"},
+				{dir, "--no-cache", "--show", "info"},
 				{dir, "--cache-dir", cache},
 				{dir, "--cache-dir", cache, "-o", "json"},
 				{dir, "--no-cache", "-o", "sarif"},

@@ -85,14 +85,14 @@ would change anything else, in the file or in what Flux applies, or that would b
 	flags.BoolVar(&l.diff, "diff", false, "show what --fix would write, and write nothing")
 	flags.StringVar(&l.base, "base", "", "report what is new since `REV`, a branch, tag or commit: since HEAD left it; by default the branch that changes are merged into")
 	flags.Lookup("base").NoOptDefVal = defaultBranch
-	flags.StringSliceVar(&l.show, "show", nil, "list as well `WHAT` is left out: existing, for what --base takes for known")
+	flags.StringSliceVar(&l.show, "show", nil, "list as well `WHAT` text leaves out: info, for findings of this severity, or existing, for those that the base has")
 	flags.StringSliceVar(&l.only, "only", nil, "report findings of this `RULE` alone; may be repeated")
 	flags.StringSliceVar(&l.skip, "skip", nil, "report no findings of this `RULE`; may be repeated")
 	for _, flag := range []string{"only", "skip"} {
 		completeBy(cmd, flag, a.completeRules)
 	}
 	flags.IntVar(&l.minFollowed, "min-followed", 0, "fail where less than this `PERCENT` of the Flux Kustomizations in the files is followed")
-	complete(cmd, "show", "existing")
+	complete(cmd, "show", showable...)
 	complete(cmd, "output", formats()...)
 	complete(cmd, "fail-on", "error", "warning", "info", "never")
 	return cmd
@@ -143,8 +143,8 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 		return err
 	}
 	for _, what := range l.show {
-		if what != "existing" {
-			return fmt.Errorf("--show %s: none of existing", what)
+		if !slices.Contains(showable, what) {
+			return fmt.Errorf("--show %s: none of %s", what, strings.Join(showable, ", "))
 		}
 	}
 	t, err := l.openInput(paths)
@@ -181,7 +181,7 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 	v.Report = *v.Report.Only(l.wanted)
 	r := v.report(t)
 	if r.Base != nil {
-		r.Base.ShowExisting = len(l.show) > 0
+		r.Base.ShowExisting = slices.Contains(l.show, "existing")
 	}
 	if err := l.write(r, t, outputs); err != nil {
 		return err
@@ -196,7 +196,7 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 			}
 			r.Summary.Fixable = 0
 		}
-		if err := r.WriteSummary(l.stderr, time.Since(start)); err != nil {
+		if err := r.WriteSummary(l.stderr, time.Since(start), l.listsInfos(outputs)); err != nil {
 			return err
 		}
 		if t.cacheLeftOut != "" {
@@ -237,6 +237,19 @@ func (l *lint) checkNames(v *verdict) error {
 		}
 	}
 	return nil
+}
+
+// showable are the values of --show.
+var showable = []string{"info", "existing"}
+
+// showsInfos tells whether text lists infos: where they are asked for, or make the run fail, or where few rules are looked at.
+func (l *lint) showsInfos() bool {
+	return slices.Contains(l.show, "info") || l.failOn == "info" || len(l.only) > 0
+}
+
+// listsInfos tells whether stdout lists infos; text alone leaves them out.
+func (l *lint) listsInfos(outputs []output) bool {
+	return l.showsInfos() || !slices.ContainsFunc(outputs, func(o output) bool { return o.format == "text" && o.file == "" })
 }
 
 // wanted tells whether findings of a rule are reported.

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/term"
@@ -68,7 +69,7 @@ func (l *lint) write(r *report.Report, t *tree, outputs []output) error {
 	slices.SortStableFunc(outputs, func(a, b output) int { return cmp.Compare(b.file, "") - cmp.Compare(a.file, "") })
 	for _, o := range outputs {
 		var b bytes.Buffer
-		if err := l.writeAs(o.format, r, t, &b, o.file == "" && l.colors()); err != nil {
+		if err := l.writeAs(o.format, r, t, &b, o.file == "" && l.isTerminal(l.stdout)); err != nil {
 			return err
 		}
 		if o.file == "" {
@@ -102,7 +103,8 @@ func (l *lint) writeStepSummary(r *report.Report, t *tree, outputs []output) err
 	return file.Close()
 }
 
-func (l *lint) writeAs(format string, r *report.Report, t *tree, w io.Writer, color bool) error {
+// writeAs writes the report in a format, to a terminal or elsewhere.
+func (l *lint) writeAs(format string, r *report.Report, t *tree, w io.Writer, terminal bool) error {
 	switch format {
 	case "json":
 		return r.JSON(w)
@@ -111,7 +113,11 @@ func (l *lint) writeAs(format string, r *report.Report, t *tree, w io.Writer, co
 	case "oneline":
 		return r.Oneline(w)
 	case "text":
-		return r.Text(w, t.FS, color)
+		o := report.TextOptions{Infos: l.showsInfos()}
+		if terminal {
+			o.Color, o.Links, o.Width = l.colors(), l.colors() && l.opensLinks(), width(l.stdout)
+		}
+		return r.Text(w, t.FS, o)
 	}
 	inRepository := *r
 	if top, ok := revision.Top(t.root); ok { // where a forge's paths begin
@@ -155,6 +161,37 @@ func (t *tree) suggest(f fleet.Finding) (report.Suggestion, bool) {
 // colors is true where stdout is a terminal that shows them, and nobody minds: https://no-color.org.
 func (a *app) colors() bool {
 	return !a.noColor && a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb" && a.isTerminal(a.stdout)
+}
+
+// opensLinks is true for the terminals that are known to open links in text (OSC 8), and where FORCE_HYPERLINK says so. A
+// multiplexer between may drop them.
+//
+// Source: https://github.com/Alhadis/OSC8-Adoption.
+func (a *app) opensLinks() bool {
+	if force := a.getenv("FORCE_HYPERLINK"); force != "" {
+		return force != "0"
+	}
+	name := a.getenv("TERM")
+	if strings.HasPrefix(name, "screen") || strings.HasPrefix(name, "tmux") {
+		return false
+	}
+	vte, err := strconv.Atoi(a.getenv("VTE_VERSION"))
+	return err == nil && vte >= 5000 || a.getenv("WT_SESSION") != "" || a.getenv("KONSOLE_VERSION") != "" ||
+		slices.Contains([]string{"iTerm.app", "WezTerm", "vscode", "ghostty", "Hyper", "kitty"}, a.getenv("TERM_PROGRAM")) ||
+		slices.Contains([]string{"xterm-kitty", "alacritty", "foot", "xterm-ghostty"}, name)
+}
+
+// width is that of a terminal, in columns; 0 where it is not known.
+func width(w io.Writer) int {
+	file, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	columns, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
 }
 
 func isTerminal(w io.Writer) bool {

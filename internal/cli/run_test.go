@@ -40,6 +40,29 @@ func TestColors(t *testing.T) {
 	}
 }
 
+func TestOpensLinks(t *testing.T) {
+	for _, c := range []struct {
+		env  map[string]string
+		want bool
+	}{
+		{map[string]string{"TERM": "xterm-256color"}, false},
+		{map[string]string{"TERM": "xterm-256color", "VTE_VERSION": "7600"}, true},
+		{map[string]string{"VTE_VERSION": "4999"}, false},
+		{map[string]string{"VTE_VERSION": "new"}, false},
+		{map[string]string{"TERM_PROGRAM": "iTerm.app"}, true},
+		{map[string]string{"TERM_PROGRAM": "Apple_Terminal"}, false},
+		{map[string]string{"TERM": "tmux-256color", "TERM_PROGRAM": "WezTerm"}, false},
+		{map[string]string{"TERM": "xterm-kitty"}, true},
+		{map[string]string{"TERM": "tmux-256color", "FORCE_HYPERLINK": "1"}, true},
+		{map[string]string{"TERM": "xterm-kitty", "FORCE_HYPERLINK": "0"}, false},
+	} {
+		a := &app{getenv: func(name string) string { return c.env[name] }}
+		if got := a.opensLinks(); got != c.want {
+			t.Errorf("%v: %v", c.env, got)
+		}
+	}
+}
+
 func TestProgress(t *testing.T) {
 	for _, c := range []struct {
 		name     string

@@ -72,8 +72,8 @@ func newFrames(fsys fs.FS) *frames {
 	return &frames{fsys, map[string]*page{}}
 }
 
-// of is the frame of a finding, false where there is no line to show.
-func (fr *frames) of(f fleet.Finding) (frame, bool) {
+// of is the frame of a finding for a terminal of that width, 0 for any; false where there is no line to show.
+func (fr *frames) of(f fleet.Finding, width int) (frame, bool) {
 	p := f.Place
 	if p.File == "" || p.Line < 1 || fr.fsys == nil {
 		return frame{}, false
@@ -94,7 +94,11 @@ func (fr *frames) of(f fleet.Finding) (frame, bool) {
 		}
 		start = min(start, line.visible)
 	}
-	return clip(line.runes, start, end), true
+	most := frameWidth
+	if margin := len("  1234 | "); width > 0 {
+		most = min(most, max(width-margin, frameWidth/4))
+	}
+	return clip(line.runes, start, end, most), true
 }
 
 func (fr *frames) page(name string) *page {
@@ -123,12 +127,12 @@ func hasOtherBreaks(data []byte) bool {
 	return bytes.Count(data, []byte("\r")) != bytes.Count(data, []byte("\r\n")) || bytes.ContainsAny(data, "\u0085\u2028\u2029")
 }
 
-// clip makes a line fit, keeping what is marked in sight, with tabs as spaces and without what would steer a terminal.
-func clip(runes []rune, start, end int) frame {
+// clip makes a line fit into a number of characters, keeping what is marked in sight, with tabs as spaces and without what would steer a terminal.
+func clip(runes []rune, start, end, most int) frame {
 	from, to := 0, len(runes)
-	if to > frameWidth {
-		from = max(0, min(start-frameWidth/4, to-frameWidth))
-		to = min(to, from+frameWidth)
+	if to > most {
+		from = max(0, min(start-most/4, to-most))
+		to = min(to, from+most)
 	}
 	var b strings.Builder
 	var width, markFrom, markTo int

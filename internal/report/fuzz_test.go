@@ -37,7 +37,9 @@ func FuzzFormats(f *testing.F) {
 		fsys := fstest.MapFS{file: {Data: []byte(content)}}
 
 		shown := map[string]string{
-			"text":    written(t, func(w io.Writer) error { return r.Text(w, fsys, false) }),
+			"text": written(t, func(w io.Writer) error {
+				return r.Text(w, fsys, TextOptions{Infos: true, Width: 40})
+			}),
 			"oneline": written(t, r.Oneline),
 			"github":  written(t, r.GitHub),
 			"json":    written(t, r.JSON),

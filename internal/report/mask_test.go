@@ -62,7 +62,7 @@ func TestMask(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			fr := newFrames(fstest.MapFS{c.file: {Data: []byte(c.content)}})
-			got, ok := fr.of(fleet.Finding{Rule: c.rule, Place: fleet.Place{Origin: fleet.Origin{File: c.file}, Line: c.line, Column: 1}})
+			got, ok := fr.of(fleet.Finding{Rule: c.rule, Place: fleet.Place{Origin: fleet.Origin{File: c.file}, Line: c.line, Column: 1}}, 0)
 			if !ok || got.line != c.want {
 				t.Errorf("%v, got\n%s\nwant\n%s", ok, got.line, c.want)
 			}
@@ -85,7 +85,7 @@ func TestNoFrame(t *testing.T) {
 		"a large file":              {strings.Repeat("a\n", maxFrameFile), fleet.Place{Origin: fleet.Origin{File: "a.yaml"}, Line: 1}},
 	} {
 		fr := newFrames(fstest.MapFS{"a.yaml": {Data: []byte(c.content)}})
-		if got, ok := fr.of(fleet.Finding{Place: c.place}); ok {
+		if got, ok := fr.of(fleet.Finding{Place: c.place}, 0); ok {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
@@ -113,7 +113,7 @@ func TestMark(t *testing.T) {
 	} {
 		runes := []rune(strings.TrimRight(c.line, "\r"))
 		start := min(c.start-1, len(runes))
-		got := clip(runes, start, min(max(c.end-1, start), len(runes)))
+		got := clip(runes, start, min(max(c.end-1, start), len(runes)), frameWidth)
 		equal(t, fmt.Sprintf("%s: %s\n%s%s", c.name, got.line, strings.Repeat(" ", got.start), strings.Repeat("^", got.length)),
 			c.name+": "+c.want)
 	}
@@ -125,7 +125,7 @@ func FuzzFrame(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, line, column, end int) {
 		fr := newFrames(fstest.MapFS{"a.yaml": {Data: data}})
 		p := fleet.Place{Origin: fleet.Origin{File: "a.yaml"}, Line: line, Column: column, EndLine: line, EndColumn: end}
-		got, ok := fr.of(fleet.Finding{Rule: "policy-names-members", Place: p})
+		got, ok := fr.of(fleet.Finding{Rule: "policy-names-members", Place: p}, 0)
 		if ok && (got.start < 0 || got.length < 1 || got.start > len(tab)*frameWidth || strings.ContainsAny(got.line, "\n\x1b")) {
 			t.Errorf("%+v", got)
 		}
@@ -149,7 +149,7 @@ func FuzzMask(f *testing.F) {
 		}
 		for line := range strings.Split(text, "\n") {
 			p := fleet.Place{Origin: fleet.Origin{File: "a.yaml"}, Line: line + 1, Column: 1}
-			if got, _ := fr.of(fleet.Finding{Rule: "policy-names-members", Place: p}); strings.Contains(got.line, planted) {
+			if got, _ := fr.of(fleet.Finding{Rule: "policy-names-members", Place: p}, 0); strings.Contains(got.line, planted) {
 				t.Errorf("line %d of\n%s\nshows %q", line+1, text, got.line)
 			}
 		}

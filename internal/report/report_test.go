@@ -115,20 +115,72 @@ func equal(t *testing.T, got, want string) {
 
 func TestText(t *testing.T) {
 	r := sample()
-	equal(t, written(t, func(w io.Writer) error { return r.Text(w, tree, false) }),
-		`fleet: info: nothing registers "st�[31mpetersburg" [member-has-agent]
+	equal(t, written(t, func(w io.Writer) error { return r.Text(w, tree, TextOptions{Infos: true}) }),
+		`in fleet:
 
-fleet/clusters/talos-ottawa/apps/policy.yaml:10:11: error: no member cluster is called "robinsdale"; 100% sure, <robbinsdale> is near [policy-names-members]
-   |
-10 |         - robinsdale
-   |           ^^^^^^^^^^
-   = fix: correct the name, or register the cluster
-   = see fleet/.rollcall.yaml:3:1: the members are declared here
+error: no member cluster is called "robinsdale"; 100% sure, <robbinsdale> is near [policy-names-members]
+  clusters/talos-ottawa/apps/policy.yaml:10:11
+  10 |         - robinsdale
+     |           ^^^^^^^^^^
+  see .rollcall.yaml:3:1: the members are declared here
+  fix: correct the name, or register the cluster
 
-fleet/clusters/talos-ottawa/apps/secret.yaml:5:13: warning: the Secret "db" is not encrypted; encrypt it with SOPS [secret-encrypted]
-  |
-5 |   password: ••••••
-  |             ^^^^^^
+warning: the Secret "db" is not encrypted; encrypt it with SOPS [secret-encrypted]
+  clusters/talos-ottawa/apps/secret.yaml:5:13
+  5 |   password: ••••••
+    |             ^^^^^^
+
+info: nothing registers "st�[31mpetersburg" [member-has-agent]
+`)
+	// In the tree, paths are as the working directory sees them, and infos are counted.
+	r.WorkDir = "/work/fleet/clusters"
+	r.Findings = r.Findings[:2]
+	r.Findings[1].Related = nil
+	equal(t, written(t, func(w io.Writer) error { return r.Text(w, nil, TextOptions{}) }),
+		`error: no member cluster is called "robinsdale"; 100% sure, <robbinsdale> is near [policy-names-members]
+  talos-ottawa/apps/policy.yaml:10:11
+  fix: correct the name, or register the cluster
+`)
+}
+
+// One fault in many places is one block, and the fix of several faults is said once.
+func TestTextOfManyPlaces(t *testing.T) {
+	r := sample()
+	at := func(file string, line int, message string) fleet.Finding {
+		return fleet.Finding{Rule: "r", Severity: fleet.Error, Message: message, Fix: "Encrypt the file.",
+			Place: fleet.Place{Origin: fleet.Origin{File: file}, Line: line, Column: 3}}
+	}
+	r.WorkDir = r.RootDir
+	r.Findings = []fleet.Finding{at("a.yaml", 1, "one"), at("a.yaml", 2, "two"), at("a.yaml", 4, "one"), at("b.yaml", 7, "one"), at("", 0, "three")}
+	r.Findings[3].Related = []fleet.Related{{Message: "the rule", Place: fleet.Place{Origin: fleet.Origin{File: "c.yaml"}, Line: 1, Column: 1}}}
+	equal(t, written(t, func(w io.Writer) error { return r.Text(w, nil, TextOptions{}) }), `error: one [r]
+  a.yaml:1:3, 4:3
+  b.yaml:7:3
+  see c.yaml:1:1: the rule
+
+error: two [r]
+  a.yaml:2:3
+
+error: three [r]
+  fix for these 3: Encrypt the file.
+`)
+}
+
+// In a terminal lines end where it does, and the rule leads to its page.
+func TestTextInTerminal(t *testing.T) {
+	r := sample()
+	r.Findings, r.WorkDir = r.Findings[1:2], r.RootDir
+	got := written(t, func(w io.Writer) error { return r.Text(w, tree, TextOptions{Links: true, Width: 40}) })
+	equal(t, strings.NewReplacer("\x1b]8;;\x1b\\", "<", "\x1b]8;;", "<", "\x1b\\", ">").Replace(got), `error: no member cluster is called
+  "robinsdale"; 100% sure, <robbinsdale>
+  is near <https://github.com/rollcall-dev/rollcall/blob/main/docs/rules.md#policy-names-members>[policy-names-members]<
+  clusters/talos-ottawa/apps/policy.yaml:10:11
+  10 |         - robinsdale
+     |           ^^^^^^^^^^
+  see .rollcall.yaml:3:1: the members
+    are declared here
+  fix: correct the name, or register the
+    cluster
 `)
 }
 
@@ -136,30 +188,32 @@ func TestTextInColor(t *testing.T) {
 	r := sample()
 	r.Findings = r.Findings[1:2]
 	r.Findings[0].Related = nil
-	equal(t, strings.ReplaceAll(written(t, func(w io.Writer) error { return r.Text(w, tree, true) }), "\x1b", "E"),
-		`E[1mfleet/clusters/talos-ottawa/apps/policy.yaml:10:11:E[0m E[1;31merror:E[0m E[1mno member cluster is called "robinsdale"; 100% sure, <robbinsdale> is nearE[0m E[2m[policy-names-members]E[0m
-E[2m   |E[0m
-E[2m10 |E[0m         - robinsdale
-E[2m   |E[0m           E[1;31m^^^^^^^^^^E[0m
-E[2m   = fix:E[0m correct the name, or register the cluster
+	equal(t, strings.ReplaceAll(written(t, func(w io.Writer) error { return r.Text(w, tree, TextOptions{Color: true}) }), "\x1b", "E"),
+		`in fleet:
+
+E[1;31merror:E[0m E[1mno member cluster is called "robinsdale"; 100% sure, <robbinsdale> is nearE[0m E[2m[policy-names-members]E[0m
+  clusters/talos-ottawa/apps/policy.yaml:10:11
+  E[2m10 |E[0m         - robinsdale
+  E[2m   |E[0m           E[1;31m^^^^^^^^^^E[0m
+  E[2mfix:E[0m correct the name, or register the cluster
 `)
 }
 
 func TestSummary(t *testing.T) {
 	r := sample()
-	equal(t, written(t, func(w io.Writer) error { return r.WriteSummary(w, 1234*time.Millisecond) }),
+	equal(t, written(t, func(w io.Writer) error { return r.WriteSummary(w, 1234*time.Millisecond, true) }),
 		`1 error, 1 warning, 1 info
 read 1 cluster, 2 members, 1 Kustomization and 1 object in 1 file, in 1.23s
 2 places could not be followed in this repository and counted as unknown (remote-base 1, source 1); "rollcall facts --unknown" lists them
 `)
 	r.Summary.Fixable = 1
-	if summary := written(t, func(w io.Writer) error { return r.WriteSummary(w, 0) }); !strings.HasPrefix(summary,
+	if summary := written(t, func(w io.Writer) error { return r.WriteSummary(w, 0, true) }); !strings.HasPrefix(summary,
 		"1 error, 1 warning, 1 info, 1 of them with a fix that --diff shows\n") {
 		t.Errorf("summary with a fix:\n%s", summary)
 	}
 	r = New(&fleet.Fleet{}, nil, nil)
 	r.Summary.Elsewhere = 2
-	equal(t, written(t, func(w io.Writer) error { return r.WriteSummary(w, 0) }),
+	equal(t, written(t, func(w io.Writer) error { return r.WriteSummary(w, 0, true) }),
 		`no findings, and 2 elsewhere in the fleet
 read 0 clusters, 0 members, 0 Kustomizations and 0 objects in 0 files, in 0.00s
 `)
@@ -270,7 +324,7 @@ func TestManyFindings(t *testing.T) {
 		most  int
 		last  string
 	}{
-		"text":    {func(w io.Writer) error { return r.Text(w, tree, false) }, "[secret-encrypted]\n", maxShown, "\n\n" + shown + "\n"},
+		"text":    {func(w io.Writer) error { return r.Text(w, tree, TextOptions{Infos: true}) }, "5:13", maxShown, "\n\n" + shown + "\n"},
 		"oneline": {r.Oneline, "[secret-encrypted]\n", maxShown, "[member-has-agent]\n" + shown + "\n"},
 		"github":  {r.GitHub, "title=secret-encrypted::", maxShown, "\n::notice ::" + shown + "\n"},
 		"json":    {r.JSON, `"rule": "secret-encrypted"`, maxListed, ""},
