@@ -228,8 +228,8 @@ stpetersburg       agent   –      –         –                      –    
 	}
 }
 
-// TestVerifyReadme: the README shows what the program says.
-func TestVerifyReadme(t *testing.T) {
+// TestVerifyPage: docs/verify.md shows what the program says.
+func TestVerifyPage(t *testing.T) {
 	k := &karmada{token: "s3cret-token", objects: fleetPolicies(t)}
 	k.objects["clusters"] = []string{
 		liveCluster("ottawa", "Pull", "True", "ClusterReady"),
@@ -239,11 +239,11 @@ func TestVerifyReadme(t *testing.T) {
 	failover := k.objects["propagationpolicies"]
 	failover[0] = strings.Replace(failover[0], "\nspec:\n", "\nspec:\n  suspension: {dispatching: true}\n", 1)
 	_, out, _ := rollcallVerify("--kubeconfig", k.start(t, nil))
-	readme, err := os.ReadFile("../../README.md")
+	page, err := os.ReadFile("../../docs/verify.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if shown := "$ rollcall verify --kubeconfig karmada.config\n" + out + "```\n"; !strings.Contains(string(readme), shown) {
+	if shown := "$ rollcall verify --kubeconfig karmada.config\n" + out + "```\n"; !strings.Contains(string(page), shown) {
 		t.Errorf("it does not show:\n%s", shown)
 	}
 }

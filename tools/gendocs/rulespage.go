@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -17,9 +18,16 @@ import (
 func rulesPage(ctx context.Context, e *engine.Engine) ([]byte, error) {
 	var page bytes.Buffer
 	page.WriteString("<!-- Made by go generate ./... from rules/*.rego and testdata/rules/*.txtar. -->\n\n# Rules\n\n")
-	page.WriteString("| Rule | Severity | Holds |\n|---|---|---|\n")
-	for _, r := range e.Rules() {
-		fmt.Fprintf(&page, "| [%s](#%[1]s) | %s | %s |\n", r.ID, r.Severity, r.Title)
+	for i, area := range areas {
+		var rows strings.Builder
+		for _, r := range e.Rules() {
+			if areaOf(r) == i {
+				fmt.Fprintf(&rows, "| [%s](#%[1]s) | %s | %s |\n", r.ID, r.Severity, r.Title)
+			}
+		}
+		if rows.Len() > 0 {
+			fmt.Fprintf(&page, "**%s**\n\n| Rule | Severity | Holds |\n|---|---|---|\n%s\n", area.name, rows.String())
+		}
 	}
 	for _, r := range e.Rules() {
 		if err := writeRule(ctx, &page, e, r); err != nil {
@@ -27,6 +35,29 @@ func rulesPage(ctx context.Context, e *engine.Engine) ([]byte, error) {
 		}
 	}
 	return page.Bytes(), nil
+}
+
+// area is a part of the table of rules. IDs and subjects are nil for any.
+type area struct {
+	name          string
+	ids, subjects *regexp.Regexp
+}
+
+// areas are those that the table of rules is divided into. A rule is in the first whose IDs or subjects it fits.
+var areas = []area{
+	{"Secrets and SOPS", regexp.MustCompile(`^secret-|decrypt|^variable-holds`), nil},
+	{"Members and agents", nil, regexp.MustCompile(`^(Agent|Member|ControlPlane)$`)},
+	{"Flux", nil, regexp.MustCompile(`\.toolkit\.fluxcd\.io$`)},
+	{"Files and exceptions", nil, regexp.MustCompile(`^(File|Exception)$`)},
+	{"Webhooks", nil, regexp.MustCompile(`WebhookConfiguration\.admissionregistration`)},
+	{"Placement and failover", regexp.MustCompile(`failover|affinit|spread|weight|lost-|preserv|application-stays|preempt|purge`), nil},
+	{"Policies and other objects of Karmada", nil, nil},
+}
+
+func areaOf(r engine.Rule) int {
+	return slices.IndexFunc(areas, func(a area) bool {
+		return (a.ids == nil || a.ids.MatchString(r.ID)) && (a.subjects == nil || slices.ContainsFunc(r.Subjects, a.subjects.MatchString))
+	})
 }
 
 func writeRule(ctx context.Context, page *bytes.Buffer, e *engine.Engine, r engine.Rule) error {
@@ -53,15 +84,15 @@ func writeRule(ctx context.Context, page *bytes.Buffer, e *engine.Engine, r engi
 
 // atWaiting says what METADATA's custom.waits means.
 var atWaiting = map[string]string{
-	engine.WaitsOrder:    "it warns and never refuses, since the next object of the same apply may mend it.",
-	engine.WaitsRevision: "it warns while the source has a newer revision than the one that judges, which may mend it.",
+	engine.WaitsOrder:    "it warns and never refuses, since the next object of the same apply may correct it.",
+	engine.WaitsRevision: "it warns while the source has a newer revision than the one that is checked against, which may correct it.",
 }
 
 var atAdmission = map[string]string{
 	engine.AdmissionDeny:  "an error refuses also the change of another object that brings it about.",
 	engine.AdmissionWarn:  "it warns and never refuses.",
-	engine.AdmissionNever: "it is not judged; it makes sense on files only.",
-	engine.AdmissionOnly:  "it is judged there alone; in Git there is nothing wrong with it.",
+	engine.AdmissionNever: "it is not checked; it makes sense on files only.",
+	engine.AdmissionOnly:  "it is checked there alone; in Git there is nothing wrong with it.",
 }
 
 func looksAt(subjects []string) string {
