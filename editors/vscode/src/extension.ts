@@ -26,6 +26,8 @@ class Extension {
 	private program: server.Program | undefined;
 	private client: LanguageClient | undefined;
 	private status: server.Status | undefined;
+	/** Why there is no server; undefined while there is one. */
+	private failure: string | undefined;
 	/** Starting and stopping, one after another. */
 	private turn: Promise<void> = Promise.resolve();
 
@@ -76,7 +78,10 @@ class Extension {
 	}
 
 	private after(work: () => Promise<void>): Promise<void> {
-		this.turn = this.turn.then(work).catch((error) => this.complain(error));
+		this.turn = this.turn.then(work).catch((error) => {
+			this.failure = this.complain(error);
+			this.show();
+		});
 		return this.turn;
 	}
 
@@ -105,7 +110,7 @@ class Extension {
 
 	private async stopNow(): Promise<void> {
 		const client = this.client;
-		this.client = this.status = this.program = undefined;
+		this.client = this.status = this.program = this.failure = undefined;
 		await client?.dispose();
 	}
 
@@ -120,23 +125,32 @@ class Extension {
 
 	/** show shows in the status bar what was followed of the tree of the file in front. */
 	private show(): void {
+		if (!this.client && this.failure === undefined) {
+			this.bar.hide();
+			return;
+		}
+		if (this.failure !== undefined) {
+			this.bar.text = '$(error) Rollcall: not started';
+			this.bar.tooltip = this.failure;
+			this.bar.show();
+			return;
+		}
 		const { text, tooltip, warns } = server.shown(this.status, fileInFront());
 		this.bar.text = `${warns ? '$(warning)' : '$(checklist)'} ${text}`;
 		this.bar.tooltip = this.program ? `${tooltip}\nrollcall ${this.program.version}` : tooltip;
 		this.bar.show();
 	}
 
-	private complain(error: unknown): void {
+	/** complain shows an error, and gives it in words. */
+	private complain(error: unknown): string {
 		const why = error instanceof Error ? error.message : String(error);
 		this.output.appendLine(why);
-		this.bar.text = '$(error) Rollcall';
-		this.bar.tooltip = why;
-		this.bar.show();
 		void vscode.window.showErrorMessage(`Rollcall: ${why}`, 'Settings').then((chosen) => {
 			if (chosen) {
 				void vscode.commands.executeCommand('workbench.action.openSettings', 'rollcall');
 			}
 		});
+		return why;
 	}
 
 	private async explainRule(rule: string | undefined): Promise<void> {
