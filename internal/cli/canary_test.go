@@ -311,6 +311,22 @@ func TestNothingIsShownOfTheConfiguration(t *testing.T) {
 	}
 }
 
+// TestNothingIsShownByInit writes a configuration for the canaries, and completes names of them.
+func TestNothingIsShownByInit(t *testing.T) {
+	dir, planted := canaryTree(t, "words")
+	if out, code := runIn(t, planted, "init", "--no-cache", "--root", dir); code != clean {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+	written, err := os.ReadFile(filepath.Join(dir, ".rollcall.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shows(t, planted, "the configuration", string(written))
+	for _, args := range []string{"facts --cluster ", "failover ", "failover --lose ", "failover --lose-region ", "verify --api-server "} {
+		runIn(t, planted, append([]string{"--no-cache", "--root", dir, "__complete"}, strings.Split(args, " ")...)...)
+	}
+}
+
 // TestNothingIsShownOfWhatIsLive compares the canaries with an API server that has others of its own.
 func TestNothingIsShownOfWhatIsLive(t *testing.T) {
 	dir, planted := canaryTree(t, "words")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/internal/failover"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
 // completion offers a shell words for what is being typed.
@@ -32,7 +33,7 @@ func offered(typed string, words []string) ([]string, cobra.ShellCompDirective) 
 	for _, word := range words {
 		name, _, _ := strings.Cut(word, "\t")
 		plain := strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=") == ""
-		if name != "" && plain && !strings.HasPrefix(name, "-") && strings.HasPrefix(list+name, typed) && !slices.Contains(taken, name) {
+		if name != "" && plain && secret.Message(name) == name && !strings.HasPrefix(name, "-") && strings.HasPrefix(list+name, typed) && !slices.Contains(taken, name) {
 			all = append(all, list+word)
 		}
 	}

@@ -117,7 +117,7 @@ func (a *app) draft(ctx context.Context, t *tree, p *progress) (*draft, error) {
 			d.text.WriteString("# It is a comment, because " + secret.Message(why) + ".\n")
 		}
 		for line := range strings.Lines(part.text) {
-			d.text.WriteString("# " + line)
+			d.text.WriteString("# " + secret.Message(strings.TrimSuffix(line, "\n")) + "\n")
 		}
 	}
 	return d, nil
