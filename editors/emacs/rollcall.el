@@ -1,4 +1,4 @@
-;; Rollcall in Emacs, by eglot: docs/editors.md shows this, and editors/check.sh runs it.  -*- lexical-binding: t -*-
+;; Rollcall in Emacs, by eglot: docs/editor.md shows this, and editors/check.sh runs it.  -*- lexical-binding: t -*-
 (with-eval-after-load 'eglot
   (add-to-list 'eglot-server-programs '((yaml-mode yaml-ts-mode) . ("rollcall" "lsp"))))
 (add-hook 'yaml-mode-hook #'eglot-ensure)

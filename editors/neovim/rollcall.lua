@@ -1,4 +1,4 @@
--- Rollcall in Neovim: docs/editors.md shows this, and editors/check.sh runs it.
+-- Rollcall in Neovim: docs/editor.md shows this, and editors/check.sh runs it.
 local settings = { name = "rollcall", cmd = { "rollcall", "lsp" }, filetypes = { "yaml" }, root_markers = { ".rollcall.yaml", ".git" } }
 
 if vim.lsp.config then -- 0.11 and newer

@@ -172,7 +172,7 @@ type textEdit struct {
 }
 
 // statusMethod is a notification of our own, to clients that can do experimental.rollcallStatus: after a change, what was followed of the
-// trees of the open documents. docs/editors.md describes it.
+// trees of the open documents. docs/editor.md describes it.
 const statusMethod = "rollcall/status"
 
 type statusParams struct {

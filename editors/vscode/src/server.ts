@@ -128,7 +128,7 @@ export function flags(settings: Settings): string[] {
 	return settings.ownRules && settings.trusted ? all : [...all, '--no-own-rules'];
 }
 
-/** What the server tells of a tree; see docs/editors.md. */
+/** What the server tells of a tree; see docs/editor.md. */
 export interface TreeStatus {
 	root: string;
 	errors: number;
