@@ -588,8 +588,8 @@ func TestEditorConfig(t *testing.T) {
 	write(t, config, "members: [ottawa, robbinsdale, stpetersburg, paris]\n")
 	e.notify(t, "textDocument/didSave", map[string]any{"textDocument": map[string]any{"uri": uri(filepath.Join(root, policyFile))}})
 	e.wants(t, "a member without an agent", map[string][]diagnosis{config: {
-		{1, 1, 1, 1, "error", "member-has-agent", "member \"paris\" has no running karmada-agent: Git holds none; its Flux cluster would reconcile one\n" +
-			"fix: Let the member's own Flux reconcile a karmada-agent that registers its name.", rules.Docs + "member-has-agent", ""},
+		{1, 1, 1, 1, "error", "member-has-agent", "member \"paris\" has no running karmada-agent: there is none in Git\n" +
+			"fix: Let the Flux of the member's own cluster apply a karmada-agent that registers the member's name.", rules.Docs + "member-has-agent", ""},
 	}})
 }
 
