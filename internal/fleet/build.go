@@ -46,6 +46,7 @@ func Build(tree *Tree, declared Declared) *Fleet {
 	for _, object := range tree.Objects {
 		f.index(object)
 	}
+	f.readProducts()
 	f.join()
 	if declared.Live != nil { // which API server that is, the join has told
 		f.indexLive(*declared.Live)

@@ -23,6 +23,8 @@ func (f *Fleet) Differences(other *Fleet) []Path {
 	changed = append(changed, different("kustomizations", f.Kustomizations, other.Kustomizations)...)
 	changed = append(changed, different("files", f.Files, other.Files)...)
 	changed = append(changed, differentAt("objects", f.Objects, other.Objects, (*Object).equal)...)
+	changed = append(changed, differentAt("products", f.Products, other.Products, (*Product).equal)...)
+	changed = append(changed, differentMakers(f.Makers, other.Makers)...)
 	return append(changed, f.joinedDifferences(other)...)
 }
 

@@ -78,6 +78,13 @@ type Fleet struct {
 	// ("" for cluster scope) and name. Where several Kustomizations apply one object, the first by ID stands here.
 	Objects map[string]map[string]map[string]map[string]*Object `json:"objects"`
 
+	// Products are the Secrets and ConfigMaps that something in Git makes, looked up like Objects; in the namespace "*" those that
+	// every namespace has.
+	Products map[string]map[string]map[string]map[string]*Product `json:"products"`
+	// Makers count, by API server, namespace and kind, the objects that may make further Secrets and ConfigMaps there: charts,
+	// controllers that are not known, and bindings of roles; in the namespace "*" those that may anywhere.
+	Makers map[string]map[string]map[string]int `json:"makers"`
+
 	Policies map[string]Policy `json:"policies"` // by ID
 	// Claims are the policies that place each object, looked up like Objects. Absent where no policy selects an object.
 	Claims map[string]map[string]map[string]map[string][]Claim `json:"claims"`

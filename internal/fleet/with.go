@@ -49,6 +49,7 @@ func (f *Fleet) With(ref ObjectRef, content map[string]any) (*Fleet, []Path) {
 		changed = differing(append(changed[0], "object"), before.Content, content)
 	}
 	changed = append(changed, with.follow(before, object)...)
+	changed = append(changed, with.makeAgain(before, object)...)
 	if at.kind == helmReleaseKind {
 		with.charts = f.recount(before, object)
 	}

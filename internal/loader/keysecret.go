@@ -1,7 +1,6 @@
 package loader
 
 import (
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -24,76 +23,22 @@ func (c *cluster) keySecrets() map[string][]keyEntry {
 		if o.APIServer != c.entry.cluster {
 			continue
 		}
-		name, entries, makes := secretEntries(o)
-		if !makes {
-			continue
-		}
-		at := o.Namespace + "/" + name
-		if known, ok := all[at]; len(entries) == 0 || ok && known == nil {
-			all[at] = nil
-		} else {
-			all[at] = append(known, entries...)
+		for _, made := range fleet.MadeBy(*o) {
+			if made.Kind != "Secret" {
+				continue
+			}
+			at := made.Namespace + "/" + made.Name
+			if known, ok := all[at]; !made.All || ok && known == nil {
+				all[at] = nil
+				continue
+			}
+			for _, e := range made.Entries {
+				all[at] = append(all[at], keyEntry{e.Name, o.Origin, e.Field})
+			}
 		}
 	}
 	return all
 }
-
-// secretEntries are the name and the entries of the Secret that an object is or makes; no entries where there may be
-// further ones.
-//
-// Source: external-secrets v1 externalsecret_types.go (target, template), sealed-secrets v1alpha1 types.go.
-func secretEntries(o *fleet.Object) (name string, all []keyEntry, makes bool) {
-	add := func(field ...any) {
-		m, _ := at(o.Content, field).(map[string]any)
-		for _, key := range slices.Sorted(maps.Keys(m)) {
-			all = append(all, keyEntry{key, o.Origin, append(slices.Clone(field), key)})
-		}
-	}
-	spec, _ := o.Content["spec"].(map[string]any)
-	switch kind := fleet.GroupKind(o.Group, o.Kind); {
-	case kind == "Secret" && !labelled(o.Content, ssaLabel, "Merge"):
-		add("data")
-		add("stringData")
-	case kind == "SealedSecret.bitnami.com":
-		add("spec", "encryptedData")
-		add("spec", "template", "data")
-		if at(spec, []any{"template", "metadata", "annotations", "sealedsecrets.bitnami.com/patch"}) != nil {
-			all = nil
-		}
-	case kind == "ExternalSecret.external-secrets.io":
-		target, _ := spec["target"].(map[string]any)
-		template, _ := target["template"].(map[string]any)
-		if name = str(target, "name"); name == "" {
-			name = o.Name
-		}
-		add("spec", "target", "template", "data")
-		if len(all) == 0 || template["mergePolicy"] == "Merge" {
-			data, _ := spec["data"].([]any)
-			for i, entry := range data {
-				m, _ := entry.(map[string]any)
-				key := str(m, "secretKey")
-				if key == "" {
-					return name, nil, true
-				}
-				all = append(all, keyEntry{key, o.Origin, []any{"spec", "data", i, "secretKey"}})
-			}
-			if spec["dataFrom"] != nil {
-				all = nil
-			}
-		}
-		policy := str(target, "creationPolicy")
-		if template["templateFrom"] != nil || target["manifest"] != nil || policy == "Merge" || policy == "None" {
-			all = nil
-		}
-		return name, all, true
-	case kind != "Secret":
-		return "", nil, false
-	}
-	return o.Name, all, true
-}
-
-// ssaLabel on an object, with the value "Merge", leaves the fields that others set.
-const ssaLabel = "kustomize.toolkit.fluxcd.io/ssa"
 
 // keyFault tells whether the Secret that a Kustomization decrypts with has no entry of which Flux takes the key that
 // the encrypted documents ask for.
