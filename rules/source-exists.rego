@@ -17,6 +17,8 @@
 #   subjects:
 #     - Kustomization.kustomize.toolkit.fluxcd.io
 #     - HelmRelease.helm.toolkit.fluxcd.io
+#     - HelmChart.source.toolkit.fluxcd.io
+#     - ImageUpdateAutomation.image.toolkit.fluxcd.io
 #   fix: Correct the name and namespace, or let Flux apply the source.
 #   source:
 #     - fluxcd/kustomize-controller v1.9.4 internal/controller/kustomization_controller.go:667
@@ -24,20 +26,22 @@
 package rules["source-exists"]
 
 import data.lib.objects
+import data.lib.references
 
 violation contains {
 	"field": field,
 	"message": sprintf("there is no %s %q in this Flux cluster", [kind, concat("/", [namespace, name])]),
-	"fix": _fix(kind, namespace, name),
+	"fix": references.fix(input.cluster, group_kind, namespace, name),
 	"severity": _severity,
 } if {
 	data.fleet.clusters[input.cluster].declared
 	some [field, kind, namespace, name] in _sources
 	group_kind := objects.group_kind("source.toolkit.fluxcd.io/v1", kind)
+	name != ""
 	not contains(concat("", [namespace, name]), "$")
 	not data.fleet.objects[input.cluster][group_kind][namespace][name].id
 	not _by_variable(group_kind)
-	not _started_from(concat("/", [kind, namespace, name]))
+	not references.started_from(concat("/", [kind, namespace, name]))
 }
 
 # One whose name has a variable may be the one.
@@ -55,7 +59,7 @@ _sources contains [["spec", "sourceRef", "name"], kind, namespace, name] if {
 }
 
 _sources contains [field, ref.kind, namespace, ref.name] if {
-	input.subject == "HelmRelease.helm.toolkit.fluxcd.io"
+	input.subject != "Kustomization.kustomize.toolkit.fluxcd.io"
 	input.apiServer == input.cluster
 	not objects.suspended
 	not input.object.spec.suspend
@@ -68,22 +72,11 @@ _references contains [["spec", "chart", "spec", "sourceRef", "name"], input.obje
 
 _references contains [["spec", "chartRef", "name"], input.object.spec.chartRef]
 
+# Of a HelmChart or an ImageUpdateAutomation.
+_references contains [["spec", "sourceRef", "name"], input.object.spec.sourceRef]
+
 # What an ArtifactGenerator makes is never in Git.
 _kinds := {"GitRepository", "OCIRepository", "HelmRepository", "HelmChart", "Bucket"}
-
-# flux bootstrap and the Flux Operator make the source that they start from themselves.
-_started_from(source) if {
-	some kustomization in data.fleet.kustomizations
-	kustomization.cluster == input.cluster
-	kustomization.local
-	kustomization.source == source
-}
-
-_fix(kind, namespace, name) := sprintf("Correct the namespace to %q, or let Flux apply the source.", [min(elsewhere)]) if {
-	group_kind := objects.group_kind("source.toolkit.fluxcd.io/v1", kind)
-	elsewhere := {other | data.fleet.objects[input.cluster][group_kind][other][name].id; other != namespace}
-	count(elsewhere) > 0
-} else := "Correct the name and namespace, or let Flux apply the source."
 
 default _severity := "warning"
 
@@ -91,15 +84,7 @@ _severity := "error" if {
 	every unknown in data.fleet.clusters[input.cluster].incomplete {
 		_own(unknown)
 	}
-	not _remote_file
-}
-
-# A single file on another server makes no cluster incomplete, but may well be of sources.
-_remote_file if {
-	some kustomization in data.fleet.kustomizations
-	kustomization.cluster == input.cluster
-	some unknown in kustomization.incomplete
-	unknown.kind == "remote-file"
+	not references.remote_file
 }
 
 # What this very source was to bring is not known either.

@@ -121,6 +121,7 @@ func TestFixable(t *testing.T) {
 		"member-has-agent":         {"broken"},
 		"policy-names-members":     {"broken-declared"},
 		"purge-mode-valid":         {"broken-1.16"},
+		"source-url-valid":         {"broken"},
 		"weights-encode-order":     {"broken-order"},
 	}
 	if !reflect.DeepEqual(got, want) {
