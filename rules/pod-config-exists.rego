@@ -79,7 +79,7 @@ _fix("near", ref) := sprintf("Correct the name to %q.", [references.near(ref.kin
 
 _fix("elsewhere", ref) := sprintf("Apply the %s in this namespace too; %q has it.", [ref.kind, references.elsewhere(ref.kind, ref.name)])
 
-_fix("hashed", _) := "Generate it in the kustomization that has the pod, or give the generator the option disableNameSuffixHash."
+_fix("hashed", _) := "Add the generator to the kustomization that has the pod, or set its option disableNameSuffixHash."
 
 _fix("missing", ref) := sprintf("Correct the name, or apply the %s in this namespace.", [ref.kind])
 

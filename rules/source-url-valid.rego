@@ -42,7 +42,7 @@ _url := input.object.spec[_field]
 _type := object.get(input.object.spec, "type", "default")
 
 _faults contains {
-	"message": "an address that begins with oci:// takes the type oci, and Flux refuses it without",
+	"message": "the address begins with oci:// and spec.type is not \"oci\", so Flux refuses it",
 	"edits": [{"field": ["spec", "type"], "value": "oci"}],
 } if {
 	input.object.kind == "HelmRepository"
@@ -50,31 +50,31 @@ _faults contains {
 	_type == "default"
 }
 
-_faults contains {"message": "the type oci takes an address that begins with oci://"} if {
+_faults contains {"message": "spec.type is \"oci\" and the address does not begin with oci://"} if {
 	input.object.kind == "HelmRepository"
 	_type == "oci"
 	not startswith(_url, "oci://")
 }
 
-_faults contains {"message": "the address of a HelmRepository begins with https://, http:// or oci://"} if {
+_faults contains {"message": "the address of the HelmRepository begins with none of https://, http:// and oci://"} if {
 	input.object.kind == "HelmRepository"
 	_type == "default"
 	not regex.match(`^(https?|oci)://`, _url)
 	_address
 }
 
-_faults contains {"message": "the address of an OCIRepository begins with oci://"} if {
+_faults contains {"message": "the address of the OCIRepository does not begin with oci://"} if {
 	input.object.kind == "OCIRepository"
 	not startswith(_url, "oci://")
 	_address
 }
 
-_faults contains {"message": "the address of an OCIRepository has no tag and no digest; spec.ref has them"} if {
+_faults contains {"message": "the address of the OCIRepository has a tag or a digest, which belongs in spec.ref"} if {
 	input.object.kind == "OCIRepository"
 	regex.match(`^oci://[^/]+/.*[:@]`, _url)
 }
 
-_faults contains {"message": "the address of a GitRepository begins with https://, http:// or ssh://"} if {
+_faults contains {"message": "the address of the GitRepository begins with none of https://, http:// and ssh://"} if {
 	input.object.kind == "GitRepository"
 	not regex.match(`^(https?|ssh)://`, _url)
 	_address
@@ -83,12 +83,12 @@ _faults contains {"message": "the address of a GitRepository begins with https:/
 # What has neither a scheme nor a host is put in before it is applied.
 _address if regex.match(`^([a-z][a-z0-9+-]*://|([^/]*@)?[^/@]+\.[a-z]+[:/])`, _url)
 
-_faults contains {"message": "a colon stands behind the host of an ssh:// address only before a port; a slash would"} if {
+_faults contains {"message": "what stands behind the colon of the ssh:// address is no port"} if {
 	input.object.kind == "GitRepository"
 	regex.match(`^ssh://[^/:]+:[^/0-9]`, _url)
 }
 
-_faults contains {"message": "the endpoint of a Bucket has no scheme; spec.insecure tells http from https"} if {
+_faults contains {"message": "the endpoint of the Bucket has a scheme, and Flux takes host and port alone"} if {
 	input.object.kind == "Bucket"
 	object.get(input.object.spec, "provider", "generic") in {"aws", "generic"}
 	regex.match(`^[a-z]+://`, _url)
