@@ -139,16 +139,16 @@ func (l *lint) changes(ctx context.Context, t *tree, before *checked, text strin
 	if was != is {
 		return fmt.Sprintf("with it %d of %d Flux Kustomizations would be followed, and without it %d of %d", is.Followed, is.InFiles, was.Followed, was.InFiles), nil
 	}
-	old, now := said(before), said(after)
-	for _, f := range now {
-		if !slices.Contains(old, f) {
+	gone := said(before)
+	for _, f := range said(after) {
+		i := slices.Index(gone, f)
+		if i < 0 {
 			return "with it would be found: " + f, nil
 		}
+		gone = slices.Delete(gone, i, i+1)
 	}
-	for _, f := range old {
-		if !slices.Contains(now, f) {
-			return "with it would no longer be found: " + f, nil
-		}
+	if len(gone) > 0 {
+		return "with it would no longer be found: " + gone[0], nil
 	}
 	return "", nil
 }
@@ -156,7 +156,7 @@ func (l *lint) changes(ctx context.Context, t *tree, before *checked, text strin
 // said is what was found, without the places.
 func said(c *checked) (all []string) {
 	for _, f := range slices.Concat(c.found, c.alone) {
-		all = append(all, fmt.Sprintf("%s [%s]", f.Message, f.Rule))
+		all = append(all, fmt.Sprintf("%s: %s [%s]", f.Severity, f.Message, f.Rule))
 	}
 	slices.Sort(all)
 	return all
