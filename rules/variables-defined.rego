@@ -6,7 +6,8 @@
 #   not meant for Flux write $${NAME}, or set the label kustomize.toolkit.fluxcd.io/substitute: disabled on the object.
 #
 #   It is an error where the cluster's Flux is known to be 2.9 or later, otherwise an information, since an empty value may be
-#   intended. Nothing is reported where a source of variables is not in Git, since it may define the name. Where a
+#   intended. A name that differs from a defined one only in letter case or underscores is at least a warning. Otherwise nothing
+#   is reported where a source of variables is not in Git, since it may define the name. Where a
 #   Kustomization substitutes nothing at all, a variable in the name or namespace of an object is an error: Flux applies it
 #   unchanged.
 # related_resources:
@@ -34,10 +35,34 @@ violation contains {
 } if {
 	not input.kustomization.suspended
 	some variable in input.kustomization.undefined
+	variable.near == ""
 	not endswith(variable.origin.file, "gotk-components.yaml") # an upgrade of Flux writes it anew
 	place := _place(variable)
 	[severity, outcome] := _judgement
 }
+
+# Another one is defined that differs in a letter's case alone, so the name is certainly a mistake where no source may bring it.
+violation contains {
+	"origin": place.origin,
+	"field": place.field,
+	"line": place.line,
+	"column": place.column,
+	"related": place.related,
+	"message": sprintf("no variable %s is defined for Kustomization %q%s; did you mean %q?", [variable.name, input.kustomization.name, doubt, variable.near]),
+	"severity": severity,
+} if {
+	not input.kustomization.suspended
+	some variable in input.kustomization.undefined
+	variable.near != ""
+	place := _place(variable)
+	[severity, doubt] := _certainty(variable)
+}
+
+_certainty(variable) := ["warning", " by what is in Git"] if {
+	variable.doubtful
+} else := ["error", ""] if {
+	_strict
+} else := ["warning", ""]
 
 # No name of an object has such a text, other than by mistake.
 violation contains {

@@ -41,7 +41,8 @@ var mayImport = map[string][]string{
 
 	"internal/fix":         {"internal/checkout", "internal/edit", "internal/engine", "internal/fleet", "internal/loader"},
 	"internal/fixture":     {},
-	"internal/fleet":       {"internal/karmada"},
+	"internal/flux":        {"internal/spelling"},
+	"internal/fleet":       {"internal/flux", "internal/karmada"},
 	"tools/gendocs":        {"internal/config", "internal/example", "internal/fleet", "internal/schema", "internal/engine"},
 	"internal/karmada":     {"internal/spelling"},
 	"internal/live":        {"internal/fleet"},

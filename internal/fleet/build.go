@@ -52,6 +52,7 @@ func Build(tree *Tree, declared Declared) *Fleet {
 		f.indexLive(*declared.Live)
 		f.join()
 	}
+	f.survey()
 	return f
 }
 
@@ -178,6 +179,7 @@ func (k Kustomization) complete() Kustomization {
 	k.Incomplete = orEmpty(k.Incomplete)
 	k.Encrypted = orEmpty(k.Encrypted)
 	k.Undefined, k.Literal = orEmpty(k.Undefined), orEmpty(k.Literal)
+	k.Effects = orEmpty(k.Effects)
 	k.DecryptionFaults, k.KeyFaults, k.Joined = orEmpty(k.DecryptionFaults), orEmpty(k.KeyFaults), orEmpty(k.Joined)
 	if slices.ContainsFunc(k.Problems, func(p BuildProblem) bool { return p.At == nil }) {
 		k.Problems = slices.Clone(k.Problems)

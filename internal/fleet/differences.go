@@ -21,6 +21,7 @@ func (f *Fleet) Differences(other *Fleet) []Path {
 	}
 	changed = append(changed, different("clusters", f.Clusters, other.Clusters)...)
 	changed = append(changed, different("kustomizations", f.Kustomizations, other.Kustomizations)...)
+	changed = append(changed, different("applied", f.Applied, other.Applied)...)
 	changed = append(changed, different("files", f.Files, other.Files)...)
 	changed = append(changed, differentAt("objects", f.Objects, other.Objects, (*Object).equal)...)
 	changed = append(changed, differentAt("products", f.Products, other.Products, (*Product).equal)...)

@@ -84,6 +84,9 @@ type Fleet struct {
 	// Makers count, by API server, namespace and kind, the objects that may make further Secrets and ConfigMaps there: charts,
 	// controllers that are not known, and bindings of roles; in the namespace "*" those that may anywhere.
 	Makers map[string]map[string]map[string]int `json:"makers"`
+	// Applied is what shows of the objects of each Kustomization beside the others', by its ID, in the tree: With leaves it as it is. A
+	// Kustomization of which there is nothing to say has no entry.
+	Applied map[string]Applied `json:"applied"`
 
 	Policies map[string]Policy `json:"policies"` // by ID
 	// Claims are the policies that place each object, looked up like Objects. Absent where no policy selects an object.
@@ -344,7 +347,8 @@ type Input struct {
 	FluxCluster   *Cluster       `json:"fluxCluster,omitempty"`
 	// Policy is what a policy of Karmada with resourceSelectors selects.
 	Policy *Policy `json:"policy,omitempty"`
-	// Invalid is what Karmada refuses an object of one of its kinds for, in the order of the fields; absent where it does not.
+	// Invalid is what Karmada, or the API of Flux, refuses an object of one of its kinds for, in the order of the fields; absent where it
+	// does not.
 	Invalid []Invalid `json:"invalid,omitempty"`
 	// Overrides is what is worth saying of the instructions of an override policy, on the objects in Git that it selects; absent
 	// where nothing is.

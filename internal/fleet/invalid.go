@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rollcall-dev/rollcall/internal/flux"
 	"github.com/rollcall-dev/rollcall/internal/karmada"
 )
 
@@ -16,12 +17,20 @@ func (d Document) IsKarmada() bool {
 	return isKarmada(group)
 }
 
-// invalid is what Karmada refuses an object for.
+// isFlux is true for the groups of Flux's own kinds.
+func isFlux(group string) bool { return strings.HasSuffix(group, ".toolkit.fluxcd.io") }
+
+// invalid is what Karmada, or Flux's API, refuses an object for.
 func (f *Fleet) invalid(object Object) []Invalid {
-	if !isKarmada(object.Group) {
-		return nil
-	}
 	var all []Invalid
+	if isFlux(object.Group) {
+		for _, p := range flux.Problems(object.Content) {
+			all = append(all, Invalid{Field: p.Field, Problem: p.Kind, Message: p.Message, Edits: []InvalidEdit{}})
+		}
+	}
+	if !isKarmada(object.Group) {
+		return all
+	}
 	for _, p := range karmada.Problems(object.Content, f.karmadaMinor(object.APIServer)) {
 		invalid := Invalid{Field: orEmpty(p.Field), Problem: string(p.Kind), Message: p.Message, Fix: p.Fix, Since: p.Since,
 			NotBefore: p.NotBefore, Edits: []InvalidEdit{}}

@@ -216,7 +216,7 @@ func (s Subject) FieldsAt(fact Path) []Path {
 			fields = append(fields, Path{entities[own[0]]})
 		case own[0] == "objects" && len(fact) > len(own):
 			fields = append(fields, fact[len(own):])
-			if isKarmada(s.Object.Group) {
+			if isKarmada(s.Object.Group) || isFlux(s.Object.Group) {
 				fields = append(fields, Path{"invalid"})
 			}
 		default: // names and places are those of what the subject is

@@ -278,6 +278,8 @@ type Kustomization struct {
 	Undefined []UndefinedVariable `json:"undefined"`
 	// Joined are the variables in objects that Flux substitutes in whose values have several lines: Flux takes the breaks out.
 	Joined []JoinedVariable `json:"joined"`
+	// Effects are what the build and substitution do that nobody will have meant.
+	Effects []BuildEffect `json:"effects"`
 	// Literal are the variables in names and namespaces of objects in which nothing is substituted: they are applied as they stand.
 	Literal []UndefinedVariable `json:"literal"`
 	// Problems are what makes the build fail; each with the place to mend.
@@ -343,6 +345,10 @@ type UndefinedVariable struct {
 	// Line and Column count from 1; 0 where the field alone tells the place.
 	Line   int `json:"line"`
 	Column int `json:"column"`
+	// Near is a variable that is defined and differs in the case of its letters, or in its separators, alone; empty where none does.
+	Near string `json:"near"`
+	// Doubtful: a source of variables is not in Git, or not known, and may define the variable. Such a one is here for its Near alone.
+	Doubtful bool `json:"doubtful"`
 }
 
 // JoinedVariable is a variable whose value loses its line breaks.
@@ -355,6 +361,28 @@ type JoinedVariable struct {
 	Field  []any  `json:"field"`
 	// PEM: the value is PEM text, or stands alone where only PEM text makes sense. Else it is another text of several lines.
 	PEM bool `json:"pem"`
+}
+
+// BuildEffect is something that a build, or substitution, does without a word and that nobody will have meant.
+type BuildEffect struct {
+	// Kind is "idle" (a patch whose target is nothing in the build), "dropped" (a merge patch takes entries out of a list of a Flux
+	// object: kustomize replaces lists of custom resources) or "retyped" (a variable makes a number or a truth value where the API server
+	// takes text alone).
+	//
+	// Sources: kubernetes-sigs/kustomize api/v0.21.1 resmap/reswrangler.go:432 (Select), kyaml yaml/merge2/merge2.go;
+	// fluxcd/kustomize-controller v1.9.6 internal/controller/kustomization_controller.go:801.
+	Kind string `json:"kind"`
+	// Origin and Field lead to the patch, or to the text with the variable.
+	Origin Origin `json:"origin"`
+	Field  Field  `json:"field"`
+	// What is, for "idle", the target's namespace where that alone keeps it from its objects, else empty; for "dropped" the list,
+	// "spec.dependsOn"; for "retyped" "a number" or "a truth value".
+	What string `json:"what"`
+	// Names are, for "idle", the target's kind and name; for "dropped" what the list has lost, at most three; for "retyped" the variables.
+	Names []string `json:"names"`
+	// Object is the object that loses it or that holds the text, `Kustomization "web"`, and In where it stands in Git.
+	Object string `json:"object"`
+	In     Origin `json:"in"`
 }
 
 // Reference is one entry of dependsOn.

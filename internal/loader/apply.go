@@ -42,6 +42,7 @@ func (c *cluster) describe(it *item) {
 		k.Encrypted = slices.Clone(r.Encrypted)
 		k.DecryptionFaults = slices.Clone(r.DecryptionFaults)
 		k.Undefined, k.Joined = slices.Clone(r.Undefined), slices.Clone(r.Joined)
+		k.Effects = slices.Clone(r.Effects)
 		it.place()
 		if r.Substitutable {
 			k.Incomplete = append(k.Incomplete, c.unknownVariables(it)...)
@@ -89,6 +90,11 @@ func (it *item) place() {
 	for i := range k.Incomplete {
 		if inc := &k.Incomplete[i]; inc.Origin.File == "" {
 			inc.Origin = it.at(inc.Origin.Field...)
+		}
+	}
+	for i := range k.Effects {
+		if e := &k.Effects[i]; e.Origin.File == "" {
+			e.Origin = k.Origin
 		}
 	}
 	for i := range k.Undefined {
@@ -277,6 +283,9 @@ func fillEmpty(k *fleet.Kustomization) {
 	}
 	if k.Joined == nil {
 		k.Joined = []fleet.JoinedVariable{}
+	}
+	if k.Effects == nil {
+		k.Effects = []fleet.BuildEffect{}
 	}
 	if k.Literal == nil {
 		k.Literal = []fleet.UndefinedVariable{}

@@ -59,6 +59,7 @@ type build struct {
 	known      []string
 	problems   []fleet.BuildProblem
 	incomplete []fleet.Incomplete
+	effects    []fleet.BuildEffect
 	failed     bool
 	// seen is what was looked up in the tree.
 	seen lookups
@@ -141,6 +142,9 @@ func newBuild(a *artifact, dir string, spec overlaySpec) *build {
 		p.failed = true // as the fault says
 	default:
 		p.problem("build", p.blame(failure, dir), "kustomize cannot build %q: %s", dir, explain(failure))
+	}
+	if !out.partial && !p.guessed {
+		out.effects = p.effects(out.objects)
 	}
 	out.seen = p.artifact.seen
 	out.problems, out.incomplete, out.failed = p.problems, p.incomplete, p.failed

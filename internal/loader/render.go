@@ -44,6 +44,8 @@ type rendering struct {
 	Clear []clearValue
 	// Joined are those whose lines run together.
 	Joined []fleet.JoinedVariable
+	// Effects are those of the build, and of substitution.
+	Effects []fleet.BuildEffect
 	// Seen is what was looked up in the tree for it.
 	Seen lookups
 }
@@ -102,7 +104,7 @@ func (it *item) renderKey(a *artifact) string {
 func (c *cluster) render(it *item, a *artifact) *rendering {
 	b := c.builder.build(a, it.fact.Path, newOverlaySpec(it.spec))
 	r := &rendering{State: b.state(), Partial: b.partial, Unpatched: b.unpatched, Files: b.files, Encrypted: b.encrypted, DecryptionFaults: b.faults,
-		Problems: slices.Clone(b.problems), Incomplete: slices.Clone(b.incomplete), Seen: b.seen}
+		Problems: slices.Clone(b.problems), Incomplete: slices.Clone(b.incomplete), Effects: slices.Clone(b.effects), Seen: b.seen}
 	var patches []string
 	for _, p := range it.spec.Patches {
 		patches = append(patches, p.Patch)
@@ -118,7 +120,7 @@ func (c *cluster) render(it *item, a *artifact) *rendering {
 			substituted, undefined, err := it.vars.apply(object)
 			r.addJoined(it.vars, built)
 			for _, name := range undefined {
-				r.addUndefined(index, name, built)
+				r.addUndefined(index, it.vars, name, built)
 			}
 			switch {
 			case errors.Is(err, errUnknownValue):
@@ -128,6 +130,7 @@ func (c *cluster) render(it *item, a *artifact) *rendering {
 				r.Problems = append(r.Problems, fleet.BuildProblem{Kind: "substitution", Origin: built.origin,
 					Message: "substitution fails for this object, and with it the whole Kustomization: " + firstLine(err)})
 			default:
+				r.addRetyped(object, substituted, built.origin)
 				object = substituted
 			}
 		}

@@ -2,6 +2,7 @@ package loader
 
 import (
 	"errors"
+	"iter"
 	"maps"
 	"regexp"
 	"slices"
@@ -167,9 +168,10 @@ func (v *variables) eval(text string) (out string, undefined []string, kept bool
 	if err != nil {
 		return "", nil, false, err
 	}
-	if !v.open && !v.optional && slices.Contains(slices.Collect(maps.Values(missing)), true) {
+	if slices.Contains(slices.Collect(maps.Values(missing)), true) {
+		doubtful := v.open || v.optional
 		undefined = required(text)
-		undefined = slices.DeleteFunc(undefined, func(name string) bool { return !missing[name] })
+		undefined = slices.DeleteFunc(undefined, func(name string) bool { return !missing[name] || doubtful && v.near(name) == "" })
 	}
 	return out, undefined, kept, nil
 }
@@ -230,3 +232,20 @@ func required(text string) (names []string) {
 	slices.Sort(names)
 	return slices.Compact(names)
 }
+
+// near is the variable that is defined and differs from a name in the case of letters, or in separators, alone: the first of several.
+func (v *variables) near(name string) string {
+	var found []string
+	for _, names := range []iter.Seq[string]{maps.Keys(v.values), maps.Keys(v.hidden)} {
+		for other := range names {
+			if other != name && plainName(other) == plainName(name) {
+				found = append(found, other)
+			}
+		}
+	}
+	slices.Sort(found)
+	return strings.Join(found[:min(1, len(found))], "")
+}
+
+// plainName is a name without what is easily mistaken in it.
+func plainName(name string) string { return strings.ToLower(strings.ReplaceAll(name, "_", "")) }

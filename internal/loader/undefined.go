@@ -36,9 +36,9 @@ func isWord(c byte) bool {
 
 // addUndefined adds a variable at the place that has it: in the object's own document, in what a generator made its text of, or
 // in a patch. Of several objects that have it from one patch, and of those that have it from elsewhere, it is added once.
-func (r *rendering) addUndefined(x *textIndex, name string, object built) {
+func (r *rendering) addUndefined(x *textIndex, vars *variables, name string, object built) {
 	v := x.undefinedIn(object, name)
-	v.Name = name
+	v.Name, v.Near, v.Doubtful = name, vars.near(name), vars.open || vars.optional
 	key := fmt.Sprintf("%s %q %d %q %d %q", v.Name, v.Origin.File, v.Origin.Document, v.Origin.Field, v.Line, v.Field)
 	if !x.undefined[key] {
 		x.undefined[key] = true
