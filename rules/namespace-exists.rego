@@ -23,7 +23,7 @@ package rules["namespace-exists"]
 violation contains {
 	"origin": namespace.origin,
 	"field": namespace.field,
-	"message": sprintf("nothing in Git makes the namespace %q on cluster %q, which %s %q is in%s", [namespace.name, input.cluster, namespace.kind, namespace.object, hint]),
+	"message": sprintf("nothing in Git makes the namespace %q at API server %q, which %s %q is in%s", [namespace.name, input.kustomization.apiServer, namespace.kind, namespace.object, hint]),
 	"severity": severity,
 	"related": related,
 } if {

@@ -26,5 +26,6 @@ violation contains {
 	"related": [{"message": "the Kustomization", "origin": input.kustomization.origin}],
 } if {
 	not input.kustomization.suspended
+	not startswith(data.fleet.clusters[input.cluster].fluxVersion, "0.") # which ran kubectl apply up to 0.17
 	some object in data.fleet.applied[input.kustomization.id].unplaced
 }

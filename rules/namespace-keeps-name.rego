@@ -4,8 +4,8 @@
 #   The namespace transformer of kustomize, and spec.targetNamespace is one, gives every Namespace of the build the name of the
 #   target. Nothing makes the Namespace that was meant, and the other one belongs to the Kustomization from then on: with prune it
 #   is deleted, and all that is in it, once its file goes. It is an error where the new name is that of a Namespace that
-#   something else makes, or that every cluster has, as flux-system. A kustomization file that names a Namespace which is nobody
-#   else's is how many fleets give a shared file its name, and nothing is said of it.
+#   something else makes, or that every cluster has, as flux-system. Many fleets give a shared Namespace its name by a kustomization
+#   file, so of that nothing is said but where an object in Git is in a namespace of the old name.
 # related_resources:
 #   - ref: https://github.com/fluxcd/flux2/issues/3949
 #     description: flux-system, renamed and pruned
@@ -38,7 +38,7 @@ _severity(renamed) := "error" if {
 	renamed.pruned
 } else := "warning" if {
 	renamed.taken
-} else := "warning" if renamed.target
+} else := "warning"
 
 _place(renamed) := {
 	"origin": input.kustomization.origin, "field": ["spec", "targetNamespace"], "by": "targetNamespace",
@@ -53,4 +53,4 @@ _place(renamed) := {
 _outcome(renamed) := ", which it deletes once the file goes" if {
 	renamed.taken
 	renamed.pruned
-} else := ", and nothing makes the one that was meant"
+} else := ", and that is what it is applied as"

@@ -2,16 +2,18 @@ package fleet
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 )
 
 // Applied is what shows of the objects of a Kustomization only beside all else that Git brings to their API server.
 type Applied struct {
-	// Shared are the Kustomizations that apply an object which this one applies too, and come before it by their IDs: at most one
-	// entry for Namespaces and one for all else with each of them.
+	// Shared are the objects that other Kustomizations apply too: one entry for what they build of the same files, in the one whose path is
+	// the shorter, and one for each that comes before this one and applies them from other files; those for Namespaces apart.
 	Shared []SharedObjects `json:"shared"`
 	// Unplaced are the objects of namespaced kinds that have no namespace.
 	Unplaced []UnplacedObject `json:"unplaced"`
@@ -19,7 +21,7 @@ type Applied struct {
 	// something unknown may make them.
 	Homeless []HomelessNamespace `json:"homeless"`
 	// Unserved are objects of kinds whose CRD nothing in Git brings to their API server, the first of each kind. Empty where something
-	// that is not known, or a chart, may bring it.
+	// that is not known, or a chart, may bring it, and on a cluster to which Git brings no CRD at all.
 	Unserved []UnplacedObject `json:"unserved"`
 	// Renamed are the Namespaces that are applied under another name than their file has.
 	Renamed []RenamedNamespace `json:"renamed"`
@@ -27,8 +29,11 @@ type Applied struct {
 
 // SharedObjects are the objects that two Kustomizations apply to one API server.
 type SharedObjects struct {
-	// With is the ID of the other Kustomization.
-	With string `json:"with"`
+	// With is the ID of the other Kustomization, the first of several; Kustomizations says how many.
+	With           string `json:"with"`
+	Kustomizations int    `json:"kustomizations"`
+	// SameFiles: the paths overlap, so that both build the objects of the same files.
+	SameFiles bool `json:"sameFiles"`
 	// Namespaces: the entry is about Namespaces, else about objects of other kinds. Count says how many; the rest is of the first.
 	Namespaces bool   `json:"namespaces"`
 	Count      int    `json:"count"`
@@ -38,9 +43,11 @@ type SharedObjects struct {
 	// Origin is that of the object as this Kustomization applies it, Other as the other one does.
 	Origin Origin `json:"origin"`
 	Other  Origin `json:"other"`
-	// Equal: both apply the same. Pruned: this Kustomization deletes the object once it does not apply it any more; OtherPruned: so does
+	// Equal: both apply the same, but for labels and annotations, in all of the objects. Lasting: it is a kind whose deletion takes more with
+	// it than the object: a Namespace, a CRD, a volume. Pruned: this Kustomization deletes the object once it does not apply it any more; OtherPruned: so does
 	// the other one.
 	Equal       bool `json:"equal"`
+	Lasting     bool `json:"lasting"`
 	Pruned      bool `json:"pruned"`
 	OtherPruned bool `json:"otherPruned"`
 }
@@ -73,7 +80,7 @@ type RenamedNamespace struct {
 	From   string `json:"from"`
 	To     string `json:"to"`
 	Origin Origin `json:"origin"`
-	// Target: spec.targetNamespace does it, and no kustomization file. Taken: something else makes a Namespace of the new name there,
+	// Target: spec.targetNamespace does it; else a kustomization file, and an object in Git is in the namespace that was meant. Taken: something else makes a Namespace of the new name there,
 	// or every cluster has one.
 	Target bool `json:"target"`
 	Taken  bool `json:"taken"`
@@ -89,7 +96,7 @@ const (
 // survey makes Applied.
 func (f *Fleet) survey() {
 	s := surveyor{fleet: f, made: map[string]map[string]Origin{}, namespaced: map[string]map[string]bool{}, byID: map[string]*Object{},
-		applied: map[string]*Applied{}, shared: map[sharedKey]*SharedObjects{}, seen: map[[2]string]bool{}}
+		applied: map[string]*Applied{}, shared: map[sharedKey]*SharedObjects{}, seen: map[[2]string]bool{}, wanted: map[[2]string]bool{}}
 	for _, object := range f.tree.Objects {
 		s.makes(object)
 	}
@@ -119,6 +126,8 @@ type surveyor struct {
 	made map[string]map[string]Origin
 	// namespaced are the kinds of CRDs, by API server: whether objects of them have a namespace.
 	namespaced map[string]map[string]bool
+	// wanted are the namespaces that objects are in, by API server and name.
+	wanted map[[2]string]bool
 	// byID are the objects that were looked at.
 	byID    map[string]*Object
 	applied map[string]*Applied
@@ -157,6 +166,7 @@ func (s *surveyor) of(kustomization string) *Applied {
 // makes notes what an object says of namespaces and kinds.
 func (s *surveyor) makes(object *Object) {
 	spec, _ := object.Content["spec"].(map[string]any)
+	s.wanted[[2]string{object.APIServer, object.Namespace}] = true
 	switch kindOf(*object) {
 	case namespaceKind:
 		within(s.made, object.APIServer)[object.Name] = object.Origin
@@ -172,7 +182,8 @@ func (s *surveyor) makes(object *Object) {
 }
 
 func (s *surveyor) look(object *Object) {
-	if other := s.byID[object.ID]; other == nil {
+	if other := s.byID[object.ID]; hasVariable(object.ID) { // which is not known
+	} else if other == nil {
 		s.byID[object.ID] = object
 	} else if other.Kustomization != object.Kustomization && !yields(other) && !yields(object) {
 		s.share(other, object)
@@ -206,7 +217,8 @@ func (s *surveyor) isUnserved(object *Object, kind string) bool {
 		return false
 	}
 	server := s.fleet.APIServers[object.APIServer]
-	return server.Complete && (server.Kind == "karmada" || !isFlux(object.Group))
+	return server.Complete && (server.Kind == "karmada" || len(s.namespaced[object.APIServer]) > 0 && !isFlux(object.Group) &&
+		object.Group != "fluxcd.controlplane.io")
 }
 
 // yields is true for an object that Flux applies only where nobody else has, or leaves other owners their fields of.
@@ -218,16 +230,48 @@ func yields(object *Object) bool {
 
 // share notes that two Kustomizations apply an object.
 func (s *surveyor) share(a, b *Object) {
+	if s.fleet.Kustomizations[a.Kustomization].Implicit || s.fleet.Kustomizations[b.Kustomization].Implicit {
+		return // that they are there is a guess
+	}
 	if b.Kustomization < a.Kustomization {
 		a, b = b, a
 	}
 	key := sharedKey{b.Kustomization, a.Kustomization, b.Kind == namespaceKind && b.Group == ""}
-	if shared := s.shared[key]; shared != nil {
-		shared.Count++
-		return
+	same := reflect.DeepEqual(a.Origin, b.Origin)
+	if same {
+		if len(s.fleet.Kustomizations[a.Kustomization].Path) < len(s.fleet.Kustomizations[b.Kustomization].Path) {
+			a, b = b, a
+		}
+		key.kustomization, key.with = b.Kustomization, ""
 	}
-	s.shared[key] = &SharedObjects{With: a.Kustomization, Namespaces: key.namespaces, Count: 1, Kind: b.Kind, Namespace: b.Namespace, Name: b.Name,
-		Origin: b.Origin, Other: a.Origin, Equal: reflect.DeepEqual(a.Content, b.Content), Pruned: s.prunes(b), OtherPruned: s.prunes(a)}
+	shared := s.shared[key]
+	if shared == nil {
+		shared = &SharedObjects{With: a.Kustomization, SameFiles: same, Namespaces: key.namespaces, Equal: true}
+		s.shared[key] = shared
+	}
+	if with := [2]string{b.Kustomization, a.Kustomization + fmt.Sprint(key.namespaces, same)}; !s.seen[with] {
+		s.seen[with] = true
+		shared.Kustomizations++
+	}
+	shared.Count++
+	lasting := lastingKinds[kindOf(*b)]
+	equal := !shared.Equal || isEqual(a.Content, b.Content)
+	if shared.Kind == "" || !equal || lasting && !shared.Lasting && shared.Equal {
+		shared.Kind, shared.Namespace, shared.Name, shared.Origin, shared.Other = b.Kind, b.Namespace, b.Name, b.Origin, a.Origin
+		shared.With, shared.Lasting, shared.Pruned, shared.OtherPruned = a.Kustomization, lasting, s.prunes(b), s.prunes(a)
+		shared.Equal = shared.Equal && equal
+	}
+}
+
+// lastingKinds are those whose deletion takes more with it than the object.
+var lastingKinds = map[string]bool{namespaceKind: true, crdKind: true, "PersistentVolumeClaim": true, "PersistentVolume": true}
+
+// isEqual tells whether two objects are the same but for their metadata.
+func isEqual(a, b map[string]any) bool {
+	a, b = maps.Clone(a), maps.Clone(b)
+	delete(a, "metadata")
+	delete(b, "metadata")
+	return reflect.DeepEqual(a, b)
 }
 
 // prunes tells whether the Kustomization of an object deletes it once it does not apply it any more.
@@ -254,7 +298,8 @@ func (s *surveyor) rename(object *Object) {
 			from = d.Name
 		}
 	}
-	if from == "" || from == object.Name || strings.Contains(from+object.Name, "$") {
+	target := textAt(s.specOf(object.Kustomization), "targetNamespace") == object.Name
+	if from == "" || from == object.Name || !target && !s.wanted[[2]string{object.APIServer, from}] || strings.Contains(from+object.Name, "$") {
 		return
 	}
 	taken := isEverywhere(object.Name)
@@ -263,14 +308,14 @@ func (s *surveyor) rename(object *Object) {
 	}
 	applied := s.of(object.Kustomization)
 	applied.Renamed = append(applied.Renamed, RenamedNamespace{From: from, To: object.Name, Origin: object.Origin,
-		Target: textAt(s.specOf(object.Kustomization), "targetNamespace") == object.Name, Taken: taken, Pruned: s.prunes(object)})
+		Target: target, Taken: taken, Pruned: s.prunes(object)})
 }
 
 // house notes a namespace that nothing makes; said leads to where the object says it.
 func (s *surveyor) house(object *Object, namespace string, said Field) {
 	server := object.APIServer
 	id := [2]string{object.Kustomization, namespace}
-	if namespace == "" || strings.Contains(namespace, "$") || s.seen[id] || isEverywhere(namespace) || !s.knowsNamespaces(object) {
+	if !isLabel.MatchString(namespace) || s.seen[id] || isEverywhere(namespace) || !s.knowsNamespaces(object) {
 		return
 	}
 	if _, made := s.made[server][namespace]; made {
@@ -301,6 +346,9 @@ func (s *surveyor) house(object *Object, namespace string, said Field) {
 	applied := s.of(object.Kustomization)
 	applied.Homeless = append(applied.Homeless, homeless)
 }
+
+// isLabel matches what may be the name of a namespace, which a variable or a ciphertext is not.
+var isLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 
 // knowsNamespaces tells whether Git would show what makes a namespace where an object is applied: all that its Flux applies there is
 // known, and Namespaces are among it.

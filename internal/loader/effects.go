@@ -64,7 +64,11 @@ func (p *plan) idle(entry *patchEntry, objects []built) (fleet.BuildEffect, bool
 		meta, _ := b.object["metadata"].(map[string]any)
 		doc := p.documentOf(b.origin)
 		name := str(meta, "name")
-		if !isWhole(t.Kind, str(b.object, "kind")) || t.Group != "" && !isWhole(t.Group, group) || t.Version != "" && !isWhole(t.Version, version) ||
+		kinds := []string{str(b.object, "kind"), doc.Kind} // a patch may change it
+		if generator, ok := firstStep(b.origin.Field); ok {
+			kinds[1] = generatedKinds[generator]
+		}
+		if !slices.Contains(kinds, t.Kind) || t.Group != "" && !isWhole(t.Group, group) || t.Version != "" && !isWhole(t.Version, version) ||
 			t.Name != name && t.Name != doc.Name && !(len(b.origin.Field) > 0 && strings.HasPrefix(name, t.Name+"-")) {
 			continue
 		}
@@ -79,6 +83,12 @@ func (p *plan) idle(entry *patchEntry, objects []built) (fleet.BuildEffect, bool
 		}
 		elsewhere = elsewhere || t.Namespace == str(meta, "namespace")
 	}
+	for _, name := range p.resources { // another patch may have deleted it; what is empty is to be filled in
+		docs := p.artifact.tree.file(name).docs
+		if len(docs) == 0 || !elsewhere && slices.ContainsFunc(docs, func(d document) bool { return d.Kind == t.Kind && d.Name == t.Name }) {
+			return fleet.BuildEffect{}, false
+		}
+	}
 	e := entry.where.effect("idle")
 	e.Field = append(slices.Clone(e.Field), "target")
 	e.Names = []string{secret.Name(t.Kind), secret.Name(t.Name)}
@@ -89,6 +99,16 @@ func (p *plan) idle(entry *patchEntry, objects []built) (fleet.BuildEffect, bool
 		e.Field = append(e.Field, "name")
 	}
 	return e, true
+}
+
+// generatedKinds are those of what kustomize's generators make.
+var generatedKinds = map[string]string{"configMapGenerator": "ConfigMap", "secretGenerator": "Secret"}
+
+func firstStep(field fleet.Field) (name string, ok bool) {
+	if len(field) > 0 {
+		name, ok = field[0].(string)
+	}
+	return name, ok
 }
 
 // isWhole tells whether all of a text matches, as kustomize's selectors ask for.
