@@ -11,7 +11,6 @@
 #     description: Upgrading Karmada
 # custom:
 #   severity: warning
-#   waits: revision
 #   subjects:
 #     - HelmRelease.helm.toolkit.fluxcd.io
 #   fix: Set spec.chart.spec.version to one version, or to a range of its patch releases.

@@ -9,7 +9,7 @@
 #     description: Kustomization, dependencies
 # custom:
 #   severity: info
-#   waits: revision
+#   admission: never
 #   subjects:
 #     - Kustomization.kustomize.toolkit.fluxcd.io
 #   fix: Set spec.wait in the Kustomization that installs the control plane.

@@ -33,8 +33,7 @@ violation contains {
 } if {
 	not objects.suspended
 	[group, version] := split(input.object.apiVersion, "/")
-	since := _gone[group][version]
-	_since(since)
+	_minor >= _gone[group][version]
 }
 
 _gone := {
@@ -49,11 +48,10 @@ _served := {
 	"source.toolkit.fluxcd.io": "source.toolkit.fluxcd.io/v1",
 }
 
-_version := data.fleet.clusters[input.cluster].fluxVersion
-
-_since(minor) if {
-	_version != ""
-	parts := split(_version, ".")
-	to_number(parts[0]) == 2
-	to_number(parts[1]) >= minor
+# y of Flux 2.y.
+_minor := to_number(found[0][1]) if {
+	found := regex.find_all_string_submatch_n(`^2\.(\d+)`, _version, 1)
+	count(found) == 1
 }
+
+_version := data.fleet.clusters[input.cluster].fluxVersion

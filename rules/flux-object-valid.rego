@@ -46,7 +46,5 @@ _severity("unknown-field") := "error" if {
 
 # The types are those of a release that is no older than the cluster's.
 _known if {
-	parts := split(data.fleet.clusters[input.cluster].fluxVersion, ".")
-	to_number(parts[0]) == 2
-	to_number(parts[1]) <= 9
+	regex.match(`^(0|1|2\.[0-9])(\.|$)`, data.fleet.clusters[input.cluster].fluxVersion)
 }

@@ -29,6 +29,7 @@ violation contains {
 } if {
 	not input.kustomization.suspended
 	some namespace in data.fleet.applied[input.kustomization.id].homeless
+	namespace.kind != "FederatedResourceQuota" # karmada-reference-exists
 	[severity, hint, related] := _judgement(namespace)
 }
 

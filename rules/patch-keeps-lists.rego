@@ -10,7 +10,6 @@
 #     description: Kustomization, patches
 # custom:
 #   severity: warning
-#   waits: revision
 #   subjects:
 #     - Kustomization.kustomize.toolkit.fluxcd.io
 #   fix: List all entries in the patch, add to the list by a JSON patch with "/-", or leave the object out of the target.

@@ -10,7 +10,6 @@
 #     description: Kustomization, patches
 # custom:
 #   severity: warning
-#   waits: revision
 #   subjects:
 #     - Kustomization.kustomize.toolkit.fluxcd.io
 #   fix: Leave target.namespace out, correct the name, or take the patch away.

@@ -8,7 +8,6 @@
 #     description: Kustomization, suspend
 # custom:
 #   severity: info
-#   waits: revision
 #   subjects:
 #     - GitRepository.source.toolkit.fluxcd.io
 #     - HelmRelease.helm.toolkit.fluxcd.io

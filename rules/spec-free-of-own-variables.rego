@@ -38,3 +38,9 @@ _literal if {
 	parent.substitutes == false
 	parent.decryption != "unknown"
 }
+
+# An API server is asked once all is substituted.
+_literal if {
+	input.kustomization.parent == ""
+	input.kustomization.origin.file == ""
+}

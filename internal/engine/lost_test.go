@@ -11,7 +11,7 @@ import (
 )
 
 // What a file that cannot be read was to bring is not known: the file is the only error, whatever the fleet lacks for want of it.
-// Where a file is not there, what it was to bring is not there either, and a member may be left without an agent.
+// Where a file is not there, what it was to bring is not there either: a member may be left without an agent, objects without a namespace.
 func TestOneFileLost(t *testing.T) {
 	e, files, c, names := testFleet(t)
 	errors := func(t *testing.T, files fstest.MapFS) (found []fleet.Finding) {
@@ -27,7 +27,7 @@ func TestOneFileLost(t *testing.T) {
 			}
 			delete(lost, name)
 			for _, f := range errors(t, lost) {
-				if !slices.Contains([]string{"kustomize-builds", "kustomization-path-exists", "member-has-agent"}, f.Rule) {
+				if !slices.Contains([]string{"kustomize-builds", "kustomization-path-exists", "member-has-agent", "namespace-given"}, f.Rule) {
 					t.Errorf("not there: %v", f)
 				}
 			}

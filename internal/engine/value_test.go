@@ -60,7 +60,7 @@ func TestEncodeNil(t *testing.T) {
 	origin := map[string]any{"file": "", "document": json.Number("0")}
 	want := map[string]any{
 		"schema": "", "failoverOrder": none, "members": empty, "agents": empty, "controlPlanes": empty, "apiServers": empty,
-		"kustomizations": empty, "objects": empty, "policies": empty, "claims": empty, "products": empty, "makers": empty, "date": "", "karmadaVersion": "",
+		"kustomizations": empty, "objects": empty, "policies": empty, "claims": empty, "products": empty, "makers": empty, "applied": empty, "date": "", "karmadaVersion": "",
 		"membership": map[string]any{"basis": "", "certain": false, "names": none},
 		"clusters": map[string]any{"a": map[string]any{
 			"name": "", "entry": "", "declared": false, "fluxVersion": "", "variables": empty, "incomplete": none, "origin": origin,

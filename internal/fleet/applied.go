@@ -96,7 +96,7 @@ const (
 // survey makes Applied.
 func (f *Fleet) survey() {
 	s := surveyor{fleet: f, made: map[string]map[string]Origin{}, namespaced: map[string]map[string]bool{}, byID: map[string]*Object{},
-		applied: map[string]*Applied{}, shared: map[sharedKey]*SharedObjects{}, seen: map[[2]string]bool{}, wanted: map[[2]string]bool{}}
+		applied: map[string]*Applied{}, shared: map[sharedKey]*SharedObjects{}, seen: map[[2]string]bool{}, wanted: map[[2]string]bool{}, unknown: map[[2]string]bool{}}
 	for _, object := range f.tree.Objects {
 		s.makes(object)
 	}
@@ -124,6 +124,8 @@ type surveyor struct {
 	fleet *Fleet
 	// made are the namespaces that Git makes, by API server and name, with what makes each.
 	made map[string]map[string]Origin
+	// unknown: the name of something of a kind that Git brings to an API server is not known.
+	unknown map[[2]string]bool
 	// namespaced are the kinds of CRDs, by API server: whether objects of them have a namespace.
 	namespaced map[string]map[string]bool
 	// wanted are the namespaces that objects are in, by API server and name.
@@ -169,14 +171,21 @@ func (s *surveyor) makes(object *Object) {
 	s.wanted[[2]string{object.APIServer, object.Namespace}] = true
 	switch kindOf(*object) {
 	case namespaceKind:
+		s.unknown[[2]string{object.APIServer, namespaceKind}] = s.unknown[[2]string{object.APIServer, namespaceKind}] || hasVariable(object.Name)
 		within(s.made, object.APIServer)[object.Name] = object.Origin
 	case helmReleaseKind:
-		install, _ := spec["install"].(map[string]any)
-		if install["createNamespace"] == true && spec["kubeConfig"] == nil {
-			within(s.made, object.APIServer)[cmp.Or(textAt(spec, "targetNamespace"), object.Namespace)] = object.Origin
+		target := cmp.Or(textAt(spec, "targetNamespace"), object.Namespace)
+		creates := at(spec, "install", "createNamespace")
+		_, mayCreate := at(spec, "install").(string) // a variable that stands there
+		if _, unknown := creates.(string); (creates == true || mayCreate || unknown) && spec["kubeConfig"] == nil {
+			within(s.made, object.APIServer)[target] = object.Origin
+			s.unknown[[2]string{object.APIServer, namespaceKind}] = s.unknown[[2]string{object.APIServer, namespaceKind}] || hasVariable(target)
 		}
 	case crdKind:
 		names, _ := spec["names"].(map[string]any)
+		if kind := textAt(names, "kind"); kind == "" || hasVariable(textAt(spec, "group")+kind) {
+			s.unknown[[2]string{object.APIServer, crdKind}] = true
+		}
 		within(s.namespaced, object.APIServer)[GroupKind(textAt(spec, "group"), textAt(names, "kind"))] = textAt(spec, "scope") == "Namespaced"
 	}
 }
@@ -217,7 +226,7 @@ func (s *surveyor) isUnserved(object *Object, kind string) bool {
 		return false
 	}
 	server := s.fleet.APIServers[object.APIServer]
-	return server.Complete && (server.Kind == "karmada" || len(s.namespaced[object.APIServer]) > 0 && !isFlux(object.Group) &&
+	return server.Complete && !s.unknown[[2]string{object.APIServer, crdKind}] && (server.Kind == "karmada" || len(s.namespaced[object.APIServer]) > 0 && !isFlux(object.Group) &&
 		object.Group != "fluxcd.controlplane.io")
 }
 
@@ -354,7 +363,7 @@ var isLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 // known, and Namespaces are among it.
 func (s *surveyor) knowsNamespaces(object *Object) bool {
 	own := object.APIServer == object.Cluster
-	return len(s.fleet.Clusters[object.Cluster].Incomplete) == 0 && len(s.made[object.APIServer]) > 0 &&
+	return len(s.fleet.Clusters[object.Cluster].Incomplete) == 0 && len(s.made[object.APIServer]) > 0 && !s.unknown[[2]string{object.APIServer, namespaceKind}] &&
 		(own || s.fleet.APIServers[object.APIServer].Kind == "karmada")
 }
 
