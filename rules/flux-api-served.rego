@@ -19,7 +19,7 @@
 #     - HelmRepository.source.toolkit.fluxcd.io
 #     - Kustomization.kustomize.toolkit.fluxcd.io
 #     - OCIRepository.source.toolkit.fluxcd.io
-#   fix: Run flux migrate -f . or write the version that the message names.
+#   fix: Run flux migrate -f . in the repository, or write the version that is served.
 #   source:
 #     - fluxcd/flux2 v2.7.0 manifests/bases
 #     - fluxcd/flux2 v2.8.0 manifests/bases
@@ -29,7 +29,7 @@ import data.lib.objects
 
 violation contains {
 	"field": ["apiVersion"],
-	"message": sprintf("Flux %s does not serve %s any more; %s is served", [_version, input.object.apiVersion, _served[group]]),
+	"message": sprintf("the version %s is not served by Flux %s, and %s is", [input.object.apiVersion, _version, _served[group]]),
 } if {
 	not objects.suspended
 	[group, version] := split(input.object.apiVersion, "/")

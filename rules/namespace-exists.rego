@@ -25,16 +25,19 @@ violation contains {
 	"field": namespace.field,
 	"message": sprintf("nothing in Git makes the namespace %q at API server %q, which %s %q is in%s", [namespace.name, input.kustomization.apiServer, namespace.kind, namespace.object, hint]),
 	"severity": severity,
+	"fix": fix,
 	"related": related,
 } if {
 	not input.kustomization.suspended
 	some namespace in data.fleet.applied[input.kustomization.id].homeless
 	namespace.kind != "FederatedResourceQuota" # karmada-reference-exists
-	[severity, hint, related] := _judgement(namespace)
+	[severity, hint, fix, related] := _judgement(namespace)
 }
 
-_judgement(namespace) := ["warning", sprintf("; did you mean %q?", [namespace.near]), []] if {
+_judgement(namespace) := ["warning", sprintf(", and it makes %q", [namespace.near]), sprintf("Correct the name to %q, or add the Namespace.", [namespace.near]), []] if {
 	namespace.near != ""
-} else := ["warning", ", as it does on another cluster", [{"message": "the Namespace of the other cluster", "origin": namespace.elsewhere}]] if {
+} else := ["warning", ", as it does on another cluster", _fix, [{"message": "the Namespace of the other cluster", "origin": namespace.elsewhere}]] if {
 	namespace.elsewhere.file != ""
-} else := ["info", "", []]
+} else := ["info", "", _fix, []]
+
+_fix := "Add the Namespace to what the cluster applies, or correct the name."

@@ -14,7 +14,7 @@
 #   admission: never
 #   subjects:
 #     - Kustomization.kustomize.toolkit.fluxcd.io
-#   fix: Leave the object to one of the Kustomizations.
+#   fix: Remove the object from all but one of the Kustomizations.
 #   source:
 #     - fluxcd/kustomize-controller v1.9.6 internal/controller/kustomization_controller.go:1101
 #     - fluxcd/pkg ssa v0.76.2 manager_delete.go:77

@@ -12,7 +12,7 @@
 #   severity: warning
 #   subjects:
 #     - Kustomization.kustomize.toolkit.fluxcd.io
-#   fix: Leave target.namespace out, correct the name, or take the patch away.
+#   fix: Remove target.namespace, correct the name, or remove the patch.
 #   source:
 #     - kubernetes-sigs/kustomize api/v0.21.1 resmap/reswrangler.go:432
 #     - kubernetes-sigs/kustomize api/v0.21.1 internal/target/kusttarget_configplugin.go:72

@@ -14,7 +14,7 @@
 #     - HelmRepository.source.toolkit.fluxcd.io
 #     - Kustomization.kustomize.toolkit.fluxcd.io
 #     - OCIRepository.source.toolkit.fluxcd.io
-#   fix: Take spec.suspend out, or the object.
+#   fix: Remove spec.suspend, or the object.
 #   source:
 #     - fluxcd/kustomize-controller v1.9.6 internal/controller/kustomization_controller.go:225
 package rules["reconciliation-not-suspended"]

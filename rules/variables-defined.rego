@@ -48,7 +48,8 @@ violation contains {
 	"line": place.line,
 	"column": place.column,
 	"related": place.related,
-	"message": sprintf("no variable %s is defined for Kustomization %q%s; did you mean %q?", [variable.name, input.kustomization.name, doubt, variable.near]),
+	"message": sprintf("variable %q of Kustomization %q is not defined%s, and %q is", [variable.name, input.kustomization.name, doubt, variable.near]),
+	"fix": sprintf("Correct the name to %q, or define the variable.", [variable.near]),
 	"severity": severity,
 } if {
 	not input.kustomization.suspended
@@ -58,7 +59,7 @@ violation contains {
 	[severity, doubt] := _certainty(variable)
 }
 
-_certainty(variable) := ["warning", " by what is in Git"] if {
+_certainty(variable) := ["warning", " in Git"] if {
 	variable.doubtful
 } else := ["error", ""] if {
 	_strict
