@@ -142,13 +142,13 @@ func audited(decision string, more ...string) map[string]string {
 func TestDenied(t *testing.T) {
 	r, _ := healthy(t, config.Admission{})
 	v := review(t, r, karmada, request(t, admissionv1.Create, policyText, ""))
-	message := `no member cluster is called "robinsdale"; "robbinsdale" is one [policy-names-members]`
+	message := `no member cluster is called "robinsdale" [policy-names-members]`
 	want := &admissionv1.AdmissionResponse{
 		UID: "u-1",
 		Result: &metav1.Status{
 			Status: "Failure", Reason: "Forbidden", Code: 403,
 			Message: "spec.placement.clusterAffinity.clusterNames[1]: " + message +
-				"; fix: Correct the name, or register the cluster with Karmada; see " + rules.Docs + "policy-names-members\njudged by main@sha1:0a1b",
+				"; fix: Correct the name to \"robbinsdale\", or register \"robinsdale\" with Karmada; see " + rules.Docs + "policy-names-members\njudged by main@sha1:0a1b",
 			Details: &metav1.StatusDetails{Name: "other", Group: "policy.karmada.io", Kind: "PropagationPolicy", Causes: []metav1.StatusCause{{
 				Type: "FieldValueInvalid", Message: message, Field: "spec.placement.clusterAffinity.clusterNames[1]",
 			}}},
