@@ -12,8 +12,8 @@ import (
 
 // The commands in the documentation are run:
 //
-//   - A block of sh is run by sh in a copy of testdata/fleet, a Git repository, and has to end well. "go run . ARGS" alone is run in the
-//     module's root, and the block of text after it is its output.
+//   - A block of sh is run by sh in a copy of testdata/fleet, a Git repository, and has to end well. "go run . ARGS"
+//     alone is run in the module's root, and the block of text after it is its output.
 //   - A block of text that begins with "$ rollcall ARGS" is what that prints in the module's root.
 //
 // A block that cannot be run here says why on the line above it: <!-- not run: it needs a cluster -->.

@@ -48,9 +48,9 @@ func (a *app) lintCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rollcall [flags] [PATH...]",
 		Short: "Lint a fleet of Kubernetes clusters kept in one Git repository",
-		Long: `Rollcall reads a Flux repository the way Flux reconciles it, every cluster of it, and checks that every Karmada
-member answers the roll call: it has an agent, its secrets are encrypted, its policies name real clusters, and
-weights encode the order of failover.
+		Long: `Rollcall reads a Flux repository the way Flux reconciles it, every cluster of it, and checks what it finds together:
+every Karmada member has an agent, secrets are encrypted, policies name real clusters, and weights encode the order
+of failover.
 
 PATH is the repository, the clusters folder, one cluster's folder, or files; by default the working directory, or the tree
 that --root names where that is elsewhere. The whole fleet is always read; findings are shown for what was named.
@@ -155,7 +155,7 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 	var b *before
 	if l.base != "" {
 		if l.fix || l.diff {
-			return errors.New("--base reports and mends nothing: leave out --fix and --diff")
+			return errors.New("--base only reports: leave out --fix and --diff")
 		}
 		if b, err = l.openBase(t); err != nil {
 			return err

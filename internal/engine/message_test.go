@@ -21,7 +21,7 @@ var (
 	// What is not said of a fault in the present tense, or is a remedy.
 	conditional = regexp.MustCompile(`(?i)\b(would|should|could|has to|have to|needs? to|did you mean)\b`)
 	// Prose of a rule has none of these.
-	metaphors = regexp.MustCompile(`(?i)\b(court|docket|roll call|in the clear|mend|held against|says? so best|stands? in for)\b`)
+	metaphors = regexp.MustCompile(`(?i)\b(court|docket|roll call|in the clear|mend|held against|stands? in for)\b`)
 	quoted    = regexp.MustCompile(`"[^"]*"`)
 )
 
@@ -76,5 +76,6 @@ func checkFix(t *testing.T, rule, fix string) {
 }
 
 // verbs are those that a fix begins with.
-var verbs = strings.Fields(`Add Apply Correct Create Decrypt Edit Enable Encrypt Give Install Issue Let Limit List Lower Make Move Name
-	Place Put Read Remove Rename Replace Restore Resume Run Say Select Set Spread Turn Use Watch Write Define`)
+var verbs = strings.Fields(`Add Apply Correct Create Decrypt Edit Enable Encrypt Give Install Issue Let Limit List Lower
+	Make Move Name Place Put Read Remove Rename Replace Restore Resume Run Say Select Set Spread Turn Use Watch Write
+	Define`)

@@ -25,9 +25,9 @@ type TextOptions struct {
 	Infos bool
 }
 
-// Text writes the findings, up to maxShown of a rule, for a person: the gravest first. What is found of one fault in many places
-// is said once, above the places; what to do about it once for all findings of a rule that it is the same for. The lines
-// themselves are read from fsys, the tree; secret values in them are masked.
+// Text writes the findings, up to maxShown of a rule, for a person: errors first. One fault in many places is said
+// once, above the places, and a fix once for all findings of a rule that share it. The lines themselves are read
+// from fsys, the tree; secret values in them are masked.
 func (r *Report) Text(w io.Writer, fsys fs.FS, o TextOptions) error {
 	short, root := r.fromRoot()
 	t := text{Report: short, frames: newFrames(fsys), style: style{o.Color}, TextOptions: o}
@@ -49,8 +49,8 @@ func (r *Report) Text(w io.Writer, fsys fs.FS, o TextOptions) error {
 	return err
 }
 
-// fromRoot is the report with paths as the tree's root sees them, and the root, where the working directory is not in the tree;
-// else the report itself.
+// fromRoot is the report with paths as the tree's root sees them, and the root, where the working directory is not
+// in the tree; else the report itself.
 func (r *Report) fromRoot() (*Report, string) {
 	rel, err := filepath.Rel(r.RootDir, r.WorkDir)
 	if err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
@@ -91,7 +91,8 @@ func groupsOf(findings []stated, infos bool) (groups []*group) {
 			g = &group{severity: f.Severity, fix: f.Fix}
 			byKey[k], groups = g, append(groups, g)
 		}
-		i := slices.IndexFunc(g.faults, func(other fault) bool { return other.message == f.Message && other.tag == f.tag() })
+		same := func(other fault) bool { return other.message == f.Message && other.tag == f.tag() }
+		i := slices.IndexFunc(g.faults, same)
 		if i < 0 {
 			i, g.faults = len(g.faults), append(g.faults, fault{tag: f.tag(), message: f.Message})
 		}
@@ -115,7 +116,9 @@ func (t *text) group(g *group) {
 			t.b.WriteByte('\n')
 		}
 		rule := f.findings[0].Rule
-		t.line("", "  ", span{text: string(g.severity) + ":", code: severityCode(g.severity), whole: true}, span{text: clean(f.message), code: bold},
+		t.line("", "  ",
+			span{text: string(g.severity) + ":", code: severityCode(g.severity), whole: true},
+			span{text: clean(f.message), code: bold},
 			span{text: "[" + f.tag + "]", code: dim, whole: true, link: t.rule(rule).Doc})
 		t.places(f.findings, g.severity)
 	}
@@ -129,7 +132,8 @@ func (t *text) group(g *group) {
 	t.line("  ", "    ", span{text: name, code: dim, whole: true}, span{text: clean(g.fix)})
 }
 
-// places are where a fault is, each file on one line, and what else there is to see. The first of them is shown itself.
+// places are where a fault is, each file on one line, and what else there is to see. The first of them is shown
+// itself.
 func (t *text) places(findings []stated, severity fleet.Severity) {
 	for i, shown := 0, false; i < len(findings); {
 		first := findings[i]
@@ -146,11 +150,13 @@ func (t *text) places(findings []stated, severity fleet.Severity) {
 			shown = true
 			number := fmt.Sprint(first.Place.Line)
 			fmt.Fprintf(&t.b, "  %s %s\n", t.style.paint(dim, number+" |"), frame.line)
-			fmt.Fprintf(&t.b, "  %s %s%s\n", t.style.paint(dim, strings.Repeat(" ", len(number))+" |"), strings.Repeat(" ", frame.start),
-				t.style.paint(severityCode(severity), strings.Repeat("^", frame.length)))
+			margin, mark := strings.Repeat(" ", len(number))+" |", strings.Repeat("^", frame.length)
+			fmt.Fprintf(&t.b, "  %s %s%s\n", t.style.paint(dim, margin), strings.Repeat(" ", frame.start),
+				t.style.paint(severityCode(severity), mark))
 		}
 		for _, other := range first.Related {
-			t.line("  ", "    ", span{text: "see", code: dim, whole: true}, span{text: t.at(other.Place) + ":", whole: true}, span{text: clean(other.Message)})
+			t.line("  ", "    ", span{text: "see", code: dim, whole: true}, span{text: t.at(other.Place) + ":", whole: true},
+				span{text: clean(other.Message)})
 		}
 	}
 }
@@ -158,7 +164,9 @@ func (t *text) places(findings []stated, severity fleet.Severity) {
 // continues is true for a finding in the same file that leads to nothing but the last one does.
 func (t *text) continues(last, next stated) bool {
 	return next.Place.File == last.Place.File && next.Place.Line > 0 && last.Place.Line > 0 &&
-		slices.EqualFunc(last.Related, next.Related, func(a, b fleet.Related) bool { return a.Message == b.Message && t.at(a.Place) == t.at(b.Place) })
+		slices.EqualFunc(last.Related, next.Related, func(a, b fleet.Related) bool {
+			return a.Message == b.Message && t.at(a.Place) == t.at(b.Place)
+		})
 }
 
 // span is a part of a line: text, its colour, and what it leads to. A whole one is never broken.
@@ -229,7 +237,8 @@ func (r *Report) found() string {
 	return text
 }
 
-// WriteSummary writes what was found, what was read, and how long that took. Where infos are only counted, it says how to list them.
+// WriteSummary writes what was found, what was read, and how long that took. Where infos are only counted, it says
+// how to list them.
 func (r *Report) WriteSummary(w io.Writer, took time.Duration, infos bool) error {
 	s := r.Summary
 	var b strings.Builder
@@ -258,7 +267,8 @@ func (r *Report) WriteSummary(w io.Writer, took time.Duration, infos bool) error
 	return err
 }
 
-// whatWasRead counts what the tree holds, with the part of the Kustomizations that was followed where that is not all.
+// whatWasRead counts what the tree holds, with the part of the Kustomizations that was followed where that is not
+// all.
 func (r *Report) whatWasRead() string {
 	s, k := r.Summary, r.Coverage.Kustomizations
 	kustomizations := count(s.Kustomizations, "Kustomization")
