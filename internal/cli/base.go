@@ -1,12 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -17,6 +17,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/loader"
 	"github.com/rollcall-dev/rollcall/internal/report"
 	"github.com/rollcall-dev/rollcall/internal/revision"
+	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
 // defaultBranch is the value of --base where none is given. It is no name of a branch.
@@ -27,6 +28,8 @@ type before struct {
 	*tree
 	// revision is as it was named, commit what is compared with.
 	revision, commit string
+	// unread says why its configuration cannot be read, so that the change's own counts; empty where it can.
+	unread string
 }
 
 // joinBase makes "--base=REV" of "--base REV", where REV is no path: the flag may stand alone, and pflag takes no value for it then but
@@ -59,38 +62,35 @@ func (l *lint) openBase(t *tree) (*before, error) {
 			return nil, fmt.Errorf("--base: %w", err)
 		}
 	}
-	commit, err := mergeBase(repository, b.revision)
+	commit, err := parted(repository, b.revision, "HEAD")
 	if err != nil {
 		return nil, fmt.Errorf("--base %w", err)
 	}
 	b.commit = commit.ID()
-	inside, err := filepath.Rel(repository.Top, t.root)
-	if err != nil {
-		return nil, fmt.Errorf("--base: %w", err)
-	}
-	old := *t
-	old.Name += "@" + b.commit[:10]
-	old.Cache, old.cache = nil, nil
-	if old.FS, err = commit.FS(filepath.ToSlash(inside)); err != nil {
+	if b.tree, err = t.at(repository, commit); err != nil {
 		return nil, fmt.Errorf("--base %s: %w", b.revision, err)
 	}
-	if l.config == "" {
-		if err := l.configure(&old); err != nil && !errors.Is(err, config.ErrMisnamed) { // nothing was read of it there
-			return nil, fmt.Errorf("--base %s: %w", b.revision, err)
-		}
-		t.relaxed = t.Config.Relaxes(old.Config)
-		t.Config = t.Config.Under(old.Config)
+	if l.config != "" {
+		return b, nil
 	}
-	b.tree = &old
+	if err := l.configure(b.tree); err != nil && !errors.Is(err, config.ErrMisnamed) { // nothing was read of it there
+		// A base that nobody can mend any more must not keep a change from being judged.
+		b.Config = t.Config
+		b.unread = secret.Message(err.Error())
+		return b, nil
+	}
+	t.relaxed = t.Config.Relaxes(b.Config)
+	t.Config = t.Config.Under(b.Config)
 	return b, nil
 }
 
-func mergeBase(r *revision.Repository, named string) (revision.Commit, error) {
-	theirs, err := r.Resolve(named)
+// parted is the commit at which two revisions part; an empty one is HEAD.
+func parted(r *revision.Repository, one, other string) (revision.Commit, error) {
+	theirs, err := r.Resolve(one)
 	if err != nil {
 		return revision.Commit{}, err
 	}
-	ours, err := r.Resolve("HEAD")
+	ours, err := r.Resolve(cmp.Or(other, "HEAD"))
 	if err != nil {
 		return revision.Commit{}, err
 	}
@@ -98,7 +98,7 @@ func mergeBase(r *revision.Repository, named string) (revision.Commit, error) {
 }
 
 // compare judges the base by the same rules, and parts what is found into what is new and what is not.
-func (c *checked) compare(ctx context.Context, b *before, v *verdict, relaxed []string, p *progress) error {
+func (l *lint) compare(ctx context.Context, c *checked, t *tree, b *before, v *verdict, p *progress) error {
 	p.say("reading " + b.Name)
 	contents, err := b.contents(ctx, c)
 	if err != nil {
@@ -121,7 +121,11 @@ func (c *checked) compare(ctx context.Context, b *before, v *verdict, relaxed []
 		return func(name string) bool { _, ok := f.Files[name]; return ok }
 	}
 	v.Report.Compare(b.revision, b.commit, r, has(c.fleet), has(old))
-	v.Report.Base.Relaxed = append(v.Report.Base.Relaxed, relaxed...)
+	v.Report.Base.Relaxed, v.Report.Base.Unread = append(v.Report.Base.Relaxed, t.relaxed...), b.unread
+	if l.wantsEffect() {
+		p.say("comparing")
+		v.Report.Base.Effect = effect(b, t, c, loaded, old, contents)
+	}
 	alone, err := b.alone(ctx, c.engine, old, unreached(old))
 	if err != nil {
 		return fmt.Errorf("%s: %w", b.Name, err)
@@ -138,10 +142,16 @@ func (c *checked) compare(ctx context.Context, b *before, v *verdict, relaxed []
 
 // contents are the base's. Where both are read in the same way, what they share is not read, parsed or built a second time.
 func (b *before) contents(ctx context.Context, c *checked) (*loader.Contents, error) {
-	if reflect.DeepEqual(b.Config.Clusters, c.config.Clusters) && reflect.DeepEqual(b.Config.Sources, c.config.Sources) {
+	if b.readAs(c.config) {
 		return c.contents.Again(ctx, b.FS)
 	}
 	return b.Contents(ctx, b.FS)
+}
+
+// readAs tells whether files are read in the same way by another configuration.
+func (t *tree) readAs(other config.Config) bool {
+	return reflect.DeepEqual(t.Config.Clusters, other.Clusters) && reflect.DeepEqual(t.Config.Sources, other.Sources) &&
+		slices.Equal(t.Config.Exclude, other.Exclude) && reflect.DeepEqual(t.Config.Recipients, other.Recipients)
 }
 
 // judgeAll is CheckAll, and what it rests on where the fleet is judged again as it was before.

@@ -31,11 +31,18 @@ import (
 // canaryTree writes the tree of testdata/canaries.txtar: a cluster with a Flux Kustomization for each case.
 func canaryTree(t *testing.T, style string) (dir string, planted *canary.Set) {
 	t.Helper()
+	dir = t.TempDir()
+	return dir, plantTree(t, dir, style, 1)
+}
+
+// plantTree writes that tree into a folder.
+func plantTree(t *testing.T, dir, style string, seed uint64) (planted *canary.Set) {
+	t.Helper()
 	archive, err := txtar.ParseFile("../../testdata/canaries.txtar")
 	if err != nil {
 		t.Fatal(err)
 	}
-	planted = canary.New(style, 1)
+	planted = canary.New(style, seed)
 	files := map[string]string{}
 	for _, f := range archive.Files {
 		files["apps/"+f.Name] = planted.Plant(f.Name, string(f.Data))
@@ -43,9 +50,8 @@ func canaryTree(t *testing.T, style string) (dir string, planted *canary.Set) {
 	for name, text := range syntaxFaults(planted) {
 		files["apps/"+name] = text
 	}
-	dir = t.TempDir()
 	writeCases(t, dir, files)
-	return dir, planted
+	return planted
 }
 
 // writeCases writes the files of cases, and what makes a fleet of them.
@@ -99,13 +105,13 @@ func runIn(t *testing.T, planted *canary.Set, args ...string) (out string, code 
 	return stdout.String() + stderr.String(), code
 }
 
-// mayBeFacts are the cases in which values stand where names do, or where anything may: facts have what no report shows.
+// mayBeFacts are the cases in which values stand where names do, or where anything may: facts have what no report shows, and so has diff.
 var mayBeFacts = regexp.MustCompile(`^(names/|fault-\d+-word )`)
 
 func shows(t *testing.T, planted *canary.Set, what, text string) {
 	t.Helper()
 	for _, found := range planted.Find(text) {
-		if (strings.HasPrefix(what, `["facts"`) || what == "the cache") && mayBeFacts.MatchString(found) {
+		if (strings.HasPrefix(what, `["facts"`) || strings.HasPrefix(what, `["diff"`) || what == "the cache") && mayBeFacts.MatchString(found) {
 			continue
 		}
 		t.Errorf("%s shows %s", what, found)
@@ -154,9 +160,23 @@ func TestNothingIsShown(t *testing.T) {
 					t.Errorf("%q: exit code %d", args, code)
 				}
 			}
+			// Beside one in which all values are others.
+			others := plantTree(t, dir, style, 2)
+			diffs := func() {
+				t.Helper()
+				for _, output := range []string{"text", "json", "markdown"} {
+					out, code := runIn(t, planted, "diff", "--root", dir, "--cache-dir", cache, "-o", output, "HEAD")
+					if code != clean {
+						t.Errorf("%s: exit code %d: %s", output, code, out)
+					}
+					shows(t, others, `["diff"`, out)
+				}
+			}
+			diffs()
 			if err := os.RemoveAll(filepath.Join(dir, "apps")); err != nil {
 				t.Fatal(err)
 			}
+			diffs()
 			for _, format := range formats() {
 				if _, code := runIn(t, planted, dir, "--cache-dir", cache, "--base=HEAD", "-o", format); code == unfinished {
 					t.Errorf("%s: it does not finish", format)

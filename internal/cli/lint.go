@@ -186,7 +186,7 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 	if err := l.write(r, t, outputs); err != nil {
 		return err
 	}
-	if err := l.writeStepSummary(r, t, outputs); err != nil {
+	if err := l.writeStepSummary(r, t); err != nil {
 		return err
 	}
 	if wantsSummary(outputs) {

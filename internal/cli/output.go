@@ -64,6 +64,11 @@ func wantsSummary(outputs []output) bool {
 	})
 }
 
+// wantsEffect is true where a comment is written, which says as well what the change does to the fleet.
+func (l *lint) wantsEffect() bool {
+	return slices.ContainsFunc(l.outputs, func(o string) bool { return o == "markdown" || strings.HasPrefix(o, "markdown=") }) || l.stepSummary() != ""
+}
+
 // write writes the report. What goes to stdout is last: whoever reads it there may go before its end.
 func (l *lint) write(r *report.Report, t *tree, outputs []output) error {
 	slices.SortStableFunc(outputs, func(a, b output) int { return cmp.Compare(b.file, "") - cmp.Compare(a.file, "") })
@@ -88,9 +93,9 @@ func (l *lint) write(r *report.Report, t *tree, outputs []output) error {
 // writeStepSummary adds the report to the page of a GitHub workflow's run, where annotations are written in one.
 //
 // Source: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary.
-func (l *lint) writeStepSummary(r *report.Report, t *tree, outputs []output) error {
-	name := l.getenv("GITHUB_STEP_SUMMARY")
-	if name == "" || l.getenv("GITHUB_ACTIONS") != "true" || !slices.ContainsFunc(outputs, func(o output) bool { return o.format == "github" }) {
+func (l *lint) writeStepSummary(r *report.Report, t *tree) error {
+	name := l.stepSummary()
+	if name == "" {
 		return nil
 	}
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
@@ -101,6 +106,15 @@ func (l *lint) writeStepSummary(r *report.Report, t *tree, outputs []output) err
 		return errors.Join(err, file.Close())
 	}
 	return file.Close()
+}
+
+// stepSummary is the file of that page; empty where there is none, or no annotation is written.
+func (l *lint) stepSummary() string {
+	annotates := func(o string) bool { return o == "github" || strings.HasPrefix(o, "github=") }
+	if l.getenv("GITHUB_ACTIONS") != "true" || !slices.ContainsFunc(l.outputs, annotates) {
+		return ""
+	}
+	return l.getenv("GITHUB_STEP_SUMMARY")
 }
 
 // writeAs writes the report in a format, to a terminal or elsewhere.

@@ -151,7 +151,7 @@ type kept struct {
 func (l *lint) judge(ctx context.Context, t *tree, b *before, p *progress) (*verdict, error) {
 	question := fmt.Sprintf("%q %q %q %s %t %+v", t.Name, t.ConfigName, t.configFile, t.Date, t.NoOwnRules, t.Config)
 	if b != nil {
-		question += fmt.Sprintf(" %q %s %+v %q", b.revision, b.commit, b.Config, t.relaxed)
+		question += fmt.Sprintf(" %q %s %+v %q %q %t", b.revision, b.commit, b.Config, t.relaxed, b.unread, l.wantsEffect())
 	}
 	keeps := t.cache != nil && len(l.ruleDirs) == 0 && (len(t.Config.RulePaths) == 0 || t.NoOwnRules)
 	var contents *loader.Contents
@@ -172,7 +172,7 @@ func (l *lint) judge(ctx context.Context, t *tree, b *before, p *progress) (*ver
 	}
 	v := c.verdict()
 	if b != nil {
-		if err := c.compare(ctx, b, v, t.relaxed, p); err != nil {
+		if err := l.compare(ctx, c, t, b, v, p); err != nil {
 			return nil, err
 		}
 	}

@@ -294,6 +294,22 @@ type Kustomization struct {
 	// KeyFaults are there where spec.decryption names a Secret that Git shows and of which Flux takes no key that opens what is
 	// encrypted.
 	KeyFaults []KeyFault `json:"keyFaults"`
+
+	// Applying is how Flux applies it, for who compares two trees. It is no fact.
+	Applying Applying `json:"-"`
+}
+
+// Applying is what the spec of a Flux Kustomization says of how it is applied, and what it is applied from.
+type Applying struct {
+	// Known is false where the spec is not in Git, or a patch of it cannot be read; then the next fields say nothing.
+	Known bool
+	// Prune, DeletionPolicy, Suspend and Force are those of the spec.
+	Prune, Suspend, Force bool
+	DeletionPolicy        string
+	// Files are those that the build has read, sorted.
+	Files []string
+	// Disabled are the objects of the build that Flux is told to leave alone, without cluster and API server.
+	Disabled []ObjectRef
 }
 
 // KeyFault is a Secret of which Flux takes no key.

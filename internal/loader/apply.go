@@ -37,6 +37,7 @@ func (c *cluster) describe(it *item) {
 	k.Build = fleet.Unknown
 	if r := it.rendering; r != nil {
 		k.Build = r.State
+		k.Applying.Files, k.Applying.Disabled = r.Files, r.Disabled
 		k.Problems = slices.Clone(r.Problems)
 		k.Incomplete = slices.Concat(k.Incomplete, r.Incomplete)
 		k.Encrypted = slices.Clone(r.Encrypted)

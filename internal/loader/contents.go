@@ -86,6 +86,22 @@ func (c *Contents) next(fsys fs.FS) *Contents {
 // Excluded counts the files that Options.Exclude leaves out, up to maxExcluded.
 func (c *Contents) Excluded() int { return c.tree.excluded }
 
+// Changed are the files that are others in other contents, or that only one of the two has; sorted.
+func (c *Contents) Changed(other *Contents) (names []string) {
+	for p, f := range c.tree.files {
+		if o := other.tree.files[p]; o == nil || f.hash != o.hash || f.symlink != o.symlink {
+			names = append(names, p)
+		}
+	}
+	for p := range other.tree.files {
+		if c.tree.files[p] == nil {
+			names = append(names, p)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // Digest identifies the contents: of two with the same digest, Follow makes the same, and Excluded is the same.
 func (c *Contents) Digest() string {
 	sum := sha256.New()

@@ -396,6 +396,8 @@ func (c *cluster) newItem(object map[string]any, origin fleet.Origin, parent *it
 		it.whole = !it.unpatched
 		it.fact.Chain = []string{it.fact.ID}
 	}
+	it.fact.Applying = fleet.Applying{Known: !it.unpatched, Prune: it.spec.Prune, Suspend: it.spec.Suspend, Force: it.spec.Force,
+		DeletionPolicy: it.spec.DeletionPolicy}
 	return it
 }
 

@@ -34,6 +34,8 @@ type rendering struct {
 	// Files are those that take part, sorted.
 	Files     []string
 	Encrypted []fleet.Origin
+	// Disabled are the objects that Flux is told to leave alone.
+	Disabled []fleet.ObjectRef
 	// DecryptionFaults are those that show without a key.
 	DecryptionFaults []fleet.DecryptionFault
 	Problems         []fleet.BuildProblem
@@ -138,6 +140,8 @@ func (c *cluster) render(it *item, a *artifact) *rendering {
 			object = withMetadata(object, m.Labels, m.Annotations)
 		}
 		if labelled(object, reconcileLabel, "disabled") {
+			o := newObject(object, built.origin)
+			r.Disabled = append(r.Disabled, fleet.ObjectRef{Group: o.Group, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name})
 			continue
 		}
 		r.Clear = append(r.Clear, index.clearValues(built)...)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rollcall-dev/rollcall/internal/change"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
@@ -16,6 +17,10 @@ type Base struct {
 	Existing, Resolved []fleet.Finding
 	// Relaxed are sentences on what the change turns off, softens, excludes or excepts.
 	Relaxed []string
+	// Unread says why the base's configuration cannot be read; empty where it can.
+	Unread string
+	// Effect is what the change does to the fleet; nil where nobody asks.
+	Effect *change.Effect
 	// ShowExisting lists the existing ones beside the new ones.
 	ShowExisting bool
 }
@@ -164,6 +169,9 @@ func (b *Base) notes() (lines []string) {
 			rules = append(rules, f.Rule)
 		}
 		lines = append(lines, count(n, "finding")+" "+verb(n, "is", "are")+" resolved"+examples(slices.Compact(slices.Sorted(slices.Values(rules)))))
+	}
+	if b.Unread != "" {
+		lines = append(lines, "the configuration at the base cannot be read, and the change's own counts: "+clean(b.Unread))
 	}
 	for _, text := range b.Relaxed {
 		lines = append(lines, "the change relaxes the checks: "+clean(text))

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/rollcall-dev/rollcall/internal/change"
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
@@ -286,7 +287,7 @@ const CommentMark = "<!-- rollcall -->"
 // what was read. What stands in the repository is escaped.
 func (r *Report) Markdown(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n### Rollcall: %s\n", CommentMark, escapeMarkdown(r.found()))
+	fmt.Fprintf(&b, "%s\n### Rollcall: %s\n", CommentMark, change.Escape(r.found()))
 	findings := r.shownFindings()
 	slices.SortStableFunc(findings, func(a, b stated) int {
 		return cmp.Or(cmp.Compare(b.Severity.Rank(), a.Severity.Rank()), cmp.Compare(b.state, a.state))
@@ -301,12 +302,15 @@ func (r *Report) Markdown(w io.Writer) error {
 		r.markdownTable(&b, resolved)
 		b.WriteString("\n</details>\n")
 	}
+	if r.Base != nil && r.Base.Effect != nil {
+		r.Base.Effect.WriteMarkdown(&b)
+	}
 	fmt.Fprintf(&b, "\n<details><summary>What was read</summary>\n\n- %s\n", r.whatWasRead())
 	if total, kinds := unknown(r.Summary.Unknown); total > 0 {
 		fmt.Fprintf(&b, "- %s could not be followed in this repository (%s)\n", count(total, "place"), kinds)
 	}
 	for _, line := range slices.Concat(coverageNotes(r.Coverage), r.notes()) {
-		fmt.Fprintf(&b, "- %s\n", escapeMarkdown(line))
+		fmt.Fprintf(&b, "- %s\n", change.Escape(line))
 	}
 	b.WriteString("\n</details>\n")
 	_, err := io.WriteString(w, b.String())
@@ -319,11 +323,11 @@ func (r *Report) markdownTable(b *strings.Builder, findings []stated) {
 	}
 	b.WriteString("\n| | Where | What |\n|---|---|---|\n")
 	for i, f := range findings {
-		row := fmt.Sprintf("| %s | %s | %s", f.Severity, escapeMarkdown(r.at(f.Place)), escapeMarkdown(clean(f.Message)))
+		row := fmt.Sprintf("| %s | %s | %s", f.Severity, change.Escape(r.at(f.Place)), change.Escape(clean(f.Message)))
 		if f.Fix != "" && f.state != stateExisting {
-			row += "<br>Fix: " + escapeMarkdown(clean(f.Fix))
+			row += "<br>Fix: " + change.Escape(clean(f.Fix))
 		}
-		doc := escapeMarkdown(f.Rule)
+		doc := change.Escape(f.Rule)
 		if url := r.rule(f.Rule).Doc; url != "" {
 			doc = fmt.Sprintf("[%s](%s)", doc, url)
 		}
@@ -339,14 +343,3 @@ func (r *Report) markdownTable(b *strings.Builder, findings []stated) {
 		b.WriteString(row)
 	}
 }
-
-// escapeMarkdown is a text on one line in which nothing is markup, a mention or a link.
-//
-// Source: GitHub Flavored Markdown 0.29 §6.1, backslash escapes; §6.11, HTML; an @ and a # are not among those that a backslash keeps from
-// becoming a mention or a link to an issue, so a zero-width joiner follows them.
-func escapeMarkdown(text string) string {
-	return markdownEscapes.Replace(text)
-}
-
-var markdownEscapes = strings.NewReplacer("\\", "\\\\", "`", "\\`", "*", "\\*", "_", "\\_", "[", "\\[", "]", "\\]", "|", "\\|", "~", "\\~", "!", "\\!",
-	"&", "&amp;", "<", "&lt;", ">", "&gt;", "@", "@\u2060", "#", "#\u2060", "://", ":\u2060//", "www.", "www\u2060.", "\n", " ", "\r", " ")

@@ -14,6 +14,7 @@ import (
 
 	"github.com/invopop/jsonschema"
 
+	"github.com/rollcall-dev/rollcall/internal/change"
 	"github.com/rollcall-dev/rollcall/internal/config"
 	"github.com/rollcall-dev/rollcall/internal/engine"
 	"github.com/rollcall-dev/rollcall/internal/example"
@@ -70,12 +71,13 @@ func moduleRoot() (string, error) {
 
 // generate makes all documents, by path relative to the working directory, which is the module's root.
 func generate(ctx context.Context) (map[string][]byte, error) {
-	comments, err := schema.ReadComments("internal/fleet", "internal/config")
+	comments, err := schema.ReadComments("internal/fleet", "internal/config", "internal/change", "internal/failover")
 	if err != nil {
 		return nil, err
 	}
 	documents := map[string][]byte{}
 	for name, s := range map[string]*jsonschema.Schema{
+		"diff":   schema.Of(change.Document{}, "https://"+change.Schema+"/diff.schema.json", "rollcall diff -o json: "+change.Schema, comments),
 		"facts":  schema.Facts(comments),
 		"input":  schema.Input(comments),
 		"config": schema.Of(config.Config{}, "https://rollcall.dev/config.schema.json", config.Name, comments),
