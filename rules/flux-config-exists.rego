@@ -27,9 +27,9 @@
 #     - Receiver.notification.toolkit.fluxcd.io
 #   fix: Correct the name, or apply the Secret or ConfigMap in the namespace of the object that names it.
 #   source:
-#     - fluxcd/helm-controller v1.6.4 internal/controller/helmrelease_controller.go:334
-#     - fluxcd/kustomize-controller v1.9.6 internal/controller/kustomization_controller.go:500
-#     - fluxcd/pkg chartutil/v1.25.2 values.go:156
+#     - fluxcd/helm-controller v1.6.4 internal/controller/helmrelease_controller.go:312
+#     - fluxcd/pkg kustomize/v1.35.7 kustomize_varsub.go:196
+#     - fluxcd/pkg chartutil/v1.27.2 values.go:182
 package rules["flux-config-exists"]
 
 import data.lib.references
@@ -63,7 +63,9 @@ _fix("missing", ref) := sprintf("Correct the name, or apply the %s in this names
 
 _id(name) := concat("/", [references.namespace, name])
 
-_severity("hashed", _) := "error"
+_severity("hashed", _) := "error" if {
+	references.complete
+} else := "warning"
 
 _severity("near", _) := "warning" if {
 	references.complete

@@ -18,9 +18,9 @@
 #     - Receiver.notification.toolkit.fluxcd.io
 #   fix: Name the entry that is there, or call the entry so.
 #   source:
-#     - fluxcd/pkg chartutil/v1.25.2 values.go:201
-#     - fluxcd/pkg runtime/v0.110.3 client/impersonator.go
-#     - fluxcd/notification-controller v1.9.3 internal/server/receiver_handlers.go
+#     - fluxcd/pkg chartutil/v1.27.2 values.go:207
+#     - fluxcd/pkg runtime/v0.110.3 client/impersonator.go:209
+#     - fluxcd/notification-controller v1.9.3 internal/controller/receiver_controller.go:380
 package rules["flux-config-key-exists"]
 
 import data.lib.references

@@ -23,8 +23,8 @@
 #     - Receiver.notification.toolkit.fluxcd.io
 #   fix: Correct the name and namespace, or let Flux apply the object.
 #   source:
-#     - fluxcd/notification-controller v1.9.3 internal/server/event_handlers.go
-#     - fluxcd/notification-controller v1.9.3 internal/server/receiver_handlers.go
+#     - fluxcd/notification-controller v1.9.3 internal/server/event_handlers.go:307
+#     - fluxcd/notification-controller v1.9.3 internal/server/receiver_handlers.go:590
 #     - fluxcd/image-reflector-controller v1.0 internal/controller/imagepolicy_controller.go
 package rules["flux-reference-exists"]
 

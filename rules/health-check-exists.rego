@@ -14,7 +14,7 @@
 #     - Kustomization.kustomize.toolkit.fluxcd.io
 #   fix: Correct the name and namespace, or drop the health check.
 #   source:
-#     - fluxcd/kustomize-controller v1.9.6 internal/controller/kustomization_controller.go:1060
+#     - fluxcd/kustomize-controller v1.9.6 internal/controller/kustomization_controller.go:1067
 package rules["health-check-exists"]
 
 import data.lib.objects

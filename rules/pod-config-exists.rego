@@ -20,8 +20,8 @@
 #     - StatefulSet.apps
 #   fix: Correct the name, or apply the Secret or ConfigMap in the namespace of the pod.
 #   source:
-#     - kubernetes/kubernetes v1.35.0 pkg/kubelet/kubelet_pods.go:842
-#     - kubernetes/kubernetes v1.35.0 pkg/volume/configmap/configmap.go:195
+#     - kubernetes/kubernetes v1.35.4 pkg/kubelet/kubelet_pods.go:892
+#     - kubernetes/kubernetes v1.35.4 pkg/volume/configmap/configmap.go:292
 package rules["pod-config-exists"]
 
 import data.lib.pods

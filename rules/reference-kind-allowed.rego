@@ -22,7 +22,7 @@
 #     - fluxcd/helm-controller api/v1.6.4 v2/reference_types.go:29
 #     - fluxcd/helm-controller api/v1.6.4 v2/helmrelease_types.go:46
 #     - fluxcd/kustomize-controller api/v1.9.6 v1/reference_types.go:33
-#     - fluxcd/source-controller api/v1.9.6 v1/helmchart_types.go
+#     - fluxcd/source-controller api/v1.9.6 v1/helmchart_types.go:109
 package rules["reference-kind-allowed"]
 
 import data.lib.references

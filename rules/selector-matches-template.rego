@@ -16,7 +16,7 @@
 #     - StatefulSet.apps
 #   fix: Give the template the labels that the selector asks for.
 #   source:
-#     - kubernetes/kubernetes v1.35.0 pkg/apis/apps/validation/validation.go:136
+#     - kubernetes/kubernetes v1.35.4 pkg/apis/apps/validation/validation.go:842
 package rules["selector-matches-template"]
 
 import data.lib.labels

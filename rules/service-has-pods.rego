@@ -13,7 +13,7 @@
 #     - Service
 #   fix: Let the selector ask for the labels of the pods.
 #   source:
-#     - kubernetes/kubernetes v1.35.0 pkg/controller/endpointslice/endpointslice_controller.go
+#     - kubernetes/kubernetes v1.35.4 pkg/controller/endpointslice/endpointslice_controller.go:410
 package rules["service-has-pods"]
 
 import data.lib.references

@@ -19,9 +19,9 @@
 #     - OCIRepository.source.toolkit.fluxcd.io
 #   fix: Correct the address, or the type.
 #   source:
-#     - fluxcd/source-controller v1.9.6 internal/controller/helmrepository_controller.go:394
-#     - fluxcd/source-controller v1.9.6 internal/controller/helmchart_controller.go
-#     - fluxcd/source-controller v1.9.6 internal/controller/ocirepository_controller.go
+#     - fluxcd/source-controller v1.9.6 internal/controller/helmrepository_controller.go:398
+#     - fluxcd/source-controller v1.9.6 internal/controller/helmchart_controller.go:551
+#     - fluxcd/source-controller v1.9.6 internal/controller/ocirepository_controller.go:870
 #     - fluxcd/source-controller api/v1.9.6 v1/gitrepository_types.go:87
 package rules["source-url-valid"]
 
