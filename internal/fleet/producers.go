@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// Product is a Secret or ConfigMap that something in Git makes on an API server: Flux itself, or a controller in the cluster.
+// Product is a Secret or ConfigMap that something in Git makes on an API server: Flux itself, or a controller in the
+// cluster.
 type Product struct {
 	// By is the kind of what makes it, called as in Fleet.Objects; of several the first.
 	By string `json:"by"`
@@ -17,7 +18,8 @@ type Product struct {
 	// Keys are the names of its entries, as far as Git shows them. AllKeys: it has no others.
 	Keys    []string `json:"keys"`
 	AllKeys bool     `json:"allKeys"`
-	// Hashed: this is the name in the kustomization file, and the Secret or ConfigMap has a hash of its content behind it.
+	// Hashed: this is the name in the kustomization file, and the Secret or ConfigMap has a hash of its content behind
+	// it.
 	Hashed bool `json:"hashed"`
 
 	// makers are all objects that make it.
@@ -94,7 +96,8 @@ func (f *Fleet) product(at key, makers []key) *Product {
 				continue
 			}
 			if p == nil {
-				p = &Product{By: by.kind, Origin: object.Origin, Keys: []string{}, AllKeys: true, Hashed: true, makers: makers}
+				p = &Product{By: by.kind, Origin: object.Origin, Keys: []string{}, makers: makers}
+				p.AllKeys, p.Hashed = true, true
 			}
 			for _, entry := range m.Entries {
 				p.Keys = append(p.Keys, entry.Name)
@@ -109,7 +112,8 @@ func (f *Fleet) product(at key, makers []key) *Product {
 	return p
 }
 
-// makeAgain brings the products up to date after an object has changed, and tells which differ. An object without content is not there.
+// makeAgain brings the products up to date after an object has changed, and tells which differ. An object without
+// content is not there.
 func (f *Fleet) makeAgain(before, after Object) (changed []Path) {
 	by := keyOf(after)
 	if !mayMake(by.kind) {
@@ -161,12 +165,13 @@ func (f *Fleet) makeAgain(before, after Object) (changed []Path) {
 // mayMake is false for kinds that certainly make no Secrets and no ConfigMaps.
 func mayMake(kind string) bool {
 	switch group := group(kind); {
-	case kind == "Secret" || kind == "ConfigMap" || kind == helmReleaseKind || isBinding(kind) || strings.HasPrefix(kind, "ENC["):
+	case kind == "Secret" || kind == "ConfigMap" || kind == helmReleaseKind || isBinding(kind):
 		return true
-	case targets[kind] != nil || kind == sealedKind:
+	case targets[kind] != nil || kind == sealedKind || strings.HasPrefix(kind, "ENC["):
 		return true
 	default:
-		return group != "" && !quiet[group] && !strings.HasSuffix(group, ".toolkit.fluxcd.io") && !strings.HasSuffix(group, ".k8s.io")
+		return group != "" && !quiet[group] && !strings.HasSuffix(group, ".toolkit.fluxcd.io") &&
+			!strings.HasSuffix(group, ".k8s.io")
 	}
 }
 
@@ -176,12 +181,17 @@ const (
 )
 
 // quiet are groups whose controllers make no Secret or ConfigMap that others name.
-var quiet = setOf("apps", "autoscaling", "autoscaling.k8s.io", "batch", "policy", "extensions", "kustomize.config.k8s.io",
-	"cilium.io", "crd.projectcalico.org", "projectcalico.org", "metallb.io", "traefik.io", "traefik.containo.us", "gateway.envoyproxy.io",
-	"networking.istio.io", "security.istio.io", "telemetry.istio.io", "monitoring.coreos.com", "operator.victoriametrics.com", "grafana.integreatly.org",
-	"volsync.backube", "keda.sh", "externaldns.k8s.io", "k8s.cni.cncf.io", "policy.karmada.io", "cluster.karmada.io", "work.karmada.io",
-	"networking.karmada.io", "karpenter.sh", "karpenter.k8s.aws", "flagger.app", "fluxcd.controlplane.io", "upgrade.cattle.io", "talos.dev", "nfd.k8s-sigs.io",
-	"velero.io", "kured.io", "descheduler", "azconfig.io", "aadpodidentity.k8s.io", "source.extensions.fluxcd.io", "cert-manager.io", "bitnami.com")
+var quiet = setOf(
+	"aadpodidentity.k8s.io", "apps", "autoscaling", "autoscaling.k8s.io", "azconfig.io", "batch",
+	"bitnami.com", "cert-manager.io", "cilium.io", "cluster.karmada.io", "crd.projectcalico.org", "extensions",
+	"externaldns.k8s.io", "flagger.app", "fluxcd.controlplane.io", "gateway.envoyproxy.io",
+	"grafana.integreatly.org", "k8s.cni.cncf.io", "karpenter.k8s.aws", "karpenter.sh", "keda.sh", "kured.io",
+	"kustomize.config.k8s.io", "metallb.io", "monitoring.coreos.com", "networking.istio.io",
+	"networking.karmada.io", "nfd.k8s-sigs.io", "operator.victoriametrics.com", "policy", "policy.karmada.io",
+	"projectcalico.org", "security.istio.io", "source.extensions.fluxcd.io", "talos.dev", "telemetry.istio.io",
+	"traefik.containo.us", "traefik.io", "upgrade.cattle.io", "velero.io", "volsync.backube",
+	"work.karmada.io",
+)
 
 func setOf(all ...string) map[string]bool {
 	set := map[string]bool{}
@@ -204,48 +214,75 @@ type target struct {
 
 // targets are what the objects of well-known controllers make, by kind.
 //
-// Source: the CRDs of cert-manager v1.18, vault-secrets-operator v1, onepassword-operator v1.9, external-secrets v1, trust-manager v0.18,
-// tofu-controller v0.16, secrets-store-csi-driver v1.5, lib-bucket-provisioner, strimzi v0.47, and of those that the groups name.
+// Source: the custom resources' references in the documentation of the controllers that the groups name.
 var targets = map[string][]target{
-	"Certificate.cert-manager.io":                    {{name: "spec.secretName", needed: true, keys: []string{"tls.crt", "tls.key"}}},
-	"Issuer.cert-manager.io":                         {{name: "spec.acme.privateKeySecretRef.name", needed: true}},
-	"ClusterIssuer.cert-manager.io":                  {{name: "spec.acme.privateKeySecretRef.name", needed: true, namespace: AnyNamespace}},
-	"ClusterExternalSecret.external-secrets.io":      {{name: "spec.externalSecretName", namespace: AnyNamespace}, {name: "spec.externalSecretSpec.target.name", needed: true, namespace: AnyNamespace}},
-	"VaultStaticSecret.secrets.hashicorp.com":        {{name: "spec.destination.name", needed: true}},
-	"VaultDynamicSecret.secrets.hashicorp.com":       {{name: "spec.destination.name", needed: true}},
-	"VaultPKISecret.secrets.hashicorp.com":           {{name: "spec.destination.name", needed: true}},
-	"HCPVaultSecretsApp.secrets.hashicorp.com":       {{name: "spec.destination.name", needed: true}},
-	"VaultSecret.ricoberger.de":                      {{}},
-	"VaultSecret.redhatcop.redhat.io":                {{name: "spec.output.name", needed: true}},
-	"OnePasswordItem.onepassword.com":                {{}},
-	"DopplerSecret.secrets.doppler.com":              {{name: "spec.managedSecret.name", needed: true, namespace: "spec.managedSecret.namespace"}},
-	"InfisicalSecret.secrets.infisical.com":          {{name: "spec.managedSecretReference.secretName", needed: true, namespace: "spec.managedSecretReference.secretNamespace"}, {name: "spec.managedKubeSecretReferences.secretName", needed: true, namespace: AnyNamespace}, {kind: "ConfigMap", name: "spec.managedKubeConfigMapReferences.configMapName", needed: true, namespace: AnyNamespace}},
-	"BitwardenSecret.k8s.bitwarden.com":              {{name: "spec.secretName", needed: true}},
-	"SopsSecret.isindir.github.com":                  {{name: "spec.secretTemplates.name", needed: true}},
-	"AzureKeyVaultSecret.spv.no":                     {{name: "spec.output.secret.name", needed: true}, {kind: "ConfigMap", name: "spec.output.configMap.name", needed: true}},
-	"Terraform.infra.contrib.fluxcd.io":              {{name: "spec.writeOutputsToSecret.name", needed: true}},
-	"Bundle.trust.cert-manager.io":                   {{namespace: AnyNamespace}, {kind: "ConfigMap", namespace: AnyNamespace}},
-	"ObjectBucketClaim.objectbucket.io":              {{}, {kind: "ConfigMap"}},
-	"KafkaUser.kafka.strimzi.io":                     {{}},
-	"SecretProviderClass.secrets-store.csi.x-k8s.io": {{name: "spec.secretObjects.secretName", needed: true}},
-	"StringSecret.secretgenerator.mittwald.de":       {{}},
-	"BasicAuth.secretgenerator.mittwald.de":          {{}},
-	"SSHKeyPair.secretgenerator.mittwald.de":         {{}},
-	"ClusterSecret.clustersecret.io":                 {{namespace: AnyNamespace}},
-	"ExternalSecret.kubernetes-client.io":            {{}},
-	"GoogleSecretManagerSecret.secrets.google.com":   {{}},
-	"VaultAuth.secrets.hashicorp.com":                nil,
-	"VaultConnection.secrets.hashicorp.com":          nil,
+	"Certificate.cert-manager.io": {
+		{name: "spec.secretName", needed: true, keys: []string{"tls.crt", "tls.key"}},
+	},
+	"Issuer.cert-manager.io": {
+		{name: "spec.acme.privateKeySecretRef.name", needed: true},
+	},
+	"ClusterIssuer.cert-manager.io": {
+		{name: "spec.acme.privateKeySecretRef.name", needed: true, namespace: AnyNamespace},
+	},
+	"ClusterExternalSecret.external-secrets.io": {
+		{name: "spec.externalSecretName", namespace: AnyNamespace},
+		{name: "spec.externalSecretSpec.target.name", needed: true, namespace: AnyNamespace},
+	},
+	"VaultStaticSecret.secrets.hashicorp.com":  {{name: "spec.destination.name", needed: true}},
+	"VaultDynamicSecret.secrets.hashicorp.com": {{name: "spec.destination.name", needed: true}},
+	"VaultPKISecret.secrets.hashicorp.com":     {{name: "spec.destination.name", needed: true}},
+	"HCPVaultSecretsApp.secrets.hashicorp.com": {{name: "spec.destination.name", needed: true}},
+	"VaultSecret.ricoberger.de":                {{}},
+	"VaultSecret.redhatcop.redhat.io":          {{name: "spec.output.name", needed: true}},
+	"OnePasswordItem.onepassword.com":          {{}},
+	"DopplerSecret.secrets.doppler.com": {
+		{name: "spec.managedSecret.name", needed: true, namespace: "spec.managedSecret.namespace"},
+	},
+	"InfisicalSecret.secrets.infisical.com": {
+		{name: "spec.managedSecretReference.secretName", needed: true, namespace: "spec.managedSecretReference.secretNamespace"},
+		{name: "spec.managedKubeSecretReferences.secretName", needed: true, namespace: AnyNamespace},
+		{kind: "ConfigMap", name: "spec.managedKubeConfigMapReferences.configMapName", needed: true, namespace: AnyNamespace},
+	},
+	"BitwardenSecret.k8s.bitwarden.com": {{name: "spec.secretName", needed: true}},
+	"SopsSecret.isindir.github.com": {
+		{name: "spec.secretTemplates.name", needed: true},
+	},
+	"AzureKeyVaultSecret.spv.no": {
+		{name: "spec.output.secret.name", needed: true},
+		{kind: "ConfigMap", name: "spec.output.configMap.name", needed: true},
+	},
+	"Terraform.infra.contrib.fluxcd.io": {
+		{name: "spec.writeOutputsToSecret.name", needed: true},
+	},
+	"Bundle.trust.cert-manager.io": {
+		{namespace: AnyNamespace},
+		{kind: "ConfigMap", namespace: AnyNamespace},
+	},
+	"ObjectBucketClaim.objectbucket.io": {{}, {kind: "ConfigMap"}},
+	"KafkaUser.kafka.strimzi.io":        {{}},
+	"SecretProviderClass.secrets-store.csi.x-k8s.io": {
+		{name: "spec.secretObjects.secretName", needed: true},
+	},
+	"StringSecret.secretgenerator.mittwald.de":     {{}},
+	"BasicAuth.secretgenerator.mittwald.de":        {{}},
+	"SSHKeyPair.secretgenerator.mittwald.de":       {{}},
+	"ClusterSecret.clustersecret.io":               {{namespace: AnyNamespace}},
+	"ExternalSecret.kubernetes-client.io":          {{}},
+	"GoogleSecretManagerSecret.secrets.google.com": {{}},
+	"VaultAuth.secrets.hashicorp.com":              nil,
+	"VaultConnection.secrets.hashicorp.com":        nil,
 }
 
-// production is what an object makes: Secrets and ConfigMaps, and the namespaces in which it may make further ones that nothing names.
+// production is what an object makes: Secrets and ConfigMaps, and the namespaces in which it may make further ones that
+// nothing names.
 type production struct {
 	made  []Made
 	opens []key
 }
 
-// produce tells what an object makes. A chart, a controller that is not known, and whoever has rights at the API server may make
-// anything in its namespace.
+// produce tells what an object makes. A chart, a controller that is not known, and whoever has rights at the API server
+// may make anything in its namespace.
 func produce(object Object, kind string) (p production) {
 	open := func(server string, namespaces ...string) {
 		for _, namespace := range namespaces {
@@ -264,7 +301,7 @@ func produce(object Object, kind string) (p production) {
 			open(object.APIServer, m.Namespace)
 		case m.Name != "":
 			p.made = append(p.made, m)
-			if plain != m.Name && len(object.Origin.Field) > 0 && slices.Contains([]any{"configMapGenerator", "secretGenerator"}, object.Origin.Field[0]) {
+			if plain != m.Name && isGenerated(object) {
 				m.Name, m.hashed = plain, true
 				p.made = append(p.made, m)
 			}
@@ -287,7 +324,8 @@ func produce(object Object, kind string) (p production) {
 		slices.Sort(namespaces)
 		open(object.APIServer, slices.DeleteFunc(slices.Compact(namespaces), func(n string) bool { return n == "" })...)
 	case kind == "ClusterPolicy.kyverno.io":
-		if slices.ContainsFunc(listAt(object.Content, "spec", "rules"), func(rule any) bool { return at(rule, "generate") != nil }) {
+		generates := func(rule any) bool { return at(rule, "generate") != nil }
+		if slices.ContainsFunc(listAt(object.Content, "spec", "rules"), generates) {
 			open(object.APIServer, AnyNamespace)
 		}
 	case known || strings.HasSuffix(kind, ".external-secrets.io") || quiet[group(kind)]:
@@ -295,6 +333,10 @@ func produce(object Object, kind string) (p production) {
 		open(object.APIServer, object.Namespace)
 	}
 	return p
+}
+
+func isGenerated(o Object) bool {
+	return len(o.Origin.Field) > 0 && slices.Contains([]any{"configMapGenerator", "secretGenerator"}, o.Origin.Field[0])
 }
 
 func isBinding(kind string) bool {
@@ -326,7 +368,8 @@ func MadeBy(o Object) (all []Made) {
 		m := Made{Kind: "Secret", Namespace: o.Namespace, Name: nameAt(o, "spec", "template", "metadata", "name")}
 		m.add(o.Content, "spec", "encryptedData")
 		m.add(o.Content, "spec", "template", "data")
-		m.All = at(spec, "template", "metadata", "annotations", "sealedsecrets.bitnami.com/patch") == nil && len(m.Entries) > 0
+		patches := at(spec, "template", "metadata", "annotations", "sealedsecrets.bitnami.com/patch") != nil
+		m.All = !patches && len(m.Entries) > 0
 		return mirrored(append(all, m), mapAt(spec, "template"))
 	case kind == externalKind:
 		m := Made{Kind: "Secret", Namespace: o.Namespace, Name: nameAt(o, "spec", "target", "name")}
@@ -356,7 +399,8 @@ func MadeBy(o Object) (all []Made) {
 		}
 	}
 	if to := mapAt(spec, "writeConnectionSecretToRef"); to != nil { // of Crossplane
-		all = append(all, Made{Kind: "Secret", Namespace: cmp.Or(textAt(to, "namespace"), o.Namespace), Name: textAt(to, "name")})
+		namespace := cmp.Or(textAt(to, "namespace"), o.Namespace)
+		all = append(all, Made{Kind: "Secret", Namespace: namespace, Name: textAt(to, "name")})
 	}
 	return mirrored(all, mapAt(spec, "secretTemplate"))
 }
@@ -378,7 +422,8 @@ func (m *Made) readExternal(content, spec map[string]any) {
 	m.add(content, "spec", "target", "template", "data")
 	template := mapAt(spec, "target", "template")
 	policy := textAt(spec, "target", "creationPolicy")
-	m.All = at(template, "templateFrom") == nil && at(spec, "target", "manifest") == nil && policy != "Merge" && policy != "None"
+	m.All = at(template, "templateFrom") == nil && at(spec, "target", "manifest") == nil &&
+		policy != "Merge" && policy != "None"
 	if len(m.Entries) > 0 && textAt(template, "mergePolicy") != "Merge" {
 		return
 	}
@@ -398,7 +443,8 @@ func isWhole(content map[string]any) bool {
 	for _, field := range []string{"annotations", "labels"} {
 		for name, value := range mapAt(content, "metadata", field) {
 			prefix, _, _ := strings.Cut(name, "/")
-			if strings.HasPrefix(name, "kustomize.toolkit.fluxcd.io/") && slices.Contains([]any{"Merge", "IfNotPresent", "Ignore", "disabled"}, value) &&
+			if strings.HasPrefix(name, "kustomize.toolkit.fluxcd.io/") &&
+				slices.Contains([]any{"Merge", "IfNotPresent", "Ignore", "disabled"}, value) &&
 				!strings.HasSuffix(name, "/prune") && !strings.HasSuffix(name, "/substitute") {
 				return false
 			}
@@ -413,7 +459,8 @@ func isWhole(content map[string]any) bool {
 }
 
 // writers are the owners of annotations and labels by which something is written into a Secret or ConfigMap.
-var writers = []string{"mittwald.de", "emberstack.com", "cert-manager.io", "openshift.io", "appscode.com", "clustersecret.io", "vault.security.banzaicloud.io", "fluxcd.controlplane.io"}
+var writers = []string{"mittwald.de", "emberstack.com", "cert-manager.io", "openshift.io", "appscode.com",
+	"clustersecret.io", "vault.security.banzaicloud.io", "fluxcd.controlplane.io"}
 
 // mirrored are the same in every namespace too, where annotations say so.
 func mirrored(all []Made, of map[string]any) []Made {
@@ -439,9 +486,11 @@ func everywhere(all []Made) []Made {
 }
 
 // mirrors are the owners of annotations by which something copies a Secret or ConfigMap into other namespaces.
-var mirrors = setOf("reflector.v1.k8s.emberstack.com", "replicator.v1.mittwald.de", "kubed.appscode.com", "config.syncer.appscode.com", "secret-reflector")
+var mirrors = setOf("reflector.v1.k8s.emberstack.com", "replicator.v1.mittwald.de", "kubed.appscode.com",
+	"config.syncer.appscode.com")
 
-// nameAt is the name at a field, that of the object where there is none there. It has a variable where what leads to it is one.
+// nameAt is the name at a field, that of the object where there is none there. It has a variable where what leads to it
+// is one.
 func nameAt(o Object, field ...string) string {
 	if names := textsBelow(o.Content, field); len(names) > 0 {
 		return names[0]
@@ -468,8 +517,10 @@ func textsBelow(content any, steps []string) (all []string) {
 
 // equal is true for two products of one place with the same facts.
 func (p *Product) equal(other *Product) bool {
-	return p == other || p.By == other.By && p.AllKeys == other.AllKeys && p.Hashed == other.Hashed && slices.Equal(p.Keys, other.Keys) &&
-		p.Origin.File == other.Origin.File && p.Origin.Document == other.Origin.Document && slices.Equal(p.Origin.Field, other.Origin.Field)
+	a, b := p.Origin, other.Origin
+	return p == other || p.By == other.By && p.AllKeys == other.AllKeys && p.Hashed == other.Hashed &&
+		slices.Equal(p.Keys, other.Keys) &&
+		a.File == b.File && a.Document == b.Document && slices.Equal(a.Field, b.Field)
 }
 
 // differentMakers are the facts in which the makers of two fleets differ.
