@@ -1,10 +1,11 @@
 //go:build unix
 
-// Servers builds etcd, kube-apiserver and Karmada from Go modules and prints the folder of their binaries. The folder is
+// Servers builds the tools of a module and prints the folder of their binaries: etcd, kube-apiserver and Karmada for this
+// module, and for the folder that its argument names, such as ../fluxservers, what that one requires. The binaries are
 // in the user's cache: the first run takes about ten minutes on two cores, later ones a second.
 //
-// The module exists for that alone. What it requires is what the servers are made of, at the versions that Karmada's own
-// release has.
+// The modules exist for that alone. What they require is what the servers are made of, at the versions that Karmada's own
+// release has, and Flux's.
 package main
 
 import (
@@ -22,6 +23,12 @@ import (
 var build = []string{"build", "-mod=readonly", "-trimpath", "-ldflags=-s -w", "-gcflags=all=-N -l -dwarf=false"}
 
 func main() {
+	if len(os.Args) > 1 {
+		if err := os.Chdir(os.Args[1]); err != nil {
+			fmt.Fprintln(os.Stderr, "servers:", err)
+			os.Exit(1)
+		}
+	}
 	dir, err := servers()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "servers:", err)
@@ -54,7 +61,7 @@ func servers() (string, error) {
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
 	}
-	fmt.Fprintln(os.Stderr, "servers: building etcd, kube-apiserver and Karmada, once; this takes ten minutes and more")
+	fmt.Fprintln(os.Stderr, "servers: building them, once; this takes ten minutes and more")
 	unfinished, err := os.MkdirTemp(cache, key+"-")
 	if err != nil {
 		return "", err
