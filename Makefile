@@ -1,4 +1,4 @@
-.PHONY: build test difftest failovertest charttest e2e e2e-karmada fuzz lint generate bench bench-webhook recall ci
+.PHONY: build test difftest failovertest charttest e2e e2e-flux e2e-karmada fuzz lint generate bench bench-webhook recall ci
 
 build: ## bin/rollcall and bin/rollcall-webhook, static
 	CGO_ENABLED=0 go build -trimpath -o bin/rollcall .
@@ -23,6 +23,9 @@ failovertest:
 # The first time its programs are built from Go modules, which takes ten minutes and more.
 e2e:
 	.ci/run e2e
+
+e2e-flux:
+	ROLLCALL_PART=0/1 .ci/run e2e-flux
 
 e2e-karmada:
 	.ci/run e2e-karmada

@@ -29,10 +29,17 @@ func rulesPage(ctx context.Context, e *engine.Engine) ([]byte, error) {
 			fmt.Fprintf(&page, "**%s**\n\n| Rule | Severity | Holds |\n|---|---|---|\n%s\n", area.name, rows.String())
 		}
 	}
+	seen, flux, err := readSeen()
+	if err != nil {
+		return nil, err
+	}
 	for _, r := range e.Rules() {
 		if err := writeRule(ctx, &page, e, r); err != nil {
 			return nil, fmt.Errorf("document rule %q: %w", r.ID, err)
 		}
+		writeSeen(&page, seen[r.ID], flux)
+		writeList(&page, "Read from the source", r.Sources, func(s string) string { return s })
+		writeList(&page, "Further reading", r.Refs, func(s string) string { return "<" + s + ">" })
 	}
 	return page.Bytes(), nil
 }
@@ -48,6 +55,7 @@ var areas = []area{
 	{"Secrets and SOPS", regexp.MustCompile(`^secret-|decrypt|^variable-holds`), nil},
 	{"Members and agents", nil, regexp.MustCompile(`^(Agent|Member|ControlPlane)$`)},
 	{"Flux", nil, regexp.MustCompile(`\.toolkit\.fluxcd\.io$`)},
+	{"Workloads", nil, regexp.MustCompile(`^(Deployment|StatefulSet|DaemonSet|Job|CronJob)\.(apps|batch)$|^Service$`)},
 	{"Files and exceptions", nil, regexp.MustCompile(`^(File|Exception)$`)},
 	{"Webhooks", nil, regexp.MustCompile(`WebhookConfiguration\.admissionregistration`)},
 	{"Placement and failover", regexp.MustCompile(`failover|affinit|spread|weight|lost-|preserv|application-stays|preempt|purge`), nil},
@@ -74,12 +82,7 @@ func writeRule(ctx context.Context, page *bytes.Buffer, e *engine.Engine, r engi
 	if text := atWaiting[r.Waits]; text != "" {
 		fmt.Fprintf(page, "\nAt admission: %s\n", text)
 	}
-	if err := writeExample(ctx, page, e, r); err != nil {
-		return err
-	}
-	writeList(page, "Read from the source", r.Sources, func(s string) string { return s })
-	writeList(page, "Further reading", r.Refs, func(s string) string { return "<" + s + ">" })
-	return nil
+	return writeExample(ctx, page, e, r)
 }
 
 // atWaiting says what METADATA's custom.waits means.
