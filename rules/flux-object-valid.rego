@@ -32,11 +32,16 @@ import data.lib.objects
 violation contains {
 	"field": invalid.field,
 	"message": sprintf("the API server refuses the %s: %s", [input.object.kind, invalid.message]),
+	"fix": _fix(invalid),
 	"severity": _severity(invalid.problem),
 } if {
 	not objects.suspended
 	some invalid in input.invalid
 }
+
+_fix(invalid) := invalid.fix if {
+	invalid.fix != ""
+} else := "Write what Flux's API has."
 
 _severity("type") := "error"
 

@@ -12,16 +12,18 @@ import (
 
 // Applied is what shows of the objects of a Kustomization only beside all else that Git brings to their API server.
 type Applied struct {
-	// Shared are the objects that other Kustomizations apply too: one entry for what they build of the same files, in the one whose path is
-	// the shorter, and one for each that comes before this one and applies them from other files; those for Namespaces apart.
+	// Shared are the objects that other Kustomizations apply too: one entry for what they build of the same files,
+	// in the one whose path is the shorter, and one for each that comes before this one and applies them from other
+	// files; those for Namespaces apart.
 	Shared []SharedObjects `json:"shared"`
 	// Unplaced are the objects of namespaced kinds that have no namespace.
 	Unplaced []UnplacedObject `json:"unplaced"`
-	// Homeless are the namespaces that Git has objects for and that nothing in Git makes, at the first object of each. Empty where
-	// something unknown may make them.
+	// Homeless are the namespaces that Git has objects for and that nothing in Git makes, at the first object of
+	// each. Empty where something unknown may make them.
 	Homeless []HomelessNamespace `json:"homeless"`
-	// Unserved are objects of kinds whose CRD nothing in Git brings to their API server, the first of each kind. Empty where something
-	// that is not known, or a chart, may bring it, and on a cluster to which Git brings no CRD at all.
+	// Unserved are objects of kinds whose CRD nothing in Git brings to their API server, the first of each kind.
+	// Empty where something that is not known, or a chart, may bring it, and on a cluster to which Git brings no
+	// CRD at all.
 	Unserved []UnplacedObject `json:"unserved"`
 	// Renamed are the Namespaces that are applied under another name than their file has.
 	Renamed []RenamedNamespace `json:"renamed"`
@@ -34,7 +36,8 @@ type SharedObjects struct {
 	Kustomizations int    `json:"kustomizations"`
 	// SameFiles: the paths overlap, so that both build the objects of the same files.
 	SameFiles bool `json:"sameFiles"`
-	// Namespaces: the entry is about Namespaces, else about objects of other kinds. Count says how many; the rest is of the first.
+	// Namespaces: the entry is about Namespaces, else about objects of other kinds. Count says how many; the rest
+	// is of the first.
 	Namespaces bool   `json:"namespaces"`
 	Count      int    `json:"count"`
 	Kind       string `json:"kind"`
@@ -43,9 +46,9 @@ type SharedObjects struct {
 	// Origin is that of the object as this Kustomization applies it, Other as the other one does.
 	Origin Origin `json:"origin"`
 	Other  Origin `json:"other"`
-	// Equal: both apply the same, but for labels and annotations, in all of the objects. Lasting: it is a kind whose deletion takes more with
-	// it than the object: a Namespace, a CRD, a volume. Pruned: this Kustomization deletes the object once it does not apply it any more; OtherPruned: so does
-	// the other one.
+	// Equal: both apply the same, but for labels and annotations, in all of the objects. Lasting: it is a kind
+	// whose deletion takes more with it than the object: a Namespace, a CRD, a volume. Pruned: this Kustomization
+	// deletes the object once it does not apply it any more; OtherPruned: so does the other one.
 	Equal       bool `json:"equal"`
 	Lasting     bool `json:"lasting"`
 	Pruned      bool `json:"pruned"`
@@ -80,8 +83,8 @@ type RenamedNamespace struct {
 	From   string `json:"from"`
 	To     string `json:"to"`
 	Origin Origin `json:"origin"`
-	// Target: spec.targetNamespace does it; else a kustomization file, and an object in Git is in the namespace that was meant. Taken: something else makes a Namespace of the new name there,
-	// or every cluster has one.
+	// Target: spec.targetNamespace does it; else a kustomization file, and an object in Git is in the namespace
+	// that was meant. Taken: something else makes a Namespace of the new name there, or every cluster has one.
 	Target bool `json:"target"`
 	Taken  bool `json:"taken"`
 	// Pruned: the Kustomization deletes the Namespace once it does not apply it any more.
@@ -95,8 +98,10 @@ const (
 
 // survey makes Applied.
 func (f *Fleet) survey() {
-	s := surveyor{fleet: f, made: map[string]map[string]Origin{}, namespaced: map[string]map[string]bool{}, byID: map[string]*Object{},
-		applied: map[string]*Applied{}, shared: map[sharedKey]*SharedObjects{}, seen: map[[2]string]bool{}, wanted: map[[2]string]bool{}, unknown: map[[2]string]bool{}}
+	s := surveyor{fleet: f, made: map[string]map[string]Origin{}, namespaced: map[string]map[string]bool{},
+		byID:    map[string]*Object{},
+		applied: map[string]*Applied{}, shared: map[sharedKey]*SharedObjects{},
+		seen: map[[2]string]bool{}, wanted: map[[2]string]bool{}, unknown: map[[2]string]bool{}}
 	for _, object := range f.tree.Objects {
 		s.makes(object)
 	}
@@ -110,11 +115,13 @@ func (f *Fleet) survey() {
 		s.of(key.kustomization).Shared = append(s.of(key.kustomization).Shared, *s.shared[key])
 	}
 	for id, applied := range s.applied {
-		f.Applied[id] = Applied{orEmpty(applied.Shared), orEmpty(applied.Unplaced), orEmpty(applied.Homeless), orEmpty(applied.Unserved), orEmpty(applied.Renamed)}
+		f.Applied[id] = Applied{orEmpty(applied.Shared), orEmpty(applied.Unplaced), orEmpty(applied.Homeless),
+			orEmpty(applied.Unserved), orEmpty(applied.Renamed)}
 	}
 }
 
-// isFollowed is true for an object that Flux applies, as far as is known: in a cluster without an entry point nobody knows.
+// isFollowed is true for an object that Flux applies, as far as is known: in a cluster without an entry point
+// nobody knows.
 func (f *Fleet) isFollowed(object *Object) bool {
 	return !object.Suspended && f.Clusters[object.Cluster].Declared && !isSetTo(object, toolkit+"ssa", "ignore")
 }
@@ -143,7 +150,8 @@ type sharedKey struct {
 }
 
 func (k sharedKey) compare(other sharedKey) int {
-	return cmp.Or(cmp.Compare(k.kustomization, other.kustomization), cmp.Compare(k.with, other.with), compareBools(k.namespaces, other.namespaces))
+	return cmp.Or(cmp.Compare(k.kustomization, other.kustomization), cmp.Compare(k.with, other.with),
+		compareBools(k.namespaces, other.namespaces))
 }
 
 func compareBools(a, b bool) int {
@@ -171,7 +179,7 @@ func (s *surveyor) makes(object *Object) {
 	s.wanted[[2]string{object.APIServer, object.Namespace}] = true
 	switch kindOf(*object) {
 	case namespaceKind:
-		s.unknown[[2]string{object.APIServer, namespaceKind}] = s.unknown[[2]string{object.APIServer, namespaceKind}] || hasVariable(object.Name)
+		s.doubt(object, namespaceKind, object.Name)
 		within(s.made, object.APIServer)[object.Name] = object.Origin
 	case helmReleaseKind:
 		target := cmp.Or(textAt(spec, "targetNamespace"), object.Namespace)
@@ -179,14 +187,20 @@ func (s *surveyor) makes(object *Object) {
 		_, mayCreate := at(spec, "install").(string) // a variable that stands there
 		if _, unknown := creates.(string); (creates == true || mayCreate || unknown) && spec["kubeConfig"] == nil {
 			within(s.made, object.APIServer)[target] = object.Origin
-			s.unknown[[2]string{object.APIServer, namespaceKind}] = s.unknown[[2]string{object.APIServer, namespaceKind}] || hasVariable(target)
+			s.doubt(object, namespaceKind, target)
 		}
 	case crdKind:
 		names, _ := spec["names"].(map[string]any)
-		if kind := textAt(names, "kind"); kind == "" || hasVariable(textAt(spec, "group")+kind) {
-			s.unknown[[2]string{object.APIServer, crdKind}] = true
-		}
-		within(s.namespaced, object.APIServer)[GroupKind(textAt(spec, "group"), textAt(names, "kind"))] = textAt(spec, "scope") == "Namespaced"
+		s.doubt(object, crdKind, textAt(spec, "group")+cmp.Or(textAt(names, "kind"), "${}"))
+		of := GroupKind(textAt(spec, "group"), textAt(names, "kind"))
+		within(s.namespaced, object.APIServer)[of] = textAt(spec, "scope") == "Namespaced"
+	}
+}
+
+// doubt notes that the name of something of a kind has a variable in it, if it has.
+func (s *surveyor) doubt(object *Object, kind, name string) {
+	if hasVariable(name) {
+		s.unknown[[2]string{object.APIServer, kind}] = true
 	}
 }
 
@@ -218,16 +232,18 @@ func (s *surveyor) look(object *Object) {
 	}
 }
 
-// isUnserved is true for an object of a custom kind of which Git would show the CRD. Groups of Kubernetes, and what Karmada brings
-// along, are no custom ones.
+// isUnserved is true for an object of a custom kind of which Git would show the CRD. Groups of Kubernetes, and what
+// Karmada and Flux bring along, are no custom ones.
 func (s *surveyor) isUnserved(object *Object, kind string) bool {
-	if _, known := s.namespaced[object.APIServer][kind]; known || !strings.Contains(object.Group, ".") || hasVariable(object.Group) ||
-		strings.HasSuffix(object.Group, ".k8s.io") || strings.HasSuffix(object.Group, ".x-k8s.io") || isKarmada(object.Group) {
+	if _, known := s.namespaced[object.APIServer][kind]; known || !strings.Contains(object.Group, ".") ||
+		hasVariable(object.Group) ||
+		strings.HasSuffix(object.Group, ".k8s.io") || strings.HasSuffix(object.Group, ".x-k8s.io") ||
+		isKarmada(object.Group) || isFlux(object.Group) || object.Group == "fluxcd.controlplane.io" {
 		return false
 	}
 	server := s.fleet.APIServers[object.APIServer]
-	return server.Complete && !s.unknown[[2]string{object.APIServer, crdKind}] && (server.Kind == "karmada" || len(s.namespaced[object.APIServer]) > 0 && !isFlux(object.Group) &&
-		object.Group != "fluxcd.controlplane.io")
+	return server.Complete && !s.unknown[[2]string{object.APIServer, crdKind}] &&
+		(server.Kind == "karmada" || len(s.namespaced[object.APIServer]) > 0)
 }
 
 // yields is true for an object that Flux applies only where nobody else has, or leaves other owners their fields of.
@@ -266,14 +282,17 @@ func (s *surveyor) share(a, b *Object) {
 	lasting := lastingKinds[kindOf(*b)]
 	equal := !shared.Equal || isEqual(a.Content, b.Content)
 	if shared.Kind == "" || !equal || lasting && !shared.Lasting && shared.Equal {
-		shared.Kind, shared.Namespace, shared.Name, shared.Origin, shared.Other = b.Kind, b.Namespace, b.Name, b.Origin, a.Origin
-		shared.With, shared.Lasting, shared.Pruned, shared.OtherPruned = a.Kustomization, lasting, s.prunes(b), s.prunes(a)
+		shared.Kind, shared.Namespace, shared.Name, shared.Origin = b.Kind, b.Namespace, b.Name, b.Origin
+		shared.With, shared.Other, shared.Lasting = a.Kustomization, a.Origin, lasting
+		shared.Pruned, shared.OtherPruned = s.prunes(b), s.prunes(a)
 		shared.Equal = shared.Equal && equal
 	}
 }
 
 // lastingKinds are those whose deletion takes more with it than the object.
-var lastingKinds = map[string]bool{namespaceKind: true, crdKind: true, "PersistentVolumeClaim": true, "PersistentVolume": true}
+var lastingKinds = map[string]bool{
+	namespaceKind: true, crdKind: true, "PersistentVolumeClaim": true, "PersistentVolume": true,
+}
 
 // isEqual tells whether two objects are the same but for their metadata.
 func isEqual(a, b map[string]any) bool {
@@ -308,7 +327,8 @@ func (s *surveyor) rename(object *Object) {
 		}
 	}
 	target := textAt(s.specOf(object.Kustomization), "targetNamespace") == object.Name
-	if from == "" || from == object.Name || !target && !s.wanted[[2]string{object.APIServer, from}] || strings.Contains(from+object.Name, "$") {
+	if from == "" || from == object.Name || !target && !s.wanted[[2]string{object.APIServer, from}] ||
+		strings.Contains(from+object.Name, "$") {
 		return
 	}
 	taken := isEverywhere(object.Name)
@@ -331,7 +351,8 @@ func (s *surveyor) house(object *Object, namespace string, said Field) {
 		return
 	}
 	s.seen[id] = true
-	homeless := HomelessNamespace{Name: namespace, Kind: object.Kind, Object: object.Name, Origin: object.Origin, Field: said}
+	homeless := HomelessNamespace{Name: namespace, Kind: object.Kind, Object: object.Name,
+		Origin: object.Origin, Field: said}
 	for _, other := range sorted(s.made) {
 		origin, made := s.made[other][namespace]
 		if !made {
@@ -350,7 +371,8 @@ func (s *surveyor) house(object *Object, namespace string, said Field) {
 		}
 	}
 	if spec := s.specOf(object.Kustomization); textAt(spec, "targetNamespace") == namespace && said[0] == "metadata" {
-		homeless.Origin, homeless.Field = s.fleet.Kustomizations[object.Kustomization].Origin, Field{"spec", "targetNamespace"}
+		homeless.Origin = s.fleet.Kustomizations[object.Kustomization].Origin
+		homeless.Field = Field{"spec", "targetNamespace"}
 	}
 	applied := s.of(object.Kustomization)
 	applied.Homeless = append(applied.Homeless, homeless)
@@ -359,22 +381,24 @@ func (s *surveyor) house(object *Object, namespace string, said Field) {
 // isLabel matches what may be the name of a namespace, which a variable or a ciphertext is not.
 var isLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 
-// knowsNamespaces tells whether Git would show what makes a namespace where an object is applied: all that its Flux applies there is
-// known, and Namespaces are among it.
+// knowsNamespaces tells whether Git would show what makes a namespace where an object is applied: all that its Flux
+// applies there is known, and Namespaces are among it.
 func (s *surveyor) knowsNamespaces(object *Object) bool {
 	own := object.APIServer == object.Cluster
-	return len(s.fleet.Clusters[object.Cluster].Incomplete) == 0 && len(s.made[object.APIServer]) > 0 && !s.unknown[[2]string{object.APIServer, namespaceKind}] &&
+	return len(s.fleet.Clusters[object.Cluster].Incomplete) == 0 && len(s.made[object.APIServer]) > 0 &&
+		!s.unknown[[2]string{object.APIServer, namespaceKind}] &&
 		(own || s.fleet.APIServers[object.APIServer].Kind == "karmada")
 }
 
 // isEverywhere is true for the namespaces that a cluster, Flux and Karmada have by themselves.
 func isEverywhere(namespace string) bool {
 	return namespace == defaultNamespace || namespace == "flux-system" ||
-		strings.HasPrefix(namespace, "kube-") || strings.HasPrefix(namespace, "karmada-") || strings.HasPrefix(namespace, "openshift")
+		strings.HasPrefix(namespace, "kube-") || strings.HasPrefix(namespace, "karmada-") ||
+		strings.HasPrefix(namespace, "openshift")
 }
 
-// isSlip is true for two names of which one is the other with one character more, less, or two of them in the other order; digits, and
-// what comes after the last dash, tell apart what is alike.
+// isSlip is true for two names of which one is the other with one character more, less, or two of them in the other
+// order; digits, and what comes after the last dash, tell apart what is alike.
 func isSlip(a, b string) bool {
 	if len(a) > len(b) {
 		a, b = b, a
@@ -409,7 +433,8 @@ func isSetTo(object *Object, key, value string) bool {
 var namespacedKinds = func() map[string]bool {
 	kinds := map[string]bool{}
 	for group, names := range map[string]string{
-		"":                               "ConfigMap Secret Service ServiceAccount Pod PersistentVolumeClaim Endpoints LimitRange ResourceQuota ReplicationController PodTemplate",
+		"": "ConfigMap Secret Service ServiceAccount Pod PersistentVolumeClaim Endpoints " +
+			"LimitRange ResourceQuota ReplicationController PodTemplate",
 		"apps":                           "Deployment StatefulSet DaemonSet ReplicaSet ControllerRevision",
 		"batch":                          "Job CronJob",
 		"networking.k8s.io":              "Ingress NetworkPolicy",

@@ -25,7 +25,7 @@ func (f *Fleet) invalid(object Object) []Invalid {
 	var all []Invalid
 	if isFlux(object.Group) {
 		for _, p := range flux.Problems(object.Content) {
-			all = append(all, Invalid{Field: p.Field, Problem: p.Kind, Message: p.Message, Edits: []InvalidEdit{}})
+			all = append(all, Invalid{Field: p.Field, Problem: p.Kind, Message: p.Message, Fix: p.Fix, Edits: []InvalidEdit{}})
 		}
 	}
 	if !isKarmada(object.Group) {

@@ -1,4 +1,5 @@
-// Package flux knows what the CRDs of Flux take of an object, by the Go types that they are made from. It knows no fleet.
+// Package flux knows what the CRDs of Flux take of an object, by the Go types that they are made from. It knows no
+// fleet.
 package flux
 
 import (
@@ -17,16 +18,19 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/spelling"
 )
 
-// Problem is one reason for which the API server refuses an object that Flux applies: a field that is not declared in the schema, or a
-// value of another type.
+// Problem is one reason for which the API server refuses an object that Flux applies: a field that is not declared
+// in the schema, or a value of another type.
 //
-// Source: fluxcd/pkg ssa v0.76.2 manager_apply.go:428; sigs.k8s.io/structured-merge-diff v6.4.0 typed/validate.go:180.
+// Source: fluxcd/pkg ssa v0.76.2 manager_apply.go:428; sigs.k8s.io/structured-merge-diff v6.4.0
+// typed/validate.go:180.
 type Problem struct {
 	// Field leads to the fault: a string for each key, an int for each index of a list.
 	Field []any
 	// Kind is "unknown-field" or "type".
 	Kind    string
 	Message string
+	// Fix says what to write, as a sentence; empty where nothing is likely.
+	Fix string
 }
 
 // specs are the types of the specs, by the object's apiVersion and kind: those of Flux 2.9.
@@ -63,8 +67,12 @@ type checker struct{ found []Problem }
 
 func (c *checker) unknown(of string, field []any, known []string) {
 	name, _ := field[len(field)-1].(string)
-	c.found = append(c.found, Problem{Field: slices.Clone(field), Kind: "unknown-field",
-		Message: fmt.Sprintf("%s has no field %q%s", of, short(name), spelling.DidYouMean(name, known))})
+	fix := ""
+	if near := spelling.Near(name, known); len(near) > 0 {
+		fix = fmt.Sprintf("Write %q.", near[0])
+	}
+	c.found = append(c.found, Problem{Field: slices.Clone(field), Kind: "unknown-field", Fix: fix,
+		Message: fmt.Sprintf("%s has no field %q", of, short(name))})
 }
 
 var (

@@ -16,8 +16,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
-// effects are what the patches of a build do, or do not, without a word: those whose target is nothing, and those that take
-// entries out of lists of Flux's objects.
+// effects are what the patches of a build do, or do not, without a word: those whose target is nothing, and those
+// that take entries out of lists of Flux's objects.
 func (p *plan) effects(objects []built) (all []fleet.BuildEffect) {
 	for _, f := range p.patched {
 		for _, entry := range slices.Concat(f.all, f.last) {
@@ -38,12 +38,13 @@ func (w place) effect(kind string) fleet.BuildEffect {
 	return fleet.BuildEffect{Kind: kind, Origin: fleet.Origin{File: w.file}, Field: w.at, Names: []string{}}
 }
 
-// idle tells whether the target of a patch, which has a kind and one name, is nothing in the build. A component may be for what only
-// some of those who take it have.
+// idle tells whether the target of a patch, which has a kind and one name, is nothing in the build. A component may
+// be for what only some of those who take it have.
 func (p *plan) idle(entry *patchEntry, objects []built) (fleet.BuildEffect, bool) {
 	t := entry.Target
 	component := slices.ContainsFunc(p.taken, func(t taken) bool { return t.file == entry.where.file && t.component })
-	if t.Kind == "" || t.Name == "" || strings.ContainsAny(t.Name+t.Kind, `*+?()[]{}|^$\`) || t.LabelSelector != "" || t.AnnotationSelector != "" ||
+	if t.Kind == "" || t.Name == "" || strings.ContainsAny(t.Name+t.Kind, `*+?()[]{}|^$\`) ||
+		t.LabelSelector != "" || t.AnnotationSelector != "" ||
 		component || len(p.incomplete) > 0 || p.unpatched {
 		return fleet.BuildEffect{}, false
 	}
@@ -68,7 +69,8 @@ func (p *plan) idle(entry *patchEntry, objects []built) (fleet.BuildEffect, bool
 		if generator, ok := firstStep(b.origin.Field); ok {
 			kinds[1] = generatedKinds[generator]
 		}
-		if !slices.Contains(kinds, t.Kind) || t.Group != "" && !isWhole(t.Group, group) || t.Version != "" && !isWhole(t.Version, version) ||
+		if !slices.Contains(kinds, t.Kind) || t.Group != "" && !isWhole(t.Group, group) ||
+			t.Version != "" && !isWhole(t.Version, version) ||
 			t.Name != name && t.Name != doc.Name && !(len(b.origin.Field) > 0 && strings.HasPrefix(name, t.Name+"-")) {
 			continue
 		}
@@ -85,7 +87,9 @@ func (p *plan) idle(entry *patchEntry, objects []built) (fleet.BuildEffect, bool
 	}
 	for _, name := range p.resources { // another patch may have deleted it; what is empty is to be filled in
 		docs := p.artifact.tree.file(name).docs
-		if len(docs) == 0 || !elsewhere && slices.ContainsFunc(docs, func(d document) bool { return d.Kind == t.Kind && d.Name == t.Name }) {
+		if len(docs) == 0 || !elsewhere && slices.ContainsFunc(docs, func(d document) bool {
+			return d.Kind == t.Kind && d.Name == t.Name
+		}) {
 			return fleet.BuildEffect{}, false
 		}
 	}
@@ -131,12 +135,13 @@ func (p *plan) documentOf(origin fleet.Origin) document {
 
 // fluxLists are the lists of Flux's objects that name what is needed, by kind.
 var fluxLists = map[string][][]string{
-	"Kustomization": {{"spec", "dependsOn"}, {"spec", "postBuild", "substituteFrom"}, {"spec", "patches"}, {"spec", "components"}, {"spec", "healthChecks"}, {"spec", "images"}},
-	"HelmRelease":   {{"spec", "dependsOn"}, {"spec", "valuesFrom"}, {"spec", "postRenderers"}},
+	"Kustomization": {{"spec", "dependsOn"}, {"spec", "postBuild", "substituteFrom"}, {"spec", "patches"},
+		{"spec", "components"}, {"spec", "healthChecks"}, {"spec", "images"}},
+	"HelmRelease": {{"spec", "dependsOn"}, {"spec", "valuesFrom"}, {"spec", "postRenderers"}},
 }
 
-// losses are the entries that objects' lists lose by a merge patch for all of a kind: kustomize knows no key by which to merge lists of
-// custom resources. A patch that names its object will mean to.
+// losses are the entries that objects' lists lose by a merge patch for all of a kind: kustomize knows no key by
+// which to merge lists of custom resources. A patch that names its object will mean to.
 func (p *plan) losses(entry *patchEntry, objects []built) (all []fleet.BuildEffect) {
 	if name := entry.Target.Name; name != "" && regexp.QuoteMeta(name) == name {
 		return nil
@@ -152,7 +157,8 @@ func (p *plan) losses(entry *patchEntry, objects []built) (all []fleet.BuildEffe
 			continue
 		}
 		for _, b := range objects {
-			if str(b.object, "kind") != str(patch, "kind") || !isFluxObject(b.object) || !selects(entry.Target, b.object) || len(b.origin.Field) > 0 {
+			if str(b.object, "kind") != str(patch, "kind") || !isFluxObject(b.object) ||
+				!selects(entry.Target, b.object) || len(b.origin.Field) > 0 {
 				continue
 			}
 			now, _ := valueAt(b.object, list).([]any)
@@ -194,7 +200,8 @@ func isFluxObject(object map[string]any) bool {
 // selects tells whether a target without a name selects an object, as far as kind and names go.
 func selects(t *types.Selector, object map[string]any) bool {
 	meta, _ := object["metadata"].(map[string]any)
-	return t.LabelSelector == "" && t.AnnotationSelector == "" && (t.Kind == "" || isWhole(t.Kind, str(object, "kind"))) &&
+	return t.LabelSelector == "" && t.AnnotationSelector == "" &&
+		(t.Kind == "" || isWhole(t.Kind, str(object, "kind"))) &&
 		(t.Name == "" || isWhole(t.Name, str(meta, "name")))
 }
 
@@ -230,9 +237,12 @@ func entryName(entry any) string {
 }
 
 // podKinds are the kinds of Kubernetes with containers.
-var podKinds = map[string]bool{"Deployment": true, "StatefulSet": true, "DaemonSet": true, "ReplicaSet": true, "Job": true, "CronJob": true, "Pod": true}
+var podKinds = map[string]bool{
+	"Deployment": true, "StatefulSet": true, "DaemonSet": true, "ReplicaSet": true, "Job": true, "CronJob": true, "Pod": true,
+}
 
-// addRetyped adds the texts of an object that substitution has made a number or a truth value of where the API server takes text alone.
+// addRetyped adds the texts of an object that substitution has made a number or a truth value of where the API
+// server takes text alone.
 func (r *rendering) addRetyped(before, after map[string]any, origin fleet.Origin) {
 	if len(after) == 0 {
 		return
@@ -267,8 +277,9 @@ func (r *rendering) addRetyped(before, after map[string]any, origin fleet.Origin
 				return
 			}
 			meta, _ := after["metadata"].(map[string]any)
-			e := fleet.BuildEffect{Kind: "retyped", Origin: origin, Field: slices.Concat(fleet.Field{}, field), What: what, Names: []string{},
-				Object: fmt.Sprintf("%s %q", secret.Name(kind), secret.Name(str(meta, "name"))), In: origin}
+			e := fleet.BuildEffect{Kind: "retyped", Origin: origin, In: origin, What: what, Names: []string{},
+				Field:  slices.Concat(fleet.Field{}, field),
+				Object: fmt.Sprintf("%s %q", secret.Name(kind), secret.Name(str(meta, "name")))}
 			for _, name := range names {
 				e.Names = append(e.Names, name[1])
 			}
