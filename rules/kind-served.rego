@@ -26,5 +26,4 @@ violation contains {
 } if {
 	not input.kustomization.suspended
 	some object in data.fleet.applied[input.kustomization.id].unserved
-	not endswith(object.kind, ".toolkit.fluxcd.io") # which whoever installs Flux brings, often by hand
 }
