@@ -29,7 +29,7 @@ func Verify(before, after *fleet.Tree, edits []fleet.Edit) error {
 	for _, o := range before.Objects {
 		other, ok := now[identity(o)]
 		if !ok {
-			return fmt.Errorf("Flux no longer applies %s %q", o.Kind, o.Name)
+			return fmt.Errorf("%s %q is no longer applied by Flux", o.Kind, o.Name)
 		}
 		want, changed, err := expected(o, touched[document{o.Origin.File, o.Origin.Document}])
 		switch {

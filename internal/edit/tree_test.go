@@ -72,7 +72,7 @@ func TestVerify(t *testing.T) {
 		{name: "gone",
 			files: map[string]string{"base/other.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\n"},
 			edit:  fleet.Edit{Origin: fleet.Origin{File: "base/kustomization.yaml"}, Field: path("resources", 0), Value: "other.yaml"},
-			want:  `Flux no longer applies Deployment "app"`},
+			want:  `Deployment "app" is no longer applied by Flux`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			files := fstest.MapFS{}
