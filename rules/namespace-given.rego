@@ -26,6 +26,7 @@ violation contains {
 	"related": [{"message": "the Kustomization", "origin": input.kustomization.origin}],
 } if {
 	not input.kustomization.suspended
+	input.kustomization.name != "" # Git shows whether it has a targetNamespace
 	not startswith(data.fleet.clusters[input.cluster].fluxVersion, "0.") # which ran kubectl apply up to 0.17
 	some object in data.fleet.applied[input.kustomization.id].unplaced
 }
