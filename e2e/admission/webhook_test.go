@@ -146,7 +146,7 @@ func (i *installation) operations(t *testing.T) {
 	got.UID = ""
 	want := metav1.StatusDetails{Group: "policy.karmada.io", Kind: "PropagationPolicy", Name: "created", Causes: []metav1.StatusCause{{
 		Type: metav1.CauseTypeFieldValueInvalid, Field: "spec.placement.clusterAffinity.clusterNames[0]",
-		Message: `no member cluster is called "paris"; name one that an agent or a Cluster object registers [policy-names-members]`}}}
+		Message: `no member cluster is called "paris" [policy-names-members]`}}}
 	if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
 		t.Errorf("details\n%+v instead of\n%+v", got, want)
 	}

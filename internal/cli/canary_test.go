@@ -143,6 +143,11 @@ func TestNothingIsShown(t *testing.T) {
 				{"failover", "--root", dir, "--cache-dir", cache},
 				{"failover", "--root", dir, "--cache-dir", cache, "-o", "json"},
 				{"failover", "--root", dir, "--cache-dir", cache, "-o", "mermaid"},
+				{"map", "--cache-dir", cache, dir},
+				{"map", "--cache-dir", cache, "-o", "json", dir},
+				{"map", "--cache-dir", cache, "-o", "mermaid", dir},
+				{"map", "--cache-dir", cache, "-o", "dot", dir},
+				{"report", "--cache-dir", cache, "-o", "-", dir},
 			} {
 				if _, code := runIn(t, planted, args...); code == unfinished {
 					t.Errorf("%q does not finish", args)

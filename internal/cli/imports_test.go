@@ -20,7 +20,7 @@ const module = "github.com/rollcall-dev/rollcall/"
 var mayImport = map[string][]string{
 	"":                   {"internal/cli"},
 	"cmd/lint":           {"internal/cli"},
-	"internal/cli":       {"internal/apiserver", "internal/cache", "internal/change", "internal/checkout", "internal/config", "internal/edit", "internal/engine", "internal/failover", "internal/fix", "internal/fleet", "internal/loader", "internal/lsp", "internal/picture", "internal/report", "internal/revision", "internal/secret", "internal/shape", "internal/spelling", "internal/verify"},
+	"internal/cli":       {"internal/apiserver", "internal/cache", "internal/change", "internal/checkout", "internal/config", "internal/edit", "internal/engine", "internal/failover", "internal/fix", "internal/fleet", "internal/loader", "internal/lsp", "internal/page", "internal/picture", "internal/report", "internal/revision", "internal/secret", "internal/shape", "internal/spelling", "internal/verify"},
 	"cmd/webhook":        {"internal/admission", "internal/artifact", "internal/checkout", "internal/config", "internal/fleet", "internal/live", "internal/loader", "internal/secret", "internal/serving"},
 	"rules":              {},
 	"internal/engine":    {"internal/fleet", "internal/schema", "internal/secret", "internal/spelling", "rules"},
@@ -51,6 +51,7 @@ var mayImport = map[string][]string{
 	"internal/loader":      {"internal/fleet", "internal/glob", "internal/resourceset", "internal/secret"},
 	"internal/lsp":         {"internal/fleet"},
 	"tools/recall":         {"internal/cache", "internal/config", "internal/fleet", "internal/loader", "internal/engine"},
+	"internal/page":        {"internal/failover", "internal/fleet", "internal/picture"},
 	"internal/picture":     {"internal/failover", "internal/fleet", "internal/secret"},
 	"internal/report":      {"internal/change", "internal/fleet", "internal/secret"},
 	"internal/resourceset": {},

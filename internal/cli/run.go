@@ -102,7 +102,7 @@ func (a *app) command() *cobra.Command {
 	flags.StringVar(&a.cacheDir, "cache-dir", "", "the `folder` that keeps what was read for the next run; by default the user's")
 	flags.BoolVar(&a.noCache, "no-cache", false, "read everything anew, and keep nothing")
 	cmd.AddCommand(a.cacheCommand(), a.diffCommand(), a.exceptionsCommand(), a.explainCommand(), a.factsCommand(), a.failoverCommand(), a.initCommand(),
-		a.lspCommand(), a.mapCommand(), a.reportFalseCommand(), a.rulesCommand(), a.verifyCommand(), a.versionCommand())
+		a.lspCommand(), a.mapCommand(), a.reportCommand(), a.reportFalseCommand(), a.rulesCommand(), a.verifyCommand(), a.versionCommand())
 	return cmd
 }
 
