@@ -233,8 +233,9 @@ spec:
   decryption: {provider: sops, secretRef: {name: sops-age}}
 `
 
-// calm is how long nothing may change until Flux counts as done: a dependency is asked for again after 2 s.
-const calm = 6 * time.Second
+// calm is how long nothing may change until Flux counts as done: a dependency is asked for again after 2 s. Where an object is still
+// being worked on, as one whose health checks wait, it is waits.
+const calm, waits = 6 * time.Second, 40 * time.Second
 
 // settled waits until nothing that Flux says changes any more, and gives it, a line an object.
 func settled(t *testing.T, f *controlplane.Flux) []string {
@@ -246,10 +247,14 @@ func settled(t *testing.T, f *controlplane.Flux) []string {
 		if err != nil {
 			return err
 		}
-		if busy || !slices.Equal(lines, last) {
+		if !slices.Equal(lines, last) {
 			last, since = lines, time.Now()
 		}
-		if time.Since(since) < calm {
+		least := calm
+		if busy {
+			least = waits
+		}
+		if time.Since(since) < least {
 			return fmt.Errorf("it says\n%s", strings.Join(lines, "\n"))
 		}
 		return nil
@@ -280,7 +285,6 @@ func says(ctx context.Context, f *controlplane.Flux) (lines []string, busy bool,
 				continue
 			case r.status == "" || r.status == "Unknown" && r.reason != "DependencyNotReady" || r.observed != o.GetGeneration():
 				busy = true
-				continue
 			case r.status == "True":
 				continue
 			case unreachable.MatchString(r.message):
