@@ -37,10 +37,13 @@ type Checkout struct {
 	Follower fleet.Follower
 }
 
-// Configure reads the configuration in a file system, which need not be the repository's own.
+// Configure reads the configuration in a file system, which need not be the repository's own, and the baseline that it names in that.
 func (c *Checkout) Configure(fsys fs.FS, name string) (err error) {
-	c.Config, err = config.Read(fsys, name)
-	return c.placed(err)
+	if c.Config, err = config.Read(fsys, name); err != nil {
+		return c.placed(err)
+	}
+	c.Config, err = c.Config.WithBaseline(c.FS)
+	return err
 }
 
 // placed says of each error in the configuration where its file is.

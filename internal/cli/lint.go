@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/rollcall-dev/rollcall/internal/checkout"
 	"github.com/rollcall-dev/rollcall/internal/config"
 	"github.com/rollcall-dev/rollcall/internal/engine"
 	"github.com/rollcall-dev/rollcall/internal/fix"
@@ -41,6 +43,7 @@ type lint struct {
 	show          []string
 	only, skip    []string
 	minFollowed   int
+	writeBaseline string
 }
 
 func (a *app) lintCommand() *cobra.Command {
@@ -92,6 +95,7 @@ would change anything else, in the file or in what Flux applies, or that would b
 		completeBy(cmd, flag, a.completeRules)
 	}
 	flags.IntVar(&l.minFollowed, "min-followed", 0, "fail where less than this `PERCENT` of the Flux Kustomizations in the files is followed")
+	flags.StringVar(&l.writeBaseline, "write-baseline", "", "write all findings to a `FILE`, which baseline in the configuration names, so that they are not reported any more")
 	complete(cmd, "show", showable...)
 	complete(cmd, "output", formats()...)
 	complete(cmd, "fail-on", "error", "warning", "info", "never")
@@ -152,6 +156,12 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 		return err
 	}
 	defer t.close()
+	if l.writeBaseline != "" {
+		if l.base != "" || l.fix || l.diff || len(l.outputs) > 0 {
+			return errors.New("--write-baseline reports and mends nothing: leave out -o, --base, --fix and --diff")
+		}
+		t.Config = t.Config.WithoutBaseline()
+	}
 	var b *before
 	if l.base != "" {
 		if l.fix || l.diff {
@@ -180,6 +190,9 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 	}
 	v.Report = *v.Report.Only(l.wanted)
 	r := v.report(t)
+	if l.writeBaseline != "" {
+		return l.putBaseline(r, t)
+	}
 	if r.Base != nil {
 		r.Base.ShowExisting = slices.Contains(l.show, "existing")
 	}
@@ -223,6 +236,19 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 		return errFindings
 	}
 	return nil
+}
+
+// putBaseline writes the findings to the file of --write-baseline.
+func (l *lint) putBaseline(r *report.Report, t *tree) error {
+	var b bytes.Buffer
+	if err := r.Baseline(&b, config.BaselineSchema); err != nil {
+		return err
+	}
+	if err := t.writeFile(l.writeBaseline, b.Bytes()); err != nil {
+		return fmt.Errorf("write %s: %w", l.writeBaseline, checkout.Cause(err))
+	}
+	_, err := fmt.Fprintf(l.stderr, "%d findings in %s\n", len(r.Findings), l.writeBaseline)
+	return err
 }
 
 // checkNames tells whether the rules of --only and --skip are rules.

@@ -348,7 +348,7 @@ func TestEditor(t *testing.T) {
 	compare("a policy under another configuration")
 	types(configFile, config+"exclude: ['**/karmada-agent/**']\nunknown: 1\n")
 	e.wants(t, "no configuration", map[string][]diagnosis{at(configFile): {
-		{6, 1, 6, 1, "error", "configuration", `unknown key "unknown"; the configuration has admission, clusters, exceptions, exclude, failover, karmadaVersion, members, minFollowed, recipients, rulePaths, rules, sources`, "", ""},
+		{6, 1, 6, 1, "error", "configuration", `unknown key "unknown"; the configuration has admission, baseline, clusters, exceptions, exclude, failover, karmadaVersion, members, minFollowed, recipients, rulePaths, rules, sources`, "", ""},
 	}})
 	types(configFile, config+"rules: {weights-encode-ordre: off}\n")
 	e.wants(t, "a rule that is none", map[string][]diagnosis{at(configFile): {
@@ -583,7 +583,7 @@ func TestEditorConfig(t *testing.T) {
 	e := startEditor(t, "{}", "--config", config)
 	e.opens(t, filepath.Join(root, policyFile), string(policy))
 	e.wants(t, "a key that is none", map[string][]diagnosis{config: {
-		{1, 1, 1, 1, "error", "configuration", `unknown key "unknown"; the configuration has admission, clusters, exceptions, exclude, failover, karmadaVersion, members, minFollowed, recipients, rulePaths, rules, sources`, "", ""},
+		{1, 1, 1, 1, "error", "configuration", `unknown key "unknown"; the configuration has admission, baseline, clusters, exceptions, exclude, failover, karmadaVersion, members, minFollowed, recipients, rulePaths, rules, sources`, "", ""},
 	}})
 	write(t, config, "members: [ottawa, robbinsdale, stpetersburg, paris]\n")
 	e.notify(t, "textDocument/didSave", map[string]any{"textDocument": map[string]any{"uri": uri(filepath.Join(root, policyFile))}})

@@ -62,6 +62,9 @@ type Config struct {
 	MinFollowed int `json:"minFollowed,omitempty" jsonschema:"minimum=0,maximum=100"`
 	// Exceptions are of findings in files that cannot say so themselves.
 	Exceptions []Exception `json:"exceptions,omitempty"`
+	// Baseline is a file of findings that are known and not reported, relative to the root of the tree; "rollcall --write-baseline FILE"
+	// writes it. An entry that is no longer found is a finding itself.
+	Baseline string `json:"baseline,omitempty"`
 	// KarmadaVersion is the version of the control plane, "1.18" or "v1.18.2", from 1.0 to 1.19. Left out, the tree tells.
 	KarmadaVersion string `json:"karmadaVersion,omitempty" jsonschema:"pattern=^v?1\\.(1?[0-9])(\\.(0|[1-9][0-9]*))?(-[0-9A-Za-z.-]+)?(\\+[0-9A-Za-z.-]+)?$"`
 
@@ -70,6 +73,7 @@ type Config struct {
 
 	described map[string]Member // members that are said more of
 
+	known []known             // the findings of Baseline
 	name  string              // of the file, for Declared
 	rules map[string]position // of the keys of Rules
 	modes map[string]position // of the keys of Admission.Rules
@@ -245,6 +249,7 @@ func (c Config) Declared() fleet.Declared {
 		}
 		d.Exceptions = append(d.Exceptions, declared)
 	}
+	d.Exceptions = append(d.Exceptions, c.declaredBaseline()...)
 	return d
 }
 

@@ -133,7 +133,7 @@ func TestFaults(t *testing.T) {
 		{"a list", "- ottawa\n", `1:1: the configuration must be a mapping, not a list`},
 		{"text", "members\n", `1:1: the configuration must be a mapping, not text`},
 		{"a misspelt key", "member: [a]\n", `1:1: unknown key "member"; did you mean "members"?`},
-		{"an unknown key", "x: 1\n", `1:1: unknown key "x"; the configuration has admission, clusters, exceptions, exclude, failover, karmadaVersion, members, minFollowed, recipients, rulePaths, rules, sources`},
+		{"an unknown key", "x: 1\n", `1:1: unknown key "x"; the configuration has admission, baseline, clusters, exceptions, exclude, failover, karmadaVersion, members, minFollowed, recipients, rulePaths, rules, sources`},
 		{"an unknown key inside", "failover: {first: a}\n", `1:12: unknown key "first"; failover has order`},
 		{"a member", `members: [{name: a, mode: Pul, zones: eu, labels: {x: 1}, taints: [{key: k}]}, {name: a}]
 `, `1:27: members.mode: the value is none of Push, Pull
@@ -141,7 +141,7 @@ func TestFaults(t *testing.T) {
 1:55: a value of members.labels must be text, not a number: write it in quotes
 1:68: an entry of members.taints needs "effect"
 1:87: members: the entry is there twice`},
-		{"a merge key", "failover: &a {}\n<<: *a\n", `2:1: unknown key "<<"; the configuration has admission, clusters, exceptions, exclude, failover, karmadaVersion, members, minFollowed, recipients, rulePaths, rules, sources`},
+		{"a merge key", "failover: &a {}\n<<: *a\n", `2:1: unknown key "<<"; the configuration has admission, baseline, clusters, exceptions, exclude, failover, karmadaVersion, members, minFollowed, recipients, rulePaths, rules, sources`},
 		{"a key twice", "members: [a]\nmembers: [b]\n", `2:1: key "members" is there twice`},
 		{"a mapping as key", "? {a: b}\n: c\n", `1:3: a key of the configuration must be text, not a mapping`},
 		{"everything at once", `members: [ottawa, 7, ottawa, "", Ottawa, {a: b}, ~]

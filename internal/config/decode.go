@@ -49,6 +49,7 @@ func (d *decoder) config(n *yaml.Node) Config {
 		"exclude":        func(n *yaml.Node) { c.Exclude, _ = d.names(n, "exclude", d.glob) },
 		"recipients":     func(n *yaml.Node) { c.Recipients = d.recipients(n) },
 		"minFollowed":    func(n *yaml.Node) { c.MinFollowed = d.percent(n, "minFollowed") },
+		"baseline":       func(n *yaml.Node) { c.Baseline = d.inTree(n, "baseline").Value },
 		"exceptions":     func(n *yaml.Node) { c.Exceptions = d.exceptions(n) },
 		"karmadaVersion": func(n *yaml.Node) { c.KarmadaVersion = d.version(n) },
 		"admission":      func(n *yaml.Node) { c.Admission = d.admission(n, c.modes) },

@@ -13,7 +13,7 @@ import (
 // checks. Its members, clusters, sources, order and version are facts, and its own.
 func (c Config) Under(base Config) Config {
 	c.Rules, c.rules = base.Rules, base.rules
-	c.MinFollowed = base.MinFollowed
+	c.MinFollowed, c.Baseline, c.known = base.MinFollowed, base.Baseline, base.known
 	c.RulePaths, c.Exclude, c.Recipients, c.Exceptions = base.RulePaths, base.Exclude, base.Recipients, base.Exceptions
 	return c
 }
@@ -52,6 +52,9 @@ func (c Config) Relaxes(base Config) (lines []string) {
 		if !slices.ContainsFunc(base.Exceptions, x.equal) {
 			lines = append(lines, fmt.Sprintf("an exception from the rule %q", secret.Name(x.Rule)))
 		}
+	}
+	if n := c.moreKnown(base); n > 0 {
+		lines = append(lines, fmt.Sprintf("the baseline has %d more", n))
 	}
 	lines = append(lines, c.Admission.relaxes(base.Admission)...)
 	return lines

@@ -21,6 +21,9 @@ type exceptions struct {
 	at map[exceptionKey][]*fleet.UsedException
 	// declared are those of its configuration, each with what it allows.
 	declared []declaredException
+	// baseline are those from single findings, by their identities.
+	baseline map[string][]*fleet.UsedException
+	identity func(fleet.Finding) string
 }
 
 type exceptionKey struct {
@@ -34,7 +37,7 @@ type declaredException struct {
 }
 
 func (e *Engine) exceptions(f *fleet.Fleet) exceptions {
-	all := exceptions{at: map[exceptionKey][]*fleet.UsedException{}}
+	all := exceptions{at: map[exceptionKey][]*fleet.UsedException{}, baseline: map[string][]*fleet.UsedException{}}
 	use := func(x fleet.Exception, at fleet.Origin) *fleet.UsedException {
 		used := &fleet.UsedException{Exception: x, Origin: at, Known: e.known(x.Rule), Expired: x.Expired(f.Date)}
 		if e.isOff(x.Rule) || e.partial && !used.Known {
@@ -53,8 +56,14 @@ func (e *Engine) exceptions(f *fleet.Fleet) exceptions {
 		}
 	}
 	for _, x := range f.DeclaredExceptions() {
-		all.declared = append(all.declared, declaredException{use(x.Exception, *x.Declared), x.Allows})
+		used := use(x.Exception, *x.Declared)
+		if x.Identity != "" {
+			all.baseline[x.Identity] = append(all.baseline[x.Identity], used)
+			continue
+		}
+		all.declared = append(all.declared, declaredException{used, x.Allows})
 	}
+	all.identity = f.Identity
 	return all
 }
 
@@ -76,12 +85,19 @@ func (all exceptions) of(finding fleet.Finding) []*fleet.UsedException {
 			allowed = append(allowed, x.UsedException)
 		}
 	}
+	if len(all.baseline) > 0 {
+		for _, x := range all.baseline[all.identity(finding)] {
+			if x.Rule == finding.Rule {
+				allowed = append(allowed, x)
+			}
+		}
+	}
 	return slices.DeleteFunc(allowed, func(x *fleet.UsedException) bool { return x.Expired })
 }
 
 // all are the exceptions of both kinds.
 func (all exceptions) all() []*fleet.UsedException {
-	every := slices.Concat(slices.Collect(maps.Values(all.at))...)
+	every := slices.Concat(slices.Concat(slices.Collect(maps.Values(all.at))...), slices.Concat(slices.Collect(maps.Values(all.baseline))...))
 	for _, x := range all.declared {
 		every = append(every, x.UsedException)
 	}

@@ -56,6 +56,8 @@ type DeclaredException struct {
 	Path func(string) bool
 	// Clusters are Flux clusters, and Objects are "Kind/name" or "Kind/namespace/name"; nil for all.
 	Clusters, Objects []string
+	// Identity is that of the only finding that is meant, as Fleet.Identity has it; empty for any.
+	Identity string
 }
 
 // DeclaredExceptions are those of the configuration.
