@@ -122,17 +122,19 @@ func withoutKnown(value any, known []string) any {
 func redactMap(in around, m map[string]any) map[string]any {
 	var out map[string]any
 	many := in.many || manyCredentials(in.key)
-	isSecret := m["kind"] == "Secret" && m["apiVersion"] == "v1"
 	has := func(key string) bool { _, ok := m[key]; return ok }
+	isSecret := m["kind"] == "Secret" && (m["apiVersion"] == "v1" || has("metadata")) // and no reference to one
 	for key, value := range m {
 		var redacted any
 		switch {
-		case isSecret && (key == "data" || key == "stringData"):
+		case isSecret && key == "data", key == "stringData": // which only Secrets have, and what was to be one
 			redacted = redactData(value, key == "data")
 		case isSecret && key == "metadata":
 			redacted = redactMetadata(value)
 		case key == "sops" && in.key == "" && isStamp(value):
 			redacted = redaction(fleet.Encrypted, 0)
+		case isSecret && !slices.Contains(secretFields, key): // data under a misspelt name, say
+			redacted = redactData(value, false)
 		case key == "value" && patchesData(m):
 			redacted = redactLeaves("", value, false)
 		case key == "value":
@@ -286,19 +288,28 @@ func redactMetadata(value any) any {
 	if !ok {
 		return redactValue(around{key: "metadata"}, value)
 	}
-	annotations, _ := metadata["annotations"].(map[string]any)
-	applied, ok := annotations[lastApplied].(string)
-	if !ok {
-		return redactValue(around{key: "metadata"}, value)
+	out, redacted := maps.Clone(metadata), false
+	for key, value := range metadata {
+		if slices.Contains(metadataFields, key) {
+			value = redactValue(around{key: key, parent: "metadata"}, value)
+		} else {
+			value = redactData(value, false)
+		}
+		if value != nil {
+			out[key], redacted = value, true
+		}
 	}
-	annotations = maps.Clone(annotations)
-	annotations[lastApplied] = redaction(fleet.Plain, len(applied))
-	metadata = maps.Clone(metadata)
-	metadata["annotations"] = annotations
-	if redacted := redactMap(around{key: "metadata"}, metadata); redacted != nil {
-		return redacted
+	annotations, _ := out["annotations"].(map[string]any)
+	if applied, ok := annotations[lastApplied]; ok {
+		text, _ := applied.(string)
+		annotations = maps.Clone(annotations)
+		annotations[lastApplied] = redaction(fleet.Plain, len(text))
+		out["annotations"], redacted = annotations, true
 	}
-	return metadata
+	if !redacted {
+		return nil
+	}
+	return out
 }
 
 func redaction(class fleet.Class, length int) map[string]any {

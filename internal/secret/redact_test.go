@@ -37,8 +37,14 @@ func TestRedact(t *testing.T) {
 		field      []string // where the redactions are, with the text below it
 		want       any
 	}{
-		{"data that is not the Secret's", `{"apiVersion":"v1","kind":"Secret","top":{"data":{"a":"` + b64("abc") + `","b":"${B}","c":null},"n":1}}`, []string{"top"},
+		{"data that is not the Secret's", `{"apiVersion":"v1","kind":"A","top":{"data":{"a":"` + b64("abc") + `","b":"${B}","c":null},"n":1}}`, []string{"top"},
 			map[string]any{"data": map[string]any{"a": b64("abc"), "b": "${B}", "c": nil}, "n": 1.0}},
+		{"data under another name", `{"apiVersion":"v1","kind":"Secret","strData":{"a":"abc"},"type":"Opaque"}`, []string{"strData"},
+			map[string]any{"a": r(fleet.Plain, 3)}},
+		{"data without its name", `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"a","labels":{"b":"c"},"key":"abc"}}`, []string{"metadata"},
+			map[string]any{"name": "a", "labels": map[string]any{"b": "c"}, "key": r(fleet.Plain, 3)}},
+		{"stringData of no Secret", `{"apiVersion":"v1","kind":"Sercet","stringData":{"a":"abc"}}`, []string{"stringData"},
+			map[string]any{"a": r(fleet.Plain, 3)}},
 		{"data", `{"apiVersion":"v1","kind":"Secret","data":{"a":"` + b64("abc") + `","b":"${B}","c":null,"d":""}}`, []string{"data"},
 			map[string]any{"a": r(fleet.Plain, 3), "b": r(fleet.Variable, 4), "c": r(fleet.Empty, 0), "d": r(fleet.Empty, 0)}},
 		{"stringData", `{"apiVersion":"v1","kind":"Secret","stringData":{"a":"abc","b":5,"c":{"d":["e"]}}}`, []string{"stringData"},
@@ -86,16 +92,21 @@ func TestRedact(t *testing.T) {
 }
 
 func TestRedactNothing(t *testing.T) {
-	in := object(t, `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"a"},"data":{},"stringData":null,"spec":{
+	for _, text := range []string{
+		`{"apiVersion":"v1","kind":"Secret","metadata":{"name":"a"},"type":"Opaque","data":{},"stringData":null}`,
+		`{"apiVersion":"v1","kind":"A","metadata":{"name":"a"},"spec":{
 		"password":"${PASSWORD}","token":"op://vault/item/field","apiKey":"","passwordKey":"a","tokenSecretRef":"a","secretName":"Abc12",
 		"existingSecret":"Abc12","imagePullSecret":"Abc12","clientSecret":"oidc-client","credentials":"aws-credentials-2","secretKey":"Abc12",
 		"tolerations":[{"key":"node.kubernetes.io/not-ready","operator":"Exists"}],"matchExpressions":[{"key":"tier","operator":"In","values":["a"]}],
 		"secretKeyRef":{"name":"a","key":"Abc 12!"},"remoteRef":{"key":"My Item"},"items":[{"key":"tls.crt","path":"a b"}],"topologyKey":"kubernetes.io/hostname",
 		"valuesKey":"values.yaml","publicKey":"AAAA 1234+=","sshPublicKey":"ssh-ed25519 AAAA","tls":{"key":"tls.key"},"sslKey":"/etc/tls.key","pwd":"/srv","data":[{"key":"password"}],
-		"secret":{"name":"Abc12"},"automountServiceAccountToken":true,"url":"https://a@b/${C}","list":["password"]}}`)
-	out := Redact(in)
-	if reflect.ValueOf(out).Pointer() != reflect.ValueOf(in).Pointer() {
-		t.Errorf("another map, where nothing is secret:\n%v", out)
+		"secret":{"name":"Abc12"},"automountServiceAccountToken":true,"url":"https://a@b/${C}","list":["password"]}}`,
+	} {
+		in := object(t, text)
+		out := Redact(in)
+		if reflect.ValueOf(out).Pointer() != reflect.ValueOf(in).Pointer() {
+			t.Errorf("another map, where nothing is secret:\n%v", out)
+		}
 	}
 }
 

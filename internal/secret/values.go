@@ -144,6 +144,13 @@ func (c *collector) secret(n *yaml.Node, field []any) {
 var secretFields = []string{"apiVersion", "kind", "type", "immutable", "$patch", "$retainKeys",
 	"$deleteFromPrimitiveList", "<<"}
 
+// metadataFields are the fields of an object's metadata.
+//
+// Source: k8s.io/apimachinery v0.36.4 pkg/apis/meta/v1/types.go, type ObjectMeta.
+var metadataFields = []string{"name", "generateName", "namespace", "selfLink", "uid", "resourceVersion", "generation",
+	"creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "labels", "annotations",
+	"ownerReferences", "finalizers", "managedFields", "clusterName", "<<"}
+
 // data reports every leaf, whatever its class. Only strings one level down make sense to Kubernetes; a linter reads
 // what is there.
 //
@@ -196,6 +203,10 @@ func classifyNode(key string, n *yaml.Node, isBase64 bool) (fleet.Class, int) {
 // metadata looks into the annotation that repeats the Secret, and for annotations that are a credential by their names.
 func (c *collector) metadata(n *yaml.Node, field []any) {
 	for key, value := range entries(resolve(n)) {
+		if !slices.Contains(metadataFields, key) { // a value whose stringData is missing above it
+			c.data(value, append(field, key), key, false)
+			continue
+		}
 		if key != "annotations" || resolve(value).Kind != yaml.MappingNode {
 			c.visit(value, append(field, key))
 			continue
