@@ -76,15 +76,15 @@ type authorities struct {
 	mu   sync.Mutex
 	pool *x509.CertPool
 	mark string // of the file that was read
-	said string // the last error
+	lastLogged string // the last error
 }
 
 func (a *authorities) current() *x509.CertPool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err := a.read(); err != nil && err.Error() != a.said {
-		a.said = err.Error()
-		a.log.Error("the authorities of clients could not be read again", "file", a.file, "error", a.said)
+	if err := a.read(); err != nil && err.Error() != a.lastLogged {
+		a.lastLogged = err.Error()
+		a.log.Error("the authorities of clients could not be read again", "file", a.file, "error", a.lastLogged)
 	}
 	return a.pool
 }

@@ -45,8 +45,8 @@ func read(ctx context.Context, server string, req *admissionv1.AdmissionRequest)
 	return change, "", nil
 }
 
-// kept is what an API server keeps of an object for itself in its metadata.
-var kept = []string{"creationTimestamp", "generation", "managedFields", "resourceVersion", "uid"}
+// serverManagedFields is what an API server keeps of an object for itself in its metadata.
+var serverManagedFields = []string{"creationTimestamp", "generation", "managedFields", "resourceVersion", "uid"}
 
 // content is an object as rules see it: without what the API server keeps for itself, and without secrets. Nil where there
 // is none. To read a large one takes long, so ctx is asked at each step.
@@ -64,7 +64,7 @@ func content(ctx context.Context, raw runtime.RawExtension) (map[string]any, err
 	delete(object, "status")
 	if fields := metadata(object); fields != nil {
 		fields = maps.Clone(fields)
-		for _, name := range kept {
+		for _, name := range serverManagedFields {
 			delete(fields, name)
 		}
 		object["metadata"] = fields

@@ -44,7 +44,7 @@ type Reviewer struct {
 	engine *engine.Engine
 	rules  map[string]engine.Rule // by ID
 	config config.Admission
-	bench  atomic.Pointer[bench]
+	served atomic.Pointer[served]
 }
 
 // NewReviewer judges by the rules of an engine, as the configuration wants it. A mode of a rule that does not exist is an error.
@@ -67,13 +67,13 @@ func (r *Reviewer) Serve(ctx context.Context, s *Snapshot) error {
 	if err != nil {
 		return err
 	}
-	r.bench.Store(newBench(s, judgement))
+	r.served.Store(newServed(s, judgement))
 	return nil
 }
 
 // Current is what is served, nil before the first.
 func (r *Reviewer) Current() *Snapshot {
-	if b := r.bench.Load(); b != nil {
+	if b := r.served.Load(); b != nil {
 		return b.snapshot
 	}
 	return nil
@@ -130,7 +130,7 @@ func newError(err error) *Error {
 }
 
 func (r *Reviewer) review(ctx context.Context, apiServer string, req *admissionv1.AdmissionRequest) (*Verdict, error) {
-	b := r.bench.Load()
+	b := r.served.Load()
 	if b == nil {
 		return nil, errors.New("no fleet is served yet")
 	}
@@ -138,7 +138,7 @@ func (r *Reviewer) review(ctx context.Context, apiServer string, req *admissionv
 	if err != nil {
 		return nil, err
 	}
-	if why := r.spared(req); why != "" {
+	if why := r.skipReason(req); why != "" {
 		return r.skip(b.snapshot, req, why), nil
 	}
 	change, why, err := read(ctx, server, req)
@@ -155,8 +155,8 @@ func (r *Reviewer) review(ctx context.Context, apiServer string, req *admissionv
 	return r.answer(b.snapshot, req, change, found), nil
 }
 
-// spared says why a request is not judged at all; empty where it is.
-func (r *Reviewer) spared(req *admissionv1.AdmissionRequest) string {
+// skipReason says why a request is not judged at all; empty where it is.
+func (r *Reviewer) skipReason(req *admissionv1.AdmissionRequest) string {
 	judged := []admissionv1.Operation{admissionv1.Create, admissionv1.Update, admissionv1.Delete}
 	exempt := r.config.Exempt
 	switch {

@@ -78,5 +78,5 @@ func (l *lint) writeBuffer(t *tree, fixes *fix.Fixes) error {
 
 // summary is what the fixes come to.
 func summary(f *fix.Fixes) report.Fixes {
-	return report.Fixes{Gone: f.Gone(), Files: len(f.Files), Refused: f.Refused, Uncovered: f.Uncovered}
+	return report.Fixes{Gone: f.Gone(), Files: len(f.Files), Refused: f.Refused, NewlyVisible: f.NewlyVisible}
 }

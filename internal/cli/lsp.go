@@ -37,7 +37,7 @@ leaves them out, for a tree that is not trusted.`,
 			if a.getenv("GOGC") == "" {
 				debug.SetGCPercent(100) // a program that stays is not to take more than it needs; main has other aims
 			}
-			r := &residents{app: a, trees: map[string]*resident{}}
+			r := &workspaces{app: a, trees: map[string]*workspace{}}
 			defer r.close()
 			return lsp.Serve(cmd.Context(), io.NopCloser(a.stdin), a.stdout, r, version())
 		},
@@ -46,17 +46,17 @@ leaves them out, for a tree that is not trusted.`,
 	return cmd
 }
 
-// residents are the trees of an editor's documents.
-type residents struct {
+// workspaces are the trees of an editor's documents.
+type workspaces struct {
 	*app
 	// trees are by their roots, or by the only file of one that belongs to no fleet.
-	trees map[string]*resident
+	trees map[string]*workspace
 	// homes are the trees of the documents.
 	homes map[string]string
 }
 
-// resident is a tree that stays from one change to the next.
-type resident struct {
+// workspace is a tree that stays from one change to the next.
+type workspace struct {
 	*tree
 	checked
 	last *engine.Checked
@@ -72,7 +72,7 @@ type resident struct {
 }
 
 // Lint lints the trees of the documents.
-func (r *residents) Lint(ctx context.Context, documents map[string][]byte, edited bool) (trees []lsp.Tree, err error) {
+func (r *workspaces) Lint(ctx context.Context, documents map[string][]byte, edited bool) (trees []lsp.Tree, err error) {
 	defer r.survive(&err)
 	var errs []error
 	if !edited {
@@ -99,19 +99,19 @@ func (r *residents) Lint(ctx context.Context, documents map[string][]byte, edite
 }
 
 // survive makes an error of a panic, and begins anew with the next call.
-func (r *residents) survive(err *error) {
+func (r *workspaces) survive(err *error) {
 	if p := recover(); p != nil {
 		sayPanic(r.stderr, p)
 		r.close()
-		r.homes, r.trees = nil, map[string]*resident{}
+		r.homes, r.trees = nil, map[string]*workspace{}
 		*err = errors.New("internal error; what the server has written to stderr says where")
 	}
 }
 
 // settle finds out which trees the documents belong to, opens those and lets go of the others.
-func (r *residents) settle(documents map[string][]byte) error {
+func (r *workspaces) settle(documents map[string][]byte) error {
 	var errs []error
-	homes, trees := map[string]string{}, map[string]*resident{}
+	homes, trees := map[string]string{}, map[string]*workspace{}
 	for name, text := range documents {
 		home, found, err := r.rootOf(name)
 		if err != nil {
@@ -135,7 +135,7 @@ func (r *residents) settle(documents map[string][]byte) error {
 				continue
 			}
 			opened.named = []string{"."}
-			t = &resident{tree: opened}
+			t = &workspace{tree: opened}
 		}
 		homes[name], trees[home] = home, t
 	}
@@ -148,14 +148,14 @@ func (r *residents) settle(documents map[string][]byte) error {
 	return errors.Join(errs...)
 }
 
-func (r *residents) close() {
+func (r *workspaces) close() {
 	for _, t := range r.trees {
 		t.close()
 	}
 }
 
 // lint is what is found in a tree with the documents in the place of files. What is wrong with its configuration is found in it.
-func (r *residents) lint(ctx context.Context, t *resident, documents map[string][]byte, edited bool) ([]fleet.Finding, error) {
+func (r *workspaces) lint(ctx context.Context, t *workspace, documents map[string][]byte, edited bool) ([]fleet.Finding, error) {
 	names := slices.Sorted(maps.Keys(documents))
 	t.FS = t.disk
 	for _, name := range names {
@@ -195,7 +195,7 @@ func (r *residents) lint(ctx context.Context, t *resident, documents map[string]
 }
 
 // withAlone are the findings, and those in documents that no cluster reads, taken by themselves. It notes which these are.
-func (t *resident) withAlone(ctx context.Context, documents []string) ([]fleet.Finding, error) {
+func (t *workspace) withAlone(ctx context.Context, documents []string) ([]fleet.Finding, error) {
 	t.notes = nil
 	files := slices.DeleteFunc(unreached(t.fleet), func(name string) bool { return !slices.Contains(documents, name) })
 	for _, name := range documents {
@@ -220,7 +220,7 @@ func (t *resident) withAlone(ctx context.Context, documents []string) ([]fleet.F
 }
 
 // prepare reads the configuration again and compiles the rules, unless all of that is as it was.
-func (r *residents) prepare(ctx context.Context, t *resident, asItWas bool) error {
+func (r *workspaces) prepare(ctx context.Context, t *workspace, asItWas bool) error {
 	if asItWas && t.engine != nil {
 		return nil
 	}
@@ -243,7 +243,7 @@ func (r *residents) prepare(ctx context.Context, t *resident, asItWas bool) erro
 }
 
 // misconfigured are the errors of the configuration as findings.
-func (t *resident) misconfigured(err error) []fleet.Finding {
+func (t *workspace) misconfigured(err error) []fleet.Finding {
 	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		var all []fleet.Finding
 		for _, err := range many.Unwrap() {
@@ -260,7 +260,7 @@ func (t *resident) misconfigured(err error) []fleet.Finding {
 }
 
 // followed counts what was read; nil where the rules are not compiled, for the configuration is wrong then.
-func (t *resident) followed() func() lsp.Followed {
+func (t *workspace) followed() func() lsp.Followed {
 	f := t.fleet
 	if f == nil || t.engine == nil {
 		return nil
@@ -276,7 +276,7 @@ func (t *resident) followed() func() lsp.Followed {
 }
 
 // doc is the address of a rule's documentation.
-func (t *resident) doc(id string) string {
+func (t *workspace) doc(id string) string {
 	for _, rule := range t.rules {
 		if rule.ID == id {
 			return rule.Doc
@@ -286,7 +286,7 @@ func (t *resident) doc(id string) string {
 }
 
 // text is the content of a file, or of the document in its place.
-func (t *resident) text(name string) []byte {
+func (t *workspace) text(name string) []byte {
 	data, err := fs.ReadFile(t.FS, name)
 	if err != nil {
 		return nil
@@ -295,7 +295,7 @@ func (t *resident) text(name string) []byte {
 }
 
 // Fix makes the edits of a finding and proves that they hold.
-func (r *residents) Fix(ctx context.Context, root, identity string) (changes []lsp.Change, err error) {
+func (r *workspaces) Fix(ctx context.Context, root, identity string) (changes []lsp.Change, err error) {
 	defer r.survive(&err)
 	for _, t := range r.trees {
 		if t.root != root || !slices.ContainsFunc(t.found, func(f fleet.Finding) bool { return f.Identity == identity }) {

@@ -641,7 +641,7 @@ func TestEditorProtocol(t *testing.T) {
 // A panic costs one answer, and says nothing of what was linted.
 func TestEditorSurvives(t *testing.T) {
 	var stderr bytes.Buffer
-	r := &residents{app: &app{stderr: &stderr}, trees: map[string]*resident{"/x": {tree: &tree{}}}, homes: map[string]string{"/x/a": "/x"}}
+	r := &workspaces{app: &app{stderr: &stderr}, trees: map[string]*workspace{"/x": {tree: &tree{}}}, homes: map[string]string{"/x/a": "/x"}}
 	err := func() (err error) {
 		defer r.survive(&err)
 		panic("hunter2")

@@ -80,7 +80,7 @@ type sameness struct {
 	// gone are files that were taken away, or changed, as they were.
 	gone    map[string]string
 	caches  []string
-	editor  *residents
+	editor  *workspaces
 	written time.Time
 }
 
@@ -93,7 +93,7 @@ func newSameness(t *testing.T, r *rand.Rand) *sameness {
 	s := &sameness{r: r, dir: dir, files: map[string]string{}, gone: map[string]string{}, caches: []string{t.TempDir(), t.TempDir()},
 		// Files that were left alone for a while are known by their times.
 		written: time.Now().Add(-24 * time.Hour)}
-	s.editor = &residents{app: &app{stderr: os.Stderr, getenv: noEnvironment, isTerminal: func(io.Writer) bool { return false }, root: dir, noCache: true}, trees: map[string]*resident{}}
+	s.editor = &workspaces{app: &app{stderr: os.Stderr, getenv: noEnvironment, isTerminal: func(io.Writer) bool { return false }, root: dir, noCache: true}, trees: map[string]*workspace{}}
 	t.Cleanup(s.editor.close)
 	if err := os.Mkdir(filepath.Join(dir, ".git"), 0o755); err != nil {
 		t.Fatal(err)

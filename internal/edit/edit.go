@@ -141,7 +141,7 @@ func set(content any, path []any, value any) (any, error) {
 	case string:
 		switch at := content.(type) {
 		case []any:
-			if step == further && len(path) == 1 {
+			if step == appendStep && len(path) == 1 {
 				return append(at[:len(at):len(at)], value), nil
 			}
 		case map[string]any:
@@ -149,7 +149,7 @@ func set(content any, path []any, value any) (any, error) {
 		case map[any]any:
 			return setKey(at, step, path[1:], value)
 		case nil:
-			if step == further && len(path) == 1 {
+			if step == appendStep && len(path) == 1 {
 				return []any{value}, nil
 			}
 			return setKey(map[string]any{}, step, path[1:], value)
@@ -185,8 +185,8 @@ func setKey[K comparable](at map[K]any, key any, rest []any, value any) (any, er
 	return changed, nil
 }
 
-// further is the step to a new entry after the last one of a list.
-const further = "-"
+// appendStep is the step to a new entry after the last one of a list.
+const appendStep = "-"
 
 var errNoPlace = errors.New("there is no such place")
 
@@ -204,5 +204,5 @@ func dotted(path []any) string {
 			fmt.Fprint(&b, step)
 		}
 	}
-	return strings.TrimSuffix(b.String(), "."+further)
+	return strings.TrimSuffix(b.String(), "."+appendStep)
 }

@@ -44,7 +44,7 @@ func find(root *yaml.Node, path []any) (place, error) {
 func step(at *yaml.Node, step any) (key, value *yaml.Node, err error) {
 	switch step := step.(type) {
 	case string:
-		if at.Kind == yaml.SequenceNode && step == further {
+		if at.Kind == yaml.SequenceNode && step == appendStep {
 			return nil, nil, nil
 		}
 		if at.Kind != yaml.MappingNode {
@@ -112,7 +112,7 @@ func findShared(n *yaml.Node, shared map[*yaml.Node]bool) {
 func check(rest []any) error {
 	for i, step := range rest {
 		name, ok := step.(string)
-		if !ok || name == further && i+1 < len(rest) {
+		if !ok || name == appendStep && i+1 < len(rest) {
 			return fmt.Errorf("%w", errNoPlace)
 		}
 	}

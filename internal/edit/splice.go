@@ -307,8 +307,8 @@ func blockEntry(rest []any, value any, style yaml.Style) ([]string, error) {
 	}
 	var lines []string
 	for i, step := range rest {
-		line := further + " " + with
-		if step != further {
+		line := appendStep + " " + with
+		if step != appendStep {
 			key, err := scalar(step, 0)
 			if err != nil {
 				return nil, err
@@ -329,7 +329,7 @@ func flowEntry(rest []any, value any, keyStyle, style yaml.Style) (string, error
 		return "", err
 	}
 	with, err := scalar(value, style)
-	if err == nil && len(rest) > 1 && rest[1] == further {
+	if err == nil && len(rest) > 1 && rest[1] == appendStep {
 		with = "[" + with + "]"
 	} else if err == nil && len(rest) > 1 {
 		with, err = flowEntry(rest[1:], value, keyStyle, style)

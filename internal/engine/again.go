@@ -57,10 +57,10 @@ const maxChanged = 1000
 
 // CheckAgain is Check of a fleet that shares most of its facts with the one that was checked last; last may be nil.
 func (e *Engine) CheckAgain(ctx context.Context, last *Checked, f *fleet.Fleet) (*Checked, error) {
-	var hearings []hearing
+	var assignments []assignment
 	var meanwhile errgroup.Group // it hands a panic on
 	meanwhile.Go(func() error {
-		hearings = e.onFiles.hear(f.SubjectsOf(e.onFiles.judge))
+		assignments = e.onFiles.assign(f.SubjectsOf(e.onFiles.judge))
 		return nil
 	})
 	next := &Checked{engine: e, fleet: f, facts: newFacts(f), paths: newPathTable()}
@@ -74,16 +74,16 @@ func (e *Engine) CheckAgain(ctx context.Context, last *Checked, f *fleet.Fleet) 
 	if err := meanwhile.Wait(); err != nil {
 		return nil, err
 	}
-	verdicts, found := make([]*verdict, len(hearings)), make([][]fleet.Finding, len(hearings))
-	err := e.each(ctx, len(hearings), func(evaluate *evaluation, i int) (err error) {
-		h := &hearings[i]
+	verdicts, found := make([]*verdict, len(assignments)), make([][]fleet.Finding, len(assignments))
+	err := e.each(ctx, len(assignments), func(evaluate *evaluation, i int) (err error) {
+		h := &assignments[i]
 		if v := kept[keyOf(h.subject)]; v != nil && v.stands(touched) {
 			verdicts[i], found[i] = v, v.found
 			return nil
 		}
 		recorder := &recorder{facts: facts, read: h.subject.Facts()}
 		evaluate.store = recorder
-		if found[i], err = e.judgeOne(evaluate, h.panel, h.subject); err != nil {
+		if found[i], err = e.judgeOne(evaluate, h.ruleSet, h.subject); err != nil {
 			return err
 		}
 		verdicts[i] = &verdict{found[i], next.paths.numbers(recorder.read)}
@@ -92,9 +92,9 @@ func (e *Engine) CheckAgain(ctx context.Context, last *Checked, f *fleet.Fleet) 
 	if err != nil {
 		return nil, err
 	}
-	next.verdicts = make(map[subjectKey]*verdict, len(hearings))
+	next.verdicts = make(map[subjectKey]*verdict, len(assignments))
 	for i, v := range verdicts {
-		next.verdicts[keyOf(hearings[i].subject)] = v
+		next.verdicts[keyOf(assignments[i].subject)] = v
 	}
 	if next.Findings, next.Excepted, err = e.conclude(ctx, f, facts, nil, found); err != nil {
 		return nil, err

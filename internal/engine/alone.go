@@ -12,12 +12,12 @@ import (
 // What else the fleet has, and whether a cluster reconciles the objects, is nothing to them.
 func (e *Engine) CheckAlone(ctx context.Context, f *fleet.Fleet) ([]fleet.Finding, error) {
 	subjects := slices.DeleteFunc(f.SubjectsOf(e.onFiles.judge), func(s fleet.Subject) bool { return !strings.HasSuffix(s.Kind, ".karmada.io") })
-	hearings := e.onFiles.hear(subjects)
-	for i := range hearings {
-		hearings[i].panel = newPanel(slices.DeleteFunc(slices.Clone(hearings[i].rules), func(r *Rule) bool { return !e.readsOnlyItsObject(*r) }))
+	assignments := e.onFiles.assign(subjects)
+	for i := range assignments {
+		assignments[i].ruleSet = newRuleSet(slices.DeleteFunc(slices.Clone(assignments[i].rules), func(r *Rule) bool { return !e.readsOnlyItsObject(*r) }))
 	}
 	facts, stopped := newFacts(f), &stopped{}
-	found, err := e.judge(ctx, facts, stopped, slices.DeleteFunc(hearings, func(h hearing) bool { return len(h.rules) == 0 }))
+	found, err := e.judge(ctx, facts, stopped, slices.DeleteFunc(assignments, func(h assignment) bool { return len(h.rules) == 0 }))
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func (e *Engine) checkAll(
 	ctx context.Context, f *fleet.Fleet, subjects []fleet.Subject,
 ) (found, excepted []fleet.Finding, err error) {
 	facts, stopped := newFacts(f), &stopped{}
-	each, err := e.judge(ctx, facts, stopped, e.onFiles.hear(subjects))
+	each, err := e.judge(ctx, facts, stopped, e.onFiles.assign(subjects))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -64,7 +64,7 @@ func (e *Engine) conclude(
 		}
 	}
 	found, excepted = exceptions.except(merge(all))
-	about, err := e.judge(ctx, facts, stopped, e.onFiles.hear(exceptions.subjects()))
+	about, err := e.judge(ctx, facts, stopped, e.onFiles.assign(exceptions.subjects()))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -73,10 +73,10 @@ func (e *Engine) conclude(
 	return found, excepted, nil
 }
 
-// hearing is a subject with the rules that judge it.
-type hearing struct {
+// assignment is a subject with the rules that judge it.
+type assignment struct {
 	subject *fleet.Subject
-	panel
+	ruleSet
 }
 
 // judge tells whether a rule is about subjects of a kind.
@@ -85,23 +85,23 @@ func (all kinds) judge(kind string) bool {
 	return judged
 }
 
-// hear gives each subject the rules of its kind; a subject that no rule is about is left out.
-func (all kinds) hear(subjects []fleet.Subject) []hearing {
-	hearings := make([]hearing, 0, len(subjects))
+// assign gives each subject the rules of its kind; a subject that no rule is about is left out.
+func (all kinds) assign(subjects []fleet.Subject) []assignment {
+	assignments := make([]assignment, 0, len(subjects))
 	for i := range subjects {
 		if p, judged := all[subjects[i].Kind]; judged {
-			hearings = append(hearings, hearing{&subjects[i], p})
+			assignments = append(assignments, assignment{&subjects[i], p})
 		}
 	}
-	return hearings
+	return assignments
 }
 
-// judge holds the hearings. The findings are in their order.
-func (e *Engine) judge(ctx context.Context, facts *facts, stopped *stopped, hearings []hearing) ([][]fleet.Finding, error) {
-	found := make([][]fleet.Finding, len(hearings))
-	err := e.each(ctx, len(hearings), func(evaluate *evaluation, i int) (err error) {
+// judge evaluates the rules of each assignment. The findings are in the order of the assignments.
+func (e *Engine) judge(ctx context.Context, facts *facts, stopped *stopped, assignments []assignment) ([][]fleet.Finding, error) {
+	found := make([][]fleet.Finding, len(assignments))
+	err := e.each(ctx, len(assignments), func(evaluate *evaluation, i int) (err error) {
 		evaluate.store, evaluate.stopped = facts, stopped
-		found[i], err = e.judgeOne(evaluate, hearings[i].panel, hearings[i].subject)
+		found[i], err = e.judgeOne(evaluate, assignments[i].ruleSet, assignments[i].subject)
 		return err
 	})
 	return found, err
@@ -117,8 +117,8 @@ type evaluation struct {
 	stopped *stopped
 }
 
-// forOne is how many evaluations one goroutine does sooner than two: the other has to be woken, and to grow its stack.
-const forOne = 8
+// minPerWorker is how many evaluations a goroutine has to do to be worth its start: it has to be woken, and to grow its stack.
+const minPerWorker = 8
 
 // each does something n times, on all processors where that is worth it, and gives the error of the first that fails.
 func (e *Engine) each(ctx context.Context, n int, do func(*evaluation, int) error) error {
@@ -128,7 +128,7 @@ func (e *Engine) each(ctx context.Context, n int, do func(*evaluation, int) erro
 		done    atomic.Bool
 		workers sync.WaitGroup
 		errs    = make([]error, n)
-		guards  = make([]*guard, max(1, min(runtime.GOMAXPROCS(0), n/forOne)))
+		guards  = make([]*guard, max(1, min(runtime.GOMAXPROCS(0), n/minPerWorker)))
 	)
 	for i := range guards {
 		guards[i] = &guard{all: &done}
@@ -159,7 +159,7 @@ func (e *Engine) each(ctx context.Context, n int, do func(*evaluation, int) erro
 	}
 }
 
-func (e *Engine) judgeOne(evaluate *evaluation, p panel, s *fleet.Subject) ([]fleet.Finding, error) {
+func (e *Engine) judgeOne(evaluate *evaluation, p ruleSet, s *fleet.Subject) ([]fleet.Finding, error) {
 	p = evaluate.stopped.outOf(p)
 	found, over, err := e.evaluate(evaluate, p, s)
 	if over != "" {
@@ -172,13 +172,13 @@ func (e *Engine) judgeOne(evaluate *evaluation, p panel, s *fleet.Subject) ([]fl
 }
 
 // evaluate judges a subject within the limits; over tells which one it takes more than that.
-func (e *Engine) evaluate(evaluate *evaluation, p panel, s *fleet.Subject) (found []fleet.Finding, over string, err error) {
+func (e *Engine) evaluate(evaluate *evaluation, p ruleSet, s *fleet.Subject) (found []fleet.Finding, over string, err error) {
 	evaluate.guard.start()
 	found, err = e.violations(evaluate, p, s)
 	return found, evaluate.guard.end(), err
 }
 
-func (e *Engine) violations(evaluate *evaluation, p panel, s *fleet.Subject) ([]fleet.Finding, error) {
+func (e *Engine) violations(evaluate *evaluation, p ruleSet, s *fleet.Subject) ([]fleet.Finding, error) {
 	input, err := evaluate.enc.encode(&s.Input)
 	if err != nil {
 		return nil, err

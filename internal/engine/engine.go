@@ -56,26 +56,26 @@ type Engine struct {
 	atAdmission func() *atAdmission
 }
 
-// kinds are the panels that judge subjects, by their kind.
-type kinds map[string]panel
+// kinds are the rules that judge subjects, by the kind of subject.
+type kinds map[string]ruleSet
 
-// panel is rules that judge a subject together: a query that gives the violations of each under a variable with its ID.
-type panel struct {
+// ruleSet holds the rules that judge a subject together: a query that gives the violations of each under a variable with its ID.
+type ruleSet struct {
 	rules []*Rule
 	query ast.Body
 }
 
-func newPanel(rules []*Rule) panel {
-	p := panel{rules: rules}
+func newRuleSet(rules []*Rule) ruleSet {
+	p := ruleSet{rules: rules}
 	for _, r := range rules {
 		p.query.Append(ast.Equality.Expr(ast.NewTerm(ast.Var(r.ID)), ast.NewTerm(violations(r.ID))))
 	}
 	return p
 }
 
-// only is the panel without all rules but those that are named.
-func (p panel) only(ids []string) panel {
-	return newPanel(slices.DeleteFunc(slices.Clone(p.rules), func(r *Rule) bool { return !slices.Contains(ids, r.ID) }))
+// only is the part of the rules that are named.
+func (p ruleSet) only(ids []string) ruleSet {
+	return newRuleSet(slices.DeleteFunc(slices.Clone(p.rules), func(r *Rule) bool { return !slices.Contains(ids, r.ID) }))
 }
 
 // violations is where a rule has them.
@@ -125,7 +125,7 @@ func newEngine(ctx context.Context, sources []source, severities map[string]flee
 		return nil, err
 	}
 	e.atAdmission = sync.OnceValue(e.newAtAdmission)
-	e.onFiles = e.panels(AdmissionOnly)
+	e.onFiles = e.ruleSets(AdmissionOnly)
 	return e, nil
 }
 
@@ -145,8 +145,8 @@ type Origin struct {
 // Origin is where the rule of an ID comes from.
 func (e *Engine) Origin(id string) Origin { return e.origins[id] }
 
-// panels are those of the rules that are on, but for those whose METADATA has the given admission.
-func (e *Engine) panels(except string) kinds {
+// ruleSets are those of the rules that are on, but for those whose METADATA has the given admission.
+func (e *Engine) ruleSets(except string) kinds {
 	rules := map[string][]*Rule{}
 	for i := range e.rules {
 		r := &e.rules[i]
@@ -159,7 +159,7 @@ func (e *Engine) panels(except string) kinds {
 	}
 	all := kinds{}
 	for kind := range rules {
-		all[kind] = newPanel(rules[kind])
+		all[kind] = newRuleSet(rules[kind])
 	}
 	return all
 }

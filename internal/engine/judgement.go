@@ -34,7 +34,7 @@ type atAdmission struct {
 }
 
 func (e *Engine) newAtAdmission() *atAdmission {
-	a := &atAdmission{e.panels(AdmissionNever), map[string][]fleet.Path{}}
+	a := &atAdmission{e.ruleSets(AdmissionNever), map[string][]fleet.Path{}}
 	for _, r := range e.rules {
 		a.mayRead[r.ID] = e.mayRead(r)
 	}
@@ -44,14 +44,14 @@ func (e *Engine) newAtAdmission() *atAdmission {
 // Judge judges a fleet for admission: by the rules that make sense there.
 func (e *Engine) Judge(ctx context.Context, f *fleet.Fleet) (*Judgement, error) {
 	j := &Judgement{engine: e, atAdmission: e.atAdmission(), fleet: f, facts: newFacts(f), exceptions: e.exceptions(f), known: map[string]bool{}}
-	hearings := j.kinds.hear(f.SubjectsOf(j.kinds.judge))
-	j.subjects = make([]fleet.Path, len(hearings))
-	read, own, found := make([][]reading, len(hearings)), make([][]reading, len(hearings)), make([][]fleet.Finding, len(hearings))
-	err := e.each(ctx, len(hearings), func(evaluate *evaluation, i int) (err error) {
-		h := &hearings[i]
+	assignments := j.kinds.assign(f.SubjectsOf(j.kinds.judge))
+	j.subjects = make([]fleet.Path, len(assignments))
+	read, own, found := make([][]reading, len(assignments)), make([][]reading, len(assignments)), make([][]fleet.Finding, len(assignments))
+	err := e.each(ctx, len(assignments), func(evaluate *evaluation, i int) (err error) {
+		h := &assignments[i]
 		facts := &recorder{facts: j.facts, read: f.ExceptionsAt(h.subject.Object)}
 		evaluate.store = facts
-		found[i], err = e.judgeOne(evaluate, h.panel, h.subject)
+		found[i], err = e.judgeOne(evaluate, h.ruleSet, h.subject)
 		for _, fact := range facts.read {
 			read[i] = append(read[i], reading{fact, int32(i)})
 		}
@@ -91,13 +91,13 @@ func (j *Judgement) Introduced(ctx context.Context, c Change) ([]fleet.Finding, 
 	}
 	after, changed := j.fleet.With(c.Object, c.After)
 	before, unchanged := j.fleet.With(c.Object, c.Before)
-	found, blamed, err := j.judge(ctx, after, j.concerned(slices.Concat(changed, unchanged), after, before))
+	found, failing, err := j.judge(ctx, after, j.affected(slices.Concat(changed, unchanged), after, before))
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
 	known := j.known
 	if before != j.fleet {
-		if known, err = j.identities(ctx, before, blamed); err != nil {
+		if known, err = j.identities(ctx, before, failing); err != nil {
 			return nil, err
 		}
 	}
@@ -105,8 +105,8 @@ func (j *Judgement) Introduced(ctx context.Context, c Change) ([]fleet.Finding, 
 }
 
 // identities are those of what is found in a fleet.
-func (j *Judgement) identities(ctx context.Context, f *fleet.Fleet, matters []matter) (map[string]bool, error) {
-	found, _, err := j.judge(ctx, f, matters)
+func (j *Judgement) identities(ctx context.Context, f *fleet.Fleet, pending []pendingCheck) (map[string]bool, error) {
+	found, _, err := j.judge(ctx, f, pending)
 	all := map[string]bool{}
 	for _, finding := range found {
 		all[f.Identity(finding)] = true
@@ -114,15 +114,15 @@ func (j *Judgement) identities(ctx context.Context, f *fleet.Fleet, matters []ma
 	return all, err
 }
 
-// matter is what has to be judged: a subject, as the fact that leads to it, by the rules that are named; by all where none is.
-type matter struct {
+// pendingCheck is a subject that has to be judged, as the fact that leads to it, and the rules to judge it by; nil for all.
+type pendingCheck struct {
 	subject fleet.Path
 	rules   []string
 }
 
-// concerned are the matters that changes of facts may bear on: the subjects that have read one or have it in their input, by the
+// affected are the checks that changes of facts may bear on: the subjects that have read one or have it in their input, by the
 // rules that may have done so, and those that have come to be. The fleets are those before and after.
-func (j *Judgement) concerned(changed []fleet.Path, fleets ...*fleet.Fleet) []matter {
+func (j *Judgement) affected(changed []fleet.Path, fleets ...*fleet.Fleet) []pendingCheck {
 	touched := map[int32][]fleet.Path{} // what has changed of what a subject's rules may read, by the subject
 	for _, fact := range changed {
 		for _, i := range j.readers.of(fact) {
@@ -139,21 +139,21 @@ func (j *Judgement) concerned(changed []fleet.Path, fleets ...*fleet.Fleet) []ma
 			}
 		}
 	}
-	var matters []matter
+	var pending []pendingCheck
 	seen := map[string]bool{}
-	add := func(m matter) {
+	add := func(m pendingCheck) {
 		if key := strings.Join(m.subject, "\x00"); !seen[key] {
 			seen[key] = true
-			matters = append(matters, m)
+			pending = append(pending, m)
 		}
 	}
 	for _, i := range slices.Sorted(maps.Keys(touched)) {
-		add(matter{j.subjects[i], j.rulesOn(j.subjects[i], touched[i])})
+		add(pendingCheck{j.subjects[i], j.rulesOn(j.subjects[i], touched[i])})
 	}
 	for _, fact := range changed {
-		add(matter{subject: fact})
+		add(pendingCheck{subject: fact})
 	}
-	return matters
+	return pending
 }
 
 // rulesOn are the rules of a subject that may read one of the paths; all of them, nil, where an exception stands at one.
@@ -173,40 +173,40 @@ func (j *Judgement) rulesOn(subject fleet.Path, paths []fleet.Path) []string {
 	return ids
 }
 
-// judge judges matters in a fleet that shares most of its facts with the judged one. It tells as well which of them, and which of
+// judge makes the checks in a fleet that shares most of its facts with the judged one. It tells as well which of them, and which of
 // their rules, have findings.
-func (j *Judgement) judge(ctx context.Context, f *fleet.Fleet, matters []matter) (all []fleet.Finding, blamed []matter, err error) {
-	var hearings []hearing
-	for _, m := range matters {
+func (j *Judgement) judge(ctx context.Context, f *fleet.Fleet, pending []pendingCheck) (all []fleet.Finding, failing []pendingCheck, err error) {
+	var assignments []assignment
+	for _, m := range pending {
 		s, ok := f.BareSubjectAt(m.subject)
-		panel, judged := j.kinds[s.Kind]
+		set, judged := j.kinds[s.Kind]
 		if !ok || !judged {
 			continue
 		}
 		if m.rules != nil {
-			panel = panel.only(m.rules)
+			set = set.only(m.rules)
 		}
-		if len(panel.rules) > 0 {
+		if len(set.rules) > 0 {
 			s, _ = f.SubjectAt(m.subject)
-			hearings = append(hearings, hearing{&s, panel})
+			assignments = append(assignments, assignment{&s, set})
 		}
 	}
-	found, err := j.engine.judge(ctx, j.facts.overlaid(f), nil, hearings)
+	found, err := j.engine.judge(ctx, j.facts.overlaid(f), nil, assignments)
 	if err != nil {
 		return nil, nil, err
 	}
-	for i, h := range hearings {
+	for i, h := range assignments {
 		found[i] = slices.DeleteFunc(found[i], func(finding fleet.Finding) bool { return j.excepted(f, finding) })
 		if len(found[i]) == 0 {
 			continue
 		}
-		m := matter{subject: h.subject.Facts()[0]}
+		m := pendingCheck{subject: h.subject.Facts()[0]}
 		for _, finding := range found[i] {
 			m.rules = append(m.rules, finding.Rule)
 		}
-		blamed = append(blamed, m)
+		failing = append(failing, m)
 	}
-	return slices.Concat(found...), blamed, nil
+	return slices.Concat(found...), failing, nil
 }
 
 // excepted is true for a finding that an exception in Git allows, or an annotation of the object as it is in the fleet.

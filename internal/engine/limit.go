@@ -103,10 +103,10 @@ func look(guards []*guard, now time.Time, live int64) {
 
 // oneByOne judges a subject by one rule after another, to find the one that goes beyond the limits. Where none does, as when the
 // memory was another's, the findings are those of all. A rule that does is an error where nothing can be found without it.
-func (e *Engine) oneByOne(evaluate *evaluation, p panel, s *fleet.Subject) ([]fleet.Finding, error) {
+func (e *Engine) oneByOne(evaluate *evaluation, p ruleSet, s *fleet.Subject) ([]fleet.Finding, error) {
 	var all []fleet.Finding
 	for _, rule := range p.rules {
-		found, over, err := e.evaluate(evaluate, newPanel([]*Rule{rule}), s)
+		found, over, err := e.evaluate(evaluate, newRuleSet([]*Rule{rule}), s)
 		if over != "" {
 			err = fmt.Errorf("rule %q %s", rule.ID, over)
 			if evaluate.stopped != nil {
@@ -164,13 +164,13 @@ func (s *stopped) has(rule string) bool {
 	return s.rules[rule] != nil
 }
 
-// outOf is the panel without the rules that are stopped.
-func (s *stopped) outOf(p panel) panel {
+// outOf is the ruleSet without the rules that are stopped.
+func (s *stopped) outOf(p ruleSet) ruleSet {
 	isStopped := func(r *Rule) bool { return s.has(r.ID) }
 	if s == nil || !slices.ContainsFunc(p.rules, isStopped) {
 		return p
 	}
-	return newPanel(slices.DeleteFunc(slices.Clone(p.rules), isStopped))
+	return newRuleSet(slices.DeleteFunc(slices.Clone(p.rules), isStopped))
 }
 
 // err is nil where no rule is stopped.

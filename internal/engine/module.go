@@ -160,21 +160,21 @@ func parse(file, text string, allowed *ast.Capabilities) (*ast.Module, error) {
 	})
 }
 
-// unclocked are built-ins that read the clock and that OPA does not mark as nondeterministic.
-var unclocked = []string{
+// clockBuiltins are built-ins that read the clock and that OPA does not mark as nondeterministic.
+var clockBuiltins = []string{
 	"crypto.x509.parse_and_verify_certificates",
 	"crypto.x509.parse_and_verify_certificates_with_options",
 	"io.jwt.decode_verify",
 }
 
-// unbounded are built-ins that OPA cannot stop and whose time or memory is no matter of their operands' size.
+// unbounded are built-ins that OPA cannot stop and whose time or memory does not depend on their operands' size.
 var unbounded = []string{"bits.lsh", "graph.reachable_paths", "regex.globs_match"}
 
 // capabilities are OPA's without the network, the clock, chance and the process: the same fleet gets the same findings.
 func capabilities() *ast.Capabilities {
 	c := ast.CapabilitiesForThisVersion()
 	c.Builtins = slices.DeleteFunc(slices.Clone(c.Builtins), func(b *ast.Builtin) bool {
-		return b.IsNondeterministic() || slices.Contains(unclocked, b.Name) || slices.Contains(unbounded, b.Name)
+		return b.IsNondeterministic() || slices.Contains(clockBuiltins, b.Name) || slices.Contains(unbounded, b.Name)
 	})
 	c.AllowNet = []string{}
 	return c

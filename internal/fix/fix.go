@@ -39,9 +39,9 @@ type Fixes struct {
 	After   State
 	Files   map[string]File
 	Refused []fleet.Refusal
-	// Uncovered are the findings of a fixed object that only show now: Karmada refuses a policy for its first fault, and what it
+	// NewlyVisible are the findings of a fixed object that only show now: Karmada refuses a policy for its first fault, and what it
 	// says once that is gone is no reason to keep the first.
-	Uncovered []fleet.Finding
+	NewlyVisible []fleet.Finding
 
 	source Source
 	before State
@@ -71,7 +71,7 @@ func Make(ctx context.Context, source Source, before State, wanted func(fleet.Fi
 }
 
 // Gone is the number of findings that are no more.
-func (f *Fixes) Gone() int { return len(f.before.Found) - len(f.After.Found) + len(f.Uncovered) }
+func (f *Fixes) Gone() int { return len(f.before.Found) - len(f.After.Found) + len(f.NewlyVisible) }
 
 // Names are the files that change, sorted.
 func (f *Fixes) Names() []string { return slices.Sorted(maps.Keys(f.Files)) }
@@ -157,12 +157,12 @@ func (f *Fixes) worse() error {
 	for _, fixed := range f.fixed {
 		gone[identity(fixed)] = true
 	}
-	uncovers := func(found fleet.Finding) bool {
+	shows := func(found fleet.Finding) bool {
 		return slices.ContainsFunc(f.fixed, func(fixed fleet.Finding) bool {
 			return found.Object == fixed.Object && found.Severity.Rank() <= fixed.Severity.Rank()
 		})
 	}
-	f.Uncovered = nil
+	f.NewlyVisible = nil
 	for _, found := range f.After.Found {
 		id := identity(found)
 		if gone[id] {
@@ -171,7 +171,7 @@ func (f *Fixes) worse() error {
 		if before[id]--; before[id] >= 0 {
 			continue
 		}
-		if f.Uncovered = append(f.Uncovered, found); !uncovers(found) {
+		if f.NewlyVisible = append(f.NewlyVisible, found); !shows(found) {
 			return fmt.Errorf("it brings a finding of %s: %s", found.Rule, found.Message)
 		}
 	}

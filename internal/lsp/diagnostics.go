@@ -27,7 +27,7 @@ var severities = map[fleet.Severity]int{fleet.Error: 1, fleet.Warning: 2, fleet.
 func (s *Server) filesOf(trees []Tree, documents map[string]document) map[string]file {
 	files := map[string]file{}
 	for _, t := range trees {
-		d := drawing{Tree: t, encoding: s.encoding, documents: documents, lines: map[string][][]byte{}}
+		d := converter{Tree: t, encoding: s.encoding, documents: documents, lines: map[string][][]byte{}}
 		for _, finding := range t.Findings {
 			uri := d.uri(finding.Place.File)
 			f := files[uri]
@@ -72,15 +72,15 @@ func titleOf(f fleet.Finding) string {
 	return fmt.Sprintf("Set %s to %s", name, value)
 }
 
-// drawing makes diagnostics of the findings of one tree.
-type drawing struct {
+// converter makes diagnostics of the findings of one tree.
+type converter struct {
 	Tree
 	encoding  string
 	documents map[string]document
 	lines     map[string][][]byte // by file, as far as they were needed
 }
 
-func (d *drawing) diagnostic(f fleet.Finding) diagnostic {
+func (d *converter) diagnostic(f fleet.Finding) diagnostic {
 	out := diagnostic{Range: d.span(f.Place), Severity: severities[f.Severity], Code: f.Rule, Source: "rollcall", Message: f.WithFix()}
 	if doc := d.Doc(f.Rule); doc != "" {
 		out.CodeDescription = &codeDescription{doc}
@@ -92,7 +92,7 @@ func (d *drawing) diagnostic(f fleet.Finding) diagnostic {
 }
 
 // uri is what the editor calls a file.
-func (d *drawing) uri(name string) string {
+func (d *converter) uri(name string) string {
 	path := filepath.Join(d.Root, filepath.FromSlash(name))
 	if name == "" {
 		path = d.Config
@@ -104,7 +104,7 @@ func (d *drawing) uri(name string) string {
 }
 
 // span is a place's range; the beginning of the file where no line is known.
-func (d *drawing) span(p fleet.Place) span {
+func (d *converter) span(p fleet.Place) span {
 	if p.Line == 0 {
 		return span{}
 	}
@@ -116,7 +116,7 @@ func (d *drawing) span(p fleet.Place) span {
 }
 
 // character is a column, which counts code points from 1, as the editor counts.
-func (d *drawing) character(name string, line, column int) int {
+func (d *converter) character(name string, line, column int) int {
 	character := max(column-1, 0)
 	if d.encoding == utf32 {
 		return character

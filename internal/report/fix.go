@@ -18,8 +18,8 @@ type Fixes struct {
 	// Gone counts the findings that are no more, Files the files that change.
 	Gone, Files int
 	Refused     []fleet.Refusal
-	// Uncovered are findings that only show now, on an object that was fixed.
-	Uncovered []fleet.Finding
+	// NewlyVisible are findings that only show now, on an object that was fixed.
+	NewlyVisible []fleet.Finding
 }
 
 // WriteFixes writes on one line each what was not fixed and what was uncovered, and how many were fixed: "3 findings fixed in
@@ -30,7 +30,7 @@ func (r *Report) WriteFixes(w io.Writer, f Fixes, verb string) error {
 	for _, refused := range f.Refused {
 		fmt.Fprintf(&b, "%s: not fixed: %s [%s]\n", r.at(refused.Finding.Place), clean(refused.Why.Error()), refused.Finding.Rule)
 	}
-	for _, found := range f.Uncovered {
+	for _, found := range f.NewlyVisible {
 		fmt.Fprintf(&b, "%s: uncovered: %s [%s]\n", r.at(found.Place), clean(found.Message), found.Rule)
 	}
 	switch {
@@ -59,10 +59,10 @@ func (r *Report) Diff(w io.Writer, file string, old, new []byte, color bool) err
 		if line < 1 || line > len(lines) {
 			return hidden
 		}
-		return commandless(strings.Map(steering, lines[line-1]))
+		return commandless(strings.Map(stripControl, lines[line-1]))
 	}
 	for line := range strings.Lines(text) {
-		line, ended := strings.CutSuffix(strings.Map(steering, line), "\n")
+		line, ended := strings.CutSuffix(strings.Map(stripControl, line), "\n")
 		switch {
 		case strings.HasPrefix(line, "diff "):
 			continue // says no more than the next two
@@ -101,8 +101,8 @@ func commandless(line string) string {
 	return strings.ReplaceAll(line, "##[", "##\ufffd")
 }
 
-// steering leaves out of a line what would steer a terminal or hide a part of it.
-func steering(r rune) rune {
+// stripControl leaves out of a line what would steer a terminal or hide a part of it.
+func stripControl(r rune) rune {
 	if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) && !strings.ContainsRune("\t\r\n\ufeff", r) {
 		return unicode.ReplacementChar
 	}

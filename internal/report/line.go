@@ -33,7 +33,7 @@ func (r *Report) at(p fleet.Place) string {
 	return fmt.Sprintf("%s:%d:%d", file, p.Line, p.Column)
 }
 
-// clean keeps what stands in somebody's repository from steering a terminal or a program that reads along, and a message on its
+// clean keeps what stands in somebody's repository from stripControl a terminal or a program that reads along, and a message on its
 // line.
 func clean(text string) string { return secret.Printable(text) }
 
@@ -74,7 +74,7 @@ func (r *Report) GitHub(w io.Writer) error {
 
 // steerless is a path without what steers a terminal, and without the older form of a command.
 func steerless(path string) string {
-	return strings.NewReplacer("##[", "##\ufffd", "##vso[", "##vso\ufffd").Replace(strings.Map(steering, path))
+	return strings.NewReplacer("##[", "##\ufffd", "##vso[", "##vso\ufffd").Replace(strings.Map(stripControl, path))
 }
 
 var (

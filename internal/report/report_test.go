@@ -221,7 +221,7 @@ read 0 clusters, 0 members, 0 Kustomizations and 0 objects in 0 files, in 0.00s
 
 func TestWriteFixes(t *testing.T) {
 	r := sample()
-	fixes := Fixes{Gone: 2, Files: 1, Uncovered: r.Findings[:1],
+	fixes := Fixes{Gone: 2, Files: 1, NewlyVisible: r.Findings[:1],
 		Refused: []fleet.Refusal{{Finding: r.Findings[2], Why: errors.New("an alias\nstands there")}, {Finding: r.Findings[1], Why: errors.New("a variable stands there")}}}
 	equal(t, written(t, func(w io.Writer) error { return r.WriteFixes(w, fixes, "fixed") }),
 		`fleet/clusters/talos-ottawa/apps/policy.yaml:10:11: not fixed: a variable stands there [policy-names-members]

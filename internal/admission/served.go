@@ -12,30 +12,30 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// bench is a snapshot, judged.
-type bench struct {
+// served is a snapshot with what was found in it.
+type served struct {
 	snapshot  *Snapshot
 	judgement *engine.Judgement
-	// acquitted are the last changes that brought nothing about, by their digests: Flux asks about each change twice, since it tries
+	// allowed are the last changes that brought nothing about, by their digests: Flux asks about each change twice, since it tries
 	// all objects of a stage in dry runs before it applies the first. Safe for concurrent use.
 	//
 	// Source: fluxcd/pkg ssa v0.76.2 manager_apply.go:253 and 322 (ApplyAll).
-	acquitted *lru.Cache
+	allowed *lru.Cache
 }
 
 const (
-	// maxAcquitted is more than most Flux Kustomizations apply at once.
-	maxAcquitted = 4096
+	// maxAllowed is more than most Flux Kustomizations apply at once.
+	maxAllowed = 4096
 	// maxRemembered is the size of a change, in bytes of JSON, beyond which telling it from others takes as long as judging it.
 	maxRemembered = 64 << 10
 )
 
-func newBench(s *Snapshot, judgement *engine.Judgement) *bench {
-	return &bench{s, judgement, lru.New(maxAcquitted)}
+func newServed(s *Snapshot, judgement *engine.Judgement) *served {
+	return &served{s, judgement, lru.New(maxAllowed)}
 }
 
 // introduced are the findings that a change of some size brings about.
-func (b *bench) introduced(ctx context.Context, change engine.Change, size int) ([]fleet.Finding, error) {
+func (b *served) introduced(ctx context.Context, change engine.Change, size int) ([]fleet.Finding, error) {
 	if size > maxRemembered || change.IsNone() {
 		return b.judgement.Introduced(ctx, change)
 	}
@@ -44,12 +44,12 @@ func (b *bench) introduced(ctx context.Context, change engine.Change, size int) 
 		return nil, fmt.Errorf("tell the change from others: %w", err)
 	}
 	digest := sha256.Sum256(text)
-	if _, known := b.acquitted.Get(digest); known {
+	if _, known := b.allowed.Get(digest); known {
 		return nil, nil
 	}
 	found, err := b.judgement.Introduced(ctx, change)
 	if err == nil && len(found) == 0 {
-		b.acquitted.Add(digest, nil)
+		b.allowed.Add(digest, nil)
 	}
 	return found, err
 }
