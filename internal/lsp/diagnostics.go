@@ -42,11 +42,11 @@ func (s *Server) filesOf(trees []Tree, documents map[string]document) map[string
 		}
 	}
 	for uri, f := range files {
-		said, err := json.Marshal(f.diagnostics)
+		sent, err := json.Marshal(f.diagnostics)
 		if err != nil { // texts and numbers only
 			panic(err)
 		}
-		f.said = string(said)
+		f.sent = string(sent)
 		files[uri] = f
 	}
 	return files

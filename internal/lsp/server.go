@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/sourcegraph/jsonrpc2"
 
@@ -79,7 +80,7 @@ type Server struct {
 	status string
 
 	mu        sync.Mutex
-	began     bool // the client has said what it can do
+	began     bool // the client has told what it can do
 	ended     bool // it has asked to end
 	encoding  string
 	lazyEdits bool // the client asks for the edit of an action when somebody wants it
@@ -88,7 +89,13 @@ type Server struct {
 	documents map[string]document
 	stale     bool // something else than documents' contents has changed
 	shown     map[string]file
+	published time.Time
+	// outdate cancels the call that lints documents as they were before the next edit; nil where it is to end.
+	outdate context.CancelFunc
 }
+
+// patience is how old what is shown may become while somebody types.
+const patience = time.Second
 
 // document is a file that is open in the editor.
 type document struct {
@@ -100,8 +107,8 @@ type document struct {
 // file is a file that has diagnostics in the editor.
 type file struct {
 	diagnostics []diagnostic
-	// said is what was published, as JSON.
-	said string
+	// sent is what was published, as JSON.
+	sent string
 	// fixes are the findings that have edits, by their numbers among the diagnostics.
 	fixes map[int]fix
 }
@@ -269,6 +276,9 @@ func (s *Server) change(r *jsonrpc2.Request) error {
 			if _, open := s.documents[name]; open && len(params.ContentChanges) > 0 {
 				d.text = []byte(params.ContentChanges[len(params.ContentChanges)-1].Text)
 				s.documents[name] = d
+				if s.outdate != nil {
+					s.outdate()
+				}
 			}
 		}
 	})
@@ -309,26 +319,37 @@ func (s *Server) work(ctx context.Context) {
 			if ctx.Err() != nil {
 				return
 			}
-			s.complain(ctx, err)
+			if !errors.Is(err, errOutdated) {
+				s.complain(ctx, err)
+			}
 		}
 	}
 }
 
 // complain shows why nothing can be linted, once.
 func (s *Server) complain(ctx context.Context, err error) {
-	said := s.complaint
+	last := s.complaint
 	s.complaint = ""
 	if err != nil {
-		if s.complaint = err.Error(); s.complaint != said {
+		if s.complaint = err.Error(); s.complaint != last {
 			_ = s.conn.Notify(ctx, "window/showMessage", messageParams{errorMessage, "rollcall: " + s.complaint})
 		}
 	}
 }
 
+// errOutdated is the error of a call that the next edit has ended.
+var errOutdated = errors.New("the documents have changed")
+
+// lint lints the trees once and publishes what is found. An edit of a document ends it, unless what is shown is old.
 func (s *Server) lint(ctx context.Context) error {
+	current, cancel := context.WithCancel(ctx)
+	defer cancel()
 	s.mu.Lock()
 	documents, edited := maps.Clone(s.documents), !s.stale
 	s.stale = false
+	if edited && time.Since(s.published) < patience {
+		s.outdate = cancel
+	}
 	s.mu.Unlock()
 	texts := make(map[string][]byte, len(documents))
 	for name, d := range documents {
@@ -336,14 +357,16 @@ func (s *Server) lint(ctx context.Context) error {
 	}
 	s.calls.Lock()
 	defer s.calls.Unlock()
-	trees, err := s.linter.Lint(ctx, texts, edited)
-	if err != nil {
-		s.mu.Lock()
+	trees, err := s.linter.Lint(current, texts, edited)
+	s.mu.Lock()
+	s.outdate = nil
+	outdated := current.Err() != nil
+	if err != nil && !outdated {
 		s.stale = true
-		s.mu.Unlock()
 	}
-	if ctx.Err() != nil {
-		return err
+	s.mu.Unlock()
+	if outdated {
+		return errOutdated
 	}
 	s.note(ctx, trees)
 	err = errors.Join(err, s.publish(ctx, s.filesOf(trees, documents), documents))
@@ -376,12 +399,12 @@ func (s *Server) tellStatus(ctx context.Context, trees []Tree, err error) {
 	if err != nil {
 		status.Error = err.Error()
 	}
-	said, err := json.Marshal(status)
+	sent, err := json.Marshal(status)
 	if err != nil { // texts and numbers only
 		panic(err)
 	}
-	if string(said) != s.status {
-		s.status = string(said)
+	if string(sent) != s.status {
+		s.status = string(sent)
 		_ = s.conn.Notify(ctx, statusMethod, status)
 	}
 }
@@ -402,14 +425,14 @@ func (s *Server) note(ctx context.Context, trees []Tree) {
 func (s *Server) publish(ctx context.Context, files map[string]file, documents map[string]document) error {
 	s.mu.Lock()
 	shown := s.shown
-	s.shown = files
+	s.shown, s.published = files, time.Now()
 	s.mu.Unlock()
 	versions := map[string]*int{}
 	for _, d := range documents {
 		versions[d.uri] = &d.version
 	}
 	for uri, f := range files {
-		if shown[uri].said != f.said {
+		if shown[uri].sent != f.sent {
 			if err := s.conn.Notify(ctx, "textDocument/publishDiagnostics", publishParams{uri, versions[uri], f.diagnostics}); err != nil {
 				return fmt.Errorf("publish: %w", err)
 			}
