@@ -44,17 +44,17 @@ generate: ## schemas and documentation
 TREES = testdata/fleet testdata/seed
 RUNS = 5
 bench:
-	go run ./internal/bench -runs $(RUNS) $(TREES)
+	go run ./tools/bench -runs $(RUNS) $(TREES)
 
 # make bench-webhook OBJECTS=2000,10000: reviews a second, latency and memory, beside OPA's own server.
 OBJECTS = 2000,10000
 bench-webhook:
-	go run ./internal/benchwebhook -objects $(OBJECTS)
+	go run ./tools/benchwebhook -objects $(OBJECTS)
 
 # make recall DEFECTS=fixes.tsv CLONES="path/to/owner+name path/to/another": how many of the faults that were once fixed are
 # reported before the fix, and no more after it.
 recall:
-	go run ./internal/recall -defects "$(DEFECTS)" $(CLONES)
+	go run ./tools/recall -defects "$(DEFECTS)" $(CLONES)
 
 ci:
 	.ci/run

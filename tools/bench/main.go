@@ -13,7 +13,7 @@
 // YAML and JSON files without those. Everything is a process of its own, and nothing is warm but the disk. The first run
 // installs conftest and kubeconform into the user's cache folder, for which Go needs a network.
 //
-//	go run ./internal/bench [-runs N] DIR…
+//	go run ./tools/bench [-runs N] DIR…
 //
 // where each DIR is the root of a tree.
 package main
@@ -59,7 +59,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	if flags.NArg() == 0 || *runs < 1 {
-		return errors.New("no tree; usage: go run ./internal/bench [-runs N] DIR…")
+		return errors.New("no tree; usage: go run ./tools/bench [-runs N] DIR…")
 	}
 	scratch, err := os.MkdirTemp("", "rollcall-bench-")
 	if err != nil {

@@ -15,7 +15,7 @@
 // most that the process has held so far, in the order of the table. The first run installs OPA's server into the
 // user's cache folder, for which Go needs a network.
 //
-//	go run ./internal/benchwebhook [-objects N,…] [-rate N] [-time D]
+//	go run ./tools/benchwebhook [-objects N,…] [-rate N] [-time D]
 package main
 
 import (
@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	if flags.NArg() > 0 || *rate < 1 || *length <= 0 {
-		return errors.New("usage: go run ./internal/benchwebhook [-objects N,…] [-rate N] [-time D]")
+		return errors.New("usage: go run ./tools/benchwebhook [-objects N,…] [-rate N] [-time D]")
 	}
 	scratch, err := os.MkdirTemp("", "rollcall-bench-")
 	if err != nil {

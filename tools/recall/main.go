@@ -2,7 +2,7 @@
 // as a table, and local clones: at the commit before a fix rollcall must report an error or a warning in the file that
 // names the old value, and at the fix no more.
 //
-//	go run ./internal/recall -defects FILE.tsv CLONE…
+//	go run ./tools/recall -defects FILE.tsv CLONE…
 //
 // A clone is a Git directory, bare or not, whose path ends in owner/name or owner+name, perhaps with /repo or .git after
 // that. Rows of other repositories are left out. Each tree is written to a temporary folder and judged as the command
@@ -44,7 +44,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	if *table == "" || flags.NArg() == 0 || *jobs < 1 {
-		return errors.New("no defects or no clone; usage: go run ./internal/recall -defects FILE.tsv [-jobs N] CLONE…")
+		return errors.New("no defects or no clone; usage: go run ./tools/recall -defects FILE.tsv [-jobs N] CLONE…")
 	}
 	all, err := readDefects(*table)
 	if err != nil {
