@@ -31,9 +31,10 @@ violation contains {
 	"field": ["apiVersion"],
 	"message": sprintf("the version %s is not served by Flux %s, and %s is", [input.object.apiVersion, _version, _served[group]]),
 } if {
-	not objects.suspended
 	[group, version] := split(input.object.apiVersion, "/")
-	_minor >= _gone[group][version]
+	gone := _gone[group][version]
+	_minor >= gone
+	not objects.suspended
 }
 
 _gone := {

@@ -2,7 +2,6 @@
 package lib.references
 
 import data.lib.objects
-import data.lib.variables
 
 # judged: Flux applies the subject, and goes by what it names.
 judged if {
@@ -45,7 +44,7 @@ product(kind, space, name) := [made |
 # has one of nearly that name), "elsewhere" (only other namespaces have one of that name), "missing" (nothing in Git makes it), or
 # "unknown".
 state(kind, space, name) := "unknown" if {
-	variables.stand_in([space, name])
+	contains(concat("", [space, name]), "${")
 } else := "found" if {
 	product(kind, space, name)
 } else := "hashed" if {
@@ -62,8 +61,9 @@ state(kind, space, name) := "unknown" if {
 # elsewhere is the first of the namespaces that have a Secret or ConfigMap of that name.
 elsewhere(kind, name) := min({other |
 	some other, names in data.fleet.products[input.apiServer][kind]
-	not names[name].hashed
-	names[name].by
+	made := names[name]
+	made.by
+	not made.hashed
 	not contains(other, "$")
 })
 
@@ -71,14 +71,15 @@ elsewhere(kind, name) := min({other |
 near(kind, space, name) := min({other |
 	count(name) > 5
 	some other, made in data.fleet.products[input.apiServer][kind][space]
-	not made.hashed
 	abs(count(other) - count(name)) < 2
 	_nearly(other, name)
+	not made.hashed
 })
 
 _nearly(a, b) if _plain(a) == _plain(b)
 
 _nearly(a, b) if {
+	_share_a_half(a, b)
 	front := max({i | some i in numbers.range(0, count(a)); startswith(b, substring(a, 0, i))})
 	c := substring(a, front, -1)
 	d := substring(b, front, -1)
@@ -86,6 +87,11 @@ _nearly(a, b) if {
 	not regex.match(`^[0-9]`, d)
 	_differ_at_start(c, d)
 }
+
+# Where one place differs, the names are the same before their middle or after it.
+_share_a_half(a, b) if startswith(b, substring(a, 0, floor(count(a) / 2) - 1))
+
+_share_a_half(a, b) if endswith(b, substring(a, floor(count(a) / 2) + 1, -1))
 
 _plain(name) := lower(regex.replace(name, `[-_.]`, ""))
 
