@@ -8,9 +8,11 @@
 #   literals and files of secretGenerators. It finds private keys, kubeconfigs with a credential, well-known tokens and URLs
 #   with a password anywhere.
 #
-#   The metadata of SOPS prove nothing: a value outside the encrypted region is checked like any other. In an object that is
-#   not a Secret, that is a value that is a credential by its form, and, as a warning, a random one under the name of one.
-#   A creation rule of .sops.yaml that leaves out data or stringData of Secrets is a warning.
+#   The metadata of SOPS prove nothing: a value outside the encrypted region is checked like any other. In an object that
+#   is not a Secret, a value that is a credential by its form is an error. A value that a generator of passwords has
+#   written is a warning there under the name of a credential. So is any value under such a name in the template of an
+#   ExternalSecret or a SealedSecret, and in a Secret inside a text, such as a manifest in a ConfigMap. A creation rule of
+#   .sops.yaml that leaves out data or stringData of Secrets is a warning.
 #
 #   Accepted are variables (${NAME}), references that another tool fills in, in their whole form (op://vault/item/field,
 #   vault:path#key), empty values, placeholders, certificates, public keys and names of algorithms. Text beside a variable and

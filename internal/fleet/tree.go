@@ -95,7 +95,7 @@ type Value struct {
 	// Field leads from the document's root to the leaf.
 	Field Field `json:"field"`
 	// In says what holds the leaf: "Secret" (data and stringData), "generator" (secretGenerator literals, files, envs),
-	// "patch" (a patch of a Secret), "file" (a whole file), "beside" (outside the encrypted region, under the name of a credential)
+	// "patch" (a patch of a Secret), "file" (a whole file), "beside" (told by the name of a credential alone)
 	// or "object" (anything else).
 	In     string `json:"in"`
 	Class  Class  `json:"class"`

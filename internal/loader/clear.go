@@ -442,9 +442,12 @@ func withClear(documents []fleet.Document, values []clearValue) []fleet.Document
 				d.Values = slices.Clone(d.Values)
 				d.Values[at].Class, d.Values[at].Length = v.Class, v.Length
 			}
-			if d.Values[at].In == "patch" && d.Values[at].Secret == "" {
+			if in := d.Values[at].In; in == "patch" && d.Values[at].Secret == "" || in == "beside" {
 				d.Values = slices.Clone(d.Values)
 				d.Values[at].Secret, d.Values[at].Key = v.Secret, v.Key
+				if in == "beside" {
+					d.Values[at].In = "Secret"
+				}
 			}
 			continue
 		}

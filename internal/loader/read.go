@@ -127,7 +127,7 @@ func (f *file) facts() []fleet.Document {
 	}
 	all := make([]fleet.Document, 0, len(f.docs))
 	for _, d := range f.docs {
-		all = append(all, d.Document.Complete())
+		all = append(all, f.withoutGenerated(d.Document.Complete()))
 	}
 	if f.whole != nil {
 		all = append(all, f.whole.Complete())
@@ -139,6 +139,21 @@ func (f *file) facts() []fleet.Document {
 		f.read.facts = all
 	}
 	return all
+}
+
+// withoutGenerated is a document without the values that only their names tell, where a secretGenerator takes them.
+func (f *file) withoutGenerated(d fleet.Document) fleet.Document {
+	taken := func(v fleet.Value) bool {
+		return v.In == "beside" && slices.ContainsFunc(f.sources, func(source fleet.Document) bool {
+			return source.Index == d.Index && slices.ContainsFunc(source.Values, func(o fleet.Value) bool {
+				return slices.Equal(o.Field, v.Field)
+			})
+		})
+	}
+	if slices.ContainsFunc(d.Values, taken) {
+		d.Values = slices.DeleteFunc(slices.Clone(d.Values), taken)
+	}
+	return d
 }
 
 func newTree(fsys fs.FS, opts *Options) *tree {
@@ -306,7 +321,9 @@ func (f *file) valueFields() (known map[string]bool, isEncrypted bool) {
 	known = map[string]bool{}
 	for _, d := range f.facts() {
 		for _, v := range d.Values {
-			known[fmt.Sprintf("%d %q", d.Index, v.Field)] = true
+			if v.In != "beside" {
+				known[fmt.Sprintf("%d %q", d.Index, v.Field)] = true
+			}
 		}
 		isEncrypted = isEncrypted || d.Encryption != nil
 	}

@@ -19,12 +19,15 @@ import (
 func Redact(object map[string]any) map[string]any { return RedactKnown(object, nil) }
 
 // RedactKnown is Redact for an object that may repeat texts that are known to be secret, as the source of a kustomize replacement
-// does. What Redact takes out of an object that is no Secret is known in the rest of it: an alias or a configuration repeats it.
+// does. What Redact takes out of an object is known in the rest of it: an alias or a configuration repeats it.
 func RedactKnown(object map[string]any, known []string) map[string]any {
 	out := redactMap(around{}, object)
-	if out == nil {
+	switch {
+	case out == nil:
 		out = object
-	} else if object["kind"] != "Secret" {
+	case object["kind"] == "Secret":
+		known = append(slices.Clip(known), Texts(object)...)
+	default:
 		known = takenOut(object, out, slices.Clip(known))
 	}
 	if len(known) > 0 {
@@ -131,6 +134,8 @@ func redactMap(in around, m map[string]any) map[string]any {
 			redacted = redactData(value, key == "data")
 		case isSecret && key == "metadata":
 			redacted = redactMetadata(value)
+		case key == "items" && m["kind"] == "SecretList":
+			redacted = redactSecrets(value)
 		case key == "sops" && in.key == "" && isStamp(value):
 			redacted = redaction(fleet.Encrypted, 0)
 		case isSecret && !slices.Contains(secretFields, key): // data under a misspelt name, say
@@ -282,7 +287,28 @@ func redactLeaf(key, value string, isBase64 bool) map[string]any {
 	return fleet.Redacted{Class: class, Length: length, Certificate: fleet.ReadCertificate(text)}.Content()
 }
 
-// redactMetadata takes out the annotation in which kubectl repeats a Secret.
+// redactSecrets are the items of a SecretList, which may go without a kind.
+func redactSecrets(value any) any {
+	items, _ := value.([]any)
+	out := slices.Clone(items)
+	for i := range out {
+		item, ok := out[i].(map[string]any)
+		if !ok {
+			continue
+		}
+		item = maps.Clone(item)
+		item["apiVersion"], item["kind"] = "v1", "Secret"
+		if redacted := redactMap(around{}, item); redacted != nil {
+			out[i] = redacted
+		}
+	}
+	if out == nil {
+		return nil
+	}
+	return out
+}
+
+// redactMetadata takes out the annotation in which kubectl repeats a Secret, and what is no field of metadata.
 func redactMetadata(value any) any {
 	metadata, ok := value.(map[string]any)
 	if !ok {

@@ -239,3 +239,28 @@ func looksRandom(text string) bool {
 	return hex >= 32 && hex == len(text) && digit > 0 && lower > 0 ||
 		len(text) >= 16 && other == 0 && lower > 1 && upper > 1 && digit > 1
 }
+
+// looksGenerated is true for what looks random, and for a password of letters, digits and signs.
+func looksGenerated(name, text string) bool {
+	if looksRandom(text) {
+		return true
+	}
+	var lower, upper, digit, sign int
+	for _, c := range []byte(text) {
+		switch {
+		case c >= 'a' && c <= 'z':
+			lower++
+		case c >= 'A' && c <= 'Z':
+			upper++
+		case c >= '0' && c <= '9':
+			digit++
+		case strings.IndexByte("!#%&*+-=?@^_~", c) >= 0:
+			sign++
+		default:
+			return false
+		}
+	}
+	words := nameWords(name)
+	return endsIn(words[len(words)-1], "password", "passwd", "passphrase", "pass", "pwd") &&
+		len(text) >= 12 && lower > 0 && upper > 0 && digit > 0 && sign > 0
+}

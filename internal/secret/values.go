@@ -19,8 +19,9 @@ const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 //     the field in the patch;
 //   - private keys, kubeconfigs, tokens and addresses with a password in anything else (In "object"); of a kubeconfig,
 //     its credentials;
-//   - in a document with metadata of SOPS, what looks random under a name that promises a credential (In "beside"); in
-//     one without, ciphertexts of SOPS, which nothing decrypts (In "object").
+//   - what a generator of passwords has written, under a name that promises a credential; anything under such a name
+//     in the template of an ExternalSecret or a SealedSecret, or in a Secret inside a text (In "beside");
+//   - in a document without metadata of SOPS, ciphertexts of SOPS, which nothing decrypts (In "object").
 //
 // A Secret's fields that the API does not have, and its annotations with the name of a credential, are its values
 // too, and so are those that kubectl's annotation repeats. An encrypted file that a leaf of a Secret holds is In
@@ -40,6 +41,8 @@ func Values(doc *yaml.Node, kustomizeFile bool) []fleet.Value {
 	c.kubeconfig = kind == "Config" && api == "v1" && get(root, "users") != nil
 	c.secretList = kind == "SecretList" && api == "v1"
 	c.isEncrypted = isMetadata(get(root, "sops"))
+	c.isSealed = kind == "SealedSecret"
+	c.makesSecret = c.isSealed || strings.HasSuffix(kind, "ExternalSecret")
 	c.visit(root, nil)
 	return c.values
 }
@@ -57,6 +60,8 @@ type collector struct {
 	kustomization, kubeconfig, secretList bool
 	// isEncrypted: the document has metadata of SOPS; registries: it is a configuration of registries.
 	isEncrypted, registries bool
+	// makesSecret: a controller makes a Secret of the object's template, and isSealed: with data in base64.
+	makesSecret, isSealed bool
 	// isNested: what is visited is an item of a list with metadata of its own.
 	isNested bool
 }
@@ -65,7 +70,7 @@ type collector struct {
 func (c *collector) visit(n *yaml.Node, field []any) {
 	switch n.Kind {
 	case yaml.ScalarNode:
-		c.object(n, field)
+		c.object(n, field, lastKey(field))
 	case yaml.SequenceNode:
 		for i, item := range n.Content {
 			c.visit(item, append(field, i))
@@ -79,7 +84,12 @@ func (c *collector) visit(n *yaml.Node, field []any) {
 			c.secret(n, field)
 			return
 		}
+		name := scalar(n, "name") // of a variable or a parameter, whose value is beside it
 		for key, value := range entries(n) {
+			if key == "value" && name != "" && value.Kind == yaml.ScalarNode {
+				c.object(value, append(field, key), name)
+				continue
+			}
 			c.entry(key, value, append(field, key))
 		}
 	}
@@ -92,8 +102,29 @@ func (c *collector) entry(key string, value *yaml.Node, field []any) {
 		c.generators(resolve(value), field)
 	case key == "patches" || key == "patchesStrategicMerge" || key == "patchesJson6902":
 		c.patches(value, field)
+	case c.makesSecret && (key == "data" || key == "stringData") && len(field) > 1 && field[len(field)-2] == "template":
+		c.template(resolve(value), field, key == "data" && c.isSealed)
 	default:
 		c.visit(value, field)
+	}
+}
+
+// template reports what an object that makes a Secret has in the clear for it, under a name that promises a credential.
+//
+// Source: external-secrets v0.20.4 apis/externalsecrets/v1/externalsecret_types.go, type ExternalSecretTemplate;
+// sealed-secrets v0.32.2 pkg/apis/sealedsecrets/v1alpha1/types.go, type SecretTemplateSpec.
+func (c *collector) template(n *yaml.Node, field []any, isBase64 bool) {
+	for name, value := range entries(n) {
+		at, before := append(field, name), len(c.values)
+		c.visit(value, at)
+		if len(c.values) > before || value.Kind != yaml.ScalarNode || strings.Contains(value.Value, "{{") {
+			continue
+		}
+		isUser := foldName(name) != "secretaccesskey" && strings.HasSuffix(foldName(name), "accesskey") &&
+			isObjectName(value.Value)
+		if class, length := classifyNode(name, value, isBase64); class == fleet.Plain && PromisesCredential(name) && !isUser {
+			c.report(at, "beside", class, length)
+		}
 	}
 }
 
@@ -232,7 +263,9 @@ func (c *collector) metadata(n *yaml.Node, field []any) {
 func nameOf(annotation string) string { return annotation[strings.LastIndexByte(annotation, '/')+1:] }
 
 // object reports a leaf of an object that is no Secret, where the leaf shows by itself what it is.
-func (c *collector) object(n *yaml.Node, field []any) {
+//
+// name is that of the value: its key, or what stands in "name" beside it.
+func (c *collector) object(n *yaml.Node, field []any, name string) {
 	if c.kubeconfig && len(field) > 3 && field[0] == "users" && field[2] == "user" {
 		switch key := keyOf(field); key {
 		case "client-key-data", "token", "password", "id-token", "access-token", "refresh-token":
@@ -250,12 +283,39 @@ func (c *collector) object(n *yaml.Node, field []any) {
 			c.report(field, "object", class, plainLength(text))
 		}
 	case "":
-		if key := lastKey(field); c.isEncrypted && PromisesCredential(key) &&
-			looksRandom(strings.TrimSpace(n.Value)) && !isNameOfSecret(key, n.Value) && classify(key,
-			n.Value) == fleet.Plain {
-			c.report(field, "beside", fleet.Plain, len(n.Value))
+		text := strings.TrimSpace(n.Value)
+		if flag, value, ok := strings.Cut(text, "="); ok && strings.HasPrefix(flag, "-") { // --password=value
+			name, text = strings.TrimLeft(flag, "-"), value
+		}
+		if PromisesCredential(name) && looksGenerated(name, text) && !isNameOfSecret(name, text) &&
+			classify(name, text) == fleet.Plain {
+			c.beside(field, Name(name), len(text))
+		} else if name := credentialInside(n.Value); name != "" {
+			c.beside(field, name, len(n.Value))
 		}
 	}
+}
+
+// beside reports a value that only its name tells.
+func (c *collector) beside(field []any, name string, length int) {
+	c.report(field, "beside", fleet.Plain, length)
+	if name != lastKey(field) {
+		c.values[len(c.values)-1].Key = name
+	}
+}
+
+// credentialInside is the name of the first value of a Secret in a text, such as a manifest in a ConfigMap, that is in
+// the clear and whose name promises a credential; empty where there is none.
+func credentialInside(text string) string {
+	if !strings.Contains(text, "Secret") || !secretKind.MatchString(text) {
+		return ""
+	}
+	for _, v := range documentValues(text) {
+		if name := keyOf(v.Field); v.In == "Secret" && v.Class == fleet.Plain && PromisesCredential(name) {
+			return name
+		}
+	}
+	return ""
 }
 
 func (c *collector) report(field []any, in string, class fleet.Class, length int) {
