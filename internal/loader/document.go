@@ -45,11 +45,24 @@ func parseDocuments(name string, data []byte) (docs []document, problems []fleet
 				Message: fmt.Sprintf("the file's aliases expand to more than %d nodes", secret.MaxExpansion)})
 			return
 		}
+		if wide := widerThan(root, maxKeys); wide != nil {
+			problems = append(problems, fleet.Problem{Kind: "too-large", Line: wide.Line, Column: wide.Column,
+				Message: fmt.Sprintf("the mapping has more than %d keys, which is more than is read", maxKeys)})
+			return
+		}
 		if alias := foreignAlias(root, map[*yaml.Node]bool{}); alias != nil {
 			problems = append(problems, fleet.Problem{Kind: "syntax", Message: noAnchor, Line: alias.Line, Column: alias.Column})
 			return
 		}
-		problems = append(problems, duplicateKeys(root)...)
+		duplicates := duplicateKeys(root)
+		if len(duplicates) > maxDuplicates {
+			more := duplicates[maxDuplicates]
+			problems = append(append(problems, duplicates[:maxDuplicates]...), fleet.Problem{Kind: "too-large",
+				Line: more.Line, Column: more.Column,
+				Message: fmt.Sprintf("more than %d keys of the document occur twice in their mappings", maxDuplicates)})
+			return
+		}
+		problems = append(problems, duplicates...)
 		docs = append(docs, describe(name, index, root))
 		if index == 0 && isKustomizeName(name) {
 			lists = newKustomizeLists(root)
@@ -113,6 +126,27 @@ const maxDepth = 500
 
 func deeperThan(n *yaml.Node, limit int) bool {
 	return limit == 0 || slices.ContainsFunc(n.Content, func(child *yaml.Node) bool { return deeperThan(child, limit-1) })
+}
+
+const (
+	// maxKeys bounds the keys of a mapping, since decoders compare each with every other. An object of 1.5 MiB, the most
+	// that an API server takes, hardly has as many.
+	maxKeys = 20_000
+	// maxDuplicates bounds the keys of a document that occur twice: decoders make an error of each pair of them.
+	maxDuplicates = 100
+)
+
+// widerThan finds a mapping with more keys than the limit; nil where there is none.
+func widerThan(n *yaml.Node, limit int) *yaml.Node {
+	if n.Kind == yaml.MappingNode && len(n.Content) > 2*limit {
+		return n
+	}
+	for _, child := range n.Content {
+		if wide := widerThan(child, limit); wide != nil {
+			return wide
+		}
+	}
+	return nil
 }
 
 // foreignAlias finds an alias whose anchor stands in a document before. The library keeps anchors through a whole file, but

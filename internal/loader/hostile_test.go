@@ -40,6 +40,9 @@ func TestHostileFiles(t *testing.T) {
 		{"an alias of itself", "apiVersion: v1\nkind: ConfigMap\nmetadata: &m {name: x, again: *m}\n", "alias-bomb"},
 		{"deep nesting", "a: " + strings.Repeat("[", 20000), "syntax"},
 		{"a deep mapping", "apiVersion: v1\nkind: ConfigMap\nmetadata: " + strings.Repeat("{b: ", 2000) + strings.Repeat("}", 2000) + "\n", "too-deep"},
+		{"many keys", manyKeys(func(i int) int { return i }), "too-large"},
+		{"one key many times", manyKeys(func(int) int { return 0 }), "too-large"},
+		{"keys that occur twice", manyKeys(func(i int) int { return i / 2 })[:100_000] + "\n", "duplicate-key"},
 		{"tabs", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n\tname: x\n", "syntax"},
 		{"a null byte", "kind: \x00\n", "syntax"},
 	} {
@@ -53,6 +56,16 @@ func TestHostileFiles(t *testing.T) {
 			wantGood(t, got)
 		})
 	}
+}
+
+// manyKeys is a ConfigMap with many keys, each named after a number.
+func manyKeys(number func(int) int) string {
+	var text strings.Builder
+	text.WriteString("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: default}\ndata:\n")
+	for i := range 50_000 {
+		fmt.Fprintf(&text, "  k%d: v\n", number(i))
+	}
+	return text.String()
 }
 
 func TestHugeFile(t *testing.T) {
