@@ -20,6 +20,7 @@
 #     - karmada-io/karmada v1.18.2 pkg/util/selector.go:154
 package rules["affinity-selects-members"]
 
+import data.lib.labels
 import data.lib.members
 import data.lib.objects
 import data.lib.placement
@@ -43,6 +44,7 @@ violation contains {
 } if {
 	some term in _judged
 	count(object.get(term.affinity, "labelSelector", {})) > 0
+	not _labelled(term.affinity.labelSelector)
 	count(members.matching(object.remove(term.affinity, ["clusterNames", "exclude"]))) == 0
 }
 
@@ -58,3 +60,6 @@ violation contains {
 }
 
 _judged := [term | some term in placement.terms; not objects.suspended]
+
+# Of many members the first that has the labels is soon found.
+_labelled(selector) if labels.match(data.fleet.members[_].labels, selector)

@@ -26,20 +26,23 @@ violation contains {
 	input.kustomization.apiServer == input.cluster
 	path := input.kustomization.path
 	data.fleet.clusters[input.cluster].declared
-	own := _folder(data.fleet.clusters[input.cluster].entry)
+	own := _folders(data.fleet.clusters[input.cluster].entry)[0]
+	not startswith(concat("", [path, "/"]), own)
 
 	# Field by field: what is not known of a cluster has no part in it.
-	some other
-	data.fleet.clusters[other].declared
-	other != input.cluster
-	folder := _folder(data.fleet.clusters[other].entry)
-	startswith(concat("", [path, "/"]), folder)
+	some folder in _folders(path)
 	not startswith(own, folder)
-	not startswith(folder, own)
+	some other
+	startswith(data.fleet.clusters[other].entry, trim_suffix(folder, "/"))
+	other != input.cluster
+	data.fleet.clusters[other].declared
+	_folders(data.fleet.clusters[other].entry)[0] == folder
 }
 
-# The folder below clusters/ that Flux starts in, with a slash at its end.
-_folder(entry) := found[0] if {
-	found := regex.find_n(`^(.*/)?clusters/[^/]+/`, concat("", [entry, "/"]), 1)
-	count(found) == 1
-}
+# The folders below a clusters/ that hold a path, each with a slash at its end, the innermost first.
+_folders(path) := [concat("", [concat("/", array.slice(names, 0, i + 2)), "/"]) |
+	names := split(path, "/")
+	some i in numbers.range(count(names) - 1, 0)
+	i < count(names) - 1
+	names[i] == "clusters"
+]
