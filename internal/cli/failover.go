@@ -95,10 +95,16 @@ outcome is that of the last one.`,
 					return err
 				}
 			}
-			if err := write(d); err != nil {
+			if len(d.Policies) == 0 && output == "table" {
+				text := "there is no PropagationPolicy or ClusterPropagationPolicy in Git"
+				if len(q.Only) > 0 {
+					text = "no workload has such an outcome"
+				}
+				fmt.Fprintln(a.stdout, text)
+			} else if err := write(d); err != nil {
 				return err
 			}
-			unmet := failover.Unmet(d.Matrix, objectives)
+			unmet := failover.Unmet(d, objectives)
 			for _, text := range unmet {
 				fmt.Fprintf(a.stderr, "%s: %s\n", assert, text)
 			}
@@ -138,7 +144,7 @@ outcome is that of the last one.`,
 	return cmd
 }
 
-var outcomes = []string{"moves", "pending", "stays", "unknown"}
+var outcomes = []string{"moves", "pending", "refused", "stays", "unknown"}
 
 // stepFlag adds steps in the order in which flags are given.
 type stepFlag struct {

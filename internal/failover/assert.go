@@ -46,11 +46,22 @@ func ReadObjectives(data []byte) (all []Objective, err error) {
 	return file.Objectives, nil
 }
 
-// Unmet says in words which objectives a matrix does not meet.
-func Unmet(matrix []Lost, objectives []Objective) (all []string) {
+// Unmet says in words which objectives are not met. What is refused, or pending while all members are ready, is so after any loss.
+func Unmet(d Document, objectives []Objective) (all []string) {
+	if n := d.Aside[Refused]; n > 0 && len(objectives) > 0 {
+		all = append(all, fmt.Sprintf("Karmada refuses the policies of %d workloads, which no objective allows", n))
+	}
 	for _, o := range objectives {
+		for _, c := range []struct {
+			outcome Outcome
+			most    *int
+		}{{Pending, o.Pending}, {Unknown, o.Unknown}} {
+			if n := d.Aside[c.outcome]; c.most != nil && n > *c.most {
+				all = append(all, fmt.Sprintf("no loss at all: %s %d, and the objective allows %d", c.outcome, n, *c.most))
+			}
+		}
 		seen := map[string]bool{}
-		for _, l := range matrix {
+		for _, l := range d.Matrix {
 			for _, name := range l.Members {
 				seen[name] = true
 				if len(o.Losing) > 0 && !slices.Contains(o.Losing, name) {
@@ -61,8 +72,8 @@ func Unmet(matrix []Lost, objectives []Objective) (all []string) {
 					n       int
 					most    *int
 				}{{Pending, l.Pending, o.Pending}, {Stays, l.Stays, o.Stays}, {Unknown, l.Unknown, o.Unknown}} {
-					if c.most != nil && c.n > *c.most {
-						all = append(all, fmt.Sprintf("the loss of %q: %s %d, and the objective allows %d", name, c.outcome, c.n, *c.most))
+					if n := c.n + d.Aside[c.outcome]; c.most != nil && c.n > 0 && n > *c.most {
+						all = append(all, fmt.Sprintf("the loss of %q: %s %d, and the objective allows %d", name, c.outcome, n, *c.most))
 					}
 				}
 			}

@@ -110,7 +110,7 @@ func ParsePolicy(object map[string]any) (Policy, error) {
 		if s.SpreadByField == "" && s.SpreadByLabel == "" {
 			s.SpreadByField = "cluster"
 		}
-		s.MinGroups = max(s.MinGroups, 1)
+		s.MinGroups, s.MaxGroups = max(s.MinGroups, 1), max(s.MaxGroups, 0)
 	}
 	if s := p.Placement.ReplicaScheduling; s != nil {
 		if s.ReplicaSchedulingType == "" {

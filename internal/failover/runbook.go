@@ -23,6 +23,7 @@ func WriteMarkdown(w io.Writer, d Document) error {
 			writeChapter(&b, d, l, name)
 		}
 	}
+	writeAside(&b, d)
 	if d.LeftOut > 0 {
 		fmt.Fprintf(&b, "\n%d more workloads are left out; ask for them with --wide.\n", d.LeftOut)
 	}
@@ -33,6 +34,9 @@ func WriteMarkdown(w io.Writer, d Document) error {
 func writeChapter(b *strings.Builder, d Document, l Lost, name string) {
 	fmt.Fprintf(b, "\n## %s\n\nWorkloads: %d. Replicas that move: %d. Workloads that are left pending: %d, that stay: %d, unknown: %d.\n",
 		secret.Name(name), l.Workloads, l.Moved, l.Pending, l.Stays, l.Unknown)
+	if l.hangsOnPlane() {
+		fmt.Fprintf(b, "\n%s.\n", hosting)
+	}
 	sections := []struct {
 		outcome Outcome
 		title   string
@@ -51,7 +55,7 @@ func writeChapter(b *strings.Builder, d Document, l Lost, name string) {
 		}
 		for i := range sections {
 			if sections[i].outcome == s.Outcome {
-				sections[i].lines = append(sections[i].lines, fmt.Sprintf("%s (%s): %s; then %s", r.what(), qualified(r.Policy), secret.Message(s.Why), s.placed(r.Members)))
+				sections[i].lines = append(sections[i].lines, fmt.Sprintf("%s (%s) → %s: %s", r.what(), qualified(r.Policy), s.placed(r.Members), secret.Message(s.Why)))
 			}
 		}
 	}
@@ -71,4 +75,19 @@ func writeChapter(b *strings.Builder, d Document, l Lost, name string) {
 	}
 	fmt.Fprintf(b, "\nTo bring it back: make %s ready, see that no ClusterTaintPolicy's taint is left on it, and look with\n"+
 		"`rollcall failover --lose %s --recover %s --rebalance` where a WorkloadRebalancer puts the replicas.\n", secret.Name(name), secret.Name(name), secret.Name(name))
+}
+
+// writeAside writes the chapter of what runs on no member while all are ready.
+func writeAside(b *strings.Builder, d Document) {
+	n := 0
+	for _, r := range d.Policies {
+		outcome, why := r.aside()
+		if outcome == "" {
+			continue
+		}
+		if n++; n == 1 {
+			b.WriteString("\n## Whatever is lost\n\nWhat runs nowhere, or nobody knows where, while all members are ready:\n\n")
+		}
+		fmt.Fprintf(b, "%d. %s (%s), %s: %s\n", n, r.what(), qualified(r.Policy), outcome, secret.Message(why))
+	}
 }

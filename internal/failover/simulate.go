@@ -21,7 +21,8 @@ type Application struct {
 	Bare      bool
 	// Kind is the workload's, "Deployment.apps".
 	Kind string
-	// Standing is Idle or Refused where Karmada does not place it by this policy, Idle says why; both empty where it does.
+	// Standing is Idle, Refused or Unknown where Karmada does not place it by this policy, or may not; Idle says why. Both are empty
+	// where it does.
 	Standing Outcome
 	Idle     string
 	// Members are the member clusters, sorted by name. Strangers are clusters that the policy names and that may be members.
@@ -125,8 +126,9 @@ type Effect struct {
 	To    map[string]int
 }
 
-// Effects are those of the loss of each member alone. Where Karmada breaks a tie by the object's UID it is one of the ways.
-func (a *Application) Effects() []Effect {
+// Effects are the outcome while all members are ready, and the effects of the loss of each member alone. Where Karmada breaks a tie by the
+// object's UID it is one of the ways.
+func (a *Application) Effects() (Outcome, []Effect) {
 	b := &binding{workload: !a.Bare, replicas: a.Replicas}
 	s, early := a.begin(b, strings.Compare)
 	first := result{}
@@ -137,14 +139,14 @@ func (a *Application) Effects() []Effect {
 	}
 	var effects []Effect
 	if first.outcome == Idle || first.outcome == Refused {
-		return nil
+		return first.outcome, nil
 	}
 	if first.outcome == Unknown {
 		for _, m := range a.Members {
 			r := a.unplaced(first, losses([]string{m.Name})[0])
 			effects = append(effects, Effect{Member: m.Name, Outcome: r.outcome, Why: r.why})
 		}
-		return effects
+		return Unknown, effects
 	}
 	healthy := *b
 	for _, name := range slices.Sorted(maps.Keys(first.clusters)) {
@@ -162,7 +164,7 @@ func (a *Application) Effects() []Effect {
 		}
 		effects = append(effects, e)
 	}
-	return effects
+	return first.outcome, effects
 }
 
 // inOrder are the members that the policy may use: in the given order, then the others by name.

@@ -114,7 +114,7 @@ func (a *Application) lose(s *scheduler, b *binding, names []string) result {
 	}
 	r := a.evict(s, b, evicted, why)
 	if r.outcome == Stays {
-		r.why = "cluster failover takes it away there, and the others go on as before"
+		r.why = "cluster failover removes it there, and the other members run it as before"
 	}
 	if slices.ContainsFunc(evicted, func(name string) bool { return slices.Contains(a.Hosts, name) }) && r.outcome == Moves {
 		r.why += ", unless the control plane is lost with it, which runs there too: then nothing moves"
@@ -256,7 +256,7 @@ func (a *Application) unhealthy(s *scheduler, b *binding, name string) result {
 	case of == nil:
 		return result{Stays, "nothing moves, because the policy has no spec.failover.application", same}
 	case !a.Policy.PropagateDeps:
-		return result{Stays, "nothing moves, because application failover takes spec.propagateDeps", same}
+		return result{Stays, "nothing moves, because failover.application requires propagateDeps to be true", same}
 	case !slices.Contains(healthKinds, a.Kind):
 		return result{Unknown, "it is not known whether Karmada can tell the health of this kind", nil}
 	}

@@ -20,10 +20,15 @@ type Document struct {
 	// Matrix has a row for each member whose loss concerns one of the policies' workloads, members with equal rows together. Empty where
 	// somebody asked for certain steps.
 	Matrix []Lost `json:"matrix"`
+	// Aside counts the workloads that are in no row of the matrix, since they run on no member while all are ready, by what becomes of
+	// them: refused, pending or unknown.
+	Aside map[Outcome]int `json:"aside"`
 	// Policies has an entry for each policy and workload: all, or those that fit.
 	Policies []Report `json:"policies"`
 	// LeftOut counts the others.
 	LeftOut int `json:"leftOut"`
+
+	asked bool // for certain steps
 }
 
 // Lost is what the loss of each of some members alone does.
@@ -37,6 +42,8 @@ type Lost struct {
 	Stays   int        `json:"stays"`
 	Unknown int        `json:"unknown"`
 	To      []Receiver `json:"to"`
+	// ControlPlane: Karmada's control plane runs there too. What is said is so as long as that goes on.
+	ControlPlane bool `json:"controlPlane"`
 }
 
 // Receiver is a member that gets replicas.
@@ -60,11 +67,15 @@ type Question struct {
 	Most int
 }
 
+// aside are the outcomes of a workload that runs on no member.
+var aside = []Outcome{Refused, Pending, Unknown}
+
 // row is a policy with one of its workloads.
 type row struct {
 	report      Report
 	workload    fleet.Workload
 	application Application
+	healthy     Outcome // while all members are ready
 	effects     []Effect
 	// key is the same for rows that become of the same.
 	key string
@@ -72,22 +83,33 @@ type row struct {
 
 // Survey answers a question.
 func Survey(f *fleet.Fleet, q Question) Document {
-	d := Document{Schema: Schema, Matrix: []Lost{}, Policies: []Report{}}
+	d := Document{Schema: Schema, Matrix: []Lost{}, Aside: map[Outcome]int{}, Policies: []Report{}, asked: len(q.Steps) > 0}
 	rows := rowsOf(f, q)
 	scenarios := map[string][]Scenario{}
 	if len(q.Steps) == 0 {
-		known := map[string][]Effect{}
+		type answer struct {
+			healthy Outcome
+			effects []Effect
+		}
+		known := map[string]answer{}
 		for i := range rows {
 			r := &rows[i]
-			if r.report.Error != "" || r.application.Bare && len(q.Only) == 0 {
+			if r.report.Error != "" {
+				d.Aside[Unknown]++
 				continue
 			}
-			effects, ok := known[r.key]
-			if !ok {
-				effects = r.application.Effects()
-				known[r.key] = effects
+			if r.application.Bare && len(q.Only) == 0 {
+				continue
 			}
-			r.effects = effects
+			of, ok := known[r.key]
+			if !ok {
+				of.healthy, of.effects = r.application.Effects()
+				known[r.key] = of
+			}
+			r.healthy, r.effects = of.healthy, of.effects
+			if !r.application.Bare && len(r.effects) == 0 && slices.Contains(aside, r.healthy) {
+				d.Aside[r.healthy]++
+			}
 		}
 		d.Matrix = matrix(rows)
 	}
@@ -122,7 +144,7 @@ func Survey(f *fleet.Fleet, q Question) Document {
 }
 
 func rowsOf(f *fleet.Fleet, q Question) (rows []row) {
-	read := newReader(f)
+	read, standings := newReader(f), f.Standings()
 	policies := map[string]bool{} // names that are a policy's are no workload's
 	for _, policy := range q.Policies {
 		policies[policy.Name], policies[policy.Namespace+"/"+policy.Name] = true, true
@@ -144,7 +166,7 @@ func rowsOf(f *fleet.Fleet, q Question) (rows []row) {
 		spec, _ := policy.Content["spec"].(map[string]any)
 		decides, _ := json.Marshal([]any{policy.APIServer, spec["placement"], spec["failover"], spec["schedulerName"], spec["propagateDeps"]})
 		a, gated, err := read.of(policy, string(decides))
-		if err != nil {
+		if refused, _ := standings(policy, of[0].workload); err != nil && refused != fleet.Refused {
 			of[0].report = reportOf(policy)
 			of[0].report.Error = err.Error()
 			rows = append(rows, of[0])
@@ -155,7 +177,7 @@ func rowsOf(f *fleet.Fleet, q Question) (rows []row) {
 			w := r.workload
 			r.application = a
 			r.application.Kind, r.application.Replicas, r.application.Uncounted, r.application.Bare = w.Kind, w.Replicas, w.Uncounted, w.Bare
-			standing, why := f.Standing(policy, w)
+			standing, why := standings(policy, w)
 			r.application.Standing, r.application.Idle = Outcome(standing), why
 			r.application.Grouped = gated != fleet.Missing && grouped(&a.Policy.Placement, w.Labels)
 			r.key = fmt.Sprint(string(decides), w.Replicas, w.Bare, r.application.Grouped, w.Kind, "\x00", w.Uncounted, "\x00", r.application.Idle)
@@ -204,7 +226,7 @@ func Names(f *fleet.Fleet, policies []fleet.Object) (all []string) {
 
 // has tells whether the loss of some member has one of the outcomes.
 func (r *row) has(only []Outcome) bool {
-	return len(only) == 0 || slices.Contains(only, Unknown) && r.report.Error != "" ||
+	return len(only) == 0 || slices.Contains(only, Unknown) && r.report.Error != "" || slices.Contains(only, r.healthy) && len(r.effects) == 0 ||
 		slices.ContainsFunc(r.effects, func(e Effect) bool { return slices.Contains(only, e.Outcome) })
 }
 
@@ -219,7 +241,7 @@ func matrix(rows []row) []Lost {
 		for _, e := range r.effects {
 			l := lost[e.Member]
 			if l == nil {
-				l = &Lost{Members: []string{e.Member}, To: []Receiver{}}
+				l = &Lost{Members: []string{e.Member}, To: []Receiver{}, ControlPlane: slices.Contains(r.application.Hosts, e.Member)}
 				lost[e.Member], to[e.Member] = l, map[string]int{}
 			}
 			l.Workloads++
@@ -259,5 +281,5 @@ func matrix(rows []row) []Lost {
 
 func (l Lost) same(other Lost) bool {
 	return l.Workloads == other.Workloads && l.Moved == other.Moved && l.Pending == other.Pending && l.Stays == other.Stays &&
-		l.Unknown == other.Unknown && slices.Equal(l.To, other.To)
+		l.Unknown == other.Unknown && l.ControlPlane == other.ControlPlane && slices.Equal(l.To, other.To)
 }

@@ -56,10 +56,13 @@ func WriteJSON(w io.Writer, d Document) error {
 // at most width characters long where that is possible; 0 is no limit.
 func WriteTable(w io.Writer, d Document, width int) error {
 	var b strings.Builder
-	if len(d.Matrix) > 0 {
-		writeMatrix(&b, d.Matrix)
-	}
 	n := notes{}
+	if len(d.Matrix) > 0 {
+		writeMatrix(&b, d.Matrix, &n)
+	}
+	if text := d.besides(); text != "" && len(d.Policies) > 1 {
+		b.WriteString(text + "\n")
+	}
 	for _, g := range groupsOf(d.Policies, width, &n) {
 		if b.Len() > 0 {
 			b.WriteByte('\n')
@@ -75,8 +78,28 @@ func WriteTable(w io.Writer, d Document, width int) error {
 	return err
 }
 
+// besides says in a sentence which workloads are in no row of the matrix; empty where all are in one.
+func (d *Document) besides() string {
+	var parts []string
+	for _, outcome := range aside {
+		if n := d.Aside[outcome]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, outcome))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "in no row, since they run nowhere while all members are ready: " + strings.Join(parts, ", ")
+}
+
+// hosting is what to know of a member that runs the control plane.
+const hosting = "Karmada's control plane runs there too: where that is lost with it, nothing moves until it is back"
+
+// hangsOnPlane: something moves, or is to, only as long as the control plane that runs there goes on.
+func (l *Lost) hangsOnPlane() bool { return l.ControlPlane && l.Moved+l.Pending > 0 }
+
 // writeMatrix writes a row for each lost member; members with equal rows stand together.
-func writeMatrix(b *strings.Builder, rows []Lost) {
+func writeMatrix(b *strings.Builder, rows []Lost, n *notes) {
 	table := tabwriter.NewWriter(b, 0, 0, 3, ' ', 0)
 	fmt.Fprint(table, "lost\tworkloads\treplicas moved\tpending\tstays\tunknown\tmostly to\n")
 	for _, r := range rows {
@@ -84,7 +107,11 @@ func writeMatrix(b *strings.Builder, rows []Lost) {
 		for _, receiver := range r.To {
 			to = append(to, fmt.Sprintf("%s %d", secret.Name(receiver.Member), receiver.Replicas))
 		}
-		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\n", few(r.Members, 3), r.Workloads, orDash(count(r.Moved)), orDash(count(r.Pending)),
+		note := ""
+		if r.hangsOnPlane() {
+			note = n.add(hosting)
+		}
+		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\n", either(names(r.Members))+note, r.Workloads, orDash(count(r.Moved)), orDash(count(r.Pending)),
 			orDash(count(r.Stays)), orDash(count(r.Unknown)), orDash(strings.Join(to, ", ")))
 	}
 	table.Flush()
@@ -97,15 +124,24 @@ func count(n int) string {
 	return strconv.Itoa(n)
 }
 
-// few are the first names of a list, and how many more there are.
-func few(all []string, most int) string { return fewOf(names(all), most) }
+// few are the first of a list, and how many more there are.
+func few(all []string) string { return strings.Join(firstOf(all), ", ") }
 
-func fewOf(shown []string, most int) string {
-	all := shown
-	if len(shown) > most+1 {
-		shown = append(shown[:most:most], fmt.Sprintf("%d more", len(all)-most))
+// either is the same of members that are lost alone, each another time: "a, b or 3 more".
+func either(all []string) string {
+	shown := firstOf(all)
+	if len(shown) < 2 {
+		return strings.Join(shown, "")
 	}
-	return strings.Join(shown, ", ")
+	last := len(shown) - 1
+	return strings.Join(shown[:last], ", ") + " or " + shown[last]
+}
+
+func firstOf(all []string) []string {
+	if len(all) <= 4 {
+		return all
+	}
+	return append(all[:3:3], fmt.Sprintf("%d more", len(all)-3))
 }
 
 // notes are the reasons, by number.
@@ -225,6 +261,9 @@ func (r *Report) table(width int, n *notes) string {
 	if r.Error != "" {
 		return fmt.Sprintf("  unknown: %s\n", secret.Message(r.Error))
 	}
+	if outcome, why := r.always(); outcome != "" {
+		return fmt.Sprintf("  %s%s\n", outcome, n.add(why))
+	}
 	columns := slices.DeleteFunc(slices.Clone(r.Members), func(m string) bool {
 		return !slices.ContainsFunc(r.Scenarios, func(s Scenario) bool { c := s.cell(m); return c != "–" && c != "?" })
 	})
@@ -259,7 +298,7 @@ func (r *Report) table(width int, n *notes) string {
 	}
 	lines := [][]string{append(append([]string{first}, names(columns)...), "without replicas", "outcome")}
 	for _, of := range rows {
-		lines = append(lines, append([]string{orDash(fewOf(of.steps, 3))}, of.cells...))
+		lines = append(lines, append([]string{orDash(either(of.steps))}, of.cells...))
 	}
 	if text := render(lines); width <= 0 || widest(text) <= width {
 		return text
@@ -275,9 +314,34 @@ func (r *Report) table(width int, n *notes) string {
 				on = append(on, secret.Name(columns[j])+" "+cell)
 			}
 		}
-		lines[i] = []string{line[0], orDash(fewOf(on, 3)), line[len(line)-1]}
+		lines[i] = []string{line[0], orDash(few(on)), line[len(line)-1]}
 	}
 	return render(lines)
+}
+
+// aside is the outcome of what runs on no member while all are ready, and why; empty otherwise.
+func (r *Report) aside() (Outcome, string) {
+	outcome, why := Unknown, r.Error
+	if len(r.Scenarios) > 0 {
+		outcome, why = r.Scenarios[0].Outcome, r.Scenarios[0].Why
+	}
+	if !slices.Contains(aside, outcome) {
+		return "", ""
+	}
+	return outcome, why
+}
+
+// always is the outcome of all scenarios, and why, where nothing tells where the workload is; empty otherwise.
+func (r *Report) always() (Outcome, string) {
+	if len(r.Scenarios) == 0 {
+		return "", ""
+	}
+	for _, s := range r.Scenarios {
+		if first := r.Scenarios[0]; s.Outcome != first.Outcome || s.Why != first.Why || s.Replicas != nil || s.Others != nil {
+			return "", ""
+		}
+	}
+	return r.Scenarios[0].Outcome, r.Scenarios[0].Why
 }
 
 func widest(text string) (most int) {
@@ -342,14 +406,79 @@ func (s *Scenario) cell(member string) string {
 	return text
 }
 
-// WriteMermaid writes a graph for each report: what runs where, and where it goes when clusters are lost one after
-// another.
+// WriteMermaid writes the matrix as a graph: each member once, in the colour of the worst that its loss does, and where replicas go
+// from it. Where somebody asked for certain steps it is a graph for each report: what runs where after each of them.
 func WriteMermaid(w io.Writer, d Document) error {
-	reports := d.Policies
 	var b strings.Builder
 	b.WriteString("flowchart LR\n")
+	if d.asked {
+		writeSteps(&b, d.Policies)
+	} else {
+		d.writeGraph(&b)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// writeGraph writes the members, and what leads from one to another when it is lost.
+func (d *Document) writeGraph(b *strings.Builder) {
+	ids := map[string]string{}
+	node := func(name, shows string) string {
+		id, known := ids[name]
+		if !known {
+			id = fmt.Sprintf("m%d", len(ids))
+			ids[name] = id
+			fmt.Fprintf(b, "  %s[%s]%s\n", id, label(secret.Name(name)), shows)
+		}
+		return id
+	}
+	for _, l := range d.Matrix {
+		for _, name := range l.Members {
+			id := node(name, ":::"+string(l.worst()))
+			if l.ControlPlane {
+				fmt.Fprintf(b, "  plane([\"Karmada control plane\"]) -.- %s\n", id)
+			}
+		}
+	}
+	for _, l := range d.Matrix {
+		for _, name := range l.Members {
+			for _, to := range l.To {
+				fmt.Fprintf(b, "  %s -->|%d| %s\n", ids[name], to.Replicas, node(to.Member, ""))
+			}
+			if l.Pending > 0 {
+				fmt.Fprintf(b, "  %s -->|%d pending| nowhere:::pending\n", ids[name], l.Pending)
+			}
+		}
+	}
+	for i, r := range d.Policies {
+		if outcome, _ := r.aside(); outcome != "" {
+			fmt.Fprintf(b, "  a%d[%s]:::pending\n", i, label(r.what()+": "+string(outcome)))
+		}
+	}
+	for _, c := range []struct {
+		outcome Outcome
+		colour  string
+	}{{Moves, "#c8e6c9"}, {Stays, "#fff3c4"}, {Unknown, "#e0e0e0"}, {Pending, "#ffcdd2"}} {
+		fmt.Fprintf(b, "  classDef %s fill:%s,color:#000\n", c.outcome, c.colour)
+	}
+}
+
+// worst is the worst outcome that a loss has.
+func (l *Lost) worst() Outcome {
+	switch {
+	case l.Pending > 0:
+		return Pending
+	case l.Unknown > 0:
+		return Unknown
+	case l.Stays > 0:
+		return Stays
+	}
+	return Moves
+}
+
+func writeSteps(b *strings.Builder, reports []Report) {
 	for i, r := range reports {
-		fmt.Fprintf(&b, "  subgraph p%d[%s]\n", i, label(r.Policy.Kind+" "+qualified(r.Policy)))
+		fmt.Fprintf(b, "  subgraph p%d[%s]\n", i, label(r.Policy.Kind+" "+qualified(r.Policy)))
 		ids := map[string]string{}
 		for j, s := range r.Scenarios {
 			if j > 0 && len(s.Steps) == 0 {
@@ -357,16 +486,14 @@ func WriteMermaid(w io.Writer, d Document) error {
 			}
 			id := fmt.Sprintf("p%ds%d", i, j)
 			ids[strings.Join(s.Steps, "\x00")] = id
-			fmt.Fprintf(&b, "    %s[%s]\n", id, label(s.placed(r.Members)))
+			fmt.Fprintf(b, "    %s[%s]\n", id, label(s.placed(r.Members)))
 			if len(s.Steps) > 0 {
 				last := len(s.Steps) - 1
-				fmt.Fprintf(&b, "    %s -->|%s| %s\n", ids[strings.Join(s.Steps[:last], "\x00")], label(secret.Message(s.Steps[last])+": "+string(s.Outcome)), id)
+				fmt.Fprintf(b, "    %s -->|%s| %s\n", ids[strings.Join(s.Steps[:last], "\x00")], label(secret.Message(s.Steps[last])+": "+string(s.Outcome)), id)
 			}
 		}
 		b.WriteString("  end\n")
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }
 
 // label is a text as Mermaid quotes it.
@@ -396,5 +523,5 @@ func others(s Scenario) string {
 	if s.Others == nil {
 		return "?"
 	}
-	return orDash(few(s.Others, 3))
+	return orDash(few(names(s.Others)))
 }

@@ -11,31 +11,66 @@ type Standing string
 
 // Standings. Places is one where nothing tells otherwise.
 const (
-	Places  Standing = ""
-	Refused Standing = "refused" // Karmada refuses the policy
-	Idle    Standing = "idle"    // it is suspended, or another policy claims the workload
+	Places   Standing = ""
+	Refused  Standing = "refused" // Karmada refuses the policy
+	Idle     Standing = "idle"    // it is suspended, or another policy claims the workload
+	Doubtful Standing = "unknown" // Karmada refuses it or not, by its version, which is not known
 )
 
-// Standing tells whether a policy places a workload, and why not.
-func (f *Fleet) Standing(policy Object, w Workload) (Standing, string) {
-	if why := refused(policy.Content); why != "" {
-		return Refused, "Karmada refuses the policy, since " + why
+// Standings gives a function that tells whether a policy places a workload, and why not. It remembers the policies that it was asked about.
+func (f *Fleet) Standings() func(policy Object, w Workload) (Standing, string) {
+	type verdict struct {
+		standing Standing
+		why      string
 	}
-	if suspended, _ := at(policy.Content, "spec", "suspension", "dispatching").(bool); suspended {
-		return Idle, "spec.suspension.dispatching holds everything back"
+	known := map[string]verdict{}
+	accepted := func(policy Object) verdict {
+		id := PolicyID(policy)
+		v, ok := known[id]
+		if !ok {
+			v.standing, v.why = f.accepted(policy)
+			known[id] = v
+		}
+		return v
 	}
-	claims := slices.DeleteFunc(slices.Clone(f.Claims[policy.APIServer][w.Kind][w.Namespace][w.Name]), func(c Claim) bool {
-		object, ok := f.object(key{policy.APIServer, GroupKind(policyGroup, c.Kind), c.Namespace, c.Name})
-		return ok && refused(object.Content) != ""
-	})
-	if len(claims) < 2 {
-		return Places, ""
+	return func(policy Object, w Workload) (Standing, string) {
+		if v := accepted(policy); v.standing != Places {
+			return v.standing, v.why
+		}
+		if suspended, _ := at(policy.Content, "spec", "suspension", "dispatching").(bool); suspended {
+			return Idle, "spec.suspension.dispatching holds everything back"
+		}
+		claims := f.Claims[policy.APIServer][w.Kind][w.Namespace][w.Name]
+		if len(claims) < 2 {
+			return Places, ""
+		}
+		claims = slices.DeleteFunc(slices.Clone(claims), func(c Claim) bool {
+			object, ok := f.object(key{policy.APIServer, GroupKind(policyGroup, c.Kind), c.Namespace, c.Name})
+			return ok && accepted(object).standing == Refused
+		})
+		first := slices.MinFunc(claims, precedes)
+		if first.Policy == PolicyID(policy) {
+			return Places, ""
+		}
+		return Idle, fmt.Sprintf("the %s %q claims it first", first.Kind, first.Name)
 	}
-	first := slices.MinFunc(claims, precedes)
-	if first.Policy == PolicyID(policy) {
-		return Places, ""
+}
+
+// accepted tells whether Karmada takes a policy, and the first reason why not.
+func (f *Fleet) accepted(policy Object) (Standing, string) {
+	doubt := ""
+	for _, p := range f.invalid(policy) {
+		if p.NotBefore == 0 {
+			return Refused, "Karmada refuses the policy: " + p.Message
+		}
+		if doubt == "" {
+			doubt = fmt.Sprintf("Karmada 1.%d refuses the policy, older versions do not, and the version is not in Git: %s", p.NotBefore, p.Message)
+		}
 	}
-	return Idle, fmt.Sprintf("the %s %q claims it first", first.Kind, first.Name)
+	if doubt != "" {
+		return Doubtful, doubt
+	}
+	return Places, ""
 }
 
 // precedes orders the claims of one object: a PropagationPolicy's before a ClusterPropagationPolicy's, then by spec.priority, by how telling
@@ -46,29 +81,4 @@ func precedes(a, b Claim) int {
 	telling := []string{byName, byLabels, byKind}
 	return cmp.Or(-cmp.Compare(a.Kind, b.Kind), -cmp.Compare(a.Priority, b.Priority),
 		cmp.Compare(slices.Index(telling, a.By), slices.Index(telling, b.By)), cmp.Compare(a.Name, b.Name))
-}
-
-// refused is why Karmada refuses a policy, as far as failover hangs on it; empty where it does not, or nothing tells.
-//
-// Source: karmada v1.18.2 pkg/apis/policy/v1alpha1/propagation_types.go:776, pkg/util/validation/validation.go:46 and 105.
-func refused(content map[string]any) string {
-	placement := mapAt(content, "spec", "placement")
-	deps, set := at(content, "spec", "propagateDeps").(bool)
-	switch {
-	case placement["clusterAffinity"] != nil && placement["clusterAffinities"] != nil:
-		return "it has both clusterAffinity and clusterAffinities"
-	case mapAt(content, "spec", "failover", "application") != nil && !deps && (set || at(content, "spec", "propagateDeps") == nil) && !propagatesImports(content):
-		return "application failover takes spec.propagateDeps"
-	}
-	for _, entry := range listAt(placement, "replicaScheduling", "weightPreference", "staticWeightList") {
-		if n, ok := number(at(entry, "weight")); ok && n < 1 {
-			return fmt.Sprintf("a weight is %d, and the least is 1", n)
-		}
-	}
-	return ""
-}
-
-// propagatesImports: a policy for a ServiceImport propagates dependencies by default.
-func propagatesImports(content map[string]any) bool {
-	return slices.ContainsFunc(listAt(content, "spec", "resourceSelectors"), func(entry any) bool { return textAt(entry, "kind") == "ServiceImport" })
 }

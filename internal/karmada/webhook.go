@@ -88,7 +88,7 @@ func (v *validator) propagation(spec, namespace node, namespaced bool) {
 	v.placement(spec.at("placement"))
 	application := spec.at("failover", "application")
 	if application.there() && !spec.at("propagateDeps").truth() && !selectsServiceImport(spec.at("resourceSelectors")) {
-		v.refuseAs(PropagateDeps, application, "application failover takes propagateDeps along", spec.at("propagateDeps"))
+		v.refuseAs(PropagateDeps, application, "failover.application requires propagateDeps to be true", spec.at("propagateDeps"))
 	}
 	v.applicationFailover(application)
 	v.statePreservation(spec.at("failover", "cluster", "statePreservation"))
