@@ -284,9 +284,14 @@ func scaleTarget(scaler Object) aim {
 	return aim{scaler.APIServer, textAt(scaler.Content, "spec", "scaleTargetRef", "kind"), textAt(scaler.Content, "spec", "scaleTargetRef", "name")}
 }
 
-// bound takes in what the rules of a CronFederatedHPA may set.
+// bound takes in what the rules of a CronFederatedHPA may set; a suspended one sets nothing.
+//
+// Source: karmada-io/karmada v1.18.2 pkg/controllers/cronfederatedhpa/cronfederatedhpa_controller.go:140 (processCronRule).
 func (w *Workload) bound(cron Object, least, most string) {
 	for i, rule := range listAt(cron.Content, "spec", "rules") {
+		if at(rule, "suspend") == true {
+			continue
+		}
 		if n, ok := number(at(rule, least)); ok && n > 0 {
 			w.Least = min(w.Least, n)
 		}
