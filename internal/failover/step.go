@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -82,7 +83,7 @@ func (a *Application) lose(s *scheduler, b *binding, names []string) result {
 	for _, name := range names {
 		b.lost[name] = true
 	}
-	stays := ""
+	stays, by := "", ""
 	for _, name := range names {
 		if _, here := b.clusters[name]; !here {
 			continue
@@ -96,7 +97,8 @@ func (a *Application) lose(s *scheduler, b *binding, names []string) result {
 			return result{Unknown, "it is not known whether " + list(uncertain), nil}
 		}
 		m, _ := a.member(name)
-		after = max(after, m.Lost.Evicts(a.Policy.Placement.ClusterTolerations).Seconds)
+		e := m.Lost.Evicts(a.Policy.Placement.ClusterTolerations)
+		after, by = max(after, e.Seconds), cmp.Or(by, e.Policy)
 		evicted = append(evicted, name)
 	}
 	switch {
@@ -106,6 +108,9 @@ func (a *Application) lose(s *scheduler, b *binding, names []string) result {
 		return result{still, "nothing of it ran there", maps.Clone(b.clusters)}
 	}
 	why := "cluster failover evicts it"
+	if by != "" {
+		why = fmt.Sprintf("the ClusterTaintPolicy %q has it evicted", by)
+	}
 	if len(names) > 1 {
 		why += " from " + quoted(evicted)
 	}

@@ -58,7 +58,7 @@ func WriteTable(w io.Writer, d Document, width int) error {
 	var b strings.Builder
 	n := notes{}
 	if len(d.Matrix) > 0 {
-		writeMatrix(&b, d.Matrix, &n)
+		b.WriteString(fitting(width, func(most int) string { return matrixTable(d.Matrix, most, &n) }))
 	}
 	if text := d.besides(); text != "" && len(d.Policies) > 1 {
 		b.WriteString(text + "\n")
@@ -98,23 +98,35 @@ const hosting = "Karmada's control plane runs there too: where that is lost with
 // hangsOnPlane: something moves, or is to, only as long as the control plane that runs there goes on.
 func (l *Lost) hangsOnPlane() bool { return l.ControlPlane && l.Moved+l.Pending > 0 }
 
-// writeMatrix writes a row for each lost member; members with equal rows stand together.
-func writeMatrix(b *strings.Builder, rows []Lost, n *notes) {
-	table := tabwriter.NewWriter(b, 0, 0, 3, ' ', 0)
+// fitting is a table with so many names to a cell that its lines fit, at most three and at least one. Width 0 fits all.
+func fitting(width int, table func(most int) string) string {
+	most := 3
+	text := table(most)
+	for ; width > 0 && most > 1 && widest(text) > width; text = table(most) {
+		most--
+	}
+	return text
+}
+
+// matrixTable has a row for each lost member; members with equal rows stand together. A cell has at most so many names, or one more.
+func matrixTable(rows []Lost, most int, n *notes) string {
+	var b strings.Builder
+	table := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
 	fmt.Fprint(table, "lost\tworkloads\treplicas moved\tpending\tstays\tunknown\tmostly to\n")
 	for _, r := range rows {
 		var to []string
-		for _, receiver := range r.To {
+		for _, receiver := range r.To[:min(most, len(r.To))] {
 			to = append(to, fmt.Sprintf("%s %d", secret.Name(receiver.Member), receiver.Replicas))
 		}
 		note := ""
 		if r.hangsOnPlane() {
 			note = n.add(hosting)
 		}
-		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\n", either(names(r.Members))+note, r.Workloads, orDash(count(r.Moved)), orDash(count(r.Pending)),
+		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\n", either(names(r.Members), most)+note, r.Workloads, orDash(count(r.Moved)), orDash(count(r.Pending)),
 			orDash(count(r.Stays)), orDash(count(r.Unknown)), orDash(strings.Join(to, ", ")))
 	}
 	table.Flush()
+	return b.String()
 }
 
 func count(n int) string {
@@ -125,11 +137,11 @@ func count(n int) string {
 }
 
 // few are the first of a list, and how many more there are.
-func few(all []string) string { return strings.Join(firstOf(all), ", ") }
+func few(all []string, most int) string { return strings.Join(firstOf(all, most), ", ") }
 
 // either is the same of members that are lost alone, each another time: "a, b or 3 more".
-func either(all []string) string {
-	shown := firstOf(all)
+func either(all []string, most int) string {
+	shown := firstOf(all, most)
 	if len(shown) < 2 {
 		return strings.Join(shown, "")
 	}
@@ -137,11 +149,11 @@ func either(all []string) string {
 	return strings.Join(shown[:last], ", ") + " or " + shown[last]
 }
 
-func firstOf(all []string) []string {
-	if len(all) <= 4 {
+func firstOf(all []string, most int) []string {
+	if len(all) <= most+1 {
 		return all
 	}
-	return append(all[:3:3], fmt.Sprintf("%d more", len(all)-3))
+	return append(all[:most:most], fmt.Sprintf("%d more", len(all)-most))
 }
 
 // notes are the reasons, by number.
@@ -293,31 +305,37 @@ func (r *Report) table(width int, n *notes) string {
 			for _, step := range s.Steps {
 				steps = append(steps, says(step))
 			}
-			rows = append(rows, row{[]string{strings.Join(steps, ", then ")}, cells})
+			rows = append(rows, row{[]string{strings.Join(steps, then)}, cells})
 		}
 	}
 	lines := [][]string{append(append([]string{first}, names(columns)...), "without replicas", "outcome")}
 	for _, of := range rows {
-		lines = append(lines, append([]string{orDash(either(of.steps))}, of.cells...))
+		lines = append(lines, append([]string{orDash(either(of.steps, 3))}, of.cells...))
 	}
 	if text := render(lines); width <= 0 || widest(text) <= width {
 		return text
 	}
-	for i, line := range lines { // one column says where it runs
-		if i == 0 {
-			lines[i] = []string{first, "runs on", "outcome"}
-			continue
-		}
-		var on []string
-		for j, cell := range line[1 : len(line)-2] {
-			if cell != "–" {
-				on = append(on, secret.Name(columns[j])+" "+cell)
+	return fitting(width, func(most int) string { // one column says where it runs
+		narrow := [][]string{{first, "runs on", "outcome"}}
+		for i, line := range lines[1:] {
+			var on []string
+			for j, cell := range line[1 : len(line)-2] {
+				if cell != "–" {
+					on = append(on, secret.Name(columns[j])+" "+cell)
+				}
 			}
+			steps := either(rows[i].steps, most)
+			if parts := strings.Split(steps, then); len(parts) > max(most, 2) { // the row above it has the others
+				steps = "…" + then + parts[len(parts)-1]
+			}
+			narrow = append(narrow, []string{orDash(steps), orDash(few(on, 3)), line[len(line)-1]})
 		}
-		lines[i] = []string{line[0], orDash(few(on)), line[len(line)-1]}
-	}
-	return render(lines)
+		return render(narrow)
+	})
 }
+
+// then joins what happens one after another.
+const then = ", then "
 
 // aside is the outcome of what runs on no member while all are ready, and why; empty otherwise.
 func (r *Report) aside() (Outcome, string) {
@@ -523,5 +541,5 @@ func others(s Scenario) string {
 	if s.Others == nil {
 		return "?"
 	}
-	return orDash(few(names(s.Others)))
+	return orDash(few(names(s.Others), 3))
 }

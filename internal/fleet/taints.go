@@ -63,6 +63,8 @@ type Eviction struct {
 	// Taint is one that is tolerated forever, By the index of the toleration; empty where nothing is.
 	Taint Taint
 	By    int
+	// Policy is the ClusterTaintPolicy by whose taint it is evicted; empty where it is another's, or stays.
+	Policy string
 }
 
 // Evicts tells what becomes of a workload with tolerations: all NoExecute taints must be tolerated, each by the first toleration
@@ -101,12 +103,12 @@ func (t Tainted) evicts(way []Taint, tolerations []Toleration) Eviction {
 		}
 		i := slices.IndexFunc(tolerations, func(of Toleration) bool { return of.Tolerates(taint) })
 		if i < 0 {
-			return Eviction{State: Found}
+			return Eviction{State: Found, Policy: taint.By}
 		}
 		if seconds := tolerations[i].TolerationSeconds; seconds == nil && stays.Taint.Key == "" {
 			stays = Eviction{State: Missing, Taint: taint, By: i, Why: fmt.Sprintf("the policy tolerates the taint %q forever", taint.Key)}
 		} else if seconds != nil && (!ends || max(0, *seconds) < evicted.Seconds) {
-			ends, evicted.Seconds = true, max(0, *seconds)
+			ends, evicted.Seconds, evicted.Policy = true, max(0, *seconds), taint.By
 		}
 	}
 	if ends {
