@@ -18,6 +18,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/config"
 	"github.com/rollcall-dev/rollcall/internal/engine"
 	"github.com/rollcall-dev/rollcall/internal/example"
+	"github.com/rollcall-dev/rollcall/internal/failover"
 	"github.com/rollcall-dev/rollcall/internal/schema"
 )
 
@@ -77,8 +78,10 @@ func generate(ctx context.Context) (map[string][]byte, error) {
 	}
 	documents := map[string][]byte{}
 	for name, s := range map[string]*jsonschema.Schema{
-		"diff":   schema.Of(change.Document{}, "https://"+change.Schema+"/diff.schema.json", "rollcall diff -o json: "+change.Schema, comments),
-		"facts":  schema.Facts(comments),
+		"diff":  schema.Of(change.Document{}, "https://"+change.Schema+"/diff.schema.json", "rollcall diff -o json: "+change.Schema, comments),
+		"facts": schema.Facts(comments),
+		"failover": schema.Of(failover.Document{}, "https://"+failover.Schema+"/failover.schema.json", "rollcall failover -o json: "+failover.Schema,
+			comments),
 		"input":  schema.Input(comments),
 		"config": schema.Of(config.Config{}, "https://rollcall.dev/config.schema.json", config.Name, comments),
 	} {
