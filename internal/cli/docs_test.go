@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/open-policy-agent/opa/v1/rego"
 )
 
 // The commands in the documentation are run:
@@ -140,6 +142,29 @@ func TestReadmeIsShort(t *testing.T) {
 	}
 	if n := len(strings.Fields(string(readme))); n > 900 {
 		t.Errorf("README.md has %d words, more than 900", n)
+	}
+}
+
+// TestFailoverSchema holds what rollcall failover -o json prints to docs/failover.schema.json.
+func TestFailoverSchema(t *testing.T) {
+	t.Chdir("../..")
+	text, err := os.ReadFile("docs/failover.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := strings.Replace(string(text), "https://json-schema.org/draft/2020-12/schema", "http://json-schema.org/draft-07/schema#", 1) // OPA knows no newer one
+	for _, line := range []string{
+		"failover --root testdata/fleet", "failover --root testdata/seed", "failover --root testdata/fleet my-app-failover --lose ottawa --recover ottawa --rebalance",
+	} {
+		got, _ := printed(append(strings.Fields(line), "-o", "json"))
+		of := rego.New(rego.Query("x = json.match_schema(input[0], input[1])"), rego.Input([]any{got, schema}))
+		result, err := of.Eval(t.Context())
+		if err != nil || len(result) != 1 {
+			t.Fatal(result, err)
+		}
+		if answer := result[0].Bindings["x"].([]any); answer[0] != true {
+			t.Errorf("%s: %v", line, answer[1])
+		}
 	}
 }
 

@@ -50,11 +50,11 @@ type Scenario struct {
 	Lost []string `json:"lost"`
 	// Replicas are the clusters' replicas, those on lost clusters included as long as Karmada leaves them there. Nil where
 	// they are unknown.
-	Replicas map[string]int `json:"replicas"`
+	Replicas map[string]int `json:"replicas" jsonschema:"nullable"`
 	// Alternatives are other ways in which it may come, each as likely: Karmada breaks ties by the object's UID.
 	Alternatives []map[string]int `json:"alternatives,omitempty"`
 	// Others are the clusters that objects without replicas go to: a Service, a ConfigMap. Nil where that is unknown.
-	Others []string `json:"others"`
+	Others []string `json:"others" jsonschema:"nullable"`
 	// Outcome is that of the last step.
 	Outcome Outcome `json:"outcome"`
 	// Why is the outcome's reason, in a sentence.
