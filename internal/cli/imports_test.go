@@ -44,7 +44,7 @@ var mayImport = map[string][]string{
 	"internal/fixture":     {},
 	"internal/flux":        {"internal/spelling"},
 	"internal/fleet":       {"internal/flux", "internal/karmada"},
-	"tools/gendocs":        {"internal/change", "internal/config", "internal/example", "internal/fleet", "internal/schema", "internal/engine"},
+	"tools/gendocs":        {"internal/change", "internal/config", "internal/example", "internal/failover", "internal/fleet", "internal/schema", "internal/engine"},
 	"internal/karmada":     {"internal/spelling"},
 	"internal/live":        {"internal/fleet"},
 	"internal/glob":        {},
