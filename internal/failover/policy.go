@@ -32,6 +32,11 @@ type Policy struct {
 			PurgeMode string `json:"purgeMode"`
 		} `json:"cluster"`
 	} `json:"failover"`
+	Suspension struct {
+		DispatchingOnClusters struct {
+			ClusterNames []string `json:"clusterNames"`
+		} `json:"dispatchingOnClusters"`
+	} `json:"suspension"`
 	PropagateDeps bool   `json:"propagateDeps"`
 	SchedulerName string `json:"schedulerName"`
 }

@@ -253,6 +253,11 @@ func (a *Application) scenario(steps []Step, n int, workloads [][]result, others
 			s.Why += "; who gets more is decided by a hash of the object's UID"
 		}
 	}
+	for _, name := range a.Policy.Suspension.DispatchingOnClusters.ClusterNames {
+		if slices.ContainsFunc(append(ways, s.Replicas), func(way map[string]int) bool { _, placed := way[name]; return placed }) {
+			s.Why += fmt.Sprintf("; spec.suspension holds back what goes to %q", name)
+		}
+	}
 	if others.clusters != nil {
 		s.Others = append([]string{}, slices.Sorted(maps.Keys(others.clusters))...)
 	}

@@ -164,7 +164,7 @@ func rowsOf(f *fleet.Fleet, q Question) (rows []row) {
 			continue
 		}
 		spec, _ := policy.Content["spec"].(map[string]any)
-		decides, _ := json.Marshal([]any{policy.APIServer, spec["placement"], spec["failover"], spec["schedulerName"], spec["propagateDeps"]})
+		decides, _ := json.Marshal([]any{policy.APIServer, spec["placement"], spec["failover"], spec["schedulerName"], spec["propagateDeps"], spec["suspension"]})
 		a, gated, err := read.of(policy, string(decides))
 		if refused, _ := standings(policy, of[0].workload); err != nil && refused != fleet.Refused {
 			of[0].report = reportOf(policy)

@@ -3,7 +3,9 @@ package fleet
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 )
 
 // Standing is whether a policy places a workload at all.
@@ -36,6 +38,9 @@ func (f *Fleet) Standings() func(policy Object, w Workload) (Standing, string) {
 	return func(policy Object, w Workload) (Standing, string) {
 		if v := accepted(policy); v.standing != Places {
 			return v.standing, v.why
+		}
+		if namespace := cmp.Or(w.Namespace, policy.Namespace); f.skips(policy.APIServer, namespace) {
+			return Idle, fmt.Sprintf("Karmada propagates nothing from namespace %q", namespace)
 		}
 		if suspended, _ := at(policy.Content, "spec", "suspension", "dispatching").(bool); suspended {
 			return Idle, "spec.suspension.dispatching holds everything back"
@@ -71,6 +76,17 @@ func (f *Fleet) accepted(policy Object) (Standing, string) {
 		return Doubtful, doubt
 	}
 	return Places, ""
+}
+
+// skips tells whether Karmada leaves a namespace alone.
+//
+// Source: karmada v1.18.2 pkg/detector/detector.go:276, pkg/util/names/names.go:189 (IsReservedNamespace).
+func (f *Fleet) skips(server, namespace string) bool {
+	return namespace == systemNamespace || namespace == "karmada-cluster" || strings.HasPrefix(namespace, "karmada-es-") ||
+		slices.ContainsFunc(f.controlPlaneOf(server).SkippedNamespaces, func(pattern string) bool {
+			of, err := regexp.Compile("^" + pattern + "$")
+			return err == nil && of.MatchString(namespace)
+		})
 }
 
 // precedes orders the claims of one object: a PropagationPolicy's before a ClusterPropagationPolicy's, then by spec.priority, by how telling

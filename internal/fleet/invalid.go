@@ -47,11 +47,7 @@ func (f *Fleet) invalid(object Object) []Invalid {
 func (f *Fleet) karmadaMinor(server string) int {
 	version := f.KarmadaVersion
 	if version == "" {
-		id := f.APIServers[server].ControlPlane
-		if id == "" && len(f.ControlPlanes) == 1 {
-			id = sorted(f.ControlPlanes)[0]
-		}
-		version = f.ControlPlanes[id].Version
+		version = f.controlPlaneOf(server).Version
 	}
 	parts := strings.SplitN(version, ".", 3)
 	if len(parts) < 2 || parts[0] != "1" {
@@ -62,4 +58,13 @@ func (f *Fleet) karmadaMinor(server string) int {
 		return 0
 	}
 	return minor
+}
+
+// controlPlaneOf is the one that serves an API server, or the only one there is; empty where it is not known.
+func (f *Fleet) controlPlaneOf(server string) ControlPlane {
+	id := f.APIServers[server].ControlPlane
+	if id == "" && len(f.ControlPlanes) == 1 {
+		id = sorted(f.ControlPlanes)[0]
+	}
+	return f.ControlPlanes[id]
 }

@@ -461,7 +461,7 @@ func (f *Fleet) losses(object Object) []Loss {
 	index := map[Eviction]int{}
 	for _, m := range f.candidates(&p) {
 		e := m.Lost.Evicts(p.ClusterTolerations)
-		e.Seconds = 0
+		e.Seconds, e.Policy = 0, ""
 		i, known := index[e]
 		if !known {
 			i, index[e] = len(losses), len(losses)

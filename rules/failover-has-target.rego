@@ -1,0 +1,42 @@
+# METADATA
+# title: Cluster failover has another member to go to
+# description: |
+#   Where a policy allows one member alone, cluster failover evicts the workload when that member is lost and places it nowhere.
+#   The copy there may still run, cut off from the control plane. It is deleted once the grace period, ten minutes by default, is
+#   over and the member can be reached again; only then is it placed anew. The rule checks policies with spec.failover.cluster
+#   where cluster failover is enabled.
+# related_resources:
+#   - ref: https://karmada.io/docs/userguide/failover/cluster-failover
+#     description: Cluster failover
+# custom:
+#   severity: warning
+#   waits: revision
+#   subjects:
+#     - PropagationPolicy.policy.karmada.io
+#     - ClusterPropagationPolicy.policy.karmada.io
+#   fix: Allow another member, or tolerate the taint without tolerationSeconds, so that the copy stays.
+#   source:
+#     - karmada-io/karmada v1.18.2 pkg/controllers/cluster/taint_manager.go:346
+#     - karmada-io/karmada v1.18.2 pkg/controllers/gracefuleviction/evictiontask.go:52
+package rules["failover-has-target"]
+
+import data.lib.karmada
+import data.lib.objects
+import data.lib.placement
+
+violation contains {
+	"field": ["spec", "failover", "cluster"],
+	"message": sprintf("cluster failover evicts the workload when %q is lost, and the policy allows no other member, so its copy there is deleted", [member]),
+} if {
+	not objects.suspended
+	is_object(input.object.spec.failover.cluster)
+	every state in karmada.control_plane.failoverArmed {
+		state == "found"
+	}
+	count(placement.candidates) == 1
+	some member in placement.candidates
+	some loss in input.policy.losses
+	loss.state == "found"
+	loss.count == 1
+	member in loss.members
+}
