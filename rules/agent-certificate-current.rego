@@ -19,22 +19,15 @@
 #     - karmada-io/karmada v1.18.2 pkg/controllers/certificate/cert_rotation_controller.go:61
 package rules["agent-certificate-current"]
 
+import data.lib.certificates
+
 violation contains {
 	"origin": credential.origin,
 	"field": credential.field,
-	"message": sprintf("agent.kubeconfig.%s %s %s", [name, _when(days), credential.certificate.notAfter]),
+	"message": sprintf("agent.kubeconfig.%s %s", [name, certificates.ends(credential.certificate)]),
 } if {
 	input.agent.reached
 	not input.agent.suspended
-	data.fleet.date != ""
 	some name in ["caCrt", "crt"]
 	credential := input.agent.credentials[name]
-	days := (_day(credential.certificate.notAfter) - _day(data.fleet.date)) / 86400000000000
-	days < 30
 }
-
-_day(date) := time.parse_ns("2006-01-02", date)
-
-_when(days) := "expired on" if {
-	days < 0
-} else := "expires on"

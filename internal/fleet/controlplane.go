@@ -69,6 +69,8 @@ func chartControlPlane(r release, chartVersion string) ControlPlane {
 	}
 	c.CertificateHosts, c.HostsState, c.HostsField = r.certificateHosts(c, cmp.Or(domain, "cluster.local"))
 
+	c.Certificates = r.certificates()
+
 	gates, gatesState := r.fields("controllerManager", "featureGates")
 	args, argsState := r.fields("controllerManager", "extraCommandArgs")
 	c.FeatureGates, c.GatesState = featureGates(gates, args), Found
@@ -97,6 +99,26 @@ func chartControlPlane(r release, chartVersion string) ControlPlane {
 	annotations, _ := r.fields("apiServer", "serviceAnnotations")
 	c.Exposures = c.rendered(kind, "", annotations, nodePort, cmp.Or(domain, "cluster.local"))
 	return c
+}
+
+// certificates are those of the control plane that the values bring along.
+//
+// Source: karmada v1.18.2 charts/karmada/templates/karmada-cert.yaml.
+func (r release) certificates() map[string]Credential {
+	all := map[string]Credential{}
+	for _, of := range []struct {
+		mode, is string
+		path     []string
+	}{{"certs", "custom", []string{"certs", "custom"}}, {"etcd", "external", []string{"etcd", "external", "certs"}}} {
+		if mode, _ := r.text(of.mode, "mode"); mode != of.is {
+			continue
+		}
+		for _, key := range []string{"caCrt", "crt"} {
+			path := append(slices.Clip(of.path), key)
+			all[strings.Join(path, ".")] = credential(r.value(path...))
+		}
+	}
+	return all
 }
 
 // certificateHosts are the chart's certs.auto.hosts, with its templates filled in.
@@ -169,6 +191,7 @@ func operatorControlPlane(object Object) ControlPlane {
 		CertificateHosts: []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc",
 			"*.karmada-system.svc.cluster.local", "*.karmada-system.svc", "127.0.0.1"},
 		HostsState:      Found,
+		Certificates:    map[string]Credential{},
 		Schedulers:      []string{},
 		SystemNamespace: systemNamespace,
 		HostsField:      []any{"spec", "components", "karmadaAPIServer", "certSANs"},

@@ -47,6 +47,7 @@ spec: {taints: [{key: lost, effect: NoExecute}]}`)
 			},
 			Lacks: []string{}, FailoverArmed: map[string]State{"gate": Found, "eviction": Found, "taint": Found, "webhook": Found},
 			FeatureGates: map[string]bool{"PropagateDeps": true, "Failover": true, "GracefulEviction": false}, GatesState: Found,
+			Certificates:    map[string]Credential{},
 			SystemNamespace: "karmada-system", SkippedNamespaces: []string{"kube-.*"}, Schedulers: []string{"default-scheduler"},
 		},
 	})
@@ -79,6 +80,7 @@ spec:
 			},
 			Lacks: []string{"--enable-no-execute-taint-eviction"}, FailoverArmed: map[string]State{"gate": Found, "eviction": Missing, "taint": Unknown, "webhook": Found},
 			FeatureGates: map[string]bool{"Failover": true}, GatesState: Found,
+			Certificates:    map[string]Credential{},
 			SystemNamespace: "karmada-system", SkippedNamespaces: []string{"kube-.*"}, Schedulers: []string{"default-scheduler"},
 		},
 	})

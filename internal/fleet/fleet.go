@@ -272,6 +272,9 @@ type ControlPlane struct {
 	HostsState       State    `json:"hostsState"`
 	// HostsField leads to the list in the control plane's object.
 	HostsField Field `json:"hostsField"`
+	// Certificates are those that the chart's values bring along, by where they stand: certs.custom.caCrt and crt, etcd.external.certs.caCrt
+	// and crt. Empty where Karmada makes them itself.
+	Certificates map[string]Credential `json:"certificates"`
 	// Exposures are the addresses at which something in Git makes its API server reachable.
 	Exposures []Exposure `json:"exposures"`
 	// FailoverArmed are the switches of cluster failover that Git can show, each found, missing or unknown: "gate", "eviction",
