@@ -4,7 +4,9 @@
 #   Karmada brings an object to the members that a policy places it on, and to no other. A ConfigMap, Secret, claim or service account
 #   that the pods name goes with them where spec.propagateDeps is true, or where a policy selects it too; else it stays on Karmada's API
 #   server, and the pods do not start. The source of a HelmRelease or of a Flux Kustomization is never a dependency, and of a
-#   HelmRelease Karmada knows dependencies in the version v2beta1 alone.
+#   HelmRelease Karmada knows dependencies in the version v2beta1 alone. A Namespace goes to all members by itself, but for one with the
+#   label namespace.karmada.io/skip-auto-propagation. Where another policy places what is needed, it must do so on each cluster on which
+#   the workload may run, after a loss too.
 #
 #   The rule speaks of what Git has on the same API server, and of no object that Git brings to a cluster by another way.
 # related_resources:
@@ -23,6 +25,7 @@
 package rules["dependencies-placed"]
 
 import data.lib.objects
+import data.lib.placement
 import data.lib.pods
 import data.lib.policies
 import data.lib.variables
@@ -46,11 +49,49 @@ violation contains {
 	not _elsewhere(need)
 }
 
+violation contains {
+	"field": objects.selector_field(i),
+	"message": sprintf("no policy places %s %q on %q, where %s %q may run", [_short(need.kind), need.name, min(lacking), _short(selected.kind), selected.name]),
+	"fix": _fix(need),
+	"related": [{"message": "the object that is needed", "origin": found.origin}, {"message": "where it is named", "origin": selected.origin, "field": need.field}],
+} if {
+	not objects.suspended
+	not _refused
+	data.fleet.apiServers[input.apiServer].complete
+	count(placement.candidates) > 0
+	some i, selection in input.policy.selections
+	some selected in selection.objects
+	workload := data.fleet.objects[input.apiServer][selected.kind][selected.namespace][selected.name].object
+	some need in _needs(selected, workload)
+	found := data.fleet.objects[input.apiServer][need.kind][need.namespace][need.name]
+	lacking := placement.candidates - _placed_on(need)
+	count(lacking) > 0
+	not policies.open(input.apiServer, need.namespace)
+	not _elsewhere(need)
+}
+
+# The clusters that the policies which claim an object allow; undefined where one of them may allow others.
+_placed_on(need) := union({placement.candidates_of(_placement(claim)) | some claim in claims}) if {
+	claims := data.fleet.claims[input.apiServer][need.kind][need.namespace][need.name]
+	every claim in claims {
+		placement.candidates_of(_placement(claim))
+	}
+}
+
+_placement(claim) := data.fleet.objects[input.apiServer][sprintf("%s.policy.karmada.io", [claim.kind])][claim.namespace][claim.name].object.spec.placement
+
 # Karmada refuses application failover without propagateDeps.
 _refused if input.object.spec.failover.application
 
+# Karmada brings a Namespace to all members by itself, but not one with the label that keeps it from that.
+_needs(selected, workload) := _dependencies(selected, workload) | {need |
+	labels := data.fleet.objects[input.apiServer].Namespace[""][selected.namespace].object.metadata.labels
+	lower(labels["namespace.karmada.io/skip-auto-propagation"]) == "true"
+	need := {"kind": "Namespace", "namespace": "", "name": selected.namespace, "field": ["metadata", "namespace"]}
+}
+
 # Dependencies of pods come along with propagateDeps, sources do not.
-_needs(selected, workload) := {{"kind": use.kind, "namespace": selected.namespace, "name": use.name, "field": use.field} |
+_dependencies(selected, workload) := {{"kind": use.kind, "namespace": selected.namespace, "name": use.name, "field": use.field} |
 	some use in pods.uses(workload)
 	not variables.stand_in(use.name)
 } if {
@@ -84,6 +125,8 @@ _elsewhere(need) if {
 
 _fix(need) := "Select the source in a policy for the same clusters." if {
 	endswith(need.kind, ".source.toolkit.fluxcd.io")
+} else := "Remove the label from the Namespace, or select it in a ClusterPropagationPolicy for the same clusters." if {
+	need.kind == "Namespace"
 } else := "Set spec.propagateDeps to true, or select the object in a policy for the same clusters."
 
 _short(kind) := split(kind, ".")[0]
