@@ -96,7 +96,7 @@ outcome is that of the last one.`,
 				}
 			}
 			if len(d.Policies) == 0 && output == "table" {
-				text := "there is no PropagationPolicy or ClusterPropagationPolicy in Git"
+				text := "Git brings no PropagationPolicy or ClusterPropagationPolicy to an API server"
 				if len(q.Only) > 0 {
 					text = "no workload has such an outcome"
 				}

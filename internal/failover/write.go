@@ -232,12 +232,19 @@ func groupsOf(reports []Report, width int, n *notes) []group {
 
 // writeHeading names the policies and workloads of a table.
 func writeHeading(b *strings.Builder, reports []Report) {
+	name := func(r Report) string {
+		return fmt.Sprintf("%s %s in %s", r.Policy.Kind, qualified(r.Policy), secret.Printable(r.File))
+	}
 	for i, r := range reports {
 		if i == 5 && len(reports) > 6 {
 			fmt.Fprintf(b, "and %d more\n", len(reports)-i)
 			return
 		}
-		fmt.Fprintf(b, "%s %s in %s: %s\n", r.Policy.Kind, qualified(r.Policy), secret.Printable(r.File), r.what())
+		of := name(r)
+		if slices.ContainsFunc(reports, func(other Report) bool { return other.Policy != r.Policy && name(other) == of }) { // a file for several clusters
+			of += " on " + secret.Printable(r.Policy.APIServer)
+		}
+		fmt.Fprintf(b, "%s: %s\n", of, r.what())
 	}
 }
 
