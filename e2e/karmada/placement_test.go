@@ -164,6 +164,12 @@ func (r report) row(c *controlplane.ControlPlane, s scenario) func(context.Conte
 		if err != nil {
 			return err
 		}
+		if s.Outcome == "idle" || s.Outcome == "refused" {
+			if len(all) > 0 {
+				return fmt.Errorf("the policy has %d bindings, and it is %s", len(all), s.Outcome)
+			}
+			return nil
+		}
 		workloads := 0
 		for _, b := range all {
 			if b.Spec.Replicas == 0 {

@@ -88,11 +88,15 @@ func isKarmadas(kind string) bool {
 		group == "" && slices.Contains([]string{"Namespace", "Service", "ConfigMap"}, name)
 }
 
-// place sorts objects by when they may be applied: namespaces before what is in them.
+// place sorts objects by when they may be applied: namespaces before what is in them, and policies before what they select, so that the
+// one of the highest priority claims it.
 func place(o *unstructured.Unstructured) string {
 	order := "1"
-	if o.GetKind() == "Namespace" {
+	switch {
+	case o.GetKind() == "Namespace":
 		order = "0"
+	case o.GroupVersionKind().Group == "apps":
+		order = "2"
 	}
 	return strings.Join([]string{order, o.GetKind(), o.GetNamespace(), o.GetName()}, "\x00")
 }
