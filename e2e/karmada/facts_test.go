@@ -31,6 +31,7 @@ func TestFacts(t *testing.T) {
 	t.Run("object-owned-once", facts.objectOwnedOnce)
 	t.Run("dependencies-propagate", facts.dependenciesPropagate)
 	t.Run("agents", facts.agents)
+	t.Run("override-applies", facts.overrideApplies)
 	t.Run("webhook-sees-its-objects", facts.webhookSeesItsObjects)
 }
 
@@ -144,6 +145,27 @@ spec:
   overrideRules: [{overriders: {labelsOverrider: [{operator: add, value: {overridden: "true"}}]}}]
 `, namespace))
 	f.awaitBinding(t, namespace, "a binding once the override is there", on("ottawa", "robbinsdale"))
+}
+
+// overrideApplies: what an override cannot be applied to does not come to the member.
+func (f fact) overrideApplies(t *testing.T) {
+	f.Apply(t, `
+apiVersion: v1
+kind: Namespace
+metadata: {name: override-applies}
+---
+apiVersion: policy.karmada.io/v1alpha1
+kind: OverridePolicy
+metadata: {name: cannot, namespace: override-applies}
+spec:
+  resourceSelectors: [{apiVersion: apps/v1, kind: Deployment, name: app}]
+  overrideRules:
+    - targetCluster: {clusterNames: [ottawa]}
+      overriders: {plaintext: [{path: /spec/template/spec/nodeSelector/disk, operator: replace, value: ssd}]}
+`)
+	namespace := f.app(t, everywhere+"}")
+	controlplane.Await(t, "the other member", f.has("robbinsdale", namespace, true))
+	controlplane.Remains(t, calm, "nothing on the one that it is for", f.has("ottawa", namespace, false))
 }
 
 func (f fact) policyActive(t *testing.T) {
