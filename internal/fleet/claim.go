@@ -45,6 +45,10 @@ func (f *Fleet) Standings() func(policy Object, w Workload) (Standing, string) {
 		if suspended, _ := at(policy.Content, "spec", "suspension", "dispatching").(bool); suspended {
 			return Idle, "spec.suspension.dispatching holds everything back"
 		}
+		if of := f.Policies[PolicyID(policy)].Selections; len(of) > 0 &&
+			!slices.ContainsFunc(of, func(s Selection) bool { return s.State != Missing }) {
+			return Idle, "there is nothing of what it selects"
+		}
 		claims := f.Claims[policy.APIServer][w.Kind][w.Namespace][w.Name]
 		if len(claims) < 2 {
 			return Places, ""

@@ -44,7 +44,7 @@ type Selection struct {
 	Name string `json:"name"`
 	// Objects are sorted by namespace and name.
 	Objects []Selected `json:"objects"`
-	// Elsewhere are the apiVersions under which Git has objects of that kind and name where nothing is found.
+	// Elsewhere are the apiVersions in which Karmada sees objects of that kind and name where nothing is found.
 	Elsewhere []string `json:"elsewhere"`
 }
 
@@ -84,6 +84,7 @@ type selector struct {
 	labels          labels.Selector
 	by              string // as Selection.By
 	unknown         bool   // a variable stands in it, or it cannot be read
+	seen            string // the apiVersion in which Karmada sees the kind, where the selector has another
 }
 
 // readPolicies finds what each policy selects.
@@ -148,6 +149,14 @@ func policyIDOf(o ObjectRef) string {
 	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "/")
 }
 
+// seenVersions are the apiVersions in which Karmada sees objects, those that its API server prefers, whatever they are written in: by group
+// where that has one for all kinds, else by kind. A selector of another version selects nothing.
+//
+// Source: karmada v1.18.2 pkg/detector/detector.go:189, pkg/util/selector.go:56; kubernetes v1.35 pkg/controlplane/instance.go.
+var seenVersions = map[string]string{"": "v1", "apps": "apps/v1", "autoscaling": "autoscaling/v2", "batch": "batch/v1", "policy": "policy/v1",
+	"rbac.authorization.k8s.io": "rbac.authorization.k8s.io/v1", "Ingress.networking.k8s.io": "networking.k8s.io/v1",
+	"NetworkPolicy.networking.k8s.io": "networking.k8s.io/v1"}
+
 func readSelector(entry any, policy Object) selector {
 	version, kind := textAt(entry, "apiVersion"), textAt(entry, "kind")
 	group, _, grouped := strings.Cut(version, "/")
@@ -163,6 +172,9 @@ func readSelector(entry any, policy Object) selector {
 	}
 	if s.namespace == "" && !strings.HasPrefix(policy.Kind, "Cluster") {
 		s.namespace = cmp.Or(policy.Namespace, defaultNamespace)
+	}
+	if seen := cmp.Or(seenVersions[s.kind], seenVersions[group]); seen != "" && version != "" && version != seen && !hasVariable(version) {
+		s.seen = seen
 	}
 	for _, text := range []string{version, kind, s.namespace, s.name} {
 		s.unknown = s.unknown || hasVariable(text)
@@ -193,6 +205,16 @@ func (f *Fleet) selection(s selector, server string) Selection {
 		return result
 	}
 	namespaces := f.Objects[server][s.kind]
+	if s.seen != "" {
+		result.State = Missing
+		for object := range f.ofKind(server, s.kind) {
+			if s.name == "" || s.name == object.Name {
+				result.Elsewhere = []string{s.seen}
+				break
+			}
+		}
+		return result
+	}
 	guess := false // an object with a variable in its name or labels may be the one
 	for _, namespace := range sorted(namespaces) {
 		if s.namespace != "" && cmp.Or(namespace, defaultNamespace) != s.namespace { // none is the default one at an API server
