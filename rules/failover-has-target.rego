@@ -11,11 +11,10 @@
 #     description: Cluster failover
 # custom:
 #   severity: warning
-#   waits: revision
 #   subjects:
 #     - PropagationPolicy.policy.karmada.io
 #     - ClusterPropagationPolicy.policy.karmada.io
-#   fix: Allow another member, or tolerate the taint without tolerationSeconds, so that the copy stays.
+#   fix: Add another member to the affinity, or a toleration of the taint without tolerationSeconds.
 #   source:
 #     - karmada-io/karmada v1.18.2 pkg/controllers/cluster/taint_manager.go:346
 #     - karmada-io/karmada v1.18.2 pkg/controllers/gracefuleviction/evictiontask.go:52
@@ -37,7 +36,7 @@ violation contains {
 violation contains {
 	"field": array.concat(placement.spread_field, [i, "minGroups"]),
 	"message": sprintf("minGroups requires all %d members that the policy allows, so the replicas of one that is lost are placed nowhere", [least]),
-	"fix": "Lower minGroups, or allow another member.",
+	"fix": "Lower minGroups, or add another member to the affinity.",
 } if {
 	_evicts
 	count(placement.terms) == 1
