@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
 
@@ -32,14 +33,18 @@ func inClear(class fleet.Class) bool {
 	return slices.Contains([]fleet.Class{fleet.Plain, fleet.Key, fleet.Kubeconfig, fleet.Token, fleet.Address}, class)
 }
 
-// clearValues are the values in the clear of an object, as the build made it; none where the object is no Secret.
-func (x *textIndex) clearValues(b built) (all []clearValue) {
-	if str(b.object, "kind") != "Secret" || str(b.object, "apiVersion") != "v1" {
+// clearValues are the values in the clear of an object, as the build made it; none where the object is no Secret once it is substituted.
+func (x *textIndex) clearValues(b built, substituted map[string]any) (all []clearValue) {
+	if str(substituted, "kind") != "Secret" || str(substituted, "apiVersion") != "v1" {
 		return nil
 	}
 	meta, _ := b.object["metadata"].(map[string]any)
 	for _, field := range []string{"data", "stringData"} {
-		data, _ := b.object[field].(map[string]any)
+		data, isMap := b.object[field].(map[string]any)
+		if text, _ := b.object[field].(string); !isMap && text != "" { // variables that are all of it
+			after, _ := substituted[field].(map[string]any)
+			data = map[string]any{firstTelling(after): text}
+		}
 		for _, key := range slices.Sorted(maps.Keys(data)) {
 			value, ok := data[key].(string)
 			if !ok {
@@ -69,6 +74,16 @@ func (x *textIndex) clearValues(b built) (all []clearValue) {
 		}
 	}
 	return all
+}
+
+// firstTelling is the first key that promises a credential; empty where there is none.
+func firstTelling(data map[string]any) string {
+	for _, key := range slices.Sorted(maps.Keys(data)) {
+		if telling.MatchString(key) {
+			return key
+		}
+	}
+	return ""
 }
 
 // maxVariables bounds the variables of one value that are looked up.
@@ -241,11 +256,19 @@ func newFileTexts() *fileTexts {
 	return &fileTexts{at: map[string][]textPlace{}, keys: map[string][]textPlace{}}
 }
 
-// addLines takes the lines KEY=value in, as a generator reads them.
+// addLines takes the lines KEY=value in, as a generator reads them: quotes and blanks are a part of the value.
+//
+// Source: kustomize api v0.21.1 kv/kv.go keyValuesFromLine.
 func (t *fileTexts) addLines(text string) {
-	for line := range strings.Lines(text) {
-		if key, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
-			t.keep(secret.Unquote(value), textPlace{document: wholeFile, field: []any{key}, key: key})
+	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
+		key, value, ok := strings.Cut(strings.TrimRight(strings.TrimLeft(line, " \t"), "\r\n"), "=")
+		if !ok {
+			continue
+		}
+		at := textPlace{document: wholeFile, field: []any{key}, key: key}
+		t.keep(value, at)
+		if bare := secret.Unquote(strings.TrimSpace(value)); bare != value {
+			t.keep(bare, at)
 		}
 	}
 }
@@ -269,6 +292,12 @@ func (t *fileTexts) add(at textPlace, n *yaml.Node, key string, depth int) {
 		operation := lookup(n, "op") != nil
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			name := n.Content[i].Value
+			if n.Content[i].Tag == "!!merge" { // whose entries are this mapping's own
+				for _, part := range mergeParts(n.Content[i+1]) {
+					t.add(at, part, key, depth)
+				}
+				continue
+			}
 			below := at
 			below.field = append(slices.Clone(at.field), name)
 			if path := text(n, "path"); operation && name == "value" {
@@ -297,6 +326,14 @@ func (t *fileTexts) add(at textPlace, n *yaml.Node, key string, depth int) {
 			t.embedded(at, depth+1)
 		}
 	}
+}
+
+// mergeParts are the mappings that stand under a merge key.
+func mergeParts(n *yaml.Node) []*yaml.Node {
+	if n.Kind == yaml.SequenceNode {
+		return n.Content
+	}
+	return []*yaml.Node{n}
 }
 
 // embedded takes the scalars of a text that is YAML itself in.
@@ -393,7 +430,9 @@ func (x *textIndex) variable(name string, source variableSource) (fleet.Origin, 
 
 // resolveClear fills in the places that hang on the Flux Kustomization and on its variables, and leaves out what is none in the clear.
 func (c *cluster) resolveClear(it *item, values []clearValue) (all []clearValue) {
-	var index *textIndex
+	index := sync.OnceValue(func() *textIndex {
+		return newTextIndex(c.written, &build{files: slices.Sorted(maps.Keys(c.reached))}, nil)
+	})
 	for _, v := range values {
 		if v.Variable != "" {
 			source, ok := it.vars.clear[v.Variable]
@@ -407,18 +446,27 @@ func (c *cluster) resolveClear(it *item, values []clearValue) (all []clearValue)
 				source.origin = it.fact.Origin
 			}
 			v.Class, v.Length = source.class, source.length
-			if index == nil {
-				index = newTextIndex(c.written, &build{files: slices.Sorted(maps.Keys(c.reached))}, nil)
-			}
-			v.Origin, v.Field = index.variable(v.Variable, source)
+			v.Origin, v.Field = index().variable(v.Variable, source)
 		}
 		if v.Origin.File == "" {
-			v.Origin, v.Field = it.fact.Origin, slices.Concat(it.fact.Origin.Field, v.Field)
-			v.Origin.Field = nil
+			v.Origin, v.Field = c.patchOf(it, v.Field, index)
 		}
 		all = append(all, v)
 	}
 	return all
+}
+
+// patchOf is the place of a field in the patches of a Flux Kustomization: there, or where a patch of another brings them.
+func (c *cluster) patchOf(it *item, field []any, index func() *textIndex) (fleet.Origin, []any) {
+	own := clearPlace{fleet.Origin{File: it.fact.Origin.File, Document: it.fact.Origin.Document}, slices.Concat(it.fact.Origin.Field, field)}
+	i, ok := field[2].(int)
+	if !ok || i >= len(it.spec.Patches) {
+		return own.origin, own.field
+	}
+	if places := index().find(it.fact.Origin, field[:4], "patch", []string{it.spec.Patches[i].Patch}); len(places) > 0 {
+		return places[0].origin, slices.Concat(places[0].field, field[4:])
+	}
+	return own.origin, own.field
 }
 
 // withClear are a file's documents with the values in the clear that stand in them and that the file alone does not show.
@@ -434,6 +482,11 @@ func withClear(documents []fleet.Document, values []clearValue) []fleet.Document
 			i = len(documents) - 1
 		}
 		d := &documents[i]
+		if at := slices.IndexFunc(d.Values, func(o fleet.Value) bool {
+			return o.In == "beside" && len(o.Field) < len(v.Field) && startsWith(v.Field, o.Field)
+		}); at >= 0 { // a text with the Secret in it, which says less
+			d.Values = slices.Delete(slices.Clone(d.Values), at, at+1)
+		}
 		if d.Encryption != nil && slices.ContainsFunc(d.Encryption.Faults, func(f fleet.EncryptionFault) bool { return slices.Equal(f.Field, v.Field) }) {
 			continue // which says more
 		}
@@ -454,4 +507,26 @@ func withClear(documents []fleet.Document, values []clearValue) []fleet.Document
 		d.Values = append(slices.Clip(d.Values), fleet.Value{Field: v.Field, In: "Secret", Key: v.Key, Secret: v.Secret, Class: v.Class, Length: v.Length})
 	}
 	return documents
+}
+
+// clearPlaces are the values in the clear of a tree's Secrets, by the file that each stands in.
+type clearPlaces map[string][]clearValue
+
+func (p clearPlaces) add(values []clearValue) {
+	for _, v := range values {
+		p[v.Origin.File] = append(p[v.Origin.File], v)
+	}
+}
+
+// redacted is an object's content without what a Secret takes from it: the source of a replacement, a variable, an input. It is the
+// content itself where the object has none.
+func (p clearPlaces) redacted(o *fleet.Object) map[string]any {
+	content := o.Content
+	for _, v := range p[o.Origin.File] {
+		if v.Origin.Document != o.Origin.Document || !startsWith(v.Field, o.Origin.Field) {
+			continue
+		}
+		content = secret.RedactAt(content, v.Field[len(o.Origin.Field):], v.Class)
+	}
+	return content
 }

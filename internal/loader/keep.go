@@ -131,17 +131,21 @@ func (l lookups) areNames() bool {
 func isNoName(text string) bool { return secret.Name(text) != text }
 
 // keepRenderings keeps what the cluster's paths came to, unless it is what was kept before. A Flux object with a secret
-// in it cannot be kept: without the secret it may mean something else. Neither can one that took a text for a path.
+// in it cannot be kept, nor an object that a Secret takes something from: without that it may mean something else. Neither can one that
+// took a text for a path.
 func (c *cluster) keepRenderings(cache Cache) {
 	all := renderings{}
-	same := true
+	isSame := true
+	clear := clearPlaces{}
+	clear.add(c.clear)
 	for key, r := range c.rendered {
-		if r.Seen.areNames() && !slices.ContainsFunc(r.Objects, func(o rendered) bool { return o.whole != nil }) {
+		hides := func(o rendered) bool { return o.whole != nil || !same(clear.redacted(&o.Object), o.Object.Content) }
+		if r.Seen.areNames() && !slices.ContainsFunc(r.Objects, hides) {
 			all[key] = r
-			same = same && r == c.kept[key]
+			isSame = isSame && r == c.kept[key]
 		}
 	}
-	if (!same || len(all) != len(c.kept)) && !c.tree.changed.Load() {
+	if (!isSame || len(all) != len(c.kept)) && !c.tree.changed.Load() {
 		cache.Put("cluster "+c.entry.cluster, all)
 	}
 }

@@ -70,19 +70,30 @@ func (f *follower) result() *fleet.Tree {
 	}
 	out := &fleet.Tree{Objects: make([]*fleet.Object, 0, objects)}
 	clusters := slices.Sorted(maps.Keys(f.courses))
+	clear := clearPlaces{}
+	for _, cluster := range clusters {
+		clear.add(f.courses[cluster].clear)
+	}
 	var both errgroup.Group // it hands a panic on
 	both.Go(func() error {
 		for _, cluster := range clusters {
 			c := f.courses[cluster]
 			out.Clusters = append(out.Clusters, c.fact)
 			out.Kustomizations = append(out.Kustomizations, c.kustomizations...)
-			out.Objects = append(out.Objects, c.objects...)
+			for _, o := range c.objects {
+				if content := clear.redacted(o); !same(content, o.Content) {
+					redacted := *o
+					redacted.Content = content
+					o = &redacted
+				}
+				out.Objects = append(out.Objects, o)
+			}
 		}
 		sortAll(out.Kustomizations, out.Objects) // one cluster's Kustomizations may apply to another's API server
 		return nil
 	})
 	both.Go(func() error {
-		out.Files, out.Unreached = f.filesReached(clusters)
+		out.Files, out.Unreached = f.filesReached(clusters, clear)
 		return nil
 	})
 	_ = both.Wait()
@@ -90,7 +101,7 @@ func (f *follower) result() *fleet.Tree {
 }
 
 // filesReached are the files with the clusters that read them, and what may be an agent in those that none reads.
-func (f *follower) filesReached(clusters []string) (files []fleet.File, unreached []*fleet.Object) {
+func (f *follower) filesReached(clusters []string, clear clearPlaces) (files []fleet.File, unreached []*fleet.Object) {
 	files = make([]fleet.File, 0, len(f.tree.paths))
 	reached := make(map[string][]string, len(f.tree.paths)) // the clusters that read a file, by path
 	starts := map[string]bool{}                             // the files that say where a Flux starts: whoever did so applied them
@@ -98,12 +109,6 @@ func (f *follower) filesReached(clusters []string) (files []fleet.File, unreache
 		starts[f.courses[cluster].fact.Origin.File] = true
 		for name := range f.courses[cluster].reached {
 			reached[name] = append(reached[name], cluster)
-		}
-	}
-	clear := map[string][]clearValue{} // the values in the clear, by file
-	for _, cluster := range clusters {
-		for _, v := range f.courses[cluster].clear {
-			clear[v.Origin.File] = append(clear[v.Origin.File], v)
 		}
 	}
 	rules := f.tree.creationRules()

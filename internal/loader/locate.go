@@ -213,6 +213,9 @@ func (f *located) deepest(root *yaml.Node, field []any) (show *yaml.Node, depth 
 		if value.Kind == yaml.MappingNode || value.Kind == yaml.SequenceNode || value.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 || value.Value == "" && value.Kind == yaml.ScalarNode {
 			show = key
 		}
+		if value.Kind == yaml.ScalarNode && value.Value != "" { // the rest of the field leads into the text
+			return show, len(field)
+		}
 	}
 	return show, len(field)
 }
@@ -239,13 +242,17 @@ func (f *located) embedded(n *yaml.Node, field []any) (show *yaml.Node, depth in
 
 func leadingSpaces(line []byte) int { return len(line) - len(bytes.TrimLeft(line, " ")) }
 
+// mappingEntry is an entry with its key, also one that a merge key brings. Of two with one name it is the later: it was added by hand,
+// more often than not.
 func mappingEntry(n *yaml.Node, name string) (key, value *yaml.Node) {
 	if n == nil || n.Kind != yaml.MappingNode {
 		return nil, nil
 	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == name {
-			return n.Content[i], n.Content[i+1]
+	for _, part := range append([]*yaml.Node{n}, secret.Merged(n)...) {
+		for i := len(part.Content) - 2; i >= 0; i -= 2 {
+			if part.Content[i].Value == name {
+				return part.Content[i], part.Content[i+1]
+			}
 		}
 	}
 	return nil, nil

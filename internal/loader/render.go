@@ -144,7 +144,7 @@ func (c *cluster) render(it *item, a *artifact) *rendering {
 			r.Disabled = append(r.Disabled, fleet.ObjectRef{Group: o.Group, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name})
 			continue
 		}
-		r.Clear = append(r.Clear, index.clearValues(built)...)
+		r.Clear = append(r.Clear, index.clearValues(built, object)...)
 		meta, _ := built.object["metadata"].(map[string]any)
 		annotations, _ := meta["annotations"].(map[string]any)
 		r.add(object, built.origin, c.isEncrypted(built.origin) && !decryptionDisabled(annotations), b.known)

@@ -180,7 +180,7 @@ func (c *cluster) renderSet(s *resourceSet, inputs []resourceset.Provider) (chil
 	for _, o := range made.Objects {
 		origin := s.fact.Origin
 		origin.Field = slices.Concat(origin.Field, o.Field)
-		c.clear = append(c.clear, c.resolveClear(s.it, index.clearValues(built{object: o.Content, origin: origin}))...)
+		c.clear = append(c.clear, c.resolveClear(s.it, index.clearValues(built{object: o.Content, origin: origin}, o.Content))...)
 		if why := c.copy(o.Content); why != "" {
 			c.unknownSet(s, why, o.Field...)
 			continue

@@ -46,7 +46,7 @@ func hide(n *yaml.Node, at around, found *[]*yaml.Node) {
 		for key, value := range entries(n) {
 			name, inner := key, many
 			if key == "value" {
-				path := cmp.Or(scalarText(find("name")), scalarText(find("path")), scalarText(find("subPath")))
+				path := cmp.Or(scalarText(find("name")), scalarText(find("path")), scalarText(find("subPath")), scalarText(find("key")))
 				name, inner = path[strings.LastIndexByte(path, '/')+1:], many || isDataPath(scalarText(find("path")))
 			}
 			hide(value, around{key: name, parent: at.key, has: has, many: inner}, found)

@@ -93,9 +93,9 @@ func keyText(key *yaml.Node) string {
 	return ""
 }
 
-// merged are the mappings that n's merge keys (<<) bring in, the one that counts most first, each once.
+// Merged are the mappings that n's merge keys (<<) bring in, the one that counts most first, each once.
 // Source: https://yaml.org/type/merge.html
-func merged(n *yaml.Node) []*yaml.Node {
+func Merged(n *yaml.Node) []*yaml.Node {
 	var all []*yaml.Node
 	add := func(n *yaml.Node) {
 		if n = resolve(n); n != nil && n.Kind == yaml.MappingNode && !slices.Contains(all, n) && len(all) < maxMerged {
@@ -130,7 +130,7 @@ const maxMerged = 64
 
 // effective are the entries of a mapping and those that merge keys bring in under other names.
 func effective(n *yaml.Node) iter.Seq2[string, *yaml.Node] {
-	parts := merged(n)
+	parts := Merged(n)
 	if len(parts) == 0 {
 		return entries(n)
 	}
@@ -154,7 +154,7 @@ func get(n *yaml.Node, key string) *yaml.Node {
 			return resolve(value)
 		}
 	}
-	for _, part := range merged(n) {
+	for _, part := range Merged(n) {
 		for name, value := range entries(part) {
 			if name == key {
 				return resolve(value)
@@ -170,7 +170,7 @@ func finder(n *yaml.Node) func(key string) *yaml.Node {
 	return func(key string) *yaml.Node {
 		if found == nil {
 			found = map[string]*yaml.Node{}
-			for _, part := range append([]*yaml.Node{n}, merged(n)...) {
+			for _, part := range append([]*yaml.Node{n}, Merged(n)...) {
 				for name, value := range entries(part) {
 					if _, ok := found[name]; !ok {
 						found[name] = resolve(value)

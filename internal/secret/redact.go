@@ -38,6 +38,43 @@ func RedactKnown(object map[string]any, known []string) map[string]any {
 	return out
 }
 
+// RedactAt is an object with a class in the place of the text that a field leads to, or the text that the field is a part of. It is
+// the object itself where no text is there.
+func RedactAt(object map[string]any, field []any, class fleet.Class) map[string]any {
+	if out, ok := redactAt(object, field, class).(map[string]any); ok {
+		return out
+	}
+	return object
+}
+
+// redactAt is the value so; nil where it stays as it is.
+func redactAt(value any, field []any, class fleet.Class) any {
+	if text, ok := value.(string); ok {
+		return redaction(class, len(text))
+	}
+	if len(field) == 0 {
+		return nil
+	}
+	switch value := value.(type) {
+	case map[string]any:
+		key, _ := field[0].(string)
+		if redacted := redactAt(value[key], field[1:], class); redacted != nil {
+			out := maps.Clone(value)
+			out[key] = redacted
+			return out
+		}
+	case []any:
+		if i, ok := field[0].(int); ok && i >= 0 && i < len(value) {
+			if redacted := redactAt(value[i], field[1:], class); redacted != nil {
+				out := slices.Clone(value)
+				out[i] = redacted
+				return out
+			}
+		}
+	}
+	return nil
+}
+
 // minKnown is the length of the shortest text that is looked for elsewhere, in bytes: a shorter one may be any word.
 const minKnown = 8
 
@@ -165,10 +202,10 @@ func redactMap(in around, m map[string]any) map[string]any {
 	return out
 }
 
-// variableName is the name beside a value: of an environment variable, of a parameter, or of the field that a JSON patch or
+// variableName is the name beside a value: of an environment variable, of a parameter, of an entry of a store, or of the field that a JSON patch or
 // an override of Karmada sets.
 func variableName(m map[string]any) string {
-	for _, key := range []string{"name", "path", "subPath"} {
+	for _, key := range []string{"name", "path", "subPath", "key"} {
 		if name, _ := m[key].(string); name != "" {
 			return name[strings.LastIndexByte(name, '/')+1:]
 		}

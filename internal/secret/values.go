@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -42,9 +43,14 @@ func Values(doc *yaml.Node, kustomizeFile bool) []fleet.Value {
 	c.secretList = kind == "SecretList" && api == "v1"
 	c.isEncrypted = isMetadata(get(root, "sops"))
 	c.isSealed = kind == "SealedSecret"
+	c.overrides = strings.HasPrefix(api, "policy.karmada.io/") && selectsSecrets(get(get(root, "spec"), "resourceSelectors"))
 	c.makesSecret = c.isSealed || strings.HasSuffix(kind, "ExternalSecret")
 	c.visit(root, nil)
 	return c.values
+}
+
+func selectsSecrets(selectors *yaml.Node) bool {
+	return selectors != nil && slices.ContainsFunc(selectors.Content, func(n *yaml.Node) bool { return scalar(resolve(n), "kind") == "Secret" })
 }
 
 func isKustomization(kind, api string, byName bool) bool {
@@ -62,6 +68,8 @@ type collector struct {
 	isEncrypted, registries bool
 	// makesSecret: a controller makes a Secret of the object's template, and isSealed: with data in base64.
 	makesSecret, isSealed bool
+	// overrides: the object is a policy of Karmada that changes Secrets.
+	overrides bool
 	// isNested: what is visited is an item of a list with metadata of its own.
 	isNested bool
 }
@@ -84,7 +92,12 @@ func (c *collector) visit(n *yaml.Node, field []any) {
 			c.secret(n, field)
 			return
 		}
-		name := scalar(n, "name") // of a variable or a parameter, whose value is beside it
+		name := cmp.Or(scalar(n, "name"), scalar(n, "key")) // of a variable or a parameter, whose value is beside it
+		if path, value := scalar(n, "path"), get(n, "value"); c.overrides && value != nil && isDataPath(path) {
+			top, key, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+			c.data(value, append(field, "value"), key, top == "data")
+			return
+		}
 		for key, value := range entries(n) {
 			if key == "value" && name != "" && value.Kind == yaml.ScalarNode {
 				c.object(value, append(field, key), name)
@@ -162,7 +175,7 @@ func (c *collector) secret(n *yaml.Node, field []any) {
 			c.visit(value, at)
 		}
 	}
-	for _, part := range merged(n) {
+	for _, part := range Merged(n) {
 		for key, value := range entries(part) {
 			if key == "data" || key == "stringData" {
 				c.data(value, append(field, key), "", key == "data")
@@ -173,7 +186,7 @@ func (c *collector) secret(n *yaml.Node, field []any) {
 
 // secretFields are a Secret's own fields, and the directives of a strategic merge patch.
 var secretFields = []string{"apiVersion", "kind", "type", "immutable", "$patch", "$retainKeys",
-	"$deleteFromPrimitiveList", "<<"}
+	"$deleteFromPrimitiveList", "$setElementOrder", "<<"}
 
 // metadataFields are the fields of an object's metadata.
 //
@@ -190,6 +203,9 @@ func (c *collector) data(n *yaml.Node, field []any, key string, isBase64 bool) {
 	switch n = resolve(n); n.Kind {
 	case yaml.MappingNode:
 		for name, value := range effective(n) {
+			if strings.HasPrefix(name, "$") && slices.Contains(secretFields, strings.SplitN(name, "/", 2)[0]) {
+				continue // a directive of a strategic merge patch
+			}
 			c.data(value, append(field, name), name, isBase64)
 		}
 	case yaml.SequenceNode:
@@ -231,29 +247,31 @@ func classifyNode(key string, n *yaml.Node, isBase64 bool) (fleet.Class, int) {
 	return Classify(key, n.Value)
 }
 
-// metadata looks into the annotation that repeats the Secret, and for annotations that are a credential by their names.
+// metadata looks into the annotation that repeats the Secret, and for labels and annotations that are a credential by their names.
 func (c *collector) metadata(n *yaml.Node, field []any) {
 	for key, value := range entries(resolve(n)) {
 		if !slices.Contains(metadataFields, key) { // a value whose stringData is missing above it
 			c.data(value, append(field, key), key, false)
 			continue
 		}
-		if key != "annotations" || resolve(value).Kind != yaml.MappingNode {
+		if key != "annotations" && key != "labels" || resolve(value).Kind != yaml.MappingNode {
 			c.visit(value, append(field, key))
 			continue
 		}
 		for name, value := range entries(resolve(value)) {
 			at, text := append(field, key, name), resolve(value)
-			before := len(c.values)
+			if text.Kind == yaml.ScalarNode && name != lastApplied && holdsCredential(nameOf(name), text.Value) {
+				if class, length := Classify(name, text.Value); class == fleet.Plain {
+					c.report(at, "Secret", class, length)
+					continue
+				}
+			}
 			if name == lastApplied && text.Kind == yaml.ScalarNode {
 				for _, v := range documentValues(text.Value) {
 					c.report(append(slices.Clone(at), v.Field...), v.In, v.Class, v.Length)
 				}
-			} else if c.visit(value, at); len(c.values) == before && text.Kind == yaml.ScalarNode &&
-				holdsCredential(nameOf(name), text.Value) {
-				if class, length := Classify(name, text.Value); class == fleet.Plain {
-					c.report(at, "Secret", class, length)
-				}
+			} else {
+				c.visit(value, at)
 			}
 		}
 	}
