@@ -164,7 +164,7 @@ func (f *located) fillText(p *fleet.Place, field []any) {
 		line, found = n.Line, true
 	}
 	if !found {
-		line, found = secret.HasPrivateKey(f.data)
+		line, _, found = secret.Telling(f.data)
 	}
 	if found && line <= len(f.lines) {
 		p.Line, p.Column, p.EndLine = line, 1, line

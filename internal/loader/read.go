@@ -497,6 +497,9 @@ func (f *file) parseOnce(charts *sync.Map) {
 		if !holdsKey(f.docs) { // not in what was read: in a comment, or where reading ended
 			f.whole = privateKeyIn(f.text())
 		}
+		if f.whole == nil && !f.tells() {
+			f.whole = tellingIn(secret.Comments(f.text()))
+		}
 		if f.lists != nil && len(f.lists.Patches)+len(f.lists.PatchesStrategicMerge) > 0 {
 			go parseSchema() // meanwhile: the build will need it
 		}
@@ -509,9 +512,9 @@ func (f *file) parseOnce(charts *sync.Map) {
 	}
 }
 
-// searchKeys looks for a private key, kubeconfigs and what SOPS has encrypted in a file that is no YAML.
+// searchKeys looks for a private key, a token, an address with a password, kubeconfigs and what SOPS has encrypted in a file that is no YAML.
 func (f *file) searchKeys(data []byte) {
-	if f.whole = privateKeyIn(data); f.whole == nil && bytes.Contains(data, []byte("Config")) && kubeconfigKind.Match(data) && utf8.Valid(data) {
+	if f.whole = tellingIn(data); f.whole == nil && bytes.Contains(data, []byte("Config")) && kubeconfigKind.Match(data) && utf8.Valid(data) {
 		docs, _, _, _ := parseDocuments(f.path, data)
 		f.docs = slices.DeleteFunc(docs, func(d document) bool { return len(d.Values) == 0 })
 	}
@@ -545,6 +548,24 @@ func privateKeyIn(data []byte) *fleet.Document {
 	}
 	class, length := secret.Classify("", string(data))
 	return &fleet.Document{Index: -1, Values: []fleet.Value{{Field: []any{}, In: "file", Class: class, Length: length}}}
+}
+
+// tellingIn is a text that shows by itself what is secret in it as one value; nil where it shows nothing.
+func tellingIn(data []byte) *fleet.Document {
+	_, class, found := secret.Telling(data)
+	if !found {
+		return nil
+	}
+	return &fleet.Document{Index: -1, Values: []fleet.Value{{Field: []any{}, In: "file", Class: class, Length: len(data)}}}
+}
+
+// tells is true where one of the documents has what a comment could have too.
+func (f *file) tells() bool {
+	return slices.ContainsFunc(f.docs, func(d document) bool {
+		return slices.ContainsFunc(d.Values, func(v fleet.Value) bool {
+			return v.Class == fleet.Key || v.Class == fleet.Token || v.Class == fleet.Address
+		})
+	})
 }
 
 // holdsKey tells whether one of the documents has a private key.

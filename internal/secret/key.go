@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
@@ -34,6 +35,46 @@ func HasPrivateKey(text []byte) (line int, ok bool) {
 	}
 	return 1 + bytes.Count(text[:at], []byte("\n")), true
 }
+
+// Telling is the line of a text, counted from 1, that shows by itself that it holds a secret, and what: a private key, wherever it
+// stands, else the first token or address with a password.
+func Telling(text []byte) (line int, class fleet.Class, ok bool) {
+	if line, ok := HasPrivateKey(text); ok {
+		return line, fleet.Key, true
+	}
+	if !utf8.Valid(text) {
+		return 0, "", false
+	}
+	number := 0
+	for part := range strings.Lines(string(text)) {
+		number++
+		switch {
+		case hasToken(part) && !countsUp(part): // documentation counts
+			return number, fleet.Token, true
+		case class == "" && strings.Contains(part, "://") && addressHasPassword(part) && !isLocal.MatchString(part):
+			line, class, ok = number, fleet.Address, true
+		}
+	}
+	return line, class, ok
+}
+
+// Comments are the lines of a text with nothing but what stands behind a "#".
+func Comments(text []byte) []byte {
+	if bytes.IndexByte(text, '#') < 0 {
+		return nil
+	}
+	out := make([]byte, 0, len(text)/4)
+	for line := range bytes.Lines(text) {
+		if _, comment, ok := bytes.Cut(line, []byte("#")); ok {
+			out = append(out, bytes.TrimRight(comment, "\r\n")...)
+		}
+		out = append(out, '\n')
+	}
+	return out
+}
+
+// isLocal finds an address of the machine itself: somebody's own database while they develop.
+var isLocal = regexp.MustCompile(`@(?:localhost|127\.0\.0\.1|\[::1\])(?:\W|$)`)
 
 // keyAt is the offset of the first PEM private key with a body, OpenSSH's and OpenPGP's among them; -1 where there is
 // none.

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -204,7 +205,7 @@ func assigns(text string) bool {
 
 // isLiteral is true for a text that nothing replaces. What is percent-encoded stands for a character.
 func isLiteral(text string) bool {
-	text = escaped.ReplaceAllLiteralString(text, "_")
+	text = escaped.ReplaceAllStringFunc(text, unescapeByte)
 	if strings.IndexByte(text, hole) >= 0 {
 		text = strings.ReplaceAll(text, string(hole), "")
 		if len(text) < minLiteral {
@@ -216,6 +217,14 @@ func isLiteral(text string) bool {
 
 // escaped is a percent-encoded byte: RFC 3986, section 2.1.
 var escaped = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
+
+// unescapeByte is the letter or digit that a percent-encoded byte stands for, and "_" for any other.
+func unescapeByte(text string) string {
+	if c, err := strconv.ParseUint(text[1:], 16, 8); err == nil && isAlphanumeric(byte(c)) {
+		return string(rune(c))
+	}
+	return "_"
+}
 
 // looksRandom is true for what a generator of passwords writes and a person does not: 32 hexadecimal digits, or 16
 // letters and digits of all three kinds.

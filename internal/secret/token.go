@@ -191,6 +191,26 @@ func exampleIn(word string) int {
 	return -1
 }
 
+// minCount is how many characters in their order make an example: 12345678, 789abcde.
+const minCount = 8
+
+// countsUp is true for a text that only counts somewhere.
+func countsUp(text string) bool {
+	text = strings.ToLower(text)
+	run := 1
+	for i := 1; i < len(text); i++ {
+		if text[i] == text[i-1]+1 || text[i] == 'a' && text[i-1] == '9' {
+			run++
+		} else {
+			run = 1
+		}
+		if run >= minCount {
+			return true
+		}
+	}
+	return false
+}
+
 func isAlphanumeric(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
