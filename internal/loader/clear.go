@@ -2,6 +2,7 @@ package loader
 
 import (
 	"encoding/base64"
+	"fmt"
 	"iter"
 	"maps"
 	"regexp"
@@ -289,7 +290,10 @@ func isBounded(root *yaml.Node) bool { return !deeperThan(root, maxDepth) && !se
 func (t *fileTexts) add(at textPlace, n *yaml.Node, key string, depth int) {
 	switch n.Kind {
 	case yaml.MappingNode:
-		operation := lookup(n, "op") != nil
+		path := ""
+		if lookup(n, "op") != nil {
+			path = text(n, "path")
+		}
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			name := n.Content[i].Value
 			if n.Content[i].Tag == "!!merge" { // whose entries are this mapping's own
@@ -300,7 +304,7 @@ func (t *fileTexts) add(at textPlace, n *yaml.Node, key string, depth int) {
 			}
 			below := at
 			below.field = append(slices.Clone(at.field), name)
-			if path := text(n, "path"); operation && name == "value" {
+			if path != "" && name == "value" {
 				name = pointerKey(path)
 			}
 			t.add(below, n.Content[i+1], name, depth)
@@ -475,55 +479,115 @@ func withClear(documents []fleet.Document, values []clearValue) []fleet.Document
 		return documents
 	}
 	documents = slices.Clone(documents)
+	known := map[int]*clearDocument{}
 	for _, v := range values {
-		i := slices.IndexFunc(documents, func(d fleet.Document) bool { return d.Index == v.Origin.Document })
-		if i < 0 {
-			documents = append(documents, fleet.Document{Index: v.Origin.Document}.Complete())
-			i = len(documents) - 1
-		}
-		d := &documents[i]
-		if at := slices.IndexFunc(d.Values, func(o fleet.Value) bool {
-			return o.In == "beside" && len(o.Field) < len(v.Field) && startsWith(v.Field, o.Field)
-		}); at >= 0 { // a text with the Secret in it, which says less
-			d.Values = slices.Delete(slices.Clone(d.Values), at, at+1)
-		}
-		if d.Encryption != nil && slices.ContainsFunc(d.Encryption.Faults, func(f fleet.EncryptionFault) bool { return slices.Equal(f.Field, v.Field) }) {
-			continue // which says more
-		}
-		if at := slices.IndexFunc(d.Values, func(o fleet.Value) bool { return slices.Equal(o.Field, v.Field) }); at >= 0 {
-			if !inClear(d.Values[at].Class) { // what the build put in the place of a variable, or beside it
-				d.Values = slices.Clone(d.Values)
-				d.Values[at].Class, d.Values[at].Length = v.Class, v.Length
+		d := known[v.Origin.Document]
+		if d == nil {
+			i := slices.IndexFunc(documents, func(d fleet.Document) bool { return d.Index == v.Origin.Document })
+			if i < 0 {
+				documents = append(documents, fleet.Document{Index: v.Origin.Document}.Complete())
+				i = len(documents) - 1
 			}
-			if in := d.Values[at].In; in == "patch" && d.Values[at].Secret == "" || in == "beside" {
-				d.Values = slices.Clone(d.Values)
-				d.Values[at].Secret, d.Values[at].Key = v.Secret, v.Key
-				if in == "beside" {
-					d.Values[at].In = "Secret"
-				}
-			}
-			continue
+			d = newClearDocument(i, documents[i])
+			known[v.Origin.Document] = d
 		}
-		d.Values = append(slices.Clip(d.Values), fleet.Value{Field: v.Field, In: "Secret", Key: v.Key, Secret: v.Secret, Class: v.Class, Length: v.Length})
+		d.add(v)
+	}
+	for _, d := range known {
+		documents[d.number].Values = d.values
 	}
 	return documents
 }
 
+// clearDocument is a document to which values in the clear are added.
+type clearDocument struct {
+	number int // in the list of documents
+	values []fleet.Value
+	// at are the numbers of the values by their fields, and faults the fields that SOPS stumbles over.
+	at     map[string]int
+	faults map[string]bool
+	beside bool // a text may hold a Secret
+}
+
+func newClearDocument(number int, of fleet.Document) *clearDocument {
+	d := &clearDocument{number: number, values: slices.Clone(of.Values), at: map[string]int{}, faults: map[string]bool{}}
+	d.index()
+	if of.Encryption != nil {
+		for _, f := range of.Encryption.Faults {
+			d.faults[fieldKey(f.Field)] = true
+		}
+	}
+	return d
+}
+
+func (d *clearDocument) index() {
+	clear(d.at)
+	for i := len(d.values) - 1; i >= 0; i-- {
+		d.at[fieldKey(d.values[i].Field)] = i
+		d.beside = d.beside || d.values[i].In == "beside"
+	}
+}
+
+func fieldKey(field []any) string { return fmt.Sprintf("%q", field) }
+
+func (d *clearDocument) add(v clearValue) {
+	if d.beside {
+		text := slices.IndexFunc(d.values, func(o fleet.Value) bool {
+			return o.In == "beside" && len(o.Field) < len(v.Field) && startsWith(v.Field, o.Field)
+		})
+		if text >= 0 { // a text with the Secret in it, which says less
+			d.values = slices.Delete(d.values, text, text+1)
+			d.index()
+		}
+	}
+	key := fieldKey(v.Field)
+	if d.faults[key] {
+		return // which says more
+	}
+	at, ok := d.at[key]
+	if !ok {
+		d.at[key] = len(d.values)
+		d.values = append(d.values, fleet.Value{Field: v.Field, In: "Secret", Key: v.Key, Secret: v.Secret, Class: v.Class, Length: v.Length})
+		return
+	}
+	old := &d.values[at]
+	if !inClear(old.Class) { // what the build put in the place of a variable, or beside it
+		old.Class, old.Length = v.Class, v.Length
+	}
+	if old.In == "patch" && old.Secret == "" || old.In == "beside" {
+		old.Secret, old.Key = v.Secret, v.Key
+		if old.In == "beside" {
+			old.In = "Secret"
+		}
+	}
+}
+
 // clearPlaces are the values in the clear of a tree's Secrets, by the file that each stands in.
-type clearPlaces map[string][]clearValue
+type clearPlaces map[string]map[int][]clearValue
 
 func (p clearPlaces) add(values []clearValue) {
 	for _, v := range values {
-		p[v.Origin.File] = append(p[v.Origin.File], v)
+		if p[v.Origin.File] == nil {
+			p[v.Origin.File] = map[int][]clearValue{}
+		}
+		p[v.Origin.File][v.Origin.Document] = append(p[v.Origin.File][v.Origin.Document], v)
 	}
+}
+
+// in are the values that stand in a file.
+func (p clearPlaces) in(file string) (all []clearValue) {
+	for _, document := range slices.Sorted(maps.Keys(p[file])) {
+		all = append(all, p[file][document]...)
+	}
+	return all
 }
 
 // redacted is an object's content without what a Secret takes from it: the source of a replacement, a variable, an input. It is the
 // content itself where the object has none.
 func (p clearPlaces) redacted(o *fleet.Object) map[string]any {
 	content := o.Content
-	for _, v := range p[o.Origin.File] {
-		if v.Origin.Document != o.Origin.Document || !startsWith(v.Field, o.Origin.Field) {
+	for _, v := range p[o.Origin.File][o.Origin.Document] {
+		if !startsWith(v.Field, o.Origin.Field) {
 			continue
 		}
 		content = secret.RedactAt(content, v.Field[len(o.Origin.Field):], v.Class)

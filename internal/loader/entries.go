@@ -90,6 +90,7 @@ func (p *plan) whyAbsent(target string) string {
 
 // resourceFile plans the objects of a file. Where a document is no object the whole build fails, as kustomize's does.
 func (p *plan) resourceFile(f *file, where place) bool {
+	p.read += len(f.docs)
 	p.reached[f.path] = true
 	if f.class == fleet.Template && len(f.problems) == 0 {
 		p.problem("not-kubernetes", place{file: f.path}, "the file has template directives, which kustomize does not execute")

@@ -408,6 +408,31 @@ func TestKustomizationsWithoutEnd(t *testing.T) {
 	}
 }
 
+// Folders of which each lists two that list the next one double at each level. What is built of them is bounded, and all else is.
+func TestFoldersThatDouble(t *testing.T) {
+	tree := fstest.MapFS{
+		"clusters/a/root.yaml":        {Data: []byte(root)},
+		"clusters/a/good.yaml":        {Data: []byte(good)},
+		"clusters/a/x.yaml":           {Data: []byte(flux("x", "./apps/d0", ""))},
+		"apps/d24/kustomization.yaml": {Data: []byte("resources: [x.yaml]\n")},
+		"apps/d24/x.yaml":             {Data: []byte(strings.ReplaceAll(good, "good", "x"))},
+	}
+	for i := range 24 {
+		tree[fmt.Sprintf("apps/d%d/kustomization.yaml", i)] = &fstest.MapFile{Data: fmt.Appendf(nil, "resources: [../a%d, ../b%d]\n", i, i)}
+		for _, side := range []string{"a", "b"} {
+			tree[fmt.Sprintf("apps/%s%d/kustomization.yaml", side, i)] = &fstest.MapFile{
+				Data: fmt.Appendf(nil, "resources: [../d%d]\nnameSuffix: -%s\n", i+1, side)}
+		}
+	}
+	got := inTime(t, tree)
+	wantGood(t, got)
+	for _, k := range got.Kustomizations {
+		if k.Name == "x" && (len(k.Problems) != 1 || k.Problems[0].Kind != "limit" || !strings.Contains(k.Problems[0].Message, "listed again and again")) {
+			t.Errorf("problems %+v", k.Problems)
+		}
+	}
+}
+
 // Mutual dependencies, a ring of them, and one object many times.
 func TestMany(t *testing.T) {
 	var mutual, ring, same strings.Builder

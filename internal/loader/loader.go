@@ -123,7 +123,7 @@ func (f *follower) filesReached(clusters []string, clear clearPlaces) (files []f
 			continue
 		}
 		fact := file.fact(reached[name])
-		fact.Documents = withClear(fact.Documents, clear[name])
+		fact.Documents = withClear(fact.Documents, clear.in(name))
 		if !starts[name] {
 			fact.UnlistedIn = f.tree.unlistedIn(file, reached)
 		}

@@ -248,11 +248,21 @@ func mappingEntry(n *yaml.Node, name string) (key, value *yaml.Node) {
 	if n == nil || n.Kind != yaml.MappingNode {
 		return nil, nil
 	}
-	for _, part := range append([]*yaml.Node{n}, secret.Merged(n)...) {
-		for i := len(part.Content) - 2; i >= 0; i -= 2 {
-			if part.Content[i].Value == name {
-				return part.Content[i], part.Content[i+1]
-			}
+	if key, value = ownEntry(n, name); value != nil {
+		return key, value
+	}
+	for _, part := range secret.Merged(n) {
+		if key, value = ownEntry(part, name); value != nil {
+			return key, value
+		}
+	}
+	return nil, nil
+}
+
+func ownEntry(n *yaml.Node, name string) (key, value *yaml.Node) {
+	for i := len(n.Content) - 2; i >= 0; i -= 2 {
+		if n.Content[i].Value == name {
+			return n.Content[i], n.Content[i+1]
 		}
 	}
 	return nil, nil

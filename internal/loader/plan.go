@@ -31,7 +31,10 @@ type plan struct {
 	// them that are taken out.
 	resources []string
 	dropped   map[string]map[int]bool
-	visited   map[string]bool
+	// visited are the folders that are planned, with what each costs kustomize: objects, and folders as folderCost. read is what the whole
+	// costs, as far as it is planned, and again what of that is since a folder is listed more than once.
+	visited     map[string]int
+	read, again int
 	// plain are the files that kustomize parses and that are no resources: patches, configurations.
 	plain map[string]bool
 	// lists: the kustomization files do nothing but list plain files and set a namespace, so far. namespaces are those
@@ -66,13 +69,22 @@ type plan struct {
 	incomplete []fleet.Incomplete
 	// failed: Flux's own build fails, for a problem here or in a file.
 	failed bool
+	// limited: folders were left out that would be read too often.
+	limited bool
 	// unpatched: something was left out that may change what else is built: a patch, a component, a transformer.
 	unpatched bool
 }
 
+const (
+	// maxAgain bounds the objects that kustomize reads again in one build, since several folders list them: at each level they can double.
+	maxAgain = 20_000
+	// folderCost is how many objects take kustomize as long as a folder: a millisecond.
+	folderCost = 10
+)
+
 func newPlan(a *view) *plan {
 	return &plan{artifact: a, texts: map[string][]byte{}, reached: map[string]bool{}, plain: map[string]bool{},
-		dropped: map[string]map[int]bool{}, visited: map[string]bool{}, lists: true, namespaces: map[string]string{},
+		dropped: map[string]map[int]bool{}, visited: map[string]int{}, lists: true, namespaces: map[string]string{},
 		current: -1, listedBy: map[string]int{}, inPlace: map[string]bool{}}
 }
 
@@ -149,7 +161,7 @@ func (p *plan) root(dir string, spec overlaySpec) {
 		own.taken = append(own.taken, i)
 		return true
 	})
-	p.visited[dir], p.spec = true, spec
+	p.visited[dir], p.spec = folderCost, spec
 	p.fill(dir, name, &k, []string{dir}, kf == nil, &own)
 }
 
@@ -225,11 +237,24 @@ func (p *plan) nested(dir string, component bool, from place, stack []string) bo
 	if kf == nil {
 		return p.absent(from, "the folder %q has no kustomization file", dir)
 	}
-	if p.visited[dir] {
+	if times := p.visited[dir]; times > 0 {
 		p.lists = false // kustomize reads it twice, and then has two of each object
+		if p.again += times; p.again > maxAgain {
+			p.again = maxAgain
+			if !p.limited {
+				p.limited = true
+				p.problem("limit", from, "the folders below %q are listed again and again, so that kustomize reads more than %d objects anew, and no more of them are built", dir, maxAgain)
+				p.unknown(fleet.UnknownBuild, from, "the folder %q is listed too often", dir)
+			}
+			return false
+		}
+		p.read += times
 		return true
 	}
-	p.visited[dir] = true
+	before := p.read
+	p.read += folderCost
+	p.visited[dir] = folderCost
+	defer func() { p.visited[dir] = p.read - before }()
 	p.reached[kf.path] = true
 	if kf.broken {
 		p.unreadable(kf)
