@@ -228,6 +228,9 @@ func TestFindRoot(t *testing.T) {
 	write(t, dir, "home/docs/x.md", "")
 	write(t, dir, "loose/flux/root.yaml", strings.ReplaceAll(root, "./clusters/a", "./loose"))
 	write(t, dir, "loose/lone/x.yaml", good)
+	// Flux cuts a path that leads out of the source off at the source's root.
+	write(t, dir, "above/.git/HEAD", "")
+	write(t, dir, "above/c/root.yaml", strings.ReplaceAll(root, "./clusters/a", "../c"))
 	write(t, dir, "apart/lone/x.yaml", good)
 	for _, c := range []struct {
 		name, want string
@@ -249,6 +252,8 @@ func TestFindRoot(t *testing.T) {
 		{"home/kubernetes/apps/x/x.yaml", "home", true},
 		{"home/kubernetes/flux/cluster/ks.yaml", "home", true},
 		{"home/docs", "home", true},
+		{"above", "above", true},
+		{"above/c/root.yaml", "above", true},
 		{"loose/flux", ".", true},
 		{"loose/lone/x.yaml", ".", true},
 		{"loose/lone/new.yaml", ".", true},

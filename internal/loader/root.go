@@ -293,6 +293,7 @@ func pathsIn(name string, sourced bool) (paths []string) {
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxYAML))
+	data = decodeText(data)
 	if err != nil || !bytes.Contains(data, []byte("kustomize.toolkit.fluxcd.io/")) {
 		return nil
 	}
@@ -311,7 +312,7 @@ func pathsIn(name string, sourced bool) (paths []string) {
 		if err := dec.Decode(&doc); err != nil {
 			return paths
 		}
-		p := path.Clean(strings.TrimPrefix(doc.Spec.Path, "./"))
+		p := inTree(doc.Spec.Path)
 		if isFluxKustomization(doc.APIVersion, doc.Kind) && p != "." && p != "" && !strings.Contains(p, "$") && !(sourced && doc.Spec.SourceRef.Name == "") {
 			paths = append(paths, p)
 		}
