@@ -68,11 +68,19 @@ func parseDocuments(name string, data []byte) (docs []document, problems []fleet
 			lists = newKustomizeLists(root)
 		}
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, errManyDocuments):
+		problems = append(problems, fleet.Problem{Kind: "too-large", Message: fmt.Sprintf("the file has %v", err)})
+	case err != nil:
 		problems = append(problems, syntaxProblem(data, err))
 	}
 	return docs, problems, lists, expansion
 }
+
+// maxDocuments bounds the documents of a file. The largest bundles have a thousand; to judge one takes a tenth of a millisecond.
+const maxDocuments = 20_000
+
+var errManyDocuments = fmt.Errorf("more than %d documents, and no more are read", maxDocuments)
 
 // eachNode calls do for the root node of each document that is not empty, with the number of the document. It returns
 // the parser's error; the documents before it have been seen.
@@ -83,7 +91,7 @@ func eachNode(data []byte, do func(int, *yaml.Node)) (err error) {
 		}
 	}()
 	dec := yaml.NewDecoder(bytes.NewReader(data))
-	for index := 0; ; index++ {
+	for index, found := 0, 0; ; index++ {
 		var doc yaml.Node
 		if err := dec.Decode(&doc); err != nil {
 			if errors.Is(err, io.EOF) {
@@ -93,6 +101,9 @@ func eachNode(data []byte, do func(int, *yaml.Node)) (err error) {
 		}
 		if len(doc.Content) == 0 || doc.Content[0].Tag == "!!null" {
 			continue
+		}
+		if found++; found > maxDocuments {
+			return errManyDocuments
 		}
 		do(index, doc.Content[0])
 	}

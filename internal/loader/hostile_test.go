@@ -413,6 +413,21 @@ func TestKustomizationsWithoutEnd(t *testing.T) {
 	}
 }
 
+// A file of a million documents is read as far as any bundle goes, and says so.
+func TestManyDocuments(t *testing.T) {
+	got := inTime(t, fstest.MapFS{
+		"clusters/a/root.yaml": {Data: []byte(root)},
+		"clusters/a/good.yaml": {Data: []byte(good)},
+		"clusters/a/many.yaml": {Data: []byte(strings.Repeat("---\na: 1\n", 1_000_000))},
+	})
+	wantGood(t, got)
+	i := slices.IndexFunc(got.Files, func(f fleet.File) bool { return f.Path == "clusters/a/many.yaml" })
+	want := []fleet.Problem{{Kind: "too-large", Message: "the file has more than 20000 documents, and no more are read"}}
+	if f := got.Files[i]; !slices.Equal(f.Problems, want) || len(f.Documents) != 20_000 {
+		t.Errorf("%d documents, problems %+v", len(f.Documents), f.Problems)
+	}
+}
+
 // Folders of which each lists two that list the next one double at each level. What is built of them is bounded, and all else is.
 func TestFoldersThatDouble(t *testing.T) {
 	tree := fstest.MapFS{
