@@ -25,6 +25,8 @@ type clearValue struct {
 	// Origin and Field are the place. Without a file it is in the Flux Kustomization that applies the Secret.
 	Origin fleet.Origin
 	Field  fleet.Field
+	// Taken is the place in the object that the value is taken from, where a generator makes that of a file.
+	Taken *clearPlace
 	// Variable is the variable that brings the value; its source has the place and the class.
 	Variable string
 }
@@ -450,6 +452,9 @@ func (c *cluster) resolveClear(it *item, values []clearValue) (all []clearValue)
 				source.origin = it.fact.Origin
 			}
 			v.Class, v.Length = source.class, source.length
+			taken := source.origin
+			taken.Field = nil
+			v.Taken = &clearPlace{taken, slices.Concat(source.origin.Field, source.field)}
 			v.Origin, v.Field = index().variable(v.Variable, source)
 		}
 		if v.Origin.File == "" {
@@ -571,6 +576,15 @@ func (p clearPlaces) add(values []clearValue) {
 			p[v.Origin.File] = map[int][]clearValue{}
 		}
 		p[v.Origin.File][v.Origin.Document] = append(p[v.Origin.File][v.Origin.Document], v)
+	}
+}
+
+// taken adds where values are taken from, which is not where they stand.
+func (p clearPlaces) taken(values []clearValue) {
+	for _, v := range values {
+		if v.Taken != nil && (v.Taken.origin.File != v.Origin.File || !slices.Equal(v.Taken.field, v.Field)) {
+			p.add([]clearValue{{Class: v.Class, Length: v.Length, Origin: v.Taken.origin, Field: v.Taken.field}})
+		}
 	}
 }
 

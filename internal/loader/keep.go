@@ -138,6 +138,7 @@ func (c *cluster) keepRenderings(cache Cache) {
 	isSame := true
 	clear := clearPlaces{}
 	clear.add(c.clear)
+	clear.taken(c.clear)
 	for key, r := range c.rendered {
 		hides := func(o rendered) bool { return o.whole != nil || !same(clear.redacted(&o.Object), o.Object.Content) }
 		if r.Seen.areNames() && !slices.ContainsFunc(r.Objects, hides) {

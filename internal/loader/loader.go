@@ -70,9 +70,11 @@ func (f *follower) result() *fleet.Tree {
 	}
 	out := &fleet.Tree{Objects: make([]*fleet.Object, 0, objects)}
 	clusters := slices.Sorted(maps.Keys(f.courses))
-	clear := clearPlaces{}
+	clear, hidden := clearPlaces{}, clearPlaces{}
 	for _, cluster := range clusters {
 		clear.add(f.courses[cluster].clear)
+		hidden.add(f.courses[cluster].clear)
+		hidden.taken(f.courses[cluster].clear)
 	}
 	var both errgroup.Group // it hands a panic on
 	both.Go(func() error {
@@ -81,7 +83,7 @@ func (f *follower) result() *fleet.Tree {
 			out.Clusters = append(out.Clusters, c.fact)
 			out.Kustomizations = append(out.Kustomizations, c.kustomizations...)
 			for _, o := range c.objects {
-				if content := clear.redacted(o); !same(content, o.Content) {
+				if content := hidden.redacted(o); !same(content, o.Content) {
 					redacted := *o
 					redacted.Content = content
 					o = &redacted
