@@ -201,6 +201,7 @@ func TestTurns(t *testing.T) {
 // TestDeafReviews sends reviews that are never judged, and heed no deadline, by one user: those of another have their verdicts, and
 // the others are answered in time.
 func TestDeafReviews(t *testing.T) {
+	t.Parallel()
 	end := make(chan struct{})
 	h := handlerOf(fake(func(ctx context.Context, _ string, req *admissionv1.AdmissionRequest) (*admission.Verdict, error) {
 		if req.Name == "deaf" {

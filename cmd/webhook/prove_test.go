@@ -125,6 +125,7 @@ const (
 // TestRevisionsProveThemselves brings revisions that lose something: what is lost by mistake is kept, and what was taken away is
 // gone.
 func TestRevisionsProveThemselves(t *testing.T) {
+	t.Parallel()
 	r := revisions{t, filepath.Join(t.TempDir(), "fleet")}
 	r.commit(nil)
 	p := start(t, "--fleet", r.link, "--fleet-interval", "100ms", "--self-signed")

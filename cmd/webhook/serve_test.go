@@ -226,6 +226,7 @@ func answerOn(t *testing.T, conn io.Reader) (*http.Response, []byte) {
 
 // TestShutdown ends the program while a review is on its way: it has its verdict.
 func TestShutdown(t *testing.T) {
+	t.Parallel()
 	r := start(t, "--fleet", "../../testdata/fleet", "--self-signed", "--shutdown-delay", "5s", "--read-timeout", "1m")
 	body := testdata(t, "seed-policy.json")
 	conn := r.half(body)
@@ -258,6 +259,7 @@ func TestShutdown(t *testing.T) {
 
 // TestSlowClients keeps more reviews half sent than are judged at once: that keeps nobody else waiting, and ends.
 func TestSlowClients(t *testing.T) {
+	t.Parallel()
 	r := start(t, "--fleet", "../../testdata/fleet", "--self-signed", "--max-reviews", "2", "--read-timeout", "5s")
 	body := testdata(t, "seed-policy.json")
 	var slow []*tls.Conn
