@@ -53,8 +53,8 @@ func objects(t *testing.T, text string) map[string]map[string]any {
 	return all
 }
 
-// TestTemplates has Helm render what kustomize builds, Flux's substitution done, for each overlay; with the chart's own values and with
-// others.
+// TestTemplates has Helm render what kustomize builds, Flux's substitution done, for each overlay; with the chart's
+// own values and with others.
 func TestTemplates(t *testing.T) {
 	program := build(t)
 	for overlay, values := range map[string][]string{
@@ -64,7 +64,8 @@ func TestTemplates(t *testing.T) {
 		"flux/self-made":       {"mode=flux", "certificate=self-made"},
 		"flux/cert-manager":    {"mode=flux", "certificate=cert-manager"},
 	} {
-		resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), "../deploy/"+overlay)
+		resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(
+			filesys.MakeFsOnDisk(), "../deploy/"+overlay)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,9 +79,12 @@ func TestTemplates(t *testing.T) {
 		}{
 			{[]string{"apiServer=eu"}, []string{"${ROLLCALL_API_SERVER}", "eu"}},
 			{
-				[]string{"apiServer=eu/karmada-system/karmada", "image.repository=registry.example.com/webhook", "image.tag=v9", "source.kind=ocirepository", "source.name=fleet"},
-				[]string{"${ROLLCALL_API_SERVER}", "eu/karmada-system/karmada", "ghcr.io/rollcall-dev/rollcall-webhook:v0.1.0", "registry.example.com/webhook:v9",
-					"gitrepository/flux-system/flux-system", "ocirepository/flux-system/fleet", "resourceNames:\n  - flux-system\n", "resourceNames:\n  - fleet\n"},
+				[]string{"apiServer=eu/karmada-system/karmada", "image.repository=registry.example.com/webhook",
+					"image.tag=v9", "source.kind=ocirepository", "source.name=fleet"},
+				[]string{"${ROLLCALL_API_SERVER}", "eu/karmada-system/karmada",
+					"ghcr.io/rollcall-dev/rollcall-webhook:v0.1.0", "registry.example.com/webhook:v9",
+					"gitrepository/flux-system/flux-system", "ocirepository/flux-system/fleet",
+					"resourceNames:\n  - flux-system\n", "resourceNames:\n  - fleet\n"},
 			},
 		} {
 			args := []string{}
@@ -90,7 +94,8 @@ func TestTemplates(t *testing.T) {
 			if out, err := helm(t, program, append([]string{"lint", "--strict", chart}, args...)...); err != nil {
 				t.Errorf("helm lint %q: %v\n%s", args, err, out)
 			}
-			out, err := helm(t, program, append([]string{"template", "rollcall", chart, "--kube-version", "1.35.0"}, args...)...)
+			out, err := helm(t, program, append([]string{"template", "rollcall", chart, "--kube-version", "1.35.0"},
+				args...)...)
 			if err != nil {
 				t.Errorf("helm template %q: %v\n%s", args, err, out)
 				continue
@@ -111,7 +116,8 @@ func TestTemplates(t *testing.T) {
 // TestValues gives the chart what its schema refuses.
 func TestValues(t *testing.T) {
 	program := build(t)
-	for _, values := range []string{"certificate=self-made", "apiServer=eu,mode=karmda", "apiServer=eu,certificate=own", "apiServer=EU", "apiServer=eu/a",
+	for _, values := range []string{"certificate=self-made", "apiServer=eu,mode=karmda", "apiServer=eu,certificate=own",
+		"apiServer=EU", "apiServer=eu/a",
 		"apiServer=eu,image.tg=v1", "apiServer=eu,source.kind=helmrepository"} {
 		out, err := helm(t, program, "template", "rollcall", chart, "--set", values)
 		if err == nil || !bytes.Contains([]byte(out), []byte("values don't meet the specifications of the schema")) {

@@ -19,7 +19,8 @@ var inChart = []struct{ text, value string }{
 	{"resourceNames:\n  - flux-system\n", "resourceNames:\n  - {{ .Values.source.name }}\n"},
 }
 
-// TestChart holds that the templates of the Helm chart are what the overlays build, with values in their places. UPDATE=1 writes them.
+// TestChart holds that the templates of the Helm chart are what the overlays build, with values in their
+// places. UPDATE=1 writes them.
 func TestChart(t *testing.T) {
 	for _, overlay := range overlays {
 		built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), overlay)
@@ -35,7 +36,8 @@ func TestChart(t *testing.T) {
 			t.Errorf("%s: Helm would take a text of it for its own", overlay)
 		}
 		for _, in := range inChart {
-			if overlay != "karmada/apiserver" && !strings.Contains(text, in.text) && in.text != "${ROLLCALL_API_SERVER}" {
+			if overlay != "karmada/apiserver" && !strings.Contains(text, in.text) &&
+				in.text != "${ROLLCALL_API_SERVER}" {
 				t.Errorf("%s: no %q", overlay, in.text)
 			}
 			text = strings.ReplaceAll(text, in.text, in.value)
@@ -45,7 +47,8 @@ func TestChart(t *testing.T) {
 		if overlay == "karmada/apiserver" {
 			condition = `eq .Values.mode "karmada-apiserver"`
 		}
-		text = "{{- /* Of deploy/" + overlay + ": UPDATE=1 go test ./deploy */ -}}\n{{- if " + condition + " }}\n" + text + "{{- end }}\n"
+		text = "{{- /* Of deploy/" + overlay + ": UPDATE=1 go test ./deploy */ -}}\n{{- if " + condition + " }}\n" +
+			text + "{{- end }}\n"
 		file := "chart/templates/" + strings.ReplaceAll(overlay, "/", "-") + ".yaml"
 		if os.Getenv("UPDATE") != "" {
 			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

@@ -1,5 +1,5 @@
-// Package deploy tests the manifests in its folder: that they build, that what they name is there, and that Rollcall's own
-// rules find nothing in them.
+// Package deploy tests the manifests in its folder: that they build, that what they name is there, and that Rollcall's
+// own rules find nothing in them.
 package deploy
 
 import (
@@ -26,7 +26,8 @@ import (
 )
 
 // overlays are what a Flux Kustomization may name; the first is the one on a Karmada API server.
-var overlays = []string{"karmada/apiserver", "karmada/self-made", "karmada/cert-manager", "flux/self-made", "flux/cert-manager"}
+var overlays = []string{"karmada/apiserver", "karmada/self-made", "karmada/cert-manager", "flux/self-made",
+	"flux/cert-manager"}
 
 // object is one object of a build.
 type object = map[string]any
@@ -111,11 +112,13 @@ func called(o object) string {
 }
 
 func TestOverlays(t *testing.T) {
-	want := map[string]int{"karmada/apiserver": 12, "karmada/self-made": 10, "karmada/cert-manager": 14, "flux/self-made": 17, "flux/cert-manager": 16}
+	want := map[string]int{"karmada/apiserver": 12, "karmada/self-made": 10, "karmada/cert-manager": 14,
+		"flux/self-made": 17, "flux/cert-manager": 16}
 	for _, dir := range overlays {
 		components := [][]string{nil}
 		if dir != "karmada/apiserver" {
-			components = append(components, []string{"../../components/monitoring"}, []string{"../../components/apiserver-cilium"})
+			components = append(components, []string{"../../components/monitoring"},
+				[]string{"../../components/apiserver-cilium"})
 		}
 		for _, added := range components {
 			t.Run(fmt.Sprint(dir, added), func(t *testing.T) {
@@ -163,7 +166,8 @@ func checkReferences(t *testing.T, objects []object) {
 	}
 	for _, o := range objects {
 		namespace := text(o, "metadata", "namespace")
-		clusterWide := slices.Contains([]string{"Namespace", "ClusterRole", "ClusterRoleBinding", "ValidatingWebhookConfiguration"}, text(o, "kind"))
+		clusterWide := slices.Contains([]string{"Namespace", "ClusterRole", "ClusterRoleBinding",
+			"ValidatingWebhookConfiguration"}, text(o, "kind"))
 		if clusterWide != (namespace == "") {
 			t.Errorf("%s: its namespace is %q", called(o), namespace)
 		}
@@ -225,8 +229,8 @@ func checkReferences(t *testing.T, objects []object) {
 	}
 }
 
-// checkPeers: a rule lets in somebody, and not every pod: not by having no peers, by selecting everything, or by addresses that pods
-// have.
+// checkPeers: a rule lets in somebody, and not every pod: not by having no peers, by selecting everything, or by
+// addresses that pods have.
 func checkPeers(t *testing.T, o object, rule any) {
 	t.Helper()
 	if len(list(rule, "from")) == 0 || len(list(rule, "ports")) == 0 {
@@ -239,7 +243,8 @@ func checkPeers(t *testing.T, o object, rule any) {
 		case block == nil && len(pods)+len(namespaces) == 0:
 			t.Errorf("%s lets every pod in", called(o))
 		case block == nil:
-		case !slices.Contains(list(block, "except"), any("10.42.0.0/16")), !slices.Contains(list(block, "except"), any("10.244.0.0/16")):
+		case !slices.Contains(list(block, "except"), any("10.42.0.0/16")),
+			!slices.Contains(list(block, "except"), any("10.244.0.0/16")):
 			t.Errorf("%s lets pods in by their addresses", called(o))
 		}
 	}
@@ -285,7 +290,8 @@ func checkWebhooks(t *testing.T, o object, there map[string]object) {
 	t.Helper()
 	for i, webhook := range list(o, "webhooks") {
 		name := text(webhook, "name")
-		if text(webhook, "failurePolicy") != "Ignore" || fmt.Sprint(at(webhook, "timeoutSeconds")) != "3" || text(webhook, "sideEffects") != "None" {
+		if text(webhook, "failurePolicy") != "Ignore" || fmt.Sprint(at(webhook, "timeoutSeconds")) != "3" ||
+			text(webhook, "sideEffects") != "None" {
 			t.Errorf("%s: failurePolicy, timeoutSeconds or sideEffects are not as the documentation says", name)
 		}
 		if conditions := list(webhook, "matchConditions"); len(conditions) == 0 {
@@ -300,14 +306,17 @@ func checkWebhooks(t *testing.T, o object, there map[string]object) {
 				}
 			}
 		}
-		service := "Service " + text(webhook, "clientConfig", "service", "namespace") + "/" + text(webhook, "clientConfig", "service", "name")
+		service := "Service " + text(webhook, "clientConfig", "service", "namespace") + "/" +
+			text(webhook, "clientConfig", "service", "name")
 		if u := text(webhook, "clientConfig", "url"); u != "" {
 			// The Service is in another build.
 			parsed, err := url.Parse(u)
-			if err != nil || parsed.Scheme != "https" || parsed.Host != "rollcall-webhook.karmada-system.svc:443" || parsed.Path != "/validate/${ROLLCALL_API_SERVER}" {
+			if err != nil || parsed.Scheme != "https" || parsed.Host != "rollcall-webhook.karmada-system.svc:443" ||
+				parsed.Path != "/validate/${ROLLCALL_API_SERVER}" {
 				t.Errorf("%s: %s", name, u)
 			}
-		} else if _, ok := there[service]; !ok || text(webhook, "clientConfig", "service", "path") != "/validate/${ROLLCALL_API_SERVER}" {
+		} else if _, ok := there[service]; !ok || text(webhook, "clientConfig", "service",
+			"path") != "/validate/${ROLLCALL_API_SERVER}" {
 			t.Errorf("webhook %d: %s is not there, or the path does not say who asks", i, service)
 		}
 	}
@@ -317,7 +326,8 @@ func checkWebhooks(t *testing.T, o object, there map[string]object) {
 func TestAPIServer(t *testing.T) {
 	for i, want := range []string{"talos-ottawa/karmada-system/karmada-kubeconfig", "talos-robbinsdale"} {
 		manifest := installations(t)[i]
-		if kustomizations := strings.Count(manifest, "kind: Kustomization\n"); strings.Count(manifest, "\n      ROLLCALL_API_SERVER: "+want+"\n") != kustomizations {
+		if kustomizations := strings.Count(manifest, "kind: Kustomization\n"); strings.Count(
+			manifest, "\n      ROLLCALL_API_SERVER: "+want+"\n") != kustomizations {
 			t.Errorf("not each of its Kustomizations names %s", want)
 		}
 	}
@@ -353,7 +363,8 @@ func checkPod(t *testing.T, deployment object) {
 	for _, probe := range []string{"livenessProbe", "readinessProbe"} {
 		checkPort(t, deployment, deployment, text(container, probe, "httpGet", "port"))
 	}
-	if text(pod, "containers", 0, "resources", "limits", "memory") == "" || !strings.Contains(text(container, "image"), ":") {
+	if text(pod, "containers", 0, "resources", "limits", "memory") == "" ||
+		!strings.Contains(text(container, "image"), ":") {
 		t.Error("it has no memory limit, or no tag")
 	}
 	mounted := map[string]bool{}
@@ -402,10 +413,13 @@ func TestLint(t *testing.T) {
 			tree := read(t, os.DirFS("../testdata/fleet"))
 			own := manifests(t)
 			for i, cluster := range []string{"talos-ottawa", "talos-robbinsdale"} {
-				manifest := strings.ReplaceAll(documented[i], "  namespace: karmada-system\nspec:\n  interval: 1h\n  retryInterval:", // which the parent's patch leaves out
+				// which the parent's patch leaves out
+				manifest := strings.ReplaceAll(documented[i],
+					"  namespace: karmada-system\nspec:\n  interval: 1h\n  retryInterval:",
 					"  namespace: karmada-system\n  labels: {example.com/own-settings: \"true\"}\nspec:\n  interval: 1h\n  retryInterval:")
 				if local {
-					manifest = strings.ReplaceAll(manifest, "kind: GitRepository\n    name: rollcall\n", "kind: GitRepository\n    name: flux-system\n    namespace: flux-system\n")
+					manifest = strings.ReplaceAll(manifest, "kind: GitRepository\n    name: rollcall\n",
+						"kind: GitRepository\n    name: flux-system\n    namespace: flux-system\n")
 				}
 				list := "clusters/" + cluster + "/apps/kustomization.yaml"
 				tree[list] = &fstest.MapFile{Data: append(tree[list].Data, "  - rollcall.yaml\n"...)}
@@ -426,7 +440,8 @@ func TestLint(t *testing.T) {
 			}
 			f := fleet.Build(loaded, c.Declared())
 			server := f.Objects["talos-ottawa/karmada-system/karmada-kubeconfig"]
-			if _, applied := server["ValidatingWebhookConfiguration.admissionregistration.k8s.io"][""]["rollcall"]; applied != local {
+			if _, applied :=
+				server["ValidatingWebhookConfiguration.admissionregistration.k8s.io"][""]["rollcall"]; applied != local {
 				t.Errorf("the webhook is applied to Karmada: %v", applied)
 			}
 			found, err := e.Check(t.Context(), f)

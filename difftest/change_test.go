@@ -48,8 +48,8 @@ func TestRandomChanges(t *testing.T) {
 	}
 }
 
-// TestCommits compares the last commits of the clones in ROLLCALL_HISTORY=folder[:folder…], ROLLCALL_COMMITS of each, with what they come
-// after.
+// TestCommits compares the last commits of the clones in ROLLCALL_HISTORY=folder[:folder…], ROLLCALL_COMMITS of each,
+// with what they come after.
 func TestCommits(t *testing.T) {
 	n, err := strconv.Atoi(os.Getenv("ROLLCALL_COMMITS"))
 	if err != nil {
@@ -63,7 +63,8 @@ func TestCommits(t *testing.T) {
 		var all counts
 		for i := range n {
 			t.Run(fmt.Sprintf("%s~%d", filepath.Base(dir), i), func(t *testing.T) {
-				compareChange(t, filesAt(t, r, fmt.Sprintf("HEAD~%d", i+1)), filesAt(t, r, fmt.Sprintf("HEAD~%d", i)), &all)
+				compareChange(t, filesAt(t, r, fmt.Sprintf("HEAD~%d", i+1)), filesAt(t, r, fmt.Sprintf("HEAD~%d", i)),
+					&all)
 			})
 		}
 		t.Logf("%s: %+v", dir, all)
@@ -91,12 +92,14 @@ type fluxSide struct {
 	tree *fleet.Tree
 	// applied are the objects, by "API server|apiVersion's group kind namespace/name" and Kustomization.
 	applied map[string]map[string]map[string]any
-	// prunes are the Kustomizations' own words, by ID; fair those that Flux's code could build here, and fails those it cannot.
+	// prunes are the Kustomizations' own words, by ID; fair those that Flux's code could build here,
+	// and fails those it cannot.
 	prunes, fair, fails map[string]bool
 }
 
 func newFluxSide(t *testing.T, fsys fs.FS, tree *fleet.Tree) *fluxSide {
-	s := &fluxSide{tree: tree, applied: map[string]map[string]map[string]any{}, prunes: map[string]bool{}, fair: map[string]bool{}, fails: map[string]bool{}}
+	s := &fluxSide{tree: tree, applied: map[string]map[string]map[string]any{}, prunes: map[string]bool{},
+		fair: map[string]bool{}, fails: map[string]bool{}}
 	c := newComparison(t, fsys, tree)
 	for _, k := range tree.Kustomizations {
 		if c.unfair(k) != "" || k.Suspended {
@@ -119,7 +122,8 @@ func newFluxSide(t *testing.T, fsys fs.FS, tree *fleet.Tree) *fluxSide {
 			if i := len(api) - len(filepath.Base(api)); i > 0 {
 				group = api[:i-1]
 			}
-			id := fmt.Sprintf("%s/%s/%s/%v", k.APIServer, fleet.GroupKind(group, fmt.Sprint(o["kind"])), namespace, meta["name"])
+			id := fmt.Sprintf("%s/%s/%s/%v", k.APIServer, fleet.GroupKind(group, fmt.Sprint(o["kind"])), namespace,
+				meta["name"])
 			if s.applied[id] == nil {
 				s.applied[id] = map[string]map[string]any{}
 			}
@@ -156,7 +160,9 @@ func compareChange(t *testing.T, a, b fs.FS, all *counts) {
 	}
 	gone := map[string]bool{}
 	for _, k := range before.Kustomizations {
-		gone[k.ID] = !slices.ContainsFunc(after.Kustomizations, func(other fleet.Kustomization) bool { return other.ID == k.ID })
+		gone[k.ID] = !slices.ContainsFunc(after.Kustomizations, func(other fleet.Kustomization) bool {
+			return other.ID == k.ID
+		})
 	}
 	for _, id := range slices.Sorted(maps.Keys(ids)) {
 		if !fairIn(was, id, gone, is) || !fairIn(is, id, nil, was) {
@@ -197,7 +203,9 @@ func compareChange(t *testing.T, a, b fs.FS, all *counts) {
 		case "gone":
 			ok = listed && (o.Action == change.Prune || o.Action == change.Orphan)
 		case "same":
-			ok = !listed || o.Action == change.Change && !slices.ContainsFunc(o.Fields, func(f change.Field) bool { return !f.Hidden })
+			ok = !listed || o.Action == change.Change && !slices.ContainsFunc(o.Fields, func(f change.Field) bool {
+				return !f.Hidden
+			})
 		case "nothing":
 			ok = !listed
 		default:
@@ -221,8 +229,8 @@ func labelledKeep(o map[string]any) bool {
 	return false
 }
 
-// fairIn is true where Flux's code could build all that applies an object by what the loader says, here and, where it is still there, in the
-// other tree.
+// fairIn is true where Flux's code could build all that applies an object by what the loader says, here and, where it
+// is still there, in the other tree.
 func fairIn(s *fluxSide, id string, gone map[string]bool, other *fluxSide) bool {
 	owners := slices.Collect(maps.Keys(s.applied[id]))
 	for _, o := range s.tree.Objects {

@@ -42,14 +42,17 @@ func TestAsFlux(t *testing.T) {
 	for _, dir := range folders {
 		t.Run(filepath.Base(dir), func(t *testing.T) { compareTree(t, os.DirFS(dir)) })
 	}
-	for _, pattern := range []string{"testdata/*.txtar", "../testdata/rules/*.txtar", "../internal/loader/testdata/*.txtar"} {
+	for _, pattern := range []string{"testdata/*.txtar", "../testdata/rules/*.txtar",
+		"../internal/loader/testdata/*.txtar"} {
 		names, err := filepath.Glob(pattern)
 		if err != nil || len(names) == 0 {
 			t.Fatalf("no cases: %s", pattern)
 		}
 		for _, name := range names {
 			for tree, fsys := range archived(t, name) {
-				t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar")+tree, func(t *testing.T) { compareTree(t, fsys) })
+				t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar")+tree, func(t *testing.T) {
+					compareTree(t, fsys)
+				})
 			}
 		}
 	}
@@ -144,16 +147,20 @@ func (c *comparison) compare(k fleet.Kustomization) verdict {
 	switch known, err := c.strict(k, spec); {
 	case !known:
 	case err != nil && len(k.Undefined) == 0:
-		differs = append(differs, "strict substitution fails, and the loader knows of no variable without a value: "+safe(err))
+		differs = append(differs, "strict substitution fails, and the loader knows of no variable without a value: "+
+			safe(err))
 	case err == nil && len(k.Undefined) > 0:
-		differs = append(differs, fmt.Sprintf("the loader finds variables without a value, and strict substitution does not: %v", k.Undefined))
+		differs = append(differs, fmt.Sprintf(
+			"the loader finds variables without a value, and strict substitution does not: %v", k.Undefined))
 	}
 	return verdict{same: len(differs) == 0, differs: differs}
 }
 
 // unfair says why a Kustomization cannot be compared; empty where it can.
 func (c *comparison) unfair(k fleet.Kustomization) string {
-	if slices.ContainsFunc(c.tree.Clusters, func(cl fleet.Cluster) bool { return cl.Name == k.Cluster && !cl.Declared }) {
+	if slices.ContainsFunc(c.tree.Clusters, func(cl fleet.Cluster) bool {
+		return cl.Name == k.Cluster && !cl.Declared
+	}) {
 		return "no entry point: the loader does not build, it takes the folder's objects"
 	}
 	for _, inc := range k.Incomplete {

@@ -50,7 +50,8 @@ type built struct {
 }
 
 func newComparison(t *testing.T, fsys fs.FS, tree *fleet.Tree) *comparison {
-	c := &comparison{t: t, fsys: fsys, tree: tree, objects: map[string][]*fleet.Object{}, artifacts: map[string]string{}, builds: map[string]built{}}
+	c := &comparison{t: t, fsys: fsys, tree: tree, objects: map[string][]*fleet.Object{},
+		artifacts: map[string]string{}, builds: map[string]built{}}
 	for _, o := range tree.Objects {
 		c.objects[o.Kustomization] = append(c.objects[o.Kustomization], o)
 	}
@@ -70,7 +71,8 @@ func (c *comparison) effective(k fleet.Kustomization) (*kustomizev1.Kustomizatio
 	}
 	var found map[string]any
 	for _, o := range c.objects[by] {
-		if o.APIServer == k.Cluster && o.Kind == "Kustomization" && o.Group == kustomizev1.GroupVersion.Group && o.Namespace == k.Namespace && o.Name == k.Name {
+		if o.APIServer == k.Cluster && o.Kind == "Kustomization" && o.Group == kustomizev1.GroupVersion.Group &&
+			o.Namespace == k.Namespace && o.Name == k.Name {
 			found = o.Content
 		}
 	}
@@ -90,9 +92,12 @@ func (c *comparison) effective(k fleet.Kustomization) (*kustomizev1.Kustomizatio
 	if values != nil {
 		_ = unstructured.SetNestedMap(found, values, "spec", "postBuild", "substitute")
 	}
-	// The facts do not show what a patch puts into an object. The file does, where nothing has changed the patches since.
-	if patches, _, _ := unstructured.NestedSlice(found, "spec", "patches"); strings.Contains(fmt.Sprint(patches), "$class") {
-		written, ok, _ := unstructured.NestedSlice(runtime.DeepCopyJSON(plain([]map[string]any{c.document(k.Origin)})[0]), "spec", "patches")
+	// The facts do not show what a patch puts into an object. The file does, where nothing has
+	// changed the patches since.
+	if patches, _, _ := unstructured.NestedSlice(found, "spec", "patches"); strings.Contains(
+		fmt.Sprint(patches), "$class") {
+		written, ok, _ := unstructured.NestedSlice(runtime.DeepCopyJSON(
+			plain([]map[string]any{c.document(k.Origin)})[0]), "spec", "patches")
 		if !ok || len(written) != len(patches) || strings.Contains(fmt.Sprint(written), "$") {
 			return nil, "its spec holds a secret"
 		}
@@ -104,7 +109,8 @@ func (c *comparison) effective(k fleet.Kustomization) (*kustomizev1.Kustomizatio
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(found, out); err != nil {
 		return nil, "its spec cannot be decoded"
 	}
-	if kind := out.Spec.SourceRef.Kind; k.PathState == fleet.Found && (kind == "ExternalArtifact" || kind == "OCIRepository") {
+	if kind := out.Spec.SourceRef.Kind; k.PathState == fleet.Found &&
+		(kind == "ExternalArtifact" || kind == "OCIRepository") {
 		out.Spec.Path = k.Path // the artifact is packed from there
 	}
 	return out, ""
@@ -127,8 +133,8 @@ func (c *comparison) document(o fleet.Origin) map[string]any {
 
 // flux is what Flux applies for the Kustomization, without secrets, or why its build fails.
 //
-// Source: fluxcd/kustomize-controller v1.9.6 internal/controller/kustomization_controller.go reconcile, build and apply.
-// Decryption is left out: the loader has no key either.
+// Source: fluxcd/kustomize-controller v1.9.6 internal/controller/kustomization_controller.go reconcile, build and
+// apply. Decryption is left out: the loader has no key either.
 func (c *comparison) flux(k fleet.Kustomization, spec *kustomizev1.Kustomization) ([]map[string]any, error) {
 	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(spec)
 	if err != nil {
@@ -162,7 +168,8 @@ func (c *comparison) flux(k fleet.Kustomization, spec *kustomizev1.Kustomization
 }
 
 // build is Flux's build, before substitution.
-func (c *comparison) build(root string, object unstructured.Unstructured, spec *kustomizev1.Kustomization) (resmap.ResMap, error) {
+func (c *comparison) build(root string, object unstructured.Unstructured,
+	spec *kustomizev1.Kustomization) (resmap.ResMap, error) {
 	without := spec.DeepCopy().Spec
 	without.PostBuild, without.DependsOn = nil, nil
 	key, err := json.Marshal(without)
@@ -238,8 +245,8 @@ func (c *comparison) copy(dir string, keep func(string) bool) error {
 	})
 }
 
-// artifactOf is what Flux has of the Kustomization's source. A start that its source leaves out was applied by hand, from
-// the whole tree.
+// artifactOf is what Flux has of the Kustomization's source. A start that its source leaves out was applied by
+// hand, from the whole tree.
 func (c *comparison) artifactOf(k fleet.Kustomization) string {
 	root := c.artifact(c.ignoreOf(k))
 	if _, err := os.Stat(path.Join(root, k.Path)); k.Implicit && err != nil {
@@ -251,7 +258,8 @@ func (c *comparison) artifactOf(k fleet.Kustomization) string {
 // ignoreOf is spec.ignore of the Kustomization's source.
 func (c *comparison) ignoreOf(k fleet.Kustomization) string {
 	for _, o := range slices.Concat(c.tree.Objects, c.tree.Unreached) {
-		if strings.TrimSuffix(o.Kind+"/"+o.Namespace+"/"+o.Name, "/") != k.Source || o.APIServer != "" && o.APIServer != k.Cluster {
+		if strings.TrimSuffix(o.Kind+"/"+o.Namespace+"/"+o.Name, "/") != k.Source ||
+			o.APIServer != "" && o.APIServer != k.Cluster {
 			continue
 		}
 		ignore, _, _ := unstructured.NestedString(o.Content, "spec", "ignore")
@@ -304,8 +312,9 @@ func with[V any](m map[string]V, key string, value V) map[string]V {
 	return m
 }
 
-// substitute substitutes in one object. The loader leaves ${NAME} as it is where nothing in the tree gives NAME a value,
-// so such names are given themselves as values; every other form is evaluated as Flux does without strict substitution.
+// substitute substitutes in one object. The loader leaves ${NAME} as it is where nothing in the tree gives
+// NAME a value, so such names are given themselves as values; every other form is evaluated as Flux does
+// without strict substitution.
 func (c *comparison) substitute(k fleet.Kustomization, spec *kustomizev1.Kustomization, res *resource.Resource) error {
 	spec = spec.DeepCopy()
 	api := c.cluster(k)
@@ -345,9 +354,9 @@ func (c *comparison) substitute(k fleet.Kustomization, spec *kustomizev1.Kustomi
 	return err
 }
 
-// strict substitutes as Flux does since 2.9, where a variable without a value fails the Kustomization. Where a source of
-// variables is not in the tree, or is applied by the Kustomization itself, or may come with a patch that the loader could not read, it
-// says nothing, and known is false.
+// strict substitutes as Flux does since 2.9, where a variable without a value fails the Kustomization. Where a source
+// of variables is not in the tree, or is applied by the Kustomization itself, or may come with a patch that the loader
+// could not read, it says nothing, and known is false.
 //
 // Source: fluxcd/kustomize-controller v1.9.6 internal/features/features.go StrictPostBuildSubstitutions.
 func (c *comparison) strict(k fleet.Kustomization, spec *kustomizev1.Kustomization) (known bool, err error) {
@@ -359,9 +368,10 @@ func (c *comparison) strict(k fleet.Kustomization, spec *kustomizev1.Kustomizati
 	}
 	api := c.cluster(k)
 	for _, ref := range spec.Spec.PostBuild.SubstituteFrom {
-		if !api.has(ref.Kind, spec.Namespace, ref.Name) || slices.ContainsFunc(c.objects[k.ID], func(o *fleet.Object) bool {
-			return o.Kind == ref.Kind && o.Namespace == spec.Namespace && o.Name == ref.Name
-		}) {
+		if !api.has(ref.Kind, spec.Namespace, ref.Name) ||
+			slices.ContainsFunc(c.objects[k.ID], func(o *fleet.Object) bool {
+				return o.Kind == ref.Kind && o.Namespace == spec.Namespace && o.Name == ref.Name
+			}) {
 			return false, nil
 		}
 	}
@@ -374,8 +384,10 @@ func (c *comparison) strict(k fleet.Kustomization, spec *kustomizev1.Kustomizati
 		return false, err
 	}
 	for _, res := range resources.Resources() {
-		if _, err := kustomize.SubstituteVariables(context.Background(), api, unstructured.Unstructured{Object: object}, res,
-			kustomize.SubstituteWithStrict(true), kustomize.SubstituteWithAlways(spec.GetSubstituteStrategy() == kustomizev1.SubstituteStrategyAlways)); err != nil {
+		if _, err := kustomize.SubstituteVariables(context.Background(), api, unstructured.Unstructured{Object: object},
+			res,
+			kustomize.SubstituteWithStrict(true), kustomize.SubstituteWithAlways(
+				spec.GetSubstituteStrategy() == kustomizev1.SubstituteStrategyAlways)); err != nil {
 			return true, err
 		}
 	}
@@ -394,7 +406,9 @@ func (c *comparison) cluster(k fleet.Kustomization) *cluster {
 }
 
 func (c *cluster) has(kind, namespace, name string) bool {
-	return slices.ContainsFunc(c.own, func(o *fleet.Object) bool { return o.Kind == kind && o.Namespace == namespace && o.Name == name })
+	return slices.ContainsFunc(c.own, func(o *fleet.Object) bool {
+		return o.Kind == kind && o.Namespace == namespace && o.Name == name
+	})
 }
 
 var bareVariable = regexp.MustCompile(`\$\{([_a-zA-Z][_a-zA-Z0-9]*)\}`)

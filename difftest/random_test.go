@@ -11,8 +11,8 @@ import (
 // randomTrees is how many trees TestRandomTrees makes up; each has some five Kustomizations.
 const randomTrees = 120
 
-// Trees that nobody thought of: every feature of kustomize and of Flux's overlay that the loader has code for, by chance and
-// in any combination. The seeds are fixed, so that a tree that differs differs again.
+// Trees that nobody thought of: every feature of kustomize and of Flux's overlay that the loader has code for, by
+// chance and in any combination. The seeds are fixed, so that a tree that differs differs again.
 func TestRandomTrees(t *testing.T) {
 	for seed := range uint64(randomTrees) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -93,7 +93,8 @@ spec:
 		b.WriteString("  commonMetadata:\n    labels: {team: a, app: b}\n    annotations: {note: 'yes'}\n")
 	}
 	if g.maybe(20) {
-		b.WriteString("  images:\n    - {name: nginx, newTag: \"2.0\"}\n    - {name: other, newName: example.test/other}\n")
+		b.WriteString(
+			"  images:\n    - {name: nginx, newTag: \"2.0\"}\n    - {name: other, newName: example.test/other}\n")
 	}
 	if g.maybe(20) {
 		fmt.Fprintf(&b, "  components: [../../component/%d]\n", g.IntN(2))
@@ -105,9 +106,11 @@ spec:
 		b.WriteString("  patches:\n" + indent(2, g.patch()))
 	}
 	if g.maybe(60) {
-		b.WriteString("  postBuild:\n    substitute: {NAME: " + name + ", NUMBER: \"8080\", NIL: \"null\", LIST: \"[a, b]\"}\n")
+		b.WriteString("  postBuild:\n    substitute: {NAME: " + name +
+			", NUMBER: \"8080\", NIL: \"null\", LIST: \"[a, b]\"}\n")
 		if g.maybe(60) {
-			b.WriteString("    substituteFrom: [{kind: ConfigMap, name: settings}, {kind: ConfigMap, name: none, optional: true}]\n")
+			b.WriteString(
+				"    substituteFrom: [{kind: ConfigMap, name: settings}, {kind: ConfigMap, name: none, optional: true}]\n")
 		}
 	}
 	return b.String()
@@ -160,12 +163,14 @@ func (g generator) folder(dir string, component bool, lists []string) {
 		{15, "namePrefix: p-\n"},
 		{15, "nameSuffix: -s\n"},
 		{15, "commonLabels: {old: label}\n"},
-		{20, "labels:\n  - pairs: {new: label}\n    includeSelectors: " + g.pick("true", "false") + "\n    includeTemplates: true\n"},
+		{20, "labels:\n  - pairs: {new: label}\n    includeSelectors: " + g.pick("true", "false") +
+			"\n    includeTemplates: true\n"},
 		{15, "commonAnnotations: {note: \"on\", number: \"1\"}\n"},
 		{15, "images:\n  - {name: nginx, newTag: \"1.1\"}\n"},
 		{10, "replicas:\n  - {name: " + strings.ReplaceAll(dir, "/", "-") + "-0, count: 4}\n"},
 		{35, "patches:\n" + g.patch()},
-		{10, "patchesJson6902:\n  - target: {version: v1, kind: ConfigMap, name: " + strings.ReplaceAll(dir, "/", "-") + "-0}\n    patch: '[{op: add, path: /metadata/annotations, value: {j: \"1\"}}]'\n"},
+		{10, "patchesJson6902:\n  - target: {version: v1, kind: ConfigMap, name: " + strings.ReplaceAll(dir, "/", "-") +
+			"-0}\n    patch: '[{op: add, path: /metadata/annotations, value: {j: \"1\"}}]'\n"},
 		{10, "generatorOptions: {disableNameSuffixHash: true, labels: {made: \"yes\"}}\n"},
 		{25, "configMapGenerator:\n  - name: made\n    literals: [a=b, 'c=${NAME}', d=yes]\n    files: [text=extra.txt]\n"},
 		{10, "replacements:\n  - source: {kind: ConfigMap, fieldPath: metadata.name}\n    targets:\n      - select: {kind: Deployment}\n        fieldPaths: [metadata.annotations.from]\n        options: {create: true}\n"},
@@ -208,32 +213,44 @@ func (g generator) object(name string) string {
 		meta += "  labels:\n    part: one\n"
 	}
 	if g.maybe(20) {
-		meta += "  annotations:\n    kustomize.toolkit.fluxcd.io/substitute: " + g.pick("disabled", "enabled", "Disabled") + "\n"
+		meta += "  annotations:\n    kustomize.toolkit.fluxcd.io/substitute: " +
+			g.pick("disabled", "enabled", "Disabled") + "\n"
 	}
 	switch g.IntN(7) {
 	case 0:
-		return "apiVersion: apps/v1\nkind: Deployment\n" + meta + "spec:\n  replicas: " + g.pick("1", "${COUNT:=2}", "3") +
+		return "apiVersion: apps/v1\nkind: Deployment\n" + meta + "spec:\n  replicas: " +
+			g.pick("1", "${COUNT:=2}", "3") +
 			"\n  selector:\n    matchLabels: {app: x}\n  template:\n    metadata:\n      labels: {app: x}\n    spec:\n      containers:\n" +
-			"        - name: main\n          image: " + g.pick("nginx", "nginx:1.0", "other@sha256:aa", "${NAME:-nginx}:1") +
-			"\n          args: [" + g.value() + ", " + g.value() + "]\n          ports:\n            - containerPort: ${NUMBER:-80}\n"
+			"        - name: main\n          image: " + g.pick(
+			"nginx", "nginx:1.0", "other@sha256:aa", "${NAME:-nginx}:1") +
+			"\n          args: [" + g.value() + ", " + g.value() +
+			"]\n          ports:\n            - containerPort: ${NUMBER:-80}\n"
 	case 1:
-		return "apiVersion: v1\nkind: Service\n" + meta + "spec:\n  selector: {app: x}\n  ports: [{port: 80, targetPort: \"${NUMBER:-80}\"}]\n"
+		return "apiVersion: v1\nkind: Service\n" + meta +
+			"spec:\n  selector: {app: x}\n  ports: [{port: 80, targetPort: \"${NUMBER:-80}\"}]\n"
 	case 2:
-		return "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\n" + meta + "spec:\n  interval: 1h\n  chartRef: {kind: OCIRepository, name: x}\n  values:\n    a: " +
+		return "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\n" + meta +
+			"spec:\n  interval: 1h\n  chartRef: {kind: OCIRepository, name: x}\n  values:\n    a: " +
 			g.value() + "\n    b:\n      - " + g.value() + "\n      - {c: " + g.pick("1", "true", "x") + "}\n"
 	case 3:
-		return "apiVersion: v1\nkind: List\nitems:\n  - apiVersion: v1\n    kind: ConfigMap\n    metadata: {name: " + name + "-item}\n    data: {a: \"${REGION:-r}\"}\n"
+		return "apiVersion: v1\nkind: List\nitems:\n  - apiVersion: v1\n    kind: ConfigMap\n    metadata: {name: " +
+			name + "-item}\n    data: {a: \"${REGION:-r}\"}\n"
 	default:
-		return "apiVersion: v1\nkind: ConfigMap\n" + meta + "data:\n  plain: " + g.value() + "\n  quoted: \"${NAME:-x}\"\n  " + g.pick("block: |\n    one ${REGION:-r}\n      two\n\n    three\n",
-			"folded: >\n    one\n    two\n\n      three $${KEEP}\n", "stripped: >-\n    a b\n    c\n", "key.with/dots: $1 $(x) $$\n", "\"${NAME:-k}\": v\n")
+		return "apiVersion: v1\nkind: ConfigMap\n" + meta + "data:\n  plain: " + g.value() +
+			"\n  quoted: \"${NAME:-x}\"\n  " + g.pick("block: |\n    one ${REGION:-r}\n      two\n\n    three\n",
+			"folded: >\n    one\n    two\n\n      three $${KEEP}\n", "stripped: >-\n    a b\n    c\n",
+			"key.with/dots: $1 $(x) $$\n", "\"${NAME:-k}\": v\n")
 	}
 }
 
 // value is a value that YAML, or substitution, may take for something else than it looks like.
 func (g generator) value() string {
-	return g.pick("plain", "'yes'", "\"no\"", "on", "OFF", "\"0777\"", "\"0o17\"", "\"1e3\"", "\"1_000\"", "\"12:30:45\"", "'null'", "\"~\"", "\"2026-01-02\"", "\"#x\"",
-		"\"a: b\"", "\"- x\"", "\"\"", "\"${NAME:-d}\"", "\"${COLON:-a: b}\"", "\"${HASH:-x}\"", "\"${DASH:-x}\"", "\"${TRUE:-true}\"", "\"${NIL:-}\"", "\"${LIST:-[]}\"",
-		"\"${QUOTE:-q}\"", "\"${EMPTY:-e}\"", "\"$${NAME}\"", "\"100%\"", "\"@at\"", "\"!bang\"", "\"&and\"", "\"*star\"", "\"`tick`\"", "\"{brace\"", "\"a\\tb\"",
+	return g.pick("plain", "'yes'", "\"no\"", "on", "OFF", "\"0777\"", "\"0o17\"", "\"1e3\"", "\"1_000\"",
+		"\"12:30:45\"", "'null'", "\"~\"", "\"2026-01-02\"", "\"#x\"",
+		"\"a: b\"", "\"- x\"", "\"\"", "\"${NAME:-d}\"", "\"${COLON:-a: b}\"", "\"${HASH:-x}\"", "\"${DASH:-x}\"",
+		"\"${TRUE:-true}\"", "\"${NIL:-}\"", "\"${LIST:-[]}\"",
+		"\"${QUOTE:-q}\"", "\"${EMPTY:-e}\"", "\"$${NAME}\"", "\"100%\"", "\"@at\"", "\"!bang\"", "\"&and\"",
+		"\"*star\"", "\"`tick`\"", "\"{brace\"", "\"a\\tb\"",
 		"\"${REGION:-r}-${NAME:-n}\"", "\"${NAME^^}\"", "\"${REGION:0:2}\"", "\"${REGION/eu/us}\"", "\"ünï\"", "\"😀\"")
 }
 

@@ -7,28 +7,33 @@ import (
 	"testing/fstest"
 )
 
-// referring are fields in which kustomize looks for names of other objects, in each sort of object that has any, with some
-// in which it does not look.
+// referring are fields in which kustomize looks for names of other objects, in each sort of object that has any, with
+// some in which it does not look.
 var referring = map[string][]string{
-	"v1 Pod":                                 ofPod("spec/"),
-	"v1 PodTemplate":                         ofPod("template/spec/"),
-	"v1 ReplicationController":               ofPod("spec/template/spec/"),
-	"apps/v1 Deployment":                     inPod("spec/template/spec/"),
-	"apps/v1 DaemonSet":                      ofPod("spec/template/spec/"),
-	"apps/v1 ReplicaSet":                     ofPod("spec/template/spec/"),
-	"apps/v1 StatefulSet":                    append(ofPod("spec/template/spec/"), "spec/serviceName", "spec/volumeClaimTemplates[]/spec/storageClassName"),
+	"v1 Pod":                   ofPod("spec/"),
+	"v1 PodTemplate":           ofPod("template/spec/"),
+	"v1 ReplicationController": ofPod("spec/template/spec/"),
+	"apps/v1 Deployment":       inPod("spec/template/spec/"),
+	"apps/v1 DaemonSet":        ofPod("spec/template/spec/"),
+	"apps/v1 ReplicaSet":       ofPod("spec/template/spec/"),
+	"apps/v1 StatefulSet": append(ofPod("spec/template/spec/"), "spec/serviceName",
+		"spec/volumeClaimTemplates[]/spec/storageClassName"),
 	"batch/v1 Job":                           ofPod("spec/template/spec/"),
 	"batch/v1 CronJob":                       ofPod("spec/jobTemplate/spec/template/spec/"),
 	"serving.knative.dev/v1 Service":         ofPod("spec/template/spec/"),
 	"autoscaling/v2 HorizontalPodAutoscaler": {"spec/scaleTargetRef/name"},
-	"networking.k8s.io/v1 Ingress": {"spec/tls[]/secretName", "spec/rules[]/http/paths[]/backend/service/name", "spec/rules[]/http/paths[]/backend/serviceName",
-		"spec/backend/serviceName", "spec/defaultBackend/service/name", "spec/ingressClassName", "metadata/annotations/nginx.ingress.kubernetes.io~1auth-secret"},
-	"apiregistration.k8s.io/v1 APIService":                             {"spec/service/name"},
-	"v1 ServiceAccount":                                                {"imagePullSecrets[]/name", "secrets[]/name"},
-	"v1 PersistentVolume":                                              {"spec/azureFile/secretName", "spec/storageClassName", "spec/claimRef/name"},
-	"v1 PersistentVolumeClaim":                                         {"spec/volumeName", "spec/storageClassName"},
-	"v1 Node":                                                          {"spec/configSource/configMap"},
-	"storage.k8s.io/v1 StorageClass":                                   {"parameters/secretName", "parameters/adminSecretName", "parameters/userSecretName", "parameters/secretRef"},
+	"networking.k8s.io/v1 Ingress": {"spec/tls[]/secretName", "spec/rules[]/http/paths[]/backend/service/name",
+		"spec/rules[]/http/paths[]/backend/serviceName",
+		"spec/backend/serviceName", "spec/defaultBackend/service/name", "spec/ingressClassName",
+		"metadata/annotations/nginx.ingress.kubernetes.io~1auth-secret"},
+	"apiregistration.k8s.io/v1 APIService": {"spec/service/name"},
+	"v1 ServiceAccount":                    {"imagePullSecrets[]/name", "secrets[]/name"},
+	"v1 PersistentVolume": {
+		"spec/azureFile/secretName", "spec/storageClassName", "spec/claimRef/name"},
+	"v1 PersistentVolumeClaim": {"spec/volumeName", "spec/storageClassName"},
+	"v1 Node":                  {"spec/configSource/configMap"},
+	"storage.k8s.io/v1 StorageClass": {
+		"parameters/secretName", "parameters/adminSecretName", "parameters/userSecretName", "parameters/secretRef"},
 	"rbac.authorization.k8s.io/v1 Role":                                {"rules[]/resourceNames"},
 	"rbac.authorization.k8s.io/v1 ClusterRole":                         {"rules[]/resourceNames"},
 	"rbac.authorization.k8s.io/v1 RoleBinding":                         {"subjects", "roleRef/name"},
@@ -40,12 +45,14 @@ var referring = map[string][]string{
 }
 
 func inPod(prefix string) (all []string) {
-	for _, field := range []string{"volumes[]/configMap/name", "volumes[]/secret/secretName", "volumes[]/persistentVolumeClaim/claimName",
+	for _, field := range []string{"volumes[]/configMap/name", "volumes[]/secret/secretName",
+		"volumes[]/persistentVolumeClaim/claimName",
 		"volumes[]/projected/sources[]/configMap/name", "volumes[]/projected/sources[]/secret/name",
 		"containers[]/env[]/valueFrom/configMapKeyRef/name", "containers[]/env[]/valueFrom/secretKeyRef/name",
 		"containers[]/envFrom[]/configMapRef/name", "containers[]/envFrom[]/secretRef/name",
 		"initContainers[]/env[]/valueFrom/configMapKeyRef/name", "initContainers[]/envFrom[]/secretRef/name",
-		"imagePullSecrets[]/name", "serviceAccountName", "priorityClassName", "ephemeralContainers[]/envFrom[]/secretRef/name"} {
+		"imagePullSecrets[]/name", "serviceAccountName", "priorityClassName",
+		"ephemeralContainers[]/envFrom[]/secretRef/name"} {
 		all = append(all, prefix+field)
 	}
 	return all
@@ -55,12 +62,14 @@ func inPod(prefix string) (all []string) {
 func ofPod(prefix string) []string { return inPod(prefix)[9:13] }
 
 // values are what may stand where a name belongs, as flow YAML.
-var values = []string{"x", "'x'", "\"1\"", "1", "elsewhere", "null", "''", "[x, elsewhere]", "[x, null]", "[[x]]", "{name: x}", "{name: x, namespace: here}", "[{name: x, kind: ServiceAccount}]", "{}", "[]", "true", "${NAME:-x}"}
+var values = []string{"x", "'x'", "\"1\"", "1", "elsewhere", "null", "''", "[x, elsewhere]", "[x, null]", "[[x]]",
+	"{name: x}", "{name: x, namespace: here}", "[{name: x, kind: ServiceAccount}]", "{}", "[]", "true", "${NAME:-x}"}
 
 // share is of how many forms one is tried in each field; all of them take five minutes.
 const share = 4
 
-// Where objects name others, in every field and in every form, right or wrong, kustomize leaves the names or fails, and so does the loader.
+// Where objects name others, in every field and in every form, right or wrong, kustomize leaves the names or
+// fails, and so does the loader.
 func TestReferences(t *testing.T) {
 	for sort, fields := range referring {
 		t.Run(sort, func(t *testing.T) {
@@ -77,12 +86,15 @@ func TestReferences(t *testing.T) {
 					}
 					g.build("metadata:\n  name: it\n"+leading(field, value), "")
 					if (i+j)%3 == 0 {
-						g.build("metadata:\n  name: it\n  namespace: there\n"+leading(field, value), "namespace: here\n")
+						g.build("metadata:\n  name: it\n  namespace: there\n"+leading(field, value),
+							"namespace: here\n")
 						g.build("metadata:\n  name: it\n  labels: {a: "+value+"}\n"+leading(field, "x"), "")
 					}
 				}
-				g.fsys["clusters/a/cluster.yaml"] = &fstest.MapFile{Data: []byte("apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\n" +
-					"metadata: {name: fleet, namespace: flux-system}\nspec: {url: 'https://git.example.test/fleet'}\n" + g.kustomizations)}
+				g.fsys["clusters/a/cluster.yaml"] = &fstest.MapFile{
+					Data: []byte("apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\n" +
+						"metadata: {name: fleet, namespace: flux-system}\nspec: {url: 'https://git.example.test/fleet'}\n" +
+						g.kustomizations)}
 				compareTree(t, g.fsys)
 			}
 		})
@@ -100,14 +112,16 @@ func (g *namings) build(object, namespace string) {
 	apiVersion, kind, _ := strings.Cut(g.sort, " ")
 	name := fmt.Sprintf("b%d", len(g.fsys))
 	for file, text := range map[string]string{
-		"kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n" + namespace + "resources: [object.yaml, named.yaml]\n",
-		"object.yaml":        fmt.Sprintf("apiVersion: %s\nkind: %s\n%s\n", apiVersion, kind, object),
-		"named.yaml":         named,
+		"kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n" + namespace +
+			"resources: [object.yaml, named.yaml]\n",
+		"object.yaml": fmt.Sprintf("apiVersion: %s\nkind: %s\n%s\n", apiVersion, kind, object),
+		"named.yaml":  named,
 	} {
 		g.fsys["apps/"+name+"/"+file] = &fstest.MapFile{Data: []byte(text)}
 	}
-	g.kustomizations += fmt.Sprintf("---\napiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: %s, namespace: flux-system}\n"+
-		"spec: {path: ./apps/%s, prune: true, sourceRef: {kind: GitRepository, name: fleet}}\n", name, name)
+	g.kustomizations += fmt.Sprintf(
+		"---\napiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: %s, namespace: flux-system}\n"+
+			"spec: {path: ./apps/%s, prune: true, sourceRef: {kind: GitRepository, name: fleet}}\n", name, name)
 }
 
 // named are objects of the sorts that others name.

@@ -27,15 +27,16 @@ import (
 // operatorCLI is the Flux Operator's own program. Its licence is the AGPL: it is run, and nothing of it is imported.
 const operatorCLI = "github.com/controlplaneio-fluxcd/flux-operator/cmd/cli@v0.58.1"
 
-// operator builds the program once, in the user's folder for caches. Where that needs a network that is not there, the test is skipped,
-// but for CI.
+// operator builds the program once, in the user's folder for caches. Where that needs a network that is not there, the
+// test is skipped, but for CI.
 func operator(t *testing.T) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := filepath.Join(cache, "rollcall-difftest", filepath.Base(filepath.Dir(operatorCLI))+strings.ReplaceAll(filepath.Base(operatorCLI), "@", "-"))
+	dir := filepath.Join(cache, "rollcall-difftest", filepath.Base(filepath.Dir(operatorCLI))+
+		strings.ReplaceAll(filepath.Base(operatorCLI), "@", "-"))
 	program := filepath.Join(dir, "cli")
 	if _, err := os.Stat(program); err == nil {
 		return program
@@ -63,7 +64,8 @@ func compareSet(t *testing.T, program string, c setCase) bool {
 		t.Fatal(err)
 	}
 	args := []string{"build", "resourceset", "-f", file}
-	fsys := fstest.MapFS{"clusters/a/flux-system/gotk-sync.yaml": &fstest.MapFile{Data: []byte(sync)}, "clusters/a/set.yaml": &fstest.MapFile{Data: []byte(c.set)}}
+	fsys := fstest.MapFS{"clusters/a/flux-system/gotk-sync.yaml": &fstest.MapFile{Data: []byte(sync)},
+		"clusters/a/set.yaml": &fstest.MapFile{Data: []byte(c.set)}}
 	if c.providers != "" {
 		if err := os.WriteFile(providers, asFluxReads(t, c.providers), 0o600); err != nil {
 			t.Fatal(err)
@@ -241,17 +243,22 @@ type setGenerator struct{ *rand.Rand }
 func (g *setGenerator) maybe(percent int) bool    { return g.IntN(100) < percent }
 func (g *setGenerator) pick(all ...string) string { return all[g.IntN(len(all))] }
 func (g *setGenerator) value() string {
-	return g.pick(`"red"`, `"two words"`, "7", "0", "true", "1.5", `""`, `"a: b # c"`, `"{x}"`, "[a, b, c]", "{k: v, n: {m: 3}}", `"Éa ñ_b!"`, `"012"`, `"line\nline\n"`,
+	return g.pick(`"red"`, `"two words"`, "7", "0", "true", "1.5", `""`, `"a: b # c"`, `"{x}"`, "[a, b, c]",
+		"{k: v, n: {m: 3}}", `"Éa ñ_b!"`, `"012"`, `"line\nline\n"`,
 		`"a very long sentence that goes on and on, with many words in it, so that a writer of YAML may want to fold it somewhere"`)
 }
 
 // expression is what a template writes.
 func (g *setGenerator) expression(scope string) string {
 	x := scope + "." + g.pick("a", "b", "c", "n", "list", "map")
-	return "<< " + g.pick(x, x+" | quote", x+" | toYaml | quote", "slugify "+g.pick(`"Ab cD! é"`, `(`+x+` | toString)`), x+" | default \"none\" | quote", "("+scope+".n | int) | add 3",
-		`printf "%s-%v" "x" `+x+" | quote", `upper "abc"`, "list 1 2 3 | join \"-\" | quote", `ternary "yes" "no" (eq (`+x+` | toString) "red") | quote`, scope+".list | toJson | quote",
-		`regexReplaceAll "[aeiou]" "banana" "${0}x" | quote`, scope+".map | toJson | sha256sum", scope+".provider.name", `trunc 3 "abcdef"`, "keys "+scope+".map | sortAlpha | join \",\" | quote",
-		scope+`.missing`, `get `+scope+`.map "k" | toString | quote`, `index `+scope+`.list 0`, "len "+scope+".list", `"a/b/c" | splitList "/" | last`, `b64enc "x"`, scope+".id | quote") + " >>"
+	return "<< " + g.pick(x, x+" | quote", x+" | toYaml | quote", "slugify "+g.pick(`"Ab cD! é"`, `(`+x+` | toString)`),
+		x+" | default \"none\" | quote", "("+scope+".n | int) | add 3",
+		`printf "%s-%v" "x" `+x+" | quote", `upper "abc"`, "list 1 2 3 | join \"-\" | quote",
+		`ternary "yes" "no" (eq (`+x+` | toString) "red") | quote`, scope+".list | toJson | quote",
+		`regexReplaceAll "[aeiou]" "banana" "${0}x" | quote`, scope+".map | toJson | sha256sum", scope+".provider.name",
+		`trunc 3 "abcdef"`, "keys "+scope+".map | sortAlpha | join \",\" | quote",
+		scope+`.missing`, `get `+scope+`.map "k" | toString | quote`, `index `+scope+`.list 0`, "len "+scope+".list",
+		`"a/b/c" | splitList "/" | last`, `b64enc "x"`, scope+".id | quote") + " >>"
 }
 
 func (g *setGenerator) inputs(names bool) string {
@@ -259,7 +266,8 @@ func (g *setGenerator) inputs(names bool) string {
 	if names {
 		id = "id: fixed, "
 	}
-	return fmt.Sprintf("{%sa: %s, b: %s, c: %s, n: %d, list: [x, %d], map: {k: %s, z: 1}}", id, g.value(), g.value(), g.value(), g.IntN(5), g.IntN(9), g.pick("v", "8", "false"))
+	return fmt.Sprintf("{%sa: %s, b: %s, c: %s, n: %d, list: [x, %d], map: {k: %s, z: 1}}", id, g.value(), g.value(),
+		g.value(), g.IntN(5), g.IntN(9), g.pick("v", "8", "false"))
 }
 
 func (g *setGenerator) object(i int, scope string) string {
@@ -270,7 +278,8 @@ func (g *setGenerator) object(i int, scope string) string {
 	}
 	fmt.Fprintf(&b, "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: %s\n  namespace: apps\n", name)
 	if g.maybe(20) {
-		fmt.Fprintf(&b, "  annotations: {fluxcd.controlplane.io/reconcile: %s, x: y}\n", g.pick("disabled", "enabled", `"<< if eq `+scope+`.n 1 >>disabled<< else >>enabled<< end >>"`))
+		fmt.Fprintf(&b, "  annotations: {fluxcd.controlplane.io/reconcile: %s, x: y}\n",
+			g.pick("disabled", "enabled", `"<< if eq `+scope+`.n 1 >>disabled<< else >>enabled<< end >>"`))
 	}
 	b.WriteString("data:\n")
 	for j := range 1 + g.IntN(3) {
@@ -290,9 +299,11 @@ func (g *setGenerator) template(scope string) string {
 		case 0:
 			text = "<<- if gt (" + scope + ".n | int) 1 >>\n" + text + "<<- else >>\n<<- end >>\n"
 		case 1:
-			text = "<<- range $i, $v := " + scope + ".list >>\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: r-<< $i >>-<< $v >>, namespace: apps}\n<<- end >>\n"
+			text = "<<- range $i, $v := " + scope +
+				".list >>\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: r-<< $i >>-<< $v >>, namespace: apps}\n<<- end >>\n"
 		case 2:
-			text = "<<- with " + scope + ".map >>\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: w-<< .k >>, namespace: apps}\ndata:\n  m: |\n<< . | toYaml | indent 4 >>\n<<- end >>\n"
+			text = "<<- with " + scope +
+				".map >>\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: w-<< .k >>, namespace: apps}\ndata:\n  m: |\n<< . | toYaml | indent 4 >>\n<<- end >>\n"
 		}
 		b.WriteString(text)
 	}
@@ -304,7 +315,8 @@ func (g *setGenerator) set() setCase {
 	permute := g.maybe(30)
 	scope := "inputs"
 	name := g.pick("set", "my-set", "set.one")
-	set.WriteString("apiVersion: fluxcd.controlplane.io/v1\nkind: ResourceSet\nmetadata: {name: " + name + ", namespace: flux-system}\nspec:\n")
+	set.WriteString("apiVersion: fluxcd.controlplane.io/v1\nkind: ResourceSet\nmetadata: {name: " + name +
+		", namespace: flux-system}\nspec:\n")
 	if g.maybe(30) {
 		set.WriteString("  commonMetadata: {labels: {team: a}, annotations: {note: b}}\n")
 	}
@@ -318,10 +330,12 @@ func (g *setGenerator) set() setCase {
 	}
 	if g.maybe(40) {
 		set.WriteString("  inputsFrom:\n")
-		set.WriteString(g.pick("    - {kind: ResourceSetInputProvider, name: one}\n", "    - {name: two}\n    - {name: one}\n", "    - {selector: {matchLabels: {team: a}}}\n",
+		set.WriteString(g.pick("    - {kind: ResourceSetInputProvider, name: one}\n",
+			"    - {name: two}\n    - {name: one}\n", "    - {selector: {matchLabels: {team: a}}}\n",
 			"    - {selector: {matchExpressions: [{key: team, operator: In, values: [a, b]}]}}\n"))
 		for _, p := range []string{"one", "two"} {
-			fmt.Fprintf(&providers, "---\napiVersion: fluxcd.controlplane.io/v1\nkind: ResourceSetInputProvider\nmetadata: {name: %s, namespace: flux-system, labels: {team: %s}}\nspec: {type: Static, defaultValues: %s}\n",
+			fmt.Fprintf(&providers,
+				"---\napiVersion: fluxcd.controlplane.io/v1\nkind: ResourceSetInputProvider\nmetadata: {name: %s, namespace: flux-system, labels: {team: %s}}\nspec: {type: Static, defaultValues: %s}\n",
 				p, g.pick("a", "b"), g.inputs(false))
 		}
 	}

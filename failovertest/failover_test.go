@@ -1,11 +1,10 @@
 // Package failovertest holds package failover against Karmada's own scheduler: policies, fleets and losses made up by
 // chance are placed by both. It is a module of its own, so that the program's go.mod does not carry Karmada's
 // dependencies.
-//
-// The scheduler's algorithm, its plugins, the eviction of a binding and the defaults are Karmada's code; what a scheduler
-// does around them, when it runs and what it writes back, is repeated here from pkg/scheduler/scheduler.go. Capacity is
-// an estimator of our own. How many cases: ROLLCALL_CASES. The version of Karmada is go.mod's, or v1.16.mod's with the tag
-// karmada1.16.
+// The scheduler's algorithm, its plugins, the eviction of a binding and the defaults are Karmada's code; what a
+// scheduler does around them, when it runs and what it writes back, is repeated here from pkg/scheduler/scheduler.go.
+// Capacity is an estimator of our own. How many cases: ROLLCALL_CASES. The version of Karmada is go.mod's, or
+// v1.16.mod's with the tag karmada1.16.
 package failovertest
 
 import (
@@ -92,7 +91,8 @@ func TestAsKarmada(t *testing.T) {
 				failed++
 				if failed <= 10 {
 					spec, _ := json.Marshal([]any{c.Spec, c.Clusters, c.TaintPolicies})
-					t.Errorf("seed %d, %d replicas on %v with %v, lost %v\n%s\nours   %v others %v, %s: %s\nKarmada %v others %v", seed, c.Replicas, c.Members,
+					t.Errorf(
+						"seed %d, %d replicas on %v with %v, lost %v\n%s\nours   %v others %v, %s: %s\nKarmada %v others %v", seed, c.Replicas, c.Members,
 						c.Capacity, c.Lost[:n], spec, ways, ours.Others, ours.Outcome, ours.Why, theirs, others)
 				}
 				continue
@@ -117,8 +117,8 @@ func sameWays(a, b []map[string]int) bool {
 	return slices.Equal(texts(a), texts(b))
 }
 
-// karmada is where Karmada has the replicas after the first n losses, in as many ways as it breaks ties, and the clusters
-// that have an object without replicas.
+// karmada is where Karmada has the replicas after the first n losses, in as many ways as it breaks ties, and the
+// clusters that have an object without replicas.
 func karmada(t *testing.T, c chance.Case, n int) (ways []map[string]int, others []string, ok bool) {
 	ok = true
 	for _, uid := range uids() {
@@ -168,12 +168,14 @@ func (r room) available(clusters []*clusterv1alpha1.Cluster) []workv1alpha2.Targ
 	return all
 }
 
-func (r room) MaxAvailableComponentSets(context.Context, estimator.ComponentSetEstimationRequest) ([]estimator.ComponentSetEstimationResponse, error) {
+func (r room) MaxAvailableComponentSets(context.Context,
+	estimator.ComponentSetEstimationRequest) ([]estimator.ComponentSetEstimationResponse, error) {
 	return nil, errors.New("not asked for")
 }
 
 // run schedules a binding in a healthy fleet, then loses n clusters, and gives where it is.
-func run(t *testing.T, c chance.Case, replicas int32, uid types.UID, n int) (clusters []workv1alpha2.TargetCluster, ok bool) {
+func run(t *testing.T, c chance.Case, replicas int32, uid types.UID, n int) (clusters []workv1alpha2.TargetCluster,
+	ok bool) {
 	indexer := cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{})
 	objects := map[string]*clusterv1alpha1.Cluster{}
 	for _, name := range c.Members {
@@ -182,14 +184,16 @@ func run(t *testing.T, c chance.Case, replicas int32, uid types.UID, n int) (clu
 			t.Fatal(err)
 		}
 	}
-	algorithm, err := core.NewGenericScheduler(newCache(clusterlister.NewClusterLister(indexer)), plugins.NewInTreeRegistry())
+	algorithm, err := core.NewGenericScheduler(newCache(clusterlister.NewClusterLister(indexer)),
+		plugins.NewInTreeRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
 	b := &binding{algorithm: algorithm}
 	b.spec.Placement = placement(t, c)
 	b.spec.Replicas = replicas
-	b.spec.Resource = workv1alpha2.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "default", Name: "web", UID: uid}
+	b.spec.Resource = workv1alpha2.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "default",
+		Name: "web", UID: uid}
 	clear(estimator.GetReplicaEstimators()) // Karmada's own asks for the clusters' resources
 	estimator.GetReplicaEstimators()["chance"] = room{c.Capacity, &b.spec}
 	b.schedule()
@@ -232,9 +236,12 @@ func placement(t *testing.T, c chance.Case) *policyv1alpha1.Placement {
 func healthy(t *testing.T, c chance.Case, name string) *clusterv1alpha1.Cluster {
 	of := &clusterv1alpha1.Cluster{}
 	read(t, c.Clusters[name], of)
-	of.Status.APIEnablements = []clusterv1alpha1.APIEnablement{{GroupVersion: "apps/v1", Resources: []clusterv1alpha1.APIResource{{Kind: "Deployment"}}}}
-	meta.SetStatusCondition(&of.Status.Conditions, metav1.Condition{Type: clusterv1alpha1.ClusterConditionCompleteAPIEnablements, Status: metav1.ConditionTrue})
-	meta.SetStatusCondition(&of.Status.Conditions, metav1.Condition{Type: clusterv1alpha1.ClusterConditionReady, Status: metav1.ConditionTrue})
+	of.Status.APIEnablements = []clusterv1alpha1.APIEnablement{
+		{GroupVersion: "apps/v1", Resources: []clusterv1alpha1.APIResource{{Kind: "Deployment"}}}}
+	meta.SetStatusCondition(&of.Status.Conditions, metav1.Condition{
+		Type: clusterv1alpha1.ClusterConditionCompleteAPIEnablements, Status: metav1.ConditionTrue})
+	meta.SetStatusCondition(&of.Status.Conditions, metav1.Condition{
+		Type: clusterv1alpha1.ClusterConditionReady, Status: metav1.ConditionTrue})
 	return of
 }
 
@@ -258,7 +265,8 @@ func lost(c *clusterv1alpha1.Cluster) *clusterv1alpha1.Cluster {
 	if c.Spec.SyncMode == clusterv1alpha1.Push {
 		status, key = metav1.ConditionFalse, clusterv1alpha1.TaintClusterNotReady
 	}
-	meta.SetStatusCondition(&c.Status.Conditions, metav1.Condition{Type: clusterv1alpha1.ClusterConditionReady, Status: status})
+	meta.SetStatusCondition(&c.Status.Conditions, metav1.Condition{
+		Type: clusterv1alpha1.ClusterConditionReady, Status: status})
 	c.Spec.Taints = append(c.Spec.Taints, corev1.Taint{Key: key, Effect: corev1.TaintEffectNoSchedule})
 	return c
 }
@@ -272,7 +280,8 @@ func tainted(t *testing.T, c chance.Case, cluster *clusterv1alpha1.Cluster) *clu
 		s.policies = append(s.policies, p)
 	}
 	controller := taint.ClusterTaintPolicyController{Client: s, EventRecorder: record.NewFakeRecorder(100)}
-	if _, err := controller.Reconcile(context.Background(), reconcile.Request{NamespacedName: types.NamespacedName{Name: cluster.Name}}); err != nil {
+	if _, err := controller.Reconcile(context.Background(),
+		reconcile.Request{NamespacedName: types.NamespacedName{Name: cluster.Name}}); err != nil {
 		t.Fatal(err)
 	}
 	return s.cluster
@@ -336,11 +345,13 @@ func (b *binding) schedule() {
 	var noFit *framework.FitError
 	place := func(status *workv1alpha2.ResourceBindingStatus) (clusters []workv1alpha2.TargetCluster, err error) {
 		defer func() {
-			if recover() != nil { // 1.16.0 divides by zero where no cluster of a region has room, and its scheduler starts anew
+			// 1.16.0 divides by zero where no cluster of a region has room, and its scheduler starts anew
+			if recover() != nil {
 				b.crashed = true
 			}
 		}()
-		result, err := b.algorithm.Schedule(context.Background(), b.spec.DeepCopy(), status, &core.ScheduleAlgorithmOption{})
+		result, err := b.algorithm.Schedule(context.Background(), b.spec.DeepCopy(), status,
+			&core.ScheduleAlgorithmOption{})
 		return result.SuggestedClusters, err
 	}
 	groups := b.spec.Placement.ClusterAffinities

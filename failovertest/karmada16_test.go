@@ -19,6 +19,7 @@ func newCache(clusters clusterlister.ClusterLister) schedulercache.Cache {
 	return schedulercache.NewCache(clusters)
 }
 
-func (r room) MaxAvailableReplicas(_ context.Context, clusters []*clusterv1alpha1.Cluster, _ *workv1alpha2.ReplicaRequirements) ([]workv1alpha2.TargetCluster, error) {
+func (r room) MaxAvailableReplicas(_ context.Context, clusters []*clusterv1alpha1.Cluster,
+	_ *workv1alpha2.ReplicaRequirements) ([]workv1alpha2.TargetCluster, error) {
 	return r.available(clusters), nil
 }

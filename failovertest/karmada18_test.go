@@ -18,9 +18,11 @@ import (
 const minor = 18
 
 func newCache(clusters clusterlister.ClusterLister) schedulercache.Cache {
-	return schedulercache.NewCache(clusters, cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{}), time.Minute)
+	return schedulercache.NewCache(clusters, cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{}),
+		time.Minute)
 }
 
-func (r room) MaxAvailableReplicas(_ context.Context, req estimator.ReplicaEstimationRequest) ([]workv1alpha2.TargetCluster, error) {
+func (r room) MaxAvailableReplicas(_ context.Context,
+	req estimator.ReplicaEstimationRequest) ([]workv1alpha2.TargetCluster, error) {
 	return r.available(req.Clusters), nil
 }

@@ -16,34 +16,41 @@ var texts = map[string]struct{ right, wrong []any }{
 	"operator":        {[]any{"In", "NotIn"}, []any{"Exists", "Lt", "Gt", "Equal"}},
 	"affinityName":    {[]any{"a", "b", "c", "d/e"}, []any{"not valid", "-x", ""}},
 	"groupByLabelKey": {[]any{"app", "example.com/app", "tier"}, []any{"INVALID KEY!"}},
-	"aliasLabelName":  {[]any{"state", "example.com/my-state"}, []any{"-state", "state@", strings.Repeat("a", 64), "BIG.COM/x"}},
-	"path":            {[]any{"/spec/replicas", "/a"}, []any{"spec/replicas", "//", "/%2f/", "/a/../b", "/a/.."}},
-	"subPath":         {[]any{"/a", "/b/c"}, []any{"a/b"}},
-	"fieldPath":       {[]any{"/data/config"}, []any{"data/config"}},
-	"namespace":       {[]any{"default", "default", "default"}, []any{"other"}},
-	"clusterName":     {[]any{"member1", "member2"}, []any{"", "Member", strings.Repeat("a", 49), "a.b"}},
-	"schedule":        {[]any{"*/5 * * * *", "0 0 * * 1", "@daily", "0 9 * * MON-FRI"}, []any{"* *", "61 * * * *", "nothing", ""}},
-	"timeZone":        {[]any{"Asia/Shanghai", "UTC", "", "America/New_York"}, []any{"Mars/Base", "asia/nowhere"}},
+	"aliasLabelName": {[]any{"state", "example.com/my-state"},
+		[]any{"-state", "state@", strings.Repeat("a", 64), "BIG.COM/x"}},
+	"path":        {[]any{"/spec/replicas", "/a"}, []any{"spec/replicas", "//", "/%2f/", "/a/../b", "/a/.."}},
+	"subPath":     {[]any{"/a", "/b/c"}, []any{"a/b"}},
+	"fieldPath":   {[]any{"/data/config"}, []any{"data/config"}},
+	"namespace":   {[]any{"default", "default", "default"}, []any{"other"}},
+	"clusterName": {[]any{"member1", "member2"}, []any{"", "Member", strings.Repeat("a", 49), "a.b"}},
+	"schedule": {[]any{"*/5 * * * *", "0 0 * * 1", "@daily", "0 9 * * MON-FRI"},
+		[]any{"* *", "61 * * * *", "nothing", ""}},
+	"timeZone": {[]any{"Asia/Shanghai", "UTC", "", "America/New_York"}, []any{"Mars/Base", "asia/nowhere"}},
 	"luaScript": {[]any{"function GetReplicas(obj)\n  return obj.spec.replicas\nend", "local x = 1", "return {}"},
-		[]any{"function GetReplicas(obj)", "if then", "local function f() break end", "x = = 1", "goto nowhere", "return 'a"}},
-	"host":                       {[]any{"a.example.com", "*.example.com", ""}, []any{"10.0.0.1", "*", "A.com", "a.*.com", "::1", "010.0.0.1"}},
-	"hosts":                      {[]any{"a.example.com", "*.example.com"}, []any{"*", "A.com", "10.0.0.1", ""}},
-	"secretName":                 {[]any{"tls", ""}, []any{"TLS"}},
-	"ingressClassName":           {[]any{"nginx"}, []any{"Nginx", ""}},
-	"pathType":                   {[]any{"Exact", "Prefix", "ImplementationSpecific"}, []any{"exact", ""}},
-	"apiGroup":                   {[]any{"apps", "a.b"}, []any{"A", ""}},
-	"url":                        {[]any{"https://a.b/c"}, []any{"http://a.b", "a.b", "https://u@a.b", "https://a.b/#x", "https://a.b?x", "https:///c", "%"}},
+		[]any{"function GetReplicas(obj)", "if then", "local function f() break end", "x = = 1", "goto nowhere",
+			"return 'a"}},
+	"host": {[]any{"a.example.com", "*.example.com", ""},
+		[]any{"10.0.0.1", "*", "A.com", "a.*.com", "::1", "010.0.0.1"}},
+	"hosts":            {[]any{"a.example.com", "*.example.com"}, []any{"*", "A.com", "10.0.0.1", ""}},
+	"secretName":       {[]any{"tls", ""}, []any{"TLS"}},
+	"ingressClassName": {[]any{"nginx"}, []any{"Nginx", ""}},
+	"pathType":         {[]any{"Exact", "Prefix", "ImplementationSpecific"}, []any{"exact", ""}},
+	"apiGroup":         {[]any{"apps", "a.b"}, []any{"A", ""}},
+	"url": {[]any{"https://a.b/c"},
+		[]any{"http://a.b", "a.b", "https://u@a.b", "https://a.b/#x", "https://a.b?x", "https:///c", "%"}},
 	"interpreterContextVersions": {[]any{"v1alpha1"}, []any{"v1", "1", "v1alpha1"}},
-	"operations":                 {[]any{"Retain", "InterpretReplica", "InterpretComponent", "*"}, []any{"Prune", "all"}},
-	"apiGroups":                  {[]any{"apps", "", "*"}, []any{"*"}},
-	"apiVersions":                {[]any{"v1", "*"}, []any{"", "*"}},
-	"kinds":                      {[]any{"Deployment", "*"}, []any{"", "*"}},
-	"kind":                       {[]any{"Deployment", "FederatedHPA", "ServiceImport"}, []any{"", "a/b", "..", "a%b"}},
-	"apiVersion":                 {[]any{"apps/v1", "autoscaling.karmada.io/v1alpha1", "multicluster.x-k8s.io/v1alpha1"}, []any{"v1"}},
-	"selectPolicy":               {[]any{"Max", "Min", "Disabled"}, []any{"max"}},
-	"effect":                     {[]any{"NoSchedule", "NoExecute"}, []any{"NoExecute"}},
-	"container":                  {[]any{"app"}, []any{"", "App"}},
-	"types":                      {[]any{"CrossCluster"}, []any{"LoadBalancer", "Other"}},
+	"operations": {[]any{"Retain", "InterpretReplica", "InterpretComponent", "*"},
+		[]any{"Prune", "all"}},
+	"apiGroups":   {[]any{"apps", "", "*"}, []any{"*"}},
+	"apiVersions": {[]any{"v1", "*"}, []any{"", "*"}},
+	"kinds":       {[]any{"Deployment", "*"}, []any{"", "*"}},
+	"kind":        {[]any{"Deployment", "FederatedHPA", "ServiceImport"}, []any{"", "a/b", "..", "a%b"}},
+	"apiVersion": {[]any{"apps/v1", "autoscaling.karmada.io/v1alpha1",
+		"multicluster.x-k8s.io/v1alpha1"}, []any{"v1"}},
+	"selectPolicy": {[]any{"Max", "Min", "Disabled"}, []any{"max"}},
+	"effect":       {[]any{"NoSchedule", "NoExecute"}, []any{"NoExecute"}},
+	"container":    {[]any{"app"}, []any{"", "App"}},
+	"types":        {[]any{"CrossCluster"}, []any{"LoadBalancer", "Other"}},
 }
 
 // typesOf are the right values of a field called type, by its kind and by what has the field.
@@ -69,7 +76,8 @@ func (m maker) value(s *apiextensions.JSONSchemaProps, path string, depth int) a
 	fault := m.chance(m.wrong)
 	switch {
 	case name == "manifests":
-		return m.pick([]any{}, []any{map[string]any{"apiVersion": "v1", "kind": "ConfigMap"}}, []any{map[string]any{"kind": "X", "a": "b"}},
+		return m.pick([]any{}, []any{map[string]any{"apiVersion": "v1", "kind": "ConfigMap"}},
+			[]any{map[string]any{"kind": "X", "a": "b"}},
 			[]any{map[string]any{"apiVersion": "v1", "kind": "ConfigMap"}, map[string]any{"a": "b"}})
 	case name == "overall" || name == "hard":
 		return m.resources(name)
@@ -112,7 +120,8 @@ func (m maker) value(s *apiextensions.JSONSchemaProps, path string, depth int) a
 		return list
 	case s.AdditionalProperties != nil && s.AdditionalProperties.Schema != nil:
 		if fault {
-			return m.pick(map[string]any{"~x": "a"}, map[string]any{"X.COM/a": "a"}, map[string]any{"a": "not valid!"}, map[string]any{"a": "-"})
+			return m.pick(map[string]any{"~x": "a"}, map[string]any{"X.COM/a": "a"}, map[string]any{"a": "not valid!"},
+				map[string]any{"a": "-"})
 		}
 		return m.pick(map[string]any{"a": "b"}, map[string]any{"example.com/a": "b", "c": ""}, map[string]any{})
 	case s.XPreserveUnknownFields != nil && *s.XPreserveUnknownFields:
@@ -153,7 +162,8 @@ func (m maker) resources(name string) any {
 			list["cpu"], list["memory"], list["pods"] = "1000", "1000", "100"
 		}
 		if m.chance(m.wrong * 3) {
-			list[m.pick("gpu", "nvidia.com/gpu", "requests.nvidia.com/gpu", "hugepages-2Mi", "Cpu", "a b", "count/x", "kubernetes.io/x", "cpu").(string)] =
+			list[m.pick("gpu", "nvidia.com/gpu", "requests.nvidia.com/gpu", "hugepages-2Mi", "Cpu", "a b", "count/x",
+				"kubernetes.io/x", "cpu").(string)] =
 				m.pick("1", "-1", "500m", "0", "5000")
 		}
 	}
@@ -168,7 +178,8 @@ func (m maker) object(s *apiextensions.JSONSchemaProps, path string, depth int) 
 		if depth > 4 {
 			often = 3
 		}
-		if (name == "clusterAffinity" || name == "targetCluster" || name == "overriders" && depth == 1) && !m.chance(m.wrong) {
+		if (name == "clusterAffinity" || name == "targetCluster" || name == "overriders" && depth == 1) &&
+			!m.chance(m.wrong) {
 			often = 8
 		}
 		if slices.Contains(s.Required, name) || m.random.IntN(often) == 0 {
@@ -215,7 +226,8 @@ func (m maker) agree(object map[string]any, path string) {
 		}
 		keep("overrideRules", "targetCluster", "overriders")
 		if m.kind == "MultiClusterIngress" && object["rules"] == nil {
-			object["defaultBackend"] = map[string]any{"service": map[string]any{"name": "a", "port": map[string]any{"number": int64(80)}}}
+			object["defaultBackend"] = map[string]any{"service": map[string]any{
+				"name": "a", "port": map[string]any{"number": int64(80)}}}
 		}
 		if object["preemption"] == "Always" {
 			object["preemption"] = "Never"
@@ -251,7 +263,9 @@ func (m maker) agree(object map[string]any, path string) {
 		}
 	case "http":
 		if list, _ := object["paths"].([]any); len(list) == 0 {
-			object["paths"] = []any{map[string]any{"pathType": "Prefix", "path": "/", "backend": map[string]any{"service": map[string]any{"name": "a", "port": map[string]any{"name": "http"}}}}}
+			object["paths"] = []any{map[string]any{"pathType": "Prefix", "path": "/",
+				"backend": map[string]any{"service": map[string]any{
+					"name": "a", "port": map[string]any{"name": "http"}}}}}
 		}
 	case "clientConfig":
 		if keep("url", "service"); object["service"] == nil {
@@ -270,7 +284,8 @@ func (m maker) agree(object map[string]any, path string) {
 		}
 		if object[field] == nil {
 			object["type"] = "Resource"
-			object["resource"] = map[string]any{"name": "cpu", "target": map[string]any{"type": "Utilization", "averageUtilization": int64(50)}}
+			object["resource"] = map[string]any{"name": "cpu",
+				"target": map[string]any{"type": "Utilization", "averageUtilization": int64(50)}}
 		}
 	case "target":
 		if m.kind != "FederatedHPA" {
@@ -280,7 +295,8 @@ func (m maker) agree(object map[string]any, path string) {
 		delete(object, "averageUtilization")
 	case "rules":
 		if m.kind == "CronFederatedHPA" {
-			object["targetReplicas"], object["targetMinReplicas"], object["targetMaxReplicas"] = int64(3), int64(1), int64(9)
+			object["targetReplicas"], object["targetMinReplicas"], object["targetMaxReplicas"] = int64(3), int64(1),
+				int64(9)
 		}
 	case "webhooks":
 		object["name"] = "a.b.c"

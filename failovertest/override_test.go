@@ -28,7 +28,8 @@ import (
 func overridden(t *testing.T, object, overriders map[string]any) (map[string]any, error) {
 	t.Helper()
 	policy := &policyv1alpha1.OverridePolicy{ObjectMeta: metav1.ObjectMeta{Name: "a", Namespace: "default"}}
-	text, err := json.Marshal(map[string]any{"spec": map[string]any{"overrideRules": []any{map[string]any{"overriders": overriders}}}})
+	text, err := json.Marshal(map[string]any{"spec": map[string]any{
+		"overrideRules": []any{map[string]any{"overriders": overriders}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,8 +43,8 @@ func overridden(t *testing.T, object, overriders map[string]any) (map[string]any
 	return of.Object, err
 }
 
-// TestOverrides holds what is said of overrides against Karmada's override manager: what fails fails there, and what does not comes to
-// the same object.
+// TestOverrides holds what is said of overrides against Karmada's override manager: what fails fails there, and what
+// does not comes to the same object.
 func TestOverrides(t *testing.T) {
 	klog.SetLogger(logr.Discard())
 	applied, failing, failed := 0, 0, 0
@@ -52,20 +53,28 @@ func TestOverrides(t *testing.T) {
 		pick := func(of ...any) any { return of[random.IntN(len(of))] }
 		object := map[string]any{
 			"apiVersion": "apps/v1", "kind": pick("Deployment", "StatefulSet"),
-			"metadata": map[string]any{"name": "web", "namespace": "default", "labels": map[string]any{"app": "web", "x.y/z": "1"},
+			"metadata": map[string]any{"name": "web", "namespace": "default",
+				"labels":      map[string]any{"app": "web", "x.y/z": "1"},
 				"annotations": map[string]any{"a": "b", "config": "k: 1\nl: [2, 3]\n", "json": `{"k": [1]}`}},
 			"spec": map[string]any{"template": map[string]any{
 				"metadata": map[string]any{"labels": map[string]any{"app": "web"}},
-				"spec": map[string]any{"nodeSelector": map[string]any{"disk": "ssd"}, "containers": []any{map[string]any{
-					"name": "app", "image": "registry.io/app:1", "env": []any{map[string]any{"name": "A", "value": "1"}}}}},
+				"spec": map[string]any{"nodeSelector": map[string]any{"disk": "ssd"},
+					"containers": []any{map[string]any{
+						"name": "app", "image": "registry.io/app:1", "env": []any{
+							map[string]any{"name": "A", "value": "1"}}}}},
 			}},
 		}
 		path := func() any {
-			return pick("/metadata/labels/app", "/metadata/labels/x.y~1z", "/metadata/labels/x.y/z", "/metadata/annotations/new", "/metadata/annotations/a",
-				"/spec/template/spec/nodeSelector", "/spec/template/spec/nodeSelector/disk", "/spec/template/spec/nodeSelector/zone", "/spec/template/spec/volumes",
-				"/spec/template/spec/volumes/0", "/spec/template/spec/containers/0/env/-", "/spec/template/spec/containers/0/env/0", "/spec/template/spec/containers/0/env/1",
-				"/spec/template/spec/containers/0/env/2", "/spec/template/spec/containers/1/image", "/spec/template/spec/containers/0/image",
-				"/spec/template/spec/containers/0/args", "/spec/template/spec/containers/0/args/0", "/spec/template/metadata/labels", "spec/template", "/metadata/labels/app/x")
+			return pick("/metadata/labels/app", "/metadata/labels/x.y~1z", "/metadata/labels/x.y/z",
+				"/metadata/annotations/new", "/metadata/annotations/a",
+				"/spec/template/spec/nodeSelector", "/spec/template/spec/nodeSelector/disk",
+				"/spec/template/spec/nodeSelector/zone", "/spec/template/spec/volumes",
+				"/spec/template/spec/volumes/0", "/spec/template/spec/containers/0/env/-",
+				"/spec/template/spec/containers/0/env/0", "/spec/template/spec/containers/0/env/1",
+				"/spec/template/spec/containers/0/env/2", "/spec/template/spec/containers/1/image",
+				"/spec/template/spec/containers/0/image",
+				"/spec/template/spec/containers/0/args", "/spec/template/spec/containers/0/args/0",
+				"/spec/template/metadata/labels", "spec/template", "/metadata/labels/app/x")
 		}
 		overriders := map[string]any{}
 		add := func(key string, entry map[string]any) {
@@ -82,17 +91,22 @@ func TestOverrides(t *testing.T) {
 				}
 				add("plaintext", entry)
 			case 3:
-				add(pick("labelsOverrider", "annotationsOverrider").(string), map[string]any{"operator": operator, "value": map[string]any{pick("app", "a", "new", "x.y/z").(string): "2"}})
+				add(pick("labelsOverrider", "annotationsOverrider").(string),
+					map[string]any{"operator": operator, "value": map[string]any{
+						pick("app", "a", "new", "x.y/z").(string): "2"}})
 			case 4:
 				patch := map[string]any{"subPath": pick("/k", "/l/0", "/m", "/n/o", ""), "operator": operator}
 				if operator != "remove" {
 					patch["value"] = "v"
 				}
-				add("fieldOverrider", map[string]any{"fieldPath": pick("/metadata/annotations/config", "/metadata/annotations/json", "/metadata/annotations/a",
-					"/metadata/annotations/none", "/metadata/labels", "/spec/template/spec/containers/0/image"), pick("json", "yaml").(string): []any{patch}})
+				add("fieldOverrider", map[string]any{"fieldPath": pick(
+					"/metadata/annotations/config", "/metadata/annotations/json", "/metadata/annotations/a",
+					"/metadata/annotations/none", "/metadata/labels", "/spec/template/spec/containers/0/image"),
+					pick("json", "yaml").(string): []any{patch}})
 			case 5:
 				add("imageOverrider", map[string]any{"component": "Tag", "operator": "replace", "value": "1",
-					"predicate": map[string]any{"path": pick("/spec/template/spec/containers/0/image", "/spec/template/spec/containers/0/name", "/spec/template/spec/nodeSelector",
+					"predicate": map[string]any{"path": pick("/spec/template/spec/containers/0/image",
+						"/spec/template/spec/containers/0/name", "/spec/template/spec/nodeSelector",
 						"/spec/template/spec/volumes/image", "/spec/template/spec/containers/x/image")}})
 			}
 		}
@@ -105,7 +119,8 @@ func TestOverrides(t *testing.T) {
 			}
 		}
 		same := (err != nil) == (len(ours) > 0)
-		if err == nil && overriders["imageOverrider"] == nil && overriders["fieldOverrider"] == nil { // of those the values do not matter here
+		// of those the values do not matter here
+		if err == nil && overriders["imageOverrider"] == nil && overriders["fieldOverrider"] == nil {
 			same = same && reflect.DeepEqual(theirs, template.Object())
 		}
 		if err != nil {
@@ -116,7 +131,8 @@ func TestOverrides(t *testing.T) {
 		if !same {
 			if failed++; failed <= 8 {
 				text, _ := json.Marshal(overriders)
-				t.Errorf("seed %d\n%s\nours    %v\nKarmada %v\n%v\n%v", seed, text, slices.Concat(ours), err, template.Object(), theirs)
+				t.Errorf("seed %d\n%s\nours    %v\nKarmada %v\n%v\n%v", seed, text, slices.Concat(ours), err,
+					template.Object(), theirs)
 			}
 		}
 	}

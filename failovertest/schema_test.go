@@ -43,7 +43,8 @@ var releases = map[int]string{16: "v1.16.0", 17: "v1.17.1", 18: "v1.18.2"}
 // crds are Karmada's own.
 func crds(t *testing.T, release string) []crd {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "go", "mod", "download", "-json", "github.com/karmada-io/karmada@"+release).Output()
+	out, err := exec.CommandContext(t.Context(), "go", "mod", "download", "-json",
+		"github.com/karmada-io/karmada@"+release).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,8 +70,10 @@ func crds(t *testing.T, release string) []crd {
 			root := version.Schema.OpenAPIV3Schema
 			delete(root.Properties, "metadata")
 			delete(root.Properties, "status")
-			c := crd{kind: d.Spec.Names.Kind, apiVersion: d.Spec.Group + "/" + version.Name, props: &apiextensions.JSONSchemaProps{}}
-			if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(root, c.props, nil); err != nil {
+			c := crd{kind: d.Spec.Names.Kind, apiVersion: d.Spec.Group + "/" + version.Name,
+				props: &apiextensions.JSONSchemaProps{}}
+			if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(
+				root, c.props, nil); err != nil {
 				t.Fatal(err)
 			}
 			if c.structural, err = structuralschema.NewStructural(c.props); err != nil {
@@ -89,7 +92,8 @@ func crds(t *testing.T, release string) []crd {
 func (c crd) refuses(object map[string]any) []string {
 	object = runtime.DeepCopyJSON(object)
 	var all []string
-	for _, path := range pruning.PruneWithOptions(object, c.structural, true, structuralschema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true}) {
+	for _, path := range pruning.PruneWithOptions(object, c.structural, true,
+		structuralschema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true}) {
 		all = append(all, "unknown: "+path)
 	}
 	defaulting.Default(object, c.structural)
@@ -102,8 +106,8 @@ func (c crd) refuses(object map[string]any) []string {
 	return all
 }
 
-// TestSchemas holds the schemas that are part of the program against the API server's own way with the CRDs, on objects by chance:
-// each is taken by both or refused by both.
+// TestSchemas holds the schemas that are part of the program against the API server's own way with the CRDs, on objects
+// by chance: each is taken by both or refused by both.
 func TestSchemas(t *testing.T) {
 	all := map[int][]crd{}
 	for minor, release := range releases {
@@ -186,9 +190,11 @@ func made(random *rand.Rand, s *apiextensions.JSONSchemaProps, faults float64, d
 		return map[string]any{"a": made(random, s.AdditionalProperties.Schema, faults, depth+1)}
 	case s.XPreserveUnknownFields != nil && *s.XPreserveUnknownFields:
 		if s.Type == "" {
-			return pick("text", int64(1), true, []any{map[string]any{"a": "b"}, []any{"c"}}, map[string]any{"a": []any{map[string]any{"b": int64(1)}}})
+			return pick("text", int64(1), true, []any{map[string]any{"a": "b"}, []any{"c"}},
+				map[string]any{"a": []any{map[string]any{"b": int64(1)}}})
 		}
-		return map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "anything": map[string]any{"x": int64(1), "y": []any{map[string]any{"z": "a"}}}}
+		return map[string]any{"apiVersion": "v1", "kind": "ConfigMap",
+			"anything": map[string]any{"x": int64(1), "y": []any{map[string]any{"z": "a"}}}}
 	}
 	object := map[string]any{}
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {

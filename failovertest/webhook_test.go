@@ -45,17 +45,23 @@ func handlers() map[string][]admission.Handler {
 	d := admission.NewDecoder(scheme)
 	client := fake.NewClientBuilder().WithScheme(scheme).Build()
 	return map[string][]admission.Handler{
-		"PropagationPolicy":        {&propagationpolicy.MutatingAdmission{Decoder: d}, &propagationpolicy.ValidatingAdmission{Decoder: d}},
-		"ClusterPropagationPolicy": {&clusterpropagationpolicy.MutatingAdmission{Decoder: d}, &clusterpropagationpolicy.ValidatingAdmission{Decoder: d}},
-		"OverridePolicy":           {&overridepolicy.MutatingAdmission{Decoder: d}, &overridepolicy.ValidatingAdmission{Decoder: d}},
-		"ClusterOverridePolicy":    {&clusteroverridepolicy.ValidatingAdmission{Decoder: d}},
-		"ClusterTaintPolicy":       {&clustertaintpolicy.ValidatingAdmission{Decoder: d, AllowNoExecuteTaintPolicy: true}},
-		"FederatedResourceQuota":   {&federatedresourcequota.ValidatingAdmission{Decoder: d}},
-		"FederatedHPA":             {&federatedhpa.MutatingAdmission{Decoder: d}, &federatedhpa.ValidatingAdmission{Decoder: d}},
-		"CronFederatedHPA":         {&cronfederatedhpa.ValidatingAdmission{Decoder: d}},
-		"MultiClusterService":      {&multiclusterservice.MutatingAdmission{Decoder: d}, &multiclusterservice.ValidatingAdmission{Decoder: d}},
-		"MultiClusterIngress":      {&multiclusteringress.ValidatingAdmission{Decoder: d}},
-		"Work":                     {&work.MutatingAdmission{Decoder: d}},
+		"PropagationPolicy": {&propagationpolicy.MutatingAdmission{Decoder: d},
+			&propagationpolicy.ValidatingAdmission{Decoder: d}},
+		"ClusterPropagationPolicy": {&clusterpropagationpolicy.MutatingAdmission{Decoder: d},
+			&clusterpropagationpolicy.ValidatingAdmission{Decoder: d}},
+		"OverridePolicy": {&overridepolicy.MutatingAdmission{Decoder: d},
+			&overridepolicy.ValidatingAdmission{Decoder: d}},
+		"ClusterOverridePolicy": {&clusteroverridepolicy.ValidatingAdmission{Decoder: d}},
+		"ClusterTaintPolicy": {&clustertaintpolicy.ValidatingAdmission{
+			Decoder: d, AllowNoExecuteTaintPolicy: true}},
+		"FederatedResourceQuota": {&federatedresourcequota.ValidatingAdmission{Decoder: d}},
+		"FederatedHPA": {&federatedhpa.MutatingAdmission{Decoder: d},
+			&federatedhpa.ValidatingAdmission{Decoder: d}},
+		"CronFederatedHPA": {&cronfederatedhpa.ValidatingAdmission{Decoder: d}},
+		"MultiClusterService": {&multiclusterservice.MutatingAdmission{Decoder: d},
+			&multiclusterservice.ValidatingAdmission{Decoder: d}},
+		"MultiClusterIngress": {&multiclusteringress.ValidatingAdmission{Decoder: d}},
+		"Work":                {&work.MutatingAdmission{Decoder: d}},
 		"ResourceInterpreterCustomization": {
 			&resourceinterpretercustomization.ValidatingAdmission{Client: client, Decoder: d}},
 		"ResourceInterpreterWebhookConfiguration": {&configuration.ValidatingAdmission{Decoder: d}},
@@ -188,8 +194,10 @@ func TestClusters(t *testing.T) {
 				spec[key] = value
 			}
 		}
-		maybe("apiEndpoint", either([]any{"https://a.b:6443", "http://10.0.0.1", ""}, []any{"10.0.0.1:6443", "a.b", "https://u@a", "https://a?x", "%"}))
-		maybe("secretRef", map[string]any{"namespace": either([]any{"a"}, []any{""}), "name": either([]any{"a"}, []any{""})})
+		maybe("apiEndpoint", either([]any{"https://a.b:6443", "http://10.0.0.1", ""},
+			[]any{"10.0.0.1:6443", "a.b", "https://u@a", "https://a?x", "%"}))
+		maybe("secretRef", map[string]any{"namespace": either([]any{"a"}, []any{""}),
+			"name": either([]any{"a"}, []any{""})})
 		maybe("impersonatorSecretRef", map[string]any{"namespace": "a", "name": either([]any{"a"}, []any{""})})
 		maybe("proxyURL", either([]any{"socks5://a:1", "http://a"}, []any{"ftp://a", "a", "%"}))
 		maybe("provider", either([]any{"aws", ""}, []any{"not valid", strings.Repeat("a", 64)}))
@@ -203,25 +211,35 @@ func TestClusters(t *testing.T) {
 			spec["zone"], spec["zones"] = "a", []any{"b"}
 		}
 		taint := func() any {
-			return map[string]any{"key": either([]any{"a", "b", "c", "d.e/f"}, []any{"", "a b"}), "effect": either([]any{"NoExecute", "NoSchedule"}, []any{"PreferNoSchedule", ""}),
-				"value": either([]any{"", "x"}, []any{"x y"})}
+			return map[string]any{"key": either([]any{"a", "b", "c", "d.e/f"}, []any{"", "a b"}),
+				"effect": either([]any{"NoExecute", "NoSchedule"}, []any{"PreferNoSchedule", ""}),
+				"value":  either([]any{"", "x"}, []any{"x y"})}
 		}
 		maybe("taints", []any{taint(), taint()}[:random.IntN(3)])
 		step := func(name, from, to any) any { return map[string]any{"name": name, "min": from, "max": to} }
 		maybe("resourceModels", either([]any{
 			[]any{map[string]any{"grade": int64(0), "ranges": []any{step("cpu", "0", "1"), step("memory", "0", "4Gi")}},
-				map[string]any{"grade": int64(1), "ranges": []any{step("cpu", "1", "2"), step("memory", "4Gi", "16Gi")}}},
-			[]any{map[string]any{"grade": int64(2), "ranges": []any{step("cpu", int64(1), "1")}}, map[string]any{"grade": int64(1), "ranges": []any{step("cpu", "7", int64(1))}}},
+				map[string]any{"grade": int64(1), "ranges": []any{
+					step("cpu", "1", "2"), step("memory", "4Gi", "16Gi")}}},
+			[]any{map[string]any{"grade": int64(2), "ranges": []any{step("cpu", int64(1), "1")}},
+				map[string]any{"grade": int64(1), "ranges": []any{step("cpu", "7", int64(1))}}},
 		}, []any{
-			[]any{map[string]any{"grade": int64(0), "ranges": []any{step("memory", "0", "4096Mi")}}, map[string]any{"grade": int64(1), "ranges": []any{step("memory", "4Gi", "16Gi")}}},
-			[]any{map[string]any{"grade": int64(0), "ranges": []any{step("cpu", "0", "1")}}, map[string]any{"grade": int64(0), "ranges": []any{step("cpu", "1", "2")}}},
-			[]any{map[string]any{"grade": int64(0), "ranges": []any{step("cpu", "0", "0")}}, map[string]any{"grade": int64(1), "ranges": []any{step("cpu", "0", "2")}}},
-			[]any{map[string]any{"grade": int64(0), "ranges": []any{step("cpu", "0", "1")}}, map[string]any{"grade": int64(1), "ranges": []any{step("gpu", "1", "2")}}},
-			[]any{map[string]any{"grade": int64(0), "ranges": []any{step("cpu", "0", "1")}}, map[string]any{"grade": int64(1), "ranges": []any{}}},
-			[]any{map[string]any{"grade": int64(0), "ranges": []any{step("cpu", "0", "1")}}, map[string]any{"grade": int64(1), "ranges": []any{step("cpu", "2", "3")}}},
+			[]any{map[string]any{"grade": int64(0), "ranges": []any{step("memory", "0", "4096Mi")}},
+				map[string]any{"grade": int64(1), "ranges": []any{step("memory", "4Gi", "16Gi")}}},
+			[]any{map[string]any{"grade": int64(0), "ranges": []any{step("cpu", "0", "1")}},
+				map[string]any{"grade": int64(0), "ranges": []any{step("cpu", "1", "2")}}},
+			[]any{map[string]any{"grade": int64(0), "ranges": []any{step("cpu", "0", "0")}},
+				map[string]any{"grade": int64(1), "ranges": []any{step("cpu", "0", "2")}}},
+			[]any{map[string]any{"grade": int64(0), "ranges": []any{step("cpu", "0", "1")}},
+				map[string]any{"grade": int64(1), "ranges": []any{step("gpu", "1", "2")}}},
+			[]any{map[string]any{"grade": int64(0), "ranges": []any{step("cpu", "0", "1")}},
+				map[string]any{"grade": int64(1), "ranges": []any{}}},
+			[]any{map[string]any{"grade": int64(0), "ranges": []any{step("cpu", "0", "1")}},
+				map[string]any{"grade": int64(1), "ranges": []any{step("cpu", "2", "3")}}},
 		}))
 		object := map[string]any{"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster", "spec": spec,
-			"metadata": map[string]any{"name": either([]any{"member1"}, []any{"Member", "a.b", strings.Repeat("a", 49)})}}
+			"metadata": map[string]any{"name": either([]any{"member1"},
+				[]any{"Member", "a.b", strings.Repeat("a", 49)})}}
 		text, err := json.Marshal(object)
 		if err != nil {
 			t.Fatal(err)

@@ -1,11 +1,11 @@
 # METADATA
 # title: A workload returns to the first entry of clusterAffinities
 # description: |
-#   The scheduler tries the entries of clusterAffinities forward only, from the one that it used last. A workload that has
-#   moved to a later entry stays there when the clusters of an earlier entry recover, and after the last entry the scheduler
-#   does not start again at the first. Up to Karmada 1.18 a WorkloadRebalancer does not change that; from 1.19 on it starts
-#   at the first entry again. With overflowAffinities (1.18) workloads do return. Seen on Karmada v1.18.2: with the
-#   second of two entries lost too, the workload stays pending although the first has recovered.
+#   The scheduler tries the entries of clusterAffinities forward only, from the one that it used last. A workload that
+#   has moved to a later entry stays there when the clusters of an earlier entry recover, and after the last entry the
+#   scheduler does not start again at the first. Up to Karmada 1.18 a WorkloadRebalancer does not change that; from 1.19
+#   on it starts at the first entry again. With overflowAffinities (1.18) workloads do return. Seen on Karmada v1.18.2:
+#   with the second of two entries lost too, the workload stays pending although the first has recovered.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy

@@ -1,10 +1,10 @@
 # METADATA
 # title: A cluster affinity selects some members, and not all by accident
 # description: |
-#   An affinity that excludes every cluster that it names, or whose labels no member has, selects nothing, and the policy
-#   places nothing. An empty affinity, "clusterAffinity: {}" or an empty clusterNames, selects every member, including
-#   those that join later. Where all members are meant, leave the affinity out or write "labelSelector: {}". Labels are
-#   checked where the Cluster object of every member is in Git.
+#   An affinity that excludes every cluster that it names, or whose labels no member has, selects nothing, and the
+#   policy places nothing. An empty affinity, "clusterAffinity: {}" or an empty clusterNames, selects every member,
+#   including those that join later. Where all members are meant, leave the affinity out or write "labelSelector: {}".
+#   Labels are checked where the Cluster object of every member is in Git.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy

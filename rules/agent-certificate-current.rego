@@ -2,9 +2,9 @@
 # title: Agent certificates do not expire soon
 # description: |
 #   A client certificate from karmadactl is valid for a year. Karmada does not rotate it for an agent of the chart: the
-#   rotation looks for the Secret karmada-kubeconfig, which the chart does not create. When the certificate expires, the agent
-#   is lost, and with cluster failover its workloads move away. The rule reads certificates that are in Git in plain text, and
-#   reports them 30 days before they expire.
+#   rotation looks for the Secret karmada-kubeconfig, which the chart does not create. When the certificate expires, the
+#   agent is lost, and with cluster failover its workloads move away. The rule reads certificates that are in Git in
+#   plain text, and reports them 30 days before they expire.
 # related_resources:
 #   - ref: https://karmada.io/docs/administrator/configuration/certificate-rotation/
 #     description: Certificate rotation

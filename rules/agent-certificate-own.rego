@@ -1,10 +1,10 @@
 # METADATA
 # title: An agent does not use the administrator's certificate
 # description: |
-#   The kubeconfig that the karmada chart creates belongs to system:admin in the group system:masters. An agent with that
-#   certificate makes its member an administrator of the whole fleet. karmadactl register issues an agent a certificate in
-#   the group system:karmada:agents, with the name system:karmada:agent:<cluster>. The rule reads certificates that are in
-#   Git in plain text.
+#   The kubeconfig that the karmada chart creates belongs to system:admin in the group system:masters. An agent with
+#   that certificate makes its member an administrator of the whole fleet. karmadactl register issues an agent a
+#   certificate in the group system:karmada:agents, with the name system:karmada:agent:<cluster>. The rule reads
+#   certificates that are in Git in plain text.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/clustermanager/cluster-registration
 #     description: Cluster registration

@@ -1,11 +1,12 @@
 # METADATA
 # title: An agent has a CA certificate, a client certificate and a key
 # description: |
-#   The karmada chart writes agent.kubeconfig.caCrt, crt and key into the agent's kubeconfig as they are, and their
-#   defaults are a placeholder of XXXX. An agent with a placeholder, or with too little to be a PEM text, cannot connect.
-#   The length of a SOPS-encrypted value is that of its plain text, so a placeholder is recognized without a key. The values
-#   may come from valuesFrom; those in a Secret that is not in Git are not checked. A Secret of valuesFrom that is in Git but
-#   that no Flux Kustomization applies is a warning: without it Flux does not install the agent.
+#   The karmada chart writes agent.kubeconfig.caCrt, crt and key into the agent's kubeconfig as they are, and
+#   their defaults are a placeholder of XXXX. An agent with a placeholder, or with too little to be a PEM text,
+#   cannot connect. The length of a SOPS-encrypted value is that of its plain text, so a placeholder is
+#   recognized without a key. The values may come from valuesFrom; those in a Secret that is not in Git are not
+#   checked. A Secret of valuesFrom that is in Git but that no Flux Kustomization applies is a warning: without
+#   it Flux does not install the agent.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/helm/helmreleases/#values
 #     description: Values from Secrets and ConfigMaps

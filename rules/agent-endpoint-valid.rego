@@ -2,8 +2,8 @@
 # title: The cluster address that an agent registers is a URL
 # description: |
 #   agent.clusterEndpoint of the chart, --cluster-api-endpoint of the agent, becomes spec.apiEndpoint of the Cluster
-#   object. Karmada refuses one without scheme and host, like 10.0.0.1:6443, and one with a user, a query or a fragment, and
-#   the agent goes into a crash loop. It may be left out. Seen on Karmada v1.18.2: the Cluster is refused for its
+#   object. Karmada refuses one without scheme and host, like 10.0.0.1:6443, and one with a user, a query or a fragment,
+#   and the agent goes into a crash loop. It may be left out. Seen on Karmada v1.18.2: the Cluster is refused for its
 #   spec.apiEndpoint, and the agent exits.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/clustermanager/cluster-registration

@@ -3,8 +3,8 @@
 # description: |
 #   The agents of a member elect their leader by a Lease on the Karmada API server, in the namespace of the agent's own
 #   release. Karmada creates karmada-system and karmada-cluster there, and no other: an agent in another namespace never
-#   becomes the leader, and does nothing. Seen on Karmada v1.18.2: the agent keeps logging "Error initially creating lease
-#   lock", and its Cluster never has a status.
+#   becomes the leader, and does nothing. Seen on Karmada v1.18.2: the agent keeps logging "Error initially creating
+#   lease lock", and its Cluster never has a status.
 # related_resources:
 #   - ref: https://github.com/karmada-io/karmada/issues/1994
 #     description: No namespace for the leader election

@@ -2,7 +2,8 @@
 # title: No two agents register the same name
 # description: |
 #   The second agent finds its name taken by a cluster with another identity and does not start: one of the two clusters
-#   is not a member. Which one depends on which came first. A copied HelmRelease is the usual cause. Seen on Karmada v1.18.2: "the cluster ID … or the cluster name … has been registered".
+#   is not a member. Which one depends on which came first. A copied HelmRelease is the usual cause. Seen on Karmada
+#   v1.18.2: "the cluster ID … or the cluster name … has been registered".
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/clustermanager/cluster-registration
 #     description: Cluster registration

@@ -2,8 +2,9 @@
 # title: The Secret that the agent's chart creates is not in Git as well
 # description: |
 #   The karmada chart always renders the agent's kubeconfig into a Secret called <release>-kubeconfig, from
-#   agent.kubeconfig. A Secret of that name in Git has two owners: Flux and Helm overwrite each other, and the agent restarts
-#   with the last one written, which may be the chart's placeholder. The chart has no value for an existing Secret.
+#   agent.kubeconfig. A Secret of that name in Git has two owners: Flux and Helm overwrite each other, and
+#   the agent restarts with the last one written, which may be the chart's placeholder. The chart has no
+#   value for an existing Secret.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/helm/helmreleases/#values
 #     description: Values from Secrets and ConfigMaps

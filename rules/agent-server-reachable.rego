@@ -1,11 +1,12 @@
 # METADATA
 # title: The control plane answers at an agent's server address
 # description: |
-#   The agent connects to agent.kubeconfig.server. The address must be an https URL, the certificate of the Karmada API
-#   server must cover its host (certs.auto.hosts of the chart; certificates are made once, at installation), and something
-#   must expose the API server under that name and port. A Tailscale machine name is completed by any tailnet: the
-#   Service "karmada-apiserver" answers at karmada-apiserver.<tailnet>.ts.net. Where the values of the control plane cannot be
-#   read, nothing is reported; neither is a missing exposure where Git does not show all that its cluster applies.
+#   The agent connects to agent.kubeconfig.server. The address must be an https URL, the certificate of the Karmada
+#   API server must cover its host (certs.auto.hosts of the chart; certificates are made once, at installation), and
+#   something must expose the API server under that name and port. A Tailscale machine name is completed by any
+#   tailnet: the Service "karmada-apiserver" answers at karmada-apiserver.<tailnet>.ts.net. Where the values of the
+#   control plane cannot be read, nothing is reported; neither is a missing exposure where Git does not show all
+#   that its cluster applies.
 # related_resources:
 #   - ref: https://github.com/karmada-io/karmada/issues/4256
 #     description: An exposed API server and a certificate that does not cover the name

@@ -1,8 +1,8 @@
 # METADATA
 # title: An agent runs the same release as its control plane
 # description: |
-#   Karmada tests the components of one release together. An agent of another minor version may not know what the control
-#   plane writes, and with the tag "latest" a node runs whichever image it has pulled.
+#   Karmada tests the components of one release together. An agent of another minor version may not know what the
+#   control plane writes, and with the tag "latest" a node runs whichever image it has pulled.
 # related_resources:
 #   - ref: https://karmada.io/docs/administrator/upgrading/
 #     description: Upgrading

@@ -1,9 +1,9 @@
 # METADATA
 # title: A workload and what belongs to it are placed on the same clusters
 # description: |
-#   Karmada schedules each object on its own. Where a policy spreads over fewer clusters than it may use, the workload goes
-#   where there is capacity for its replicas, and its Service or ConfigMap to the first clusters by name: they may end up on
-#   different clusters. Dependencies that propagateDeps adds do follow the workload.
+#   Karmada schedules each object on its own. Where a policy spreads over fewer clusters than it may use, the workload
+#   goes where there is capacity for its replicas, and its Service or ConfigMap to the first clusters by name: they may
+#   end up on different clusters. Dependencies that propagateDeps adds do follow the workload.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy

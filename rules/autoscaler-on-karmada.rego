@@ -1,10 +1,10 @@
 # METADATA
 # title: Replicas that Karmada sets are scaled on Karmada
 # description: |
-#   A HorizontalPodAutoscaler that is propagated scales the workload on each member, and Karmada writes its own number of replicas over
-#   that with every change of the policy or the template: the two undo each other. A FederatedHPA scales the template, and Karmada
-#   divides the sum. Karmada keeps a member's number where the template has the label resourcetemplate.karmada.io/retain-replicas, which
-#   its controller hpaScaleTargetMarker sets; that is off by default.
+#   A HorizontalPodAutoscaler that is propagated scales the workload on each member, and Karmada writes its own number
+#   of replicas over that with every change of the policy or the template: the two undo each other. A FederatedHPA
+#   scales the template, and Karmada divides the sum. Karmada keeps a member's number where the template has the label
+#   resourcetemplate.karmada.io/retain-replicas, which its controller hpaScaleTargetMarker sets; that is off by default.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/autoscaling/federatedhpa
 #     description: FederatedHPA

@@ -1,9 +1,9 @@
 # METADATA
 # title: The chart of a Karmada control plane or agent has a version
 # description: |
-#   Without spec.chart.spec.version, or with a range over minor releases, helm-controller installs the newest chart that is there:
-#   an agent comes to be newer than its control plane, which Karmada does not support, at a time that nobody chose. A range
-#   of patch releases, as 1.18.x, is well.
+#   Without spec.chart.spec.version, or with a range over minor releases, helm-controller installs the newest chart that
+#   is there: an agent comes to be newer than its control plane, which Karmada does not support, at a time that nobody
+#   chose. A range of patch releases, as 1.18.x, is well.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/helm/helmreleases/#chart-template
 #     description: HelmRelease, chart template

@@ -1,14 +1,14 @@
 # METADATA
 # title: A policy that relies on cluster failover has it enabled
 # description: |
-#   spec.failover.cluster only says how to evict; it does not enable cluster failover. That takes all of: the feature gate
-#   Failover and the flag --enable-no-execute-taint-eviction of karmada-controller-manager, a ClusterTaintPolicy that puts a
-#   NoExecute taint on a cluster that is not ready, and --allow-no-execute-taint-policy of karmada-webhook, which otherwise
-#   refuses such a policy. All are off by default, and nothing moves until all are on.
-#   Each ClusterTaintPolicy is checked against each cluster of the policy: whether it targets the cluster, and whether the
-#   loss of the cluster meets all of its addOnConditions. The condition Ready of a lost pull member is Unknown, that of a push
-#   member False, and a condition that nothing sets is never met.
-#   Application failover does not replace cluster failover: an agent that is gone reports no unhealthy workload.
+#   spec.failover.cluster only says how to evict; it does not enable cluster failover. That takes all of: the feature
+#   gate Failover and the flag --enable-no-execute-taint-eviction of karmada-controller-manager, a ClusterTaintPolicy
+#   that puts a NoExecute taint on a cluster that is not ready, and --allow-no-execute-taint-policy of karmada-webhook,
+#   which otherwise refuses such a policy. All are off by default, and nothing moves until all are on. Each
+#   ClusterTaintPolicy is checked against each cluster of the policy: whether it targets the cluster, and whether the
+#   loss of the cluster meets all of its addOnConditions. The condition Ready of a lost pull member is Unknown, that of
+#   a push member False, and a condition that nothing sets is never met. Application failover does not replace cluster
+#   failover: an agent that is gone reports no unhealthy workload.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/failover/cluster-failover
 #     description: Cluster failover

@@ -1,9 +1,9 @@
 # METADATA
 # title: What is applied to a Karmada control plane waits for it
 # description: |
-#   A Kustomization with the kubeconfig of a Karmada control plane that depends on the Kustomization which installs it waits only for
-#   that one's objects to be applied, unless that has spec.wait or spec.healthChecks: the API server may be minutes away. Flux
-#   tries again, so that nothing is lost but time.
+#   A Kustomization with the kubeconfig of a Karmada control plane that depends on the Kustomization which installs it
+#   waits only for that one's objects to be applied, unless that has spec.wait or spec.healthChecks: the API server may
+#   be minutes away. Flux tries again, so that nothing is lost but time.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#dependencies
 #     description: Kustomization, dependencies

@@ -1,10 +1,10 @@
 # METADATA
 # title: A control plane's certificates do not expire soon
 # description: |
-#   With certs.mode custom, and with an external etcd, the chart takes the certificates of the control plane from its values, and
-#   nothing renews them. When one expires, the control plane's parts no longer reach each other, agents no longer reach the API server,
-#   and a lost member's workloads do not move. The rule reads certificates that are in Git in plain text, and reports them 30 days
-#   before they expire.
+#   With certs.mode custom, and with an external etcd, the chart takes the certificates of the control plane from its
+#   values, and nothing renews them. When one expires, the control plane's parts no longer reach each other, agents no
+#   longer reach the API server, and a lost member's workloads do not move. The rule reads certificates that are in Git
+#   in plain text, and reports them 30 days before they expire.
 # related_resources:
 #   - ref: https://karmada.io/docs/administrator/configuration/certificate-rotation/
 #     description: Certificate rotation

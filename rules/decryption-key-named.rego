@@ -1,11 +1,11 @@
 # METADATA
 # title: The decryption Secret names its keys as Flux expects
 # description: |
-#   Of the Secret in spec.decryption Flux takes age keys from entries whose names end in .agekey, PGP keys from those
-#   in .asc, and the credentials of services from sops.vault-token, sops.aws-kms, sops.azure-kv and sops.gcp-kms. It
+#   Of the Secret in spec.decryption Flux takes age keys from entries whose names end in .agekey, PGP keys from those in
+#   .asc, and the credentials of services from sops.vault-token, sops.aws-kms, sops.azure-kv and sops.gcp-kms. It
 #   ignores any other entry without an error, and then has no key. The rule checks what Git shows: a Secret, what a
-#   secretGenerator creates, an ExternalSecret or a SealedSecret, unless further entries may come from elsewhere. It is a
-#   warning where nothing is encrypted yet.
+#   secretGenerator creates, an ExternalSecret or a SealedSecret, unless further entries may come from elsewhere. It is
+#   a warning where nothing is encrypted yet.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#age-secret-entry
 #     description: Kustomization, the entries of the decryption Secret

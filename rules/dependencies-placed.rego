@@ -1,14 +1,16 @@
 # METADATA
 # title: What a workload needs is placed with it
 # description: |
-#   Karmada brings an object to the members that a policy places it on, and to no other. A ConfigMap, Secret, claim or service account
-#   that the pods name goes with them where spec.propagateDeps is true, or where a policy selects it too; else it stays on Karmada's API
-#   server, and the pods do not start. The source of a HelmRelease or of a Flux Kustomization is never a dependency, and of a
-#   HelmRelease Karmada knows dependencies in the version v2beta1 alone. A Namespace goes to all members by itself, but for one with the
-#   label namespace.karmada.io/skip-auto-propagation. Where another policy places what is needed, it must do so on each cluster on which
-#   the workload may run, after a loss too.
+#   Karmada brings an object to the members that a policy places it on, and to no other. A ConfigMap, Secret, claim
+#   or service account that the pods name goes with them where spec.propagateDeps is true, or where a policy selects
+#   it too; else it stays on Karmada's API server, and the pods do not start. The source of a HelmRelease or of a
+#   Flux Kustomization is never a dependency, and of a HelmRelease Karmada knows dependencies in the version v2beta1
+#   alone. A Namespace goes to all members by itself, but for one with the label
+#   namespace.karmada.io/skip-auto-propagation. Where another policy places what is needed, it must do so on each
+#   cluster on which the workload may run, after a loss too.
 #
-#   The rule speaks of what Git has on the same API server, and of no object that Git brings to a cluster by another way.
+#   The rule speaks of what Git has on the same API server, and of no object that Git brings to
+#   a cluster by another way.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagate-dependencies
 #     description: Propagate dependencies

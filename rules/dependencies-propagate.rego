@@ -1,10 +1,10 @@
 # METADATA
 # title: propagateDeps has the feature gate that it needs
 # description: |
-#   With the feature gate PropagateDeps off, Karmada ignores propagateDeps: the ConfigMaps and Secrets of a workload
-#   are not propagated, and its pods do not start on the members. The gate is on by default in Karmada, but the karmada chart
-#   turns it off unless controllerManager.featureGates.PropagateDeps is true. Seen on Karmada v1.18.2: the Deployment
-#   arrives without its ConfigMap.
+#   With the feature gate PropagateDeps off, Karmada ignores propagateDeps: the ConfigMaps and Secrets of a workload are
+#   not propagated, and its pods do not start on the members. The gate is on by default in Karmada, but the karmada
+#   chart turns it off unless controllerManager.featureGates.PropagateDeps is true. Seen on Karmada v1.18.2: the
+#   Deployment arrives without its ConfigMap.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagate-dependencies
 #     description: Propagate dependencies

@@ -1,9 +1,9 @@
 # METADATA
 # title: No Kustomization depends on itself
 # description: |
-#   Kustomizations that depend on each other in a cycle wait for one another forever. They also delay others: when a source has
-#   a new revision, kustomize-controller sorts all Kustomizations of that source by their dependencies, and where that fails it
-#   starts none of them until the interval of each is over.
+#   Kustomizations that depend on each other in a cycle wait for one another forever. They also delay others: when a
+#   source has a new revision, kustomize-controller sorts all Kustomizations of that source by their dependencies, and
+#   where that fails it starts none of them until the interval of each is over.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#dependencies
 #     description: Kustomization, dependencies

@@ -1,9 +1,10 @@
 # METADATA
 # title: What a Kustomization or HelmRelease depends on exists
 # description: |
-#   Flux waits forever for a dependency that does not exist, and applies nothing meanwhile. A Kustomization can depend only on
-#   Kustomizations and a HelmRelease only on HelmReleases, in the same Flux cluster; without a namespace Flux looks in the
-#   namespace of the Kustomization or HelmRelease. It is a warning where Git does not show all that may apply the dependency.
+#   Flux waits forever for a dependency that does not exist, and applies nothing meanwhile. A Kustomization can
+#   depend only on Kustomizations and a HelmRelease only on HelmReleases, in the same Flux cluster; without a
+#   namespace Flux looks in the namespace of the Kustomization or HelmRelease. It is a warning where Git does not
+#   show all that may apply the dependency.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#dependencies
 #     description: Kustomization, dependencies

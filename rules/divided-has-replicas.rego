@@ -1,9 +1,9 @@
 # METADATA
 # title: What a policy divides has replicas
 # description: |
-#   Karmada divides replicas. An object without any, such as a HelmRelease, goes to every cluster that the placement selects, whatever
-#   replicaScheduling says: what was meant for one cluster at a time runs on all of them. One cluster at a time takes an entry of
-#   clusterAffinities for each, or a spread constraint with maxGroups.
+#   Karmada divides replicas. An object without any, such as a HelmRelease, goes to every cluster that the placement
+#   selects, whatever replicaScheduling says: what was meant for one cluster at a time runs on all of them. One cluster
+#   at a time takes an entry of clusterAffinities for each, or a spread constraint with maxGroups.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy

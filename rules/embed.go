@@ -1,5 +1,5 @@
-// Package rules is what Rollcall judges by: one file of Rego a rule, and the libraries that they share in lib. Package engine
-// says how a rule is written, and runs them.
+// Package rules is what Rollcall judges by: one file of Rego a rule, and the libraries that they share in lib. Package
+// engine says how a rule is written, and runs them.
 package rules
 
 import "embed"

@@ -1,10 +1,11 @@
 # METADATA
 # title: An exception names a rule and a reason, has not expired and is used
 # description: |
-#   The comment "# rollcall:ignore rule-id -- reason" is an exception for its file, the annotation rollcall.dev/ignore
-#   "rule-id: reason" for its object, and an entry of exceptions in the configuration for what it names. After the rule,
-#   "until 2026-12-31" gives the last day of the exception, and "by platform" its owner. Without a reason nobody can tell later
-#   whether it is still needed, with a misspelt rule it does nothing, and an unused one hides the next fault of its kind.
+#   The comment "# rollcall:ignore rule-id -- reason" is an exception for its file, the annotation
+#   rollcall.dev/ignore "rule-id: reason" for its object, and an entry of exceptions in the configuration for what it
+#   names. After the rule, "until 2026-12-31" gives the last day of the exception, and "by platform" its owner.
+#   Without a reason nobody can tell later whether it is still needed, with a misspelt rule it does nothing, and an
+#   unused one hides the next fault of its kind.
 # custom:
 #   severity: error
 #   subjects:

@@ -1,11 +1,11 @@
 # METADATA
 # title: Cluster failover has another member to go to
 # description: |
-#   Where a policy allows one member alone, cluster failover evicts the workload when that member is lost and places it nowhere.
-#   The copy there may still run, cut off from the control plane. It is deleted once the grace period, ten minutes by default, is
-#   over and the member can be reached again; only then is it placed anew. Replicas that are divided have no place either where
-#   minGroups of a spread constraint requires all members that the policy allows. The rule checks policies with
-#   spec.failover.cluster where cluster failover is enabled.
+#   Where a policy allows one member alone, cluster failover evicts the workload when that member is lost and places it
+#   nowhere. The copy there may still run, cut off from the control plane. It is deleted once the grace period, ten
+#   minutes by default, is over and the member can be reached again; only then is it placed anew. Replicas that are
+#   divided have no place either where minGroups of a spread constraint requires all members that the policy allows. The
+#   rule checks policies with spec.failover.cluster where cluster failover is enabled.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/failover/cluster-failover
 #     description: Cluster failover

@@ -5,8 +5,8 @@
 #   the scheduler takes the one with the most free capacity, and of equals the first by name. The order of clusterNames
 #   means nothing, and weights are not read.
 #
-#   The rule checks policies that are meant for failover: those with spec.failover, and all where the configuration declares
-#   the fleet's failover order.
+#   The rule checks policies that are meant for failover: those with spec.failover, and all where the configuration
+#   declares the fleet's failover order.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy

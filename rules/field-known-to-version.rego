@@ -2,8 +2,8 @@
 # title: A policy uses no field that is newer than its Karmada
 # description: |
 #   The API server refuses a field that its schema does not have when Flux applies the policy, and drops it when kubectl
-#   does. failover.cluster came with Karmada 1.15, workloadAffinity with 1.17, overflowAffinities with 1.18, and the kind
-#   ClusterTaintPolicy with 1.14.
+#   does. failover.cluster came with Karmada 1.15, workloadAffinity with 1.17, overflowAffinities with 1.18, and the
+#   kind ClusterTaintPolicy with 1.14.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy

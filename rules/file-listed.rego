@@ -2,9 +2,9 @@
 # title: A manifest is listed in a kustomization.yaml that Flux reads
 # description: |
 #   Flux does not apply an object in a file that no kustomization.yaml lists. The rule reports it where Flux reads the
-#   kustomization.yaml in the file's folder, and for a Flux Kustomization or an object of Karmada also where Flux reads one in a
-#   folder above. A file that the kustomization.yaml mentions in a comment is left out on purpose, and so is one in a folder
-#   whose name begins with a dot or an underscore.
+#   kustomization.yaml in the file's folder, and for a Flux Kustomization or an object of Karmada also where Flux reads
+#   one in a folder above. A file that the kustomization.yaml mentions in a comment is left out on purpose, and so is
+#   one in a folder whose name begins with a dot or an underscore.
 # related_resources:
 #   - ref: https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/resource/
 #     description: Kustomize, resources

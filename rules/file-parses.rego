@@ -2,8 +2,8 @@
 # title: A manifest is readable YAML
 # description: |
 #   A manifest that does not parse fails the build of the whole Flux Kustomization that lists it, and so does a key that
-#   occurs twice in a mapping: kustomize reads it and cannot write it. It is an error where Flux reads the file and a warning
-#   elsewhere. Templates, and data that are not Kubernetes objects, need not be valid YAML.
+#   occurs twice in a mapping: kustomize reads it and cannot write it. It is an error where Flux reads the file and a
+#   warning elsewhere. Templates, and data that are not Kubernetes objects, need not be valid YAML.
 # related_resources:
 #   - ref: https://yaml.org/spec/1.2.2/
 #     description: YAML 1.2

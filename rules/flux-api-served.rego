@@ -1,10 +1,10 @@
 # METADATA
 # title: An object of Flux has a version of its API that the cluster's Flux serves
 # description: |
-#   Flux 2.7 has dropped kustomize.toolkit.fluxcd.io/v1beta1, helm.toolkit.fluxcd.io/v2beta1 and source.toolkit.fluxcd.io/v1beta1, and
-#   Flux 2.8 v1beta2, v2beta2 and v1beta2 of them. An object of such a version is refused, and with it all that its Kustomization
-#   applies. The version of Flux is known where the cluster's own objects install it. Seen with kustomize-controller v1.9.6: "no
-#   matches for kind".
+#   Flux 2.7 has dropped kustomize.toolkit.fluxcd.io/v1beta1, helm.toolkit.fluxcd.io/v2beta1 and
+#   source.toolkit.fluxcd.io/v1beta1, and Flux 2.8 v1beta2, v2beta2 and v1beta2 of them. An object of such a version is
+#   refused, and with it all that its Kustomization applies. The version of Flux is known where the cluster's own
+#   objects install it. Seen with kustomize-controller v1.9.6: "no matches for kind".
 # related_resources:
 #   - ref: https://fluxcd.io/flux/cmd/flux_migrate/
 #     description: flux migrate

@@ -1,12 +1,12 @@
 # METADATA
 # title: The Secret or ConfigMap that an object of Flux names exists
 # description: |
-#   Flux looks for Secrets and ConfigMaps in the namespace of the object that names them, and nowhere else: for values, variables,
-#   kubeconfigs, keys and credentials. Without one that is not optional it applies nothing. What a kustomize generator makes has a
-#   name with a hash, which kustomize does not write into objects of Flux unless a configuration of it says so. What Flux applies
-#   counts, and what controllers make of ExternalSecrets, SealedSecrets, Certificates and others of that sort. What nothing in Git
-#   makes may have been made by hand, so it is said of a kubeconfig, and where Git has nearly that name, or that name in another
-#   namespace.
+#   Flux looks for Secrets and ConfigMaps in the namespace of the object that names them, and nowhere else: for values,
+#   variables, kubeconfigs, keys and credentials. Without one that is not optional it applies nothing. What a kustomize
+#   generator makes has a name with a hash, which kustomize does not write into objects of Flux unless a configuration
+#   of it says so. What Flux applies counts, and what controllers make of ExternalSecrets, SealedSecrets, Certificates
+#   and others of that sort. What nothing in Git makes may have been made by hand, so it is said of a kubeconfig, and
+#   where Git has nearly that name, or that name in another namespace.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/helm/helmreleases/#values-references
 #     description: HelmRelease, values references
@@ -84,8 +84,8 @@ _severity("elsewhere", ref) := "error" if {
 	references.complete
 }
 
-# What is nearly always made by hand, or by flux bootstrap, is not missed; a kubeconfig is where Git has others. A Karmada control plane
-# makes its own.
+# What is nearly always made by hand, or by flux bootstrap, is not missed; a kubeconfig is where Git has others. A
+# Karmada control plane makes its own.
 _severity("missing", ref) := _by_kubeconfigs if {
 	ref.field[1] == "kubeConfig"
 	references.complete

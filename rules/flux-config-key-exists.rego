@@ -1,9 +1,10 @@
 # METADATA
 # title: The entry that an object of Flux takes of a Secret or ConfigMap exists
 # description: |
-#   A HelmRelease takes values from the entry values.yaml unless valuesKey says otherwise, a kubeconfig is taken from the entry value
-#   or value.yaml unless key does, and a Receiver takes its token from the entry token. Where the Secret or ConfigMap has no such
-#   entry Flux stops; a HelmRelease goes on without the values where they are optional. Judged is what Git shows all entries of.
+#   A HelmRelease takes values from the entry values.yaml unless valuesKey says otherwise, a kubeconfig is taken from
+#   the entry value or value.yaml unless key does, and a Receiver takes its token from the entry token. Where the Secret
+#   or ConfigMap has no such entry Flux stops; a HelmRelease goes on without the values where they are optional. Judged
+#   is what Git shows all entries of.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/helm/helmreleases/#values-references
 #     description: HelmRelease, values references

@@ -1,10 +1,11 @@
 # METADATA
 # title: An object of Flux has only fields and types that Flux's API has
 # description: |
-#   Flux applies on the server's side, where a field that the CRD does not have, or a value of another type, is refused, and with it
-#   all that the Kustomization applies: a number in spec.postBuild.substitute, a field at the wrong depth. An object is held
-#   against the types of Flux 2.9. Where the cluster's Flux is not known to be that or older, a field that is not known is a
-#   warning: a later one may have it. Seen with kustomize-controller v1.9.6: "field not declared in schema".
+#   Flux applies on the server's side, where a field that the CRD does not have, or a value of another type, is
+#   refused, and with it all that the Kustomization applies: a number in spec.postBuild.substitute, a field at the
+#   wrong depth. An object is compared with the types of Flux 2.9. Where the cluster's Flux is not known to be that or
+#   older, a field that is not known is a warning, since a later one may have it. Seen with kustomize-controller v1.9.6:
+#   "field not declared in schema".
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/
 #     description: Flux's API

@@ -1,10 +1,10 @@
 # METADATA
 # title: What an object of Flux refers to exists
 # description: |
-#   An Alert without its Provider tells nobody, an ImagePolicy without its ImageRepository finds no tag, and an Alert or a Receiver
-#   that names an object which is not there is about nothing. As a service account that does not exist Flux may apply nothing. Namespaces are those of the object itself unless others
-#   are given; a Provider must be in that of the Alert. It is said less loudly where something that this repository does not show may
-#   bring the object.
+#   An Alert without its Provider tells nobody, an ImagePolicy without its ImageRepository finds no tag, and an Alert or
+#   a Receiver that names an object which is not there is about nothing. As a service account that does not exist Flux
+#   may apply nothing. Namespaces are those of the object itself unless others are given; a Provider must be in that of
+#   the Alert. It is said less loudly where something that this repository does not show may bring the object.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/notification/alerts/
 #     description: Alert

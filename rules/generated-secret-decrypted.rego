@@ -2,9 +2,9 @@
 # title: Flux decrypts an encrypted file that a generator reads
 # description: |
 #   Flux decrypts the files and envs of a secretGenerator, and none of a configMapGenerator: such a ConfigMap holds the
-#   ciphertext and the metadata of SOPS. Flux takes the format from the extension of the key in "files", or of the file in
-#   "envs". Where SOPS encrypted the file in another format, Flux fails the build or leaves the ciphertext. For a ConfigMap
-#   that something in the cluster decrypts, set the annotation kustomize.toolkit.fluxcd.io/decrypt: disabled.
+#   ciphertext and the metadata of SOPS. Flux takes the format from the extension of the key in "files", or of the file
+#   in "envs". Where SOPS encrypted the file in another format, Flux fails the build or leaves the ciphertext. For a
+#   ConfigMap that something in the cluster decrypts, set the annotation kustomize.toolkit.fluxcd.io/decrypt: disabled.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#kustomize-secretgenerator
 #     description: Kustomization, decryption of a secretGenerator's files

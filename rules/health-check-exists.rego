@@ -1,9 +1,10 @@
 # METADATA
 # title: What a Kustomization checks the health of exists
 # description: |
-#   Flux waits for each of a Kustomization's health checks until its timeout, and then the Kustomization has failed, and what depends
-#   on it is not applied. A HelmRelease is checked in the namespace that it is in, not in the one that its chart is installed in. Judged
-#   are HelmReleases and Kustomizations, which nothing but Flux brings; what charts and controllers bring Git does not show.
+#   Flux waits for each of a Kustomization's health checks until its timeout, and then the Kustomization has failed, and
+#   what depends on it is not applied. A HelmRelease is checked in the namespace that it is in, not in the one that its
+#   chart is installed in. Judged are HelmReleases and Kustomizations, which nothing but Flux brings; what charts and
+#   controllers bring Git does not show.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#health-checks
 #     description: Kustomization, health checks

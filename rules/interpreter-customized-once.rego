@@ -1,9 +1,9 @@
 # METADATA
 # title: An operation on a kind is customized once
 # description: |
-#   karmada-webhook refuses a ResourceInterpreterCustomization with a script for an operation that another one already has for the
-#   same kind. Only the interpretation of dependencies may have several scripts. Which of two comes first is not defined, and Flux
-#   stops at the other.
+#   karmada-webhook refuses a ResourceInterpreterCustomization with a script for an operation that another one already
+#   has for the same kind. Only the interpretation of dependencies may have several scripts. Which of two comes first is
+#   not defined, and Flux stops at the other.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/globalview/customizing-resource-interpreter
 #     description: Customizing the resource interpreter

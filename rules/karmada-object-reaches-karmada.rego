@@ -2,9 +2,9 @@
 # title: An object for Karmada is applied to the Karmada API server
 # description: |
 #   Only the Karmada API server serves these kinds. Flux sends objects to the cluster that it runs in, unless a
-#   Kustomization names another one in spec.kubeConfig; on any other, Flux fails with "no matches for kind" and stops. It is an
-#   error where the control plane is in Git, and otherwise a warning, since the cluster may then be Karmada's own API server.
-#   Where Git has a CustomResourceDefinition of that API group for the cluster, nothing is reported.
+#   Kustomization names another one in spec.kubeConfig; on any other, Flux fails with "no matches for kind" and stops.
+#   It is an error where the control plane is in Git, and otherwise a warning, since the cluster may then be Karmada's
+#   own API server. Where Git has a CustomResourceDefinition of that API group for the cluster, nothing is reported.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/
 #     description: Karmada

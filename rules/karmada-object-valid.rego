@@ -1,10 +1,10 @@
 # METADATA
 # title: Karmada accepts the object
 # description: |
-#   The schemas of Karmada's CRDs refuse a field or a value that they do not have, and karmada-webhook refuses what contradicts
-#   itself: Flux then stops at the object, and at all that it applies with it. An object is checked against the schemas of its
-#   control plane's version, 1.15 to 1.19; where the version is not known, the rule reports what all of them refuse.
-#   karmadaVersion in the configuration declares the version.
+#   The schemas of Karmada's CRDs refuse a field or a value that they do not have, and karmada-webhook refuses what
+#   contradicts itself: Flux then stops at the object, and at all that it applies with it. An object is checked against
+#   the schemas of its control plane's version, 1.15 to 1.19; where the version is not known, the rule reports what all
+#   of them refuse. karmadaVersion in the configuration declares the version.
 # related_resources:
 #   - ref: https://karmada.io/docs/reference/karmada-api
 #     description: Karmada's API

@@ -1,10 +1,10 @@
 # METADATA
 # title: What a Karmada object refers to exists
 # description: |
-#   A FederatedHPA scales its target, a MultiClusterService exposes the Service of the same name, and a MultiClusterIngress
-#   routes to Services. Karmada looks for each on its own API server; where it finds nothing, it does nothing but write an event
-#   or a log line. A policy whose priority class does not exist propagates nothing. The rule counts what Flux applies to the
-#   Karmada API server, and only where Git shows all of that.
+#   A FederatedHPA scales its target, a MultiClusterService exposes the Service of the same name, and a
+#   MultiClusterIngress routes to Services. Karmada looks for each on its own API server; where it finds nothing, it
+#   does nothing but write an event or a log line. A policy whose priority class does not exist propagates nothing. The
+#   rule counts what Flux applies to the Karmada API server, and only where Git shows all of that.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/autoscaling/federatedhpa
 #     description: FederatedHPA

@@ -1,10 +1,10 @@
 # METADATA
 # title: The API server of a custom resource has its CRD
 # description: |
-#   An object of a kind that the API server does not serve is refused, and with it all that its Kustomization applies. A Karmada API
-#   server is the usual case: the operator and its CRDs run on the members, and their objects are applied to Karmada, which
-#   must know the kind too. Nothing is said of an API server to which a chart, or something that Git does not show, may bring
-#   CRDs. Seen with kustomize-controller v1.9.6: "no matches for kind".
+#   An object of a kind that the API server does not serve is refused, and with it all that its Kustomization applies. A
+#   Karmada API server is the usual case: the operator and its CRDs run on the members, and their objects are applied to
+#   Karmada, which must know the kind too. Nothing is said of an API server to which a chart, or something that Git does
+#   not show, may bring CRDs. Seen with kustomize-controller v1.9.6: "no matches for kind".
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagate-crd
 #     description: Propagate CRDs

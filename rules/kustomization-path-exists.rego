@@ -1,9 +1,10 @@
 # METADATA
 # title: The path of a Flux Kustomization exists
 # description: |
-#   Flux looks the path up in the artifact of the source. Where the path does not exist there, the Kustomization fails with
-#   "kustomization path not found" and applies nothing. The path is relative to the repository's root, may hold variables that
-#   a parent substitutes, and must not be excluded by the source's ignore rules. A path in another repository is not checked.
+#   Flux looks the path up in the artifact of the source. Where the path does not exist there, the Kustomization fails
+#   with "kustomization path not found" and applies nothing. The path is relative to the repository's root, may hold
+#   variables that a parent substitutes, and must not be excluded by the source's ignore rules. A path in another
+#   repository is not checked.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#path
 #     description: Kustomization, path

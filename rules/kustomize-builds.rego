@@ -1,9 +1,9 @@
 # METADATA
 # title: The path of a Flux Kustomization builds
 # description: |
-#   Flux runs kustomize over the whole path. One entry that does not exist, or one object that kustomize refuses, fails the
-#   build, and Flux applies nothing below the path until it builds again. Entries from other repositories are not checked.
-#   Where the tree has no entry point of Flux, a missing entry is a warning.
+#   Flux runs kustomize over the whole path. One entry that does not exist, or one object that kustomize refuses, fails
+#   the build, and Flux applies nothing below the path until it builds again. Entries from other repositories are not
+#   checked. Where the tree has no entry point of Flux, a missing entry is a warning.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#path
 #     description: Kustomization, path

@@ -1,9 +1,10 @@
 # METADATA
 # title: A policy with cluster failover does not tolerate a lost cluster forever
 # description: |
-#   A toleration without tolerationSeconds for the taint of a lost cluster keeps the workload there forever: cluster failover
-#   never moves it. The first toleration that matches a taint counts, and a taint that none matches moves the workload at once.
-#   The rule checks policies with spec.failover.cluster against the taints that the fleet's ClusterTaintPolicies add.
+#   A toleration without tolerationSeconds for the taint of a lost cluster keeps the workload there forever: cluster
+#   failover never moves it. The first toleration that matches a taint counts, and a taint that none matches moves the
+#   workload at once. The rule checks policies with spec.failover.cluster against the taints that the fleet's
+#   ClusterTaintPolicies add.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/failover/cluster-failover
 #     description: Cluster failover

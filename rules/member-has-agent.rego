@@ -2,12 +2,13 @@
 # title: Every member of the fleet has a karmada-agent that Flux applies
 # description: |
 #   A member in pull mode exists for Karmada only as long as its agent runs: without one nothing is scheduled there, and
-#   nothing fails over to it. The agent must be reachable from the entry point of the member's own Flux cluster, must not
-#   be suspended, and must register the member's name. It is an error where the configuration lists the member or Git shows
-#   everything. Otherwise it is a warning: the member may have been joined by hand, or a path with a variable that is not in
-#   Git, or a ResourceSet, may lead to an agent. Sources and bases on other servers do not count as a doubt. For a Flux cluster
-#   that no policy, agent, Cluster or configuration names it is a warning at most: the cluster may have nothing to do with
-#   Karmada. Members in push mode need no agent, and the cluster that hosts the control plane need not be a member.
+#   nothing fails over to it. The agent must be reachable from the entry point of the member's own Flux cluster, must
+#   not be suspended, and must register the member's name. It is an error where the configuration lists the member or
+#   Git shows everything. Otherwise it is a warning: the member may have been joined by hand, or a path with a variable
+#   that is not in Git, or a ResourceSet, may lead to an agent. Sources and bases on other servers do not count as a
+#   doubt. For a Flux cluster that no policy, agent, Cluster or configuration names it is a warning at most: the cluster
+#   may have nothing to do with Karmada. Members in push mode need no agent, and the cluster that hosts the control
+#   plane need not be a member.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/clustermanager/cluster-registration
 #     description: Cluster registration

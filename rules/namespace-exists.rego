@@ -1,11 +1,12 @@
 # METADATA
 # title: Something makes the namespace of every object
 # description: |
-#   The API server refuses an object whose namespace is not there, and Flux then applies nothing else of the Kustomization. A
-#   namespace is made by a Namespace in Git, by a HelmRelease with install.createNamespace, or by a Karmada that propagates it; and
-#   it may be made by hand. So nothing is said where a cluster applies something that Git does not show. It is a warning where Git
-#   makes a Namespace of that name on another cluster, or one on this cluster whose name is a slip of the pen away, and else an
-#   information. Seen with kustomize-controller v1.9.6: "namespaces not found".
+#   The API server refuses an object whose namespace is not there, and Flux then applies nothing else of the
+#   Kustomization. A namespace is made by a Namespace in Git, by a HelmRelease with install.createNamespace, or by a
+#   Karmada that propagates it; and it may be made by hand. So nothing is said where a cluster applies something
+#   that Git does not show. It is a warning where Git makes a Namespace of that name on another cluster, or one on
+#   this cluster whose name is a slip of the pen away, and else an information. Seen with kustomize-controller
+#   v1.9.6: "namespaces not found".
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#target-namespace
 #     description: Kustomization, target namespace

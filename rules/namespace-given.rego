@@ -1,10 +1,10 @@
 # METADATA
 # title: An object of a namespaced kind has a namespace
 # description: |
-#   Flux applies on the server's side and puts no object into the namespace "default" by itself. An object without a namespace
-#   is refused, and with it all that its Kustomization applies. The namespace stands in the object, in namespace of a
-#   kustomization file or in spec.targetNamespace. Seen with kustomize-controller v1.9.6: "namespace not specified". Kinds are
-#   those of Kubernetes, Flux and Karmada, and those whose CRD is in Git.
+#   Flux applies on the server's side and puts no object into the namespace "default" by itself. An object without a
+#   namespace is refused, and with it all that its Kustomization applies. The namespace stands in the object, in
+#   namespace of a kustomization file or in spec.targetNamespace. Seen with kustomize-controller v1.9.6: "namespace not
+#   specified". Kinds are those of Kubernetes, Flux and Karmada, and those whose CRD is in Git.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#target-namespace
 #     description: Kustomization, target namespace

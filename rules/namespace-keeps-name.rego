@@ -1,11 +1,12 @@
 # METADATA
 # title: A Namespace is applied under its own name
 # description: |
-#   The namespace transformer of kustomize, and spec.targetNamespace is one, gives every Namespace of the build the name of the
-#   target. Nothing makes the Namespace that was meant, and the other one belongs to the Kustomization from then on: with prune it
-#   is deleted, and all that is in it, once its file goes. It is an error where the new name is that of a Namespace that
-#   something else makes, or that every cluster has, as flux-system. Many fleets give a shared Namespace its name by a kustomization
-#   file, so of that nothing is said but where an object in Git is in a namespace of the old name.
+#   The namespace transformer of kustomize, and spec.targetNamespace is one, gives every Namespace of the build the
+#   name of the target. Nothing makes the Namespace that was meant, and the other one belongs to the Kustomization
+#   from then on: with prune it is deleted, and all that is in it, once its file goes. It is an error where the new
+#   name is that of a Namespace that something else makes, or that every cluster has, as flux-system. Many fleets give
+#   a shared Namespace its name by a kustomization file, so of that nothing is said but where an object in Git is in a
+#   namespace of the old name.
 # related_resources:
 #   - ref: https://github.com/fluxcd/flux2/issues/3949
 #     description: flux-system, renamed and pruned

@@ -1,11 +1,13 @@
 # METADATA
 # title: One Kustomization alone applies an object
 # description: |
-#   Where two Kustomizations apply one object, Flux reports no fault: the last one that reconciles wins, again and again, and the one
-#   that is removed first, or loses the file, deletes the object of both by prune. Nothing is said of an object that is
-#   marked kustomize.toolkit.fluxcd.io/ssa: IfNotPresent, Merge or Ignore. What differs in more than labels and annotations is a warning,
-#   and so is a Namespace of which one copy is protected by kustomize.toolkit.fluxcd.io/prune: disabled and the other is not. What
-#   is the same is an information where its deletion takes more with it: a Namespace, a CRD or a volume. Seen with kustomize-controller v1.9.6: both are ready, the last one wins.
+#   Where two Kustomizations apply one object, Flux reports no fault: the last one that reconciles wins, again and
+#   again, and the one that is removed first, or loses the file, deletes the object of both by prune. Nothing is said
+#   of an object that is marked kustomize.toolkit.fluxcd.io/ssa: IfNotPresent, Merge or Ignore. What differs in more
+#   than labels and annotations is a warning, and so is a Namespace of which one copy is protected by
+#   kustomize.toolkit.fluxcd.io/prune: disabled and the other is not. What is the same is an information where its
+#   deletion takes more with it: a Namespace, a CRD or a volume. Seen with kustomize-controller v1.9.6: both are
+#   ready, the last one wins.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#prune
 #     description: Kustomization, prune
@@ -54,7 +56,8 @@ _deletes(shared) if {
 	shared.otherPruned
 }
 
-# Where both have it from one file, the path leads there; of two files, it is the one that does not protect its Namespace.
+# Where both have it from one file, the path leads there; of two files, it is the one that does
+# not protect its Namespace.
 _place(shared, other) := {
 	"origin": input.kustomization.origin, "field": ["spec", "path"],
 	"related": [{"message": "the other Kustomization", "origin": other.origin, "field": ["spec", "path"]}],

@@ -4,8 +4,8 @@
 #   An object that Flux applies to a member and Karmada places there has two owners: with conflictResolution Abort, the
 #   default, Karmada reports a conflict and never places its copy; with Overwrite the two overwrite each other forever.
 #   Namespaces are a warning, since Karmada creates them on every member anyway, unless they carry the label
-#   namespace.karmada.io/skip-auto-propagation. Seen on Karmada v1.18.2: with Abort the member keeps its own object and the
-#   binding is never FullyApplied; with Overwrite Karmada overwrites it.
+#   namespace.karmada.io/skip-auto-propagation. Seen on Karmada v1.18.2: with Abort the member keeps its own object and
+#   the binding is never FullyApplied; with Overwrite Karmada overwrites it.
 # related_resources:
 #   - ref: https://github.com/karmada-io/karmada/issues/6362
 #     description: A conflict with an object that is there already

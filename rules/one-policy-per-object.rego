@@ -2,9 +2,9 @@
 # title: No two policies place one object with equal rank
 # description: |
 #   An object has one policy: the one with the higher priority, then the one that selects it by name rather than by
-#   labels, and by labels rather than by kind. Of equals Karmada takes the first by name, and an object stays with the policy
-#   that has claimed it. The other policy does not place it, without an error. A PropagationPolicy always precedes a
-#   ClusterPropagationPolicy.
+#   labels, and by labels rather than by kind. Of equals Karmada takes the first by name, and an object stays with the
+#   policy that has claimed it. The other policy does not place it, without an error. A PropagationPolicy always
+#   precedes a ClusterPropagationPolicy.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy

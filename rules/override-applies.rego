@@ -1,9 +1,10 @@
 # METADATA
 # title: An override can be applied to what it selects
 # description: |
-#   Karmada applies the overriders of a policy to a copy of the object for each cluster, as JSON patches. One that cannot be applied
-#   stops the whole copy: the object does not reach that cluster, or stays there as it was. To add a map or a list where there is
-#   one already replaces all of it. The rule checks the objects in Git, and reports no missing field that the API server may fill in.
+#   Karmada applies the overriders of a policy to a copy of the object for each cluster, as JSON patches. One that
+#   cannot be applied stops the whole copy: the object does not reach that cluster, or stays there as it was. To add a
+#   map or a list where there is one already replaces all of it. The rule checks the objects in Git, and reports no
+#   missing field that the API server may fill in.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/override-policy
 #     description: Override policy

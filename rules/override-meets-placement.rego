@@ -1,8 +1,8 @@
 # METADATA
 # title: An override targets clusters that its objects are placed on
 # description: |
-#   An override applies to the copies on its target clusters. Where no policy places the selected objects on any of them,
-#   it never applies, without an error.
+#   An override applies to the copies on its target clusters. Where no policy places the selected objects on any of
+#   them, it never applies, without an error.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/override-policy
 #     description: Override policy

@@ -1,10 +1,11 @@
 # METADATA
 # title: A patch for all of a kind takes nothing out of their lists
 # description: |
-#   kustomize knows no key by which to merge lists of custom resources, so a merge patch that brings spec.postBuild.substituteFrom,
-#   spec.dependsOn, spec.patches, spec.valuesFrom or another list replaces the object's own one. A parent that gives all its
-#   Kustomizations a source of variables so takes their own sources away. Seen with kustomize-controller v1.9.6, with spec.patches
-#   and in kustomization files. A patch that names its one object will mean to, and nothing is said of it.
+#   kustomize knows no key by which to merge lists of custom resources, so a merge patch that brings
+#   spec.postBuild.substituteFrom, spec.dependsOn, spec.patches, spec.valuesFrom or another list replaces the object's
+#   own one. A parent that gives all its Kustomizations a source of variables so takes their own sources away. Seen with
+#   kustomize-controller v1.9.6, with spec.patches and in kustomization files. A patch that names its one object will
+#   mean to, and nothing is said of it.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#patches
 #     description: Kustomization, patches

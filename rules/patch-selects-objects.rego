@@ -2,9 +2,10 @@
 # title: The target of a patch is in the build
 # description: |
 #   kustomize leaves a patch out, without a word, whose target selects nothing. Patches run before the namespace
-#   transformer: target.namespace is what an object has in its file, and not what namespace of the same kustomization file, or
-#   spec.targetNamespace, is about to give it. That is a warning, and seen with kustomize-controller v1.9.6. A target with a kind
-#   and a name that nothing has is an information. Components, and targets by patterns and labels, are not judged.
+#   transformer: target.namespace is what an object has in its file, and not what namespace of the same
+#   kustomization file, or spec.targetNamespace, is about to give it. That is a warning, and seen with
+#   kustomize-controller v1.9.6. A target with a kind and a name that nothing has is an information. Components, and
+#   targets by patterns and labels, are not judged.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#patches
 #     description: Kustomization, patches

@@ -1,11 +1,12 @@
 # METADATA
 # title: The Secrets and ConfigMaps that a pod needs exist
 # description: |
-#   A pod whose ConfigMap or Secret is not there, or has not the entry that it takes, does not start. Judged is the namespace of the pod
-#   as far as Git shows what makes Secrets and ConfigMaps there: Flux, generators, and controllers that make them of ExternalSecrets,
-#   SealedSecrets, Certificates and others of that sort. Where a chart, a controller that is not known or a pod with rights of its own may
-#   make them nothing is said, nor of what is optional. A Secret may have been made by hand, so it is said of one only where Git has
-#   it under nearly that name or in another namespace.
+#   A pod whose ConfigMap or Secret is not there, or has not the entry that it takes, does not start. Judged is the
+#   namespace of the pod as far as Git shows what makes Secrets and ConfigMaps there: Flux, generators, and
+#   controllers that make them of ExternalSecrets, SealedSecrets, Certificates and others of that sort. Where a
+#   chart, a controller that is not known or a pod with rights of its own may make them nothing is said, nor of what
+#   is optional. A Secret may have been made by hand, so it is said of one only where Git has it under nearly that
+#   name or in another namespace.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/configuration/configmap/#using-configmaps
 #     description: ConfigMaps in pods

@@ -1,9 +1,9 @@
 # METADATA
 # title: A policy is not suspended
 # description: |
-#   A policy with suspension.dispatching sends no change to any cluster, and one with dispatchingOnClusters none to those
-#   clusters, while the scheduler still chooses them. A suspension is easily forgotten. Seen on Karmada v1.18.2: the binding
-#   names the clusters, and nothing arrives there before the suspension ends.
+#   A policy with suspension.dispatching sends no change to any cluster, and one with dispatchingOnClusters none to
+#   those clusters, while the scheduler still chooses them. A suspension is easily forgotten. Seen on Karmada v1.18.2:
+#   the binding names the clusters, and nothing arrives there before the suspension ends.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy

@@ -1,9 +1,9 @@
 # METADATA
 # title: A policy names only clusters that are members of the fleet
 # description: |
-#   Karmada accepts any name. The scheduler ignores a cluster that it does not know, and a weight or an override for it never
-#   applies, without an error as long as another cluster is left. It is an error where the configuration lists the members or
-#   Git shows all of them, otherwise a warning, since a member may have been joined by hand.
+#   Karmada accepts any name. The scheduler ignores a cluster that it does not know, and a weight or an override for it
+#   never applies, without an error as long as another cluster is left. It is an error where the configuration lists the
+#   members or Git shows all of them, otherwise a warning, since a member may have been joined by hand.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy, cluster affinity

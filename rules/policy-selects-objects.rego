@@ -1,11 +1,10 @@
 # METADATA
 # title: A policy selects objects that exist
 # description: |
-#   A policy that selects nothing does nothing, without an error: a misspelt name, the API version of another group
-#   or an older one than Karmada sees the objects in (autoscaling/v1 for autoscaling/v2), labels that no object has, or objects in another
-#   namespace. The rule counts what Flux applies to the policy's own API
-#   server, and only where Git shows all of that. It is a warning, since objects may come from elsewhere, by hand or from
-#   another repository.
+#   A policy that selects nothing does nothing, without an error: a misspelt name, the API version of another group or
+#   an older one than Karmada sees the objects in (autoscaling/v1 for autoscaling/v2), labels that no object has, or
+#   objects in another namespace. The rule counts what Flux applies to the policy's own API server, and only where Git
+#   shows all of that. It is a warning, since objects may come from elsewhere, by hand or from another repository.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy

@@ -2,8 +2,8 @@
 # title: A policy that preempts others has the feature gate for it
 # description: |
 #   "preemption: Always" takes an object over from a policy of lower priority, and only where the feature gate
-#   PropagationPolicyPreemption of karmada-controller-manager is on. It is off by default; the policy is accepted, and only
-#   the controller's log has a warning.
+#   PropagationPolicyPreemption of karmada-controller-manager is on. It is off by default; the policy is accepted, and
+#   only the controller's log has a warning.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy

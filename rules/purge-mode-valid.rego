@@ -2,9 +2,9 @@
 # title: This version of Karmada accepts the purge mode
 # description: |
 #   The names changed in Karmada 1.15: "Immediately" became "Directly" and "Graciously" became "Gracefully". Up to 1.18
-#   Karmada accepts the old names too, from 1.19 on it refuses them, and up to 1.14 it refuses the new ones: then the policy
-#   cannot be created, and Flux stops at it. Where the version is not known, only a name that every version from 1.15 on
-#   refuses is reported; karmadaVersion in the configuration declares the version.
+#   Karmada accepts the old names too, from 1.19 on it refuses them, and up to 1.14 it refuses the new ones: then the
+#   policy cannot be created, and Flux stops at it. Where the version is not known, only a name that every version from
+#   1.15 on refuses is reported; karmadaVersion in the configuration declares the version.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/failover/application-failover
 #     description: Application-level failover

@@ -1,8 +1,8 @@
 # METADATA
 # title: Git suspends no reconciliation
 # description: |
-#   spec.suspend stops a Kustomization, a HelmRelease or a source until somebody changes it in Git, and nothing reminds of it: what
-#   changes meanwhile in Git is not applied, and failover that hangs on it does not happen.
+#   spec.suspend stops a Kustomization, a HelmRelease or a source until somebody changes it in Git, and nothing reminds
+#   of it: what changes meanwhile in Git is not applied, and failover that hangs on it does not happen.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#suspend
 #     description: Kustomization, suspend

@@ -1,9 +1,9 @@
 # METADATA
 # title: A reference of a Flux object is of a kind that its field takes
 # description: |
-#   The API server refuses an object of Flux that names a source of another kind than its field takes, or none, and with it nothing of
-#   the Kustomization is applied that brings it. A chart in an OCIRepository goes to spec.chartRef, one in a HelmRepository,
-#   GitRepository or Bucket to spec.chart, and a HelmRelease has one of the two.
+#   The API server refuses an object of Flux that names a source of another kind than its field takes, or none, and with
+#   it nothing of the Kustomization is applied that brings it. A chart in an OCIRepository goes to spec.chartRef, one in
+#   a HelmRepository, GitRepository or Bucket to spec.chart, and a HelmRelease has one of the two.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/helm/helmreleases/#chart-reference
 #     description: HelmRelease, chart reference

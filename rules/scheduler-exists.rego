@@ -1,10 +1,9 @@
 # METADATA
 # title: The scheduler that a policy names runs
 # description: |
-#   A policy with another schedulerName waits for a scheduler of that name. Where none runs, nothing is ever scheduled, and
-#   no event says so. A scheduler has the name of its flag --scheduler-name, by default
-#   "default-scheduler". Seen on Karmada v1.18.2: the binding has no condition at all until a scheduler of that name is
-#   started.
+#   A policy with another schedulerName waits for a scheduler of that name. Where none runs, nothing is ever scheduled,
+#   and no event says so. A scheduler has the name of its flag --scheduler-name, by default "default-scheduler". Seen on
+#   Karmada v1.18.2: the binding has no condition at all until a scheduler of that name is started.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy

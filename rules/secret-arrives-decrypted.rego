@@ -2,9 +2,9 @@
 # title: A Secret is decrypted before it is applied
 # description: |
 #   A Secret whose values are SOPS ciphertext was applied without being decrypted: by hand, by a Kustomization without
-#   spec.decryption, or in a way that Flux never decrypts, such as a chart's values. Whatever reads it gets the ciphertext.
-#   For a Secret that something in the cluster decrypts, set kustomize.toolkit.fluxcd.io/decrypt: disabled. In Git the
-#   ciphertext is right, so only the webhook checks this rule.
+#   spec.decryption, or in a way that Flux never decrypts, such as a chart's values. Whatever reads it gets the
+#   ciphertext. For a Secret that something in the cluster decrypts, set kustomize.toolkit.fluxcd.io/decrypt: disabled.
+#   In Git the ciphertext is right, so only the webhook checks this rule.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#decryption
 #     description: Kustomization, decryption

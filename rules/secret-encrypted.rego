@@ -1,27 +1,27 @@
 # METADATA
 # title: A secret in Git is encrypted
 # description: |
-#   Whoever can read the repository, now or later, can read every value that was ever committed in plain text: encrypt the
-#   file with SOPS, and replace the secret itself, since the old commit stays. The rule checks the values of Secrets that Flux
-#   applies, wherever they are in Git: in a file of any name, a patch, a generator, a replacement, a variable of spec.postBuild
-#   or of a ConfigMap. In files that Flux does not apply it checks the values of Secrets (in Lists and patches too) and the
-#   literals and files of secretGenerators. It finds private keys, kubeconfigs with a credential, well-known tokens and URLs
-#   with a password anywhere.
+#   Whoever can read the repository, now or later, can read every value that was ever committed in plain text: encrypt
+#   the file with SOPS, and replace the secret itself, since the old commit stays. The rule checks the values of Secrets
+#   that Flux applies, wherever they are in Git: in a file of any name, a patch, a generator, a replacement, a variable
+#   of spec.postBuild or of a ConfigMap. In files that Flux does not apply it checks the values of Secrets (in Lists and
+#   patches too) and the literals and files of secretGenerators. It finds private keys, kubeconfigs with a credential,
+#   well-known tokens and URLs with a password anywhere.
 #
-#   The metadata of SOPS prove nothing: a value outside the encrypted region is checked like any other. In an object that
-#   is not a Secret, a value that is a credential by its form is an error. A value that a generator of passwords has
-#   written is a warning there under the name of a credential. So is any value under such a name in the template of an
-#   ExternalSecret or a SealedSecret, and in a Secret inside a text, such as a manifest in a ConfigMap. A creation rule of
-#   .sops.yaml that leaves out data or stringData of Secrets is a warning.
+#   The metadata of SOPS prove nothing: a value outside the encrypted region is checked like any other. In an object
+#   that is not a Secret, a value that is a credential by its form is an error. A value that a generator of passwords
+#   has written is a warning there under the name of a credential. So is any value under such a name in the template of
+#   an ExternalSecret or a SealedSecret, and in a Secret inside a text, such as a manifest in a ConfigMap. A creation
+#   rule of .sops.yaml that leaves out data or stringData of Secrets is a warning.
 #
 #   Accepted are variables (${NAME}), references that another tool fills in, in their whole form (op://vault/item/field,
-#   vault:path#key), empty values, placeholders, certificates, public keys and names of algorithms. Text beside a variable and
-#   a default (${NAME:=text}) are values. A key whose name says that it holds a setting (a size, a class, a path) is accepted.
-#   One that holds nothing secret by its name (a user name, a host) is an error only where the same document holds a secret in
-#   plain text; alone it is an information, and beside variables, as in a template, nothing. A value that may be either is a
-#   warning in a template and in a file that Flux does not apply, unless its key names a password, token or key. A Secret that
-#   is still empty in a file called *.sops.* is an information, since the next value is easily committed in plain text.
-#   Examples (*.example, *.sample) are checked only where Flux applies them.
+#   vault:path#key), empty values, placeholders, certificates, public keys and names of algorithms. Text beside a
+#   variable and a default (${NAME:=text}) are values. A key whose name says that it holds a setting (a size, a class, a
+#   path) is accepted. One that holds nothing secret by its name (a user name, a host) is an error only where the same
+#   document holds a secret in plain text; alone it is an information, and beside variables, as in a template, nothing.
+#   A value that may be either is a warning in a template and in a file that Flux does not apply, unless its key names a
+#   password, token or key. A Secret that is still empty in a file called *.sops.* is an information, since the next
+#   value is easily committed in plain text. Examples (*.example, *.sample) are checked only where Flux applies them.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/guides/mozilla-sops/
 #     description: Manage Kubernetes secrets with Flux and SOPS
@@ -79,7 +79,8 @@ violation contains {
 	some gap in input.file.regionGaps
 }
 
-# Functions take the number of a document in this list: one that takes a whole document costs what that is long, at each call.
+# Functions take the number of a document in this list: one that takes a whole document costs what
+# that is long, at each call.
 _documents := [document |
 	not files.example
 	some document in input.file.documents
@@ -123,8 +124,8 @@ _grave(i, value) if {
 	_certain(i, value)
 }
 
-# What stands beside a leak that Flux applies is no secret of its own, but lies as open. Beside ciphertexts it was left out
-# on purpose.
+# What stands beside a leak that Flux applies is no secret of its own, but lies as open. Beside ciphertexts
+# it was left out on purpose.
 _grave(i, value) if {
 	_plain(value)
 	not _setting(value)
@@ -216,7 +217,8 @@ _harmless_key := concat("", [
 	`)$`,
 ])
 
-# The key in the Secret, or the leaf's own, in lower case, words apart: "adminPassword" is "admin_password". A literal has none.
+# The key in the Secret, or the leaf's own, in lower case, words apart: "adminPassword" is
+# "admin_password". A literal has none.
 _key(value) := lower(regex.replace(last, `([a-z0-9])([A-Z])`, "${1}_${2}")) if {
 	last := _name(value)
 	is_string(last)

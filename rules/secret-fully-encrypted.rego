@@ -1,11 +1,11 @@
 # METADATA
 # title: An encrypted file is as SOPS wrote it
 # description: |
-#   A value that was added by hand to a file that SOPS has encrypted is plain text, and Flux stops at it: SOPS refuses to
-#   decrypt a document in which a value of the encrypted region is not one of its ciphertexts. The same holds for a ciphertext
-#   that was cut or moved. Flux applies a ciphertext outside the region as it is, and so one in a document that has lost its
-#   metadata. A region that covers no value of a file encrypts nothing. The rule finds this without a key, in YAML, JSON, INI,
-#   dotenv and binary files. Edit such a file only with "sops edit".
+#   A value that was added by hand to a file that SOPS has encrypted is plain text, and Flux stops at it: SOPS refuses
+#   to decrypt a document in which a value of the encrypted region is not one of its ciphertexts. The same holds for a
+#   ciphertext that was cut or moved. Flux applies a ciphertext outside the region as it is, and so one in a document
+#   that has lost its metadata. A region that covers no value of a file encrypts nothing. The rule finds this without a
+#   key, in YAML, JSON, INI, dotenv and binary files. Edit such a file only with "sops edit".
 # related_resources:
 #   - ref: https://fluxcd.io/flux/guides/mozilla-sops/
 #     description: Manage Kubernetes secrets with Flux and SOPS

@@ -1,15 +1,16 @@
 # METADATA
 # title: A secret is encrypted to the keys that its creation rule names
 # description: |
-#   SOPS reads .sops.yaml when it encrypts a new file, and not when it edits one. So a file that was copied from another
-#   cluster's folder stays encrypted to that cluster's key, and Flux cannot decrypt it; a key that was added to the rule
-#   cannot decrypt older files; and a key that was removed from the rule still can. Nothing shows this before Flux tries.
-#   "sops updatekeys" updates a file, for somebody who can decrypt it; also replace the secrets that a lost key could read.
+#   SOPS reads .sops.yaml when it encrypts a new file, and not when it edits one. So a file that was copied from
+#   another cluster's folder stays encrypted to that cluster's key, and Flux cannot decrypt it; a key that was added
+#   to the rule cannot decrypt older files; and a key that was removed from the rule still can. Nothing shows this
+#   before Flux tries. "sops updatekeys" updates a file, for somebody who can decrypt it; also replace the secrets
+#   that a lost key could read.
 #
-#   SOPS uses the nearest .sops.yaml at or above the folder that it is called in. The rule accepts a file where any .sops.yaml
-#   above it has a creation rule with its recipients. Keys of cloud services are compared by the service alone, and nothing is
-#   reported where a creation rule names no key. A file that Flux reads and that no creation rule matches is missed when keys
-#   are changed.
+#   SOPS uses the nearest .sops.yaml at or above the folder that it is called in. The rule accepts a file where any
+#   .sops.yaml above it has a creation rule with its recipients. Keys of cloud services are compared by the service
+#   alone, and nothing is reported where a creation rule names no key. A file that Flux reads and that no creation rule
+#   matches is missed when keys are changed.
 # related_resources:
 #   - ref: https://getsops.io/docs/#updatekeys-command
 #     description: SOPS, updatekeys

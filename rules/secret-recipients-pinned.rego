@@ -1,11 +1,12 @@
 # METADATA
 # title: A secret is encrypted to the keys that the configuration allows
 # description: |
-#   Whoever adds a key to a creation rule in .sops.yaml, or to a file, can read all that is encrypted from then on, and
-#   nothing fails: the other keys still decrypt it. Where the configuration has recipients, the first entry whose paths match
-#   a file gives exactly the keys that it is encrypted to. A creation rule is compared with the entries for the encrypted files
-#   that it matches, and where there is none yet with the entry for the path that its pattern begins with. Keys of services
-#   are compared by the service alone. Let other people own the configuration than the files that it protects.
+#   Whoever adds a key to a creation rule in .sops.yaml, or to a file, can read all that is encrypted from then on,
+#   and nothing fails: the other keys still decrypt it. Where the configuration has recipients, the first entry
+#   whose paths match a file gives exactly the keys that it is encrypted to. A creation rule is compared with the
+#   entries for the encrypted files that it matches, and where there is none yet with the entry for the path that
+#   its pattern begins with. Keys of services are compared by the service alone. Let other people own the
+#   configuration than the files that it protects.
 # related_resources:
 #   - ref: https://getsops.io/docs/#using-sops-yaml-conf-to-select-kms-pgp-and-age-for-new-files
 #     description: SOPS, creation rules

@@ -2,10 +2,11 @@
 # title: A build does not change the encrypted part of an object
 # description: |
 #   Flux decrypts an object after kustomize has built it, and SOPS refuses one in which a value of the encrypted
-#   region is not the ciphertext that belongs there: the whole Kustomization fails. In a file that is encrypted as a
-#   whole the region includes metadata, so targetNamespace, a namespace, a prefix, a label, an annotation and kustomize's
-#   buildMetadata are such changes. A patch of an encrypted value is one in any file. A change outside the region is fine,
-#   since Flux does not verify the MAC, and so are spec.commonMetadata and variables, which come after the decryption.
+#   region is not the ciphertext that belongs there: the whole Kustomization fails. In a file that is encrypted as
+#   a whole the region includes metadata, so targetNamespace, a namespace, a prefix, a label, an annotation and
+#   kustomize's buildMetadata are such changes. A patch of an encrypted value is one in any file. A change outside
+#   the region is fine, since Flux does not verify the MAC, and so are spec.commonMetadata and variables, which
+#   come after the decryption.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#decryption
 #     description: Kustomization, decryption

@@ -1,9 +1,9 @@
 # METADATA
 # title: A policy selects objects of its own namespace
 # description: |
-#   A PropagationPolicy or OverridePolicy applies only to objects in its own namespace. From Karmada 1.17 on the webhook refuses
-#   a selector with another namespace; older versions accept it, and it selects nothing. A ClusterPropagationPolicy or
-#   ClusterOverridePolicy may select in all of them.
+#   A PropagationPolicy or OverridePolicy applies only to objects in its own namespace. From Karmada 1.17 on the webhook
+#   refuses a selector with another namespace; older versions accept it, and it selects nothing. A
+#   ClusterPropagationPolicy or ClusterOverridePolicy may select in all of them.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy

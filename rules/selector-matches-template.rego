@@ -1,8 +1,9 @@
 # METADATA
 # title: A workload's selector matches the labels of its own pods
 # description: |
-#   The API server refuses a Deployment, StatefulSet or DaemonSet whose selector does not match the labels of its template, and with
-#   it nothing of the Kustomization is applied. It comes about where one of the two is patched, or renamed, without the other.
+#   The API server refuses a Deployment, StatefulSet or DaemonSet whose selector does not match the labels of its
+#   template, and with it nothing of the Kustomization is applied. It comes about where one of the two is patched, or
+#   renamed, without the other.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#selector
 #     description: Deployment, selector

@@ -1,10 +1,10 @@
 # METADATA
 # title: A Service is on the clusters that its workload fails over to
 # description: |
-#   Application failover moves the workload and its ConfigMaps and Secrets. A Service is not a dependency: it stays on the
-#   clusters that its own policy selected, and the moved pods have none. That is no problem where the Service is on every
-#   cluster that the workload may move to, as with static weights, or where another policy places it there. Seen on Karmada
-#   v1.18.2.
+#   Application failover moves the workload and its ConfigMaps and Secrets. A Service is not a dependency: it stays
+#   on the clusters that its own policy selected, and the moved pods have none. That is no problem where the Service
+#   is on every cluster that the workload may move to, as with static weights, or where another policy places it
+#   there. Seen on Karmada v1.18.2.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/failover/application-failover
 #     description: Application-level failover

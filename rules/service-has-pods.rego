@@ -1,9 +1,9 @@
 # METADATA
 # title: A Service selects pods that Git has
 # description: |
-#   A Service whose selector matches no pod has no endpoints, and whoever calls it is refused. Often the labels of the pods were
-#   renamed, or the Service was copied. Said is it only where Git shows all pods of the namespace: no chart is installed there, and no
-#   controller that is not known may make some.
+#   A Service whose selector matches no pod has no endpoints, and whoever calls it is refused. Often the labels of the
+#   pods were renamed, or the Service was copied. Said is it only where Git shows all pods of the namespace: no chart is
+#   installed there, and no controller that is not known may make some.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/services-networking/service/#services-in-kubernetes
 #     description: Service, selector

@@ -1,11 +1,11 @@
 # METADATA
 # title: The source of a Kustomization or HelmRelease exists
 # description: |
-#   Flux applies nothing of a Kustomization or HelmRelease whose source it does not find, and only their status says so. The
-#   source is an object of the same Flux cluster; without a namespace Flux looks in the namespace of the Kustomization or
-#   HelmRelease, which a Kustomization above may have set with targetNamespace. It is a warning where Git does not show all that
-#   may apply the source. Sources that nobody keeps in Git are accepted: the one that Flux started from, and those that a
-#   ResourceSet, an ArtifactGenerator or a variable names.
+#   Flux applies nothing of a Kustomization or HelmRelease whose source it does not find, and only their status says so.
+#   The source is an object of the same Flux cluster; without a namespace Flux looks in the namespace of the
+#   Kustomization or HelmRelease, which a Kustomization above may have set with targetNamespace. It is a warning where
+#   Git does not show all that may apply the source. Sources that nobody keeps in Git are accepted: the one that Flux
+#   started from, and those that a ResourceSet, an ArtifactGenerator or a variable names.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#source-reference
 #     description: Kustomization, source reference

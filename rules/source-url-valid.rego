@@ -1,9 +1,9 @@
 # METADATA
 # title: The address of a source is one that its kind takes
 # description: |
-#   A HelmRepository of an OCI registry is of type oci, and only that: otherwise Flux says URLInvalid and finds no chart. An
-#   OCIRepository begins with oci:// and has its tag in spec.ref, a GitRepository begins with https:// or ssh:// and has a slash behind
-#   the host, unlike what git clone takes, and the endpoint of a Bucket has no scheme.
+#   A HelmRepository of an OCI registry is of type oci, and only that: otherwise Flux says URLInvalid and finds no
+#   chart. An OCIRepository begins with oci:// and has its tag in spec.ref, a GitRepository begins with https:// or
+#   ssh:// and has a slash behind the host, unlike what git clone takes, and the endpoint of a Bucket has no scheme.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/source/helmrepositories/#type
 #     description: HelmRepository, type

@@ -1,10 +1,10 @@
 # METADATA
 # title: The spec of a Kustomization needs none of its own variables
 # description: |
-#   spec.postBuild is for what the Kustomization builds and not for the Kustomization itself: that is substituted by the one that
-#   applies it. A variable that only its own postBuild defines stays as it stands in spec.healthChecks, spec.dependsOn,
-#   spec.sourceRef or spec.targetNamespace, and the Kustomization waits for something that will never be there. A path like that is what
-#   kustomization-path-exists reports.
+#   spec.postBuild is for what the Kustomization builds and not for the Kustomization itself: that is substituted by the
+#   one that applies it. A variable that only its own postBuild defines stays as it stands in spec.healthChecks,
+#   spec.dependsOn, spec.sourceRef or spec.targetNamespace, and the Kustomization waits for something that will never be
+#   there. A path like that is what kustomization-path-exists reports.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#post-build-variable-substitution
 #     description: Kustomization, post build variable substitution

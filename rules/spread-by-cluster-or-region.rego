@@ -1,9 +1,9 @@
 # METADATA
 # title: Replicas spread by a field that the scheduler supports
 # description: |
-#   The scheduler spreads over clusters and regions. A policy with a spread by label alone is accepted and never scheduled, with
-#   the error "just support cluster and region spread constraint"; a spread by zone or provider is ignored, except that clusters
-#   without a zone or provider are excluded. The former was seen on Karmada v1.18.2.
+#   The scheduler spreads over clusters and regions. A policy with a spread by label alone is accepted and never
+#   scheduled, with the error "just support cluster and region spread constraint"; a spread by zone or provider is
+#   ignored, except that clusters without a zone or provider are excluded. The former was seen on Karmada v1.18.2.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy, spread constraints

@@ -1,9 +1,10 @@
 # METADATA
 # title: Spread constraints are not set where static weights ignore them
 # description: |
-#   With static weights the scheduler ignores spreadConstraints and uses every cluster of the affinity that has a weight:
-#   "maxGroups: 1" does not keep a workload on one cluster. The same is true of a division by weight that names no weights.
-#   For an order of failover, use steep weights without constraints, or clusterAffinities with one cluster each.
+#   With static weights the scheduler ignores spreadConstraints and uses every cluster of the affinity that has
+#   a weight: "maxGroups: 1" does not keep a workload on one cluster. The same is true of a division by weight
+#   that names no weights. For an order of failover, use steep weights without constraints, or
+#   clusterAffinities with one cluster each.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy, spread constraints

@@ -1,9 +1,9 @@
 # METADATA
 # title: Preserved state reaches the cluster that a workload moves to
 # description: |
-#   statePreservation works where the feature gate StatefulFailoverInjection of karmada-controller-manager is on (it is off by
-#   default), and where Karmada removes the old copy at once: with purgeMode Directly (Immediately up to 1.14). With the
-#   default, Gracefully, the state is not passed on.
+#   statePreservation works where the feature gate StatefulFailoverInjection of karmada-controller-manager is on (it is
+#   off by default), and where Karmada removes the old copy at once: with purgeMode Directly (Immediately up to 1.14).
+#   With the default, Gracefully, the state is not passed on.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/failover/application-failover
 #     description: Application-level failover

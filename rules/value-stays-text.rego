@@ -1,10 +1,11 @@
 # METADATA
 # title: A variable in a place for text is text after substitution
 # description: |
-#   Flux substitutes in the YAML that it renders, where quotes are gone, so that a variable that stands alone and holds digits
-#   or a truth value makes a number or a truth value of the text. The API server refuses that in data of a ConfigMap,
-#   stringData of a Secret, an annotation, and an environment variable or an argument of a container. Where it is a label, Flux
-#   drops all labels of the object without a word. Seen with kustomize-controller v1.9.6, in every quoting.
+#   Flux substitutes in the YAML that it renders, where quotes are gone, so that a variable that stands alone and
+#   holds digits or a truth value makes a number or a truth value of the text. The API server refuses that in data
+#   of a ConfigMap, stringData of a Secret, an annotation, and an environment variable or an argument of a
+#   container. Where it is a label, Flux drops all labels of the object without a word. Seen with
+#   kustomize-controller v1.9.6, in every quoting.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#post-build-substitution-of-numbers-and-booleans
 #     description: Kustomization, substitution of numbers and booleans

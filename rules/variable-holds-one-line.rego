@@ -1,11 +1,11 @@
 # METADATA
 # title: The value of a variable has one line
 # description: |
-#   Flux removes all line breaks from a variable's value before it substitutes it, however the place is quoted. A PEM text,
-#   a certificate or a key, is no longer valid then. The rule reports it where the value is in Git, and where a variable is the
-#   whole value of tls.crt, tls.key or another key that holds PEM text, or of agent.kubeconfig in the karmada chart. Another
-#   text of several lines is a warning, except JSON, base64 and lists with commas, which need no line breaks. A Secret's data is
-#   base64, in which line breaks do not count.
+#   Flux removes all line breaks from a variable's value before it substitutes it, however the place is quoted. A PEM
+#   text, a certificate or a key, is no longer valid then. The rule reports it where the value is in Git, and where a
+#   variable is the whole value of tls.crt, tls.key or another key that holds PEM text, or of agent.kubeconfig in the
+#   karmada chart. Another text of several lines is a warning, except JSON, base64 and lists with commas, which need no
+#   line breaks. A Secret's data is base64, in which line breaks do not count.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#post-build-variable-substitution
 #     description: Kustomization, post build variable substitution

@@ -1,15 +1,16 @@
 # METADATA
 # title: Every variable that Flux substitutes is defined
 # description: |
-#   A variable without a default that no source defines fails the whole Kustomization from Flux 2.9 on. Older versions replace
-#   it with nothing: an empty host name, a script without its arguments, a dashboard without its data source. For text that is
-#   not meant for Flux write $${NAME}, or set the label kustomize.toolkit.fluxcd.io/substitute: disabled on the object.
+#   A variable without a default that no source defines fails the whole Kustomization from Flux 2.9 on. Older
+#   versions replace it with nothing: an empty host name, a script without its arguments, a dashboard without its
+#   data source. For text that is not meant for Flux write $${NAME}, or set the label
+#   kustomize.toolkit.fluxcd.io/substitute: disabled on the object.
 #
-#   It is an error where the cluster's Flux is known to be 2.9 or later, otherwise an information, since an empty value may be
-#   intended. A name that differs from a defined one only in letter case or underscores is at least a warning. Otherwise nothing
-#   is reported where a source of variables is not in Git, since it may define the name. Where a
-#   Kustomization substitutes nothing at all, a variable in the name or namespace of an object is an error: Flux applies it
-#   unchanged.
+#   It is an error where the cluster's Flux is known to be 2.9 or later, otherwise an information, since an empty
+#   value may be intended. A name that differs from a defined one only in letter case or underscores is at least a
+#   warning. Otherwise nothing is reported where a source of variables is not in Git, since it may define the name.
+#   Where a Kustomization substitutes nothing at all, a variable in the name or namespace of an object is an error:
+#   Flux applies it unchanged.
 # related_resources:
 #   - ref: https://fluxcd.io/flux/components/kustomize/kustomizations/#post-build-variable-substitution
 #     description: Kustomization, post build variable substitution
@@ -41,7 +42,8 @@ violation contains {
 	[severity, outcome] := _judgement
 }
 
-# Another one is defined that differs in a letter's case alone, so the name is certainly a mistake where no source may bring it.
+# Another one is defined that differs in a letter's case alone, so the name is certainly a mistake
+# where no source may bring it.
 violation contains {
 	"origin": place.origin,
 	"field": place.field,

@@ -1,9 +1,10 @@
 # METADATA
 # title: A webhook for all resources does not fail closed
 # description: |
-#   With failurePolicy Fail, the default, and a rule for all resources of all groups, a webhook that does not answer stops
-#   every write to the Karmada API server: policies, Works, the agents' status, and the objects that repair it. Name the
-#   groups and resources that the webhook reviews, or let it fail open. A webhook with a selector or a condition is not checked.
+#   With failurePolicy Fail, the default, and a rule for all resources of all groups, a webhook that does not answer
+#   stops every write to the Karmada API server: policies, Works, the agents' status, and the objects that repair it.
+#   Name the groups and resources that the webhook reviews, or let it fail open. A webhook with a selector or a
+#   condition is not checked.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/security-governance/working-with-gatekeeper
 #     description: Working with Gatekeeper

@@ -2,8 +2,8 @@
 # title: A webhook matches objects that pass admission
 # description: |
 #   Clusters are served by karmada-aggregated-apiserver, which runs no admission: no webhook and no policy ever sees a
-#   Cluster of cluster.karmada.io, in any operation, so a rule for Clusters protects nothing. Seen on Karmada v1.18.2: neither a
-#   webhook nor a ValidatingAdmissionPolicy is called when a Cluster is created, tainted or deleted.
+#   Cluster of cluster.karmada.io, in any operation, so a rule for Clusters protects nothing. Seen on Karmada v1.18.2:
+#   neither a webhook nor a ValidatingAdmissionPolicy is called when a Cluster is created, tainted or deleted.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/security-governance/working-with-gatekeeper
 #     description: Working with Gatekeeper

@@ -1,10 +1,10 @@
 # METADATA
 # title: The Karmada API server reaches a webhook's Service
 # description: |
-#   The Karmada API server looks clientConfig.service up among the Services that it stores itself, and those have no pods: only
-#   a Service of type ExternalName leads anywhere. The usual way is clientConfig.url with a name that the API server's pod can
-#   resolve in its host cluster. Seen on Karmada v1.18.2: a Service with an address fails with "network is unreachable", a
-#   missing one with "not found", and one of type ExternalName is called.
+#   The Karmada API server looks clientConfig.service up among the Services that it stores itself, and those have no
+#   pods: only a Service of type ExternalName leads anywhere. The usual way is clientConfig.url with a name that the API
+#   server's pod can resolve in its host cluster. Seen on Karmada v1.18.2: a Service with an address fails with "network
+#   is unreachable", a missing one with "not found", and one of type ExternalName is called.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/security-governance/working-with-gatekeeper
 #     description: Working with Gatekeeper

@@ -1,8 +1,8 @@
 # METADATA
 # title: Every static weight is at least 1
 # description: |
-#   Karmada's schema refuses a weight below 1, so the policy cannot be created, and Flux stops at it. Give a cluster that gets
-#   replicas only after the others a small weight, and leave one that gets none out of the list.
+#   Karmada's schema refuses a weight below 1, so the policy cannot be created, and Flux stops at it. Give a cluster
+#   that gets replicas only after the others a small weight, and leave one that gets none out of the list.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy, static weights

@@ -1,15 +1,15 @@
 # METADATA
 # title: Static weights keep all replicas on the first healthy cluster
 # description: |
-#   Static weights are shares, not ranks: 3/2/1 puts one of three replicas on each cluster, and after a failover the rest
-#   is divided by the remaining weights again. All n replicas stay on the first cluster, and move together to the next,
-#   only if each weight is more than 2n-1 times the following one (Karmada 1.16 and later; up to 1.15 less is enough).
-#   A cluster without a weight gets nothing as long as one with a weight is healthy, and then an even share.
+#   Static weights are shares, not ranks: 3/2/1 puts one of three replicas on each cluster, and after a failover the
+#   rest is divided by the remaining weights again. All n replicas stay on the first cluster, and move together to the
+#   next, only if each weight is more than 2n-1 times the following one (Karmada 1.16 and later; up to 1.15 less is
+#   enough). A cluster without a weight gets nothing as long as one with a weight is healthy, and then an even share.
 #
 #   The rule checks policies that are meant for failover: those with spec.failover, or with a spread constraint of one
-#   cluster. Where the configuration declares the fleet's failover order, it checks every static weight list against that
-#   order. The weights in the fix work in every version of Karmada. Where the workload is not in Git, or its replicas are a
-#   variable, two replicas are assumed, and the finding is a warning.
+#   cluster. Where the configuration declares the fleet's failover order, it checks every static weight list against
+#   that order. The weights in the fix work in every version of Karmada. Where the workload is not in Git, or its
+#   replicas are a variable, two replicas are assumed, and the finding is a warning.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy, replica scheduling
@@ -225,8 +225,9 @@ _sorted(names) := array.concat(declared, [name | some name in names; not name in
 	declared := [name | some name in data.fleet.failoverOrder; name in names]
 }
 
-# The weights of the fix are the only right ones where the configuration declares the order of all these clusters, each of
-# them has one weight of its own, and the number of replicas is no guess. Equal weights without failover may be meant so.
+# The weights of the fix are the only right ones where the configuration declares the order of all these
+# clusters, each of them has one weight of its own, and the number of replicas is no guess. Equal weights without
+# failover may be meant so.
 default _edits := []
 
 _edits := [{"field": array.concat(placement.static_weights_field, [i, "weight"]), "value": weight} |

@@ -1,8 +1,8 @@
 # METADATA
 # title: A workload on Karmada's API server is placed by a policy
 # description: |
-#   Karmada's API server runs nothing itself. A workload, or an object of Flux that brings some, that no policy selects stays there as a
-#   template, without an error and without a pod.
+#   Karmada's API server runs nothing itself. A workload, or an object of Flux that brings some, that no policy selects
+#   stays there as a template, without an error and without a pod.
 # related_resources:
 #   - ref: https://karmada.io/docs/userguide/scheduling/propagation-policy
 #     description: Propagation policy

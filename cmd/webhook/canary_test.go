@@ -28,8 +28,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/serving"
 )
 
-// TestNothingIsShown serves the fleet of testdata with the canaries in it, and asks about each object that they hold: neither an
-// answer, the log, /fleet, /metrics nor /readyz shows a value.
+// TestNothingIsShown serves the fleet of testdata with the canaries in it, and asks about each object that they hold:
+// neither an answer, the log, /fleet, /metrics nor /readyz shows a value.
 func TestNothingIsShown(t *testing.T) {
 	archive, err := txtar.ParseFile("../../testdata/canaries.txtar")
 	if err != nil {
@@ -62,7 +62,8 @@ func TestNothingIsShown(t *testing.T) {
 		}
 	}
 	ask := func(name string, review map[string]any) {
-		body, err := json.Marshal(map[string]any{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": review})
+		body, err := json.Marshal(map[string]any{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+			"request": review})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,9 +80,11 @@ func TestNothingIsShown(t *testing.T) {
 			group, version = "", group
 		}
 		metadata, _ := object["metadata"].(map[string]any)
-		review := map[string]any{"uid": "a", "operation": "CREATE", "name": metadata["name"], "namespace": metadata["namespace"], "object": object,
-			"kind":     map[string]any{"group": group, "version": version, "kind": object["kind"]},
-			"resource": map[string]any{"group": group, "version": version, "resource": strings.ToLower(fmt.Sprint(object["kind"])) + "s"}}
+		review := map[string]any{"uid": "a", "operation": "CREATE", "name": metadata["name"],
+			"namespace": metadata["namespace"], "object": object,
+			"kind": map[string]any{"group": group, "version": version, "kind": object["kind"]},
+			"resource": map[string]any{"group": group, "version": version,
+				"resource": strings.ToLower(fmt.Sprint(object["kind"])) + "s"}}
 		ask(name, review)
 		review["oldObject"], review["operation"] = object, "UPDATE"
 		ask(name, review)
@@ -91,7 +94,8 @@ func TestNothingIsShown(t *testing.T) {
 		review["object"] = fmt.Sprint(object)
 		ask(name, review)
 	}
-	for _, body := range []string{"CANARY", `{"kind": "CANARY"}`, `{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {"uid": "a", "operation": "password=CANARY", "object": "CANARY"}}`} {
+	for _, body := range []string{"CANARY", `{"kind": "CANARY"}`,
+		`{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {"uid": "a", "operation": "password=CANARY", "object": "CANARY"}}`} {
 		_, _, text, err := r.post(karmada+"/CANARY?timeout=CANARY", strings.NewReader(planted.Plant("a body", body)))
 		if err != nil {
 			t.Error(err)
@@ -102,7 +106,8 @@ func TestNothingIsShown(t *testing.T) {
 		_, text := r.get(path)
 		shows(path, text)
 	}
-	write(t, filepath.Join(dir, ".rollcall.yaml"), planted.Plant("configuration", "members: [CANARY!]\nrules: {x: CANARY}\npassword: CANARY\n\"token=CANARY\": x\n"))
+	write(t, filepath.Join(dir, ".rollcall.yaml"), planted.Plant(
+		"configuration", "members: [CANARY!]\nrules: {x: CANARY}\npassword: CANARY\n\"token=CANARY\": x\n"))
 	r.logs.find(t, "the fleet could not be loaded")
 	_, text := r.get("/readyz?verbose")
 	shows("/readyz", text)
@@ -115,8 +120,8 @@ func TestNothingIsShown(t *testing.T) {
 	shows("the log", string(lines))
 }
 
-// TestNothingIsShownInEvents has a revision of a source with a canary wherever a value may stand: neither why it does not load nor what
-// is found in it shows one in an Event.
+// TestNothingIsShownInEvents has a revision of a source with a canary wherever a value may stand: neither why it does
+// not load nor what is found in it shows one in an Event.
 func TestNothingIsShownInEvents(t *testing.T) {
 	archive, err := txtar.ParseFile("../../testdata/canaries.txtar")
 	if err != nil {
@@ -159,14 +164,16 @@ func TestNothingIsShownInEvents(t *testing.T) {
 		"no YAML":           "password: CANARY: CANARY\n\t- {",
 		"a rule's password": "rulePaths: [policy]\n",
 	} {
-		write(t, filepath.Join(dir, "policy/own.rego"), planted.Plant(place, "package rules[\"own\"]\n\npassword := \"CANARY\" +\n"))
+		write(t, filepath.Join(dir, "policy/own.rego"), planted.Plant(
+			place, "package rules[\"own\"]\n\npassword := \"CANARY\" +\n"))
 		write(t, filepath.Join(dir, ".rollcall.yaml"), planted.Plant(place, text))
 		err := load(dir)
 		if err == nil {
 			t.Errorf("%s: it loads", place)
 			continue
 		}
-		live.NotLoaded(recorder, live.Source{Kind: "GitRepository", Namespace: "flux-system", Name: "flux-system"}, "4711", c.Failed(t.Context(), serving.LoadFailure, err))
+		live.NotLoaded(recorder, live.Source{Kind: "GitRepository", Namespace: "flux-system", Name: "flux-system"},
+			"4711", c.Failed(t.Context(), serving.LoadFailure, err))
 	}
 	var findings int
 	for len(recorder.Events) > 0 {

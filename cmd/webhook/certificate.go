@@ -23,8 +23,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/checkout"
 )
 
-// certificateFlags say where the server's certificate comes from: made for this run, read from files, or made and rotated in
-// a Secret that all replicas share.
+// certificateFlags say where the server's certificate comes from: made for this run, read from files, or made and
+// rotated in a Secret that all replicas share.
 type certificateFlags struct {
 	selfSigned bool
 	cert, key  string
@@ -35,12 +35,14 @@ type certificateFlags struct {
 }
 
 func (c *certificateFlags) add(flags *pflag.FlagSet) {
-	flags.BoolVar(&c.selfSigned, "self-signed", false, "serve with a certificate that is made at the start and kept in memory")
+	flags.BoolVar(&c.selfSigned, "self-signed", false,
+		"serve with a certificate that is made at the start and kept in memory")
 	flags.StringVar(&c.cert, "tls-cert", "", "the `file` of the certificate, read again when it changes")
 	flags.StringVar(&c.key, "tls-key", "", "the `file` of its key")
 	flags.StringVar(&c.secret, "cert-secret", "",
 		"the `NAMESPACE/NAME` of a Secret on the API server of --kubeconfig in which a certificate is made, rotated and shared by all replicas")
-	flags.StringSliceVar(&c.dnsNames, "cert-dns-name", nil, "a `name` that the certificate of --cert-secret is for: the host of the webhook's URL; may be repeated")
+	flags.StringSliceVar(&c.dnsNames, "cert-dns-name", nil,
+		"a `name` that the certificate of --cert-secret is for: the host of the webhook's URL; may be repeated")
 	flags.StringVar(&c.configuration, "webhook-configuration", "",
 		"the `name` of the ValidatingWebhookConfiguration whose caBundle is filled in with the authority of --cert-secret")
 }

@@ -25,8 +25,10 @@ type clientFlags struct {
 }
 
 func (c *clientFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&c.ca, "client-ca", "", "the `file` of the authorities, read again when it changes, of which clients must present a certificate")
-	flags.StringSliceVar(&c.names, "client-name", nil, "a common or DNS `name` that the certificate must be for; may be repeated; by default any of --client-ca")
+	flags.StringVar(&c.ca, "client-ca", "",
+		"the `file` of the authorities, read again when it changes, of which clients must present a certificate")
+	flags.StringSliceVar(&c.names, "client-name", nil,
+		"a common or DNS `name` that the certificate must be for; may be repeated; by default any of --client-ca")
 }
 
 func (c *clientFlags) check() error {
@@ -62,7 +64,9 @@ func (c *clientFlags) allow(s tls.ConnectionState) error {
 		return nil
 	}
 	leaf := s.PeerCertificates[0]
-	if slices.Contains(c.names, leaf.Subject.CommonName) || slices.ContainsFunc(leaf.DNSNames, func(name string) bool { return slices.Contains(c.names, name) }) {
+	if slices.Contains(c.names, leaf.Subject.CommonName) || slices.ContainsFunc(leaf.DNSNames, func(name string) bool {
+		return slices.Contains(c.names, name)
+	}) {
 		return nil
 	}
 	return errors.New("the client's certificate is not for a --client-name")
@@ -73,9 +77,9 @@ type authorities struct {
 	file string
 	log  *slog.Logger
 
-	mu   sync.Mutex
-	pool *x509.CertPool
-	mark string // of the file that was read
+	mu         sync.Mutex
+	pool       *x509.CertPool
+	mark       string // of the file that was read
 	lastLogged string // the last error
 }
 

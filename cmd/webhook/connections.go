@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// connections bounds how many connections a server has. Once there are as many as may be, one that waits for its client is closed
-// for each new one: of the client that has the most, one that never had a verdict sooner than one that had, and of these the one
-// that has waited longest. So nobody is shut out by those who only keep connections open.
+// connections bounds how many connections a server has. Once there are as many as may be, one that waits for its client
+// is closed for each new one: of the client that has the most, one that never had a verdict sooner than one that had,
+// and of these the one that has waited longest. So nobody is shut out by those who only keep connections open.
 type connections struct {
 	net.Listener
 	most int
@@ -31,8 +31,8 @@ type connection struct {
 	net.Conn
 	of     *connections
 	client netip.Prefix
-	// sending: the body of a review is on its way. Busy: what was asked has arrived, and is not answered yet. Served: there was a
-	// verdict on it.
+	// sending: the body of a review is on its way. Busy: what was asked has arrived, and is not answered yet. Served:
+	// there was a verdict on it.
 	sending, busy, served bool
 	since                 time.Time // when it began to wait
 }
@@ -112,8 +112,8 @@ func clientOf(address string) netip.Prefix {
 // stalledAfter is how long the body of a review may be on its way before its connection may be closed for another.
 const stalledAfter = time.Second
 
-// stalled closes, of the connections beside that of ctx, the first of those whose review has been on its way for long: what it has
-// taken is then given back. False where there is none.
+// stalled closes, of the connections beside that of ctx, the first of those whose review has been on its way for long:
+// what it has taken is then given back. False where there is none.
 func stalled(ctx context.Context) func() bool {
 	c, _ := ctx.Value(connectionKey{}).(*connection)
 	if c == nil {
@@ -139,8 +139,8 @@ func stalled(ctx context.Context) func() bool {
 	}
 }
 
-// arrived notes that what was asked on a connection is there in full, until answered is called with whether it came to a verdict. It
-// does nothing for a context that is not of one of these connections.
+// arrived notes that what was asked on a connection is there in full, until answered is called with whether it came to
+// a verdict. It does nothing for a context that is not of one of these connections.
 func arrived(ctx context.Context) (answered func(served bool)) {
 	c, _ := ctx.Value(connectionKey{}).(*connection)
 	if c == nil {

@@ -17,7 +17,8 @@ const (
 	maxUID = 128
 )
 
-// decode reads a review. An error says what is wrong and nothing of the content; the UID is there as far as it can be read.
+// decode reads a review. An error says what is wrong and nothing of the content; the UID is there
+// as far as it can be read.
 func decode(data []byte) (*admissionv1.AdmissionRequest, types.UID, error) {
 	if tooDeep(data) {
 		return nil, "", errors.New("the review is nested too deep")
@@ -35,7 +36,8 @@ func decode(data []byte) (*admissionv1.AdmissionRequest, types.UID, error) {
 	case review.Kind != "AdmissionReview":
 		return nil, uid, errors.New("the body is not an AdmissionReview")
 	case review.APIVersion == "admission.k8s.io/v1beta1":
-		return nil, uid, errors.New("the review is of admission.k8s.io/v1beta1, and admissionReviewVersions of the webhook is not [v1]")
+		return nil, uid, errors.New(
+			"the review is of admission.k8s.io/v1beta1, and admissionReviewVersions of the webhook is not [v1]")
 	case review.APIVersion != "admission.k8s.io/v1":
 		return nil, uid, errors.New("the review is not of admission.k8s.io/v1")
 	case req == nil:

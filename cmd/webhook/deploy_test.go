@@ -53,14 +53,19 @@ func TestDeployedFlags(t *testing.T) {
 	}
 }
 
-// TestMetricsAreDocumented holds that docs/webhook.md lists the metrics that there are, with their labels, and that the alerts
-// of deploy/ ask for no others.
+// TestMetricsAreDocumented holds that docs/webhook.md lists the metrics that there are, with their labels, and that the
+// alerts of deploy/ ask for no others.
 func TestMetricsAreDocumented(t *testing.T) {
 	m := newMetrics()
-	m.count(&answer{outcome: "allow", done: map[string]admission.Decision{"a": "warn"}, response: &admissionv1.AdmissionResponse{}}, time.Second)
+	m.count(&answer{outcome: "allow", done: map[string]admission.Decision{"a": "warn"},
+		response: &admissionv1.AdmissionResponse{}}, time.Second)
 	m.Differ(nil)
-	m.registry.MustRegister((&certificate{get: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, nil }}).expiry(),
-		newFleetMetrics(func() *admission.Snapshot { return &admission.Snapshot{Fleet: &fleet.Fleet{}} }, func() *serving.Failure { return nil }))
+	m.registry.MustRegister((&certificate{get: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		return nil, nil
+	}}).expiry(),
+		newFleetMetrics(func() *admission.Snapshot {
+			return &admission.Snapshot{Fleet: &fleet.Fleet{}}
+		}, func() *serving.Failure { return nil }))
 	families, err := prometheus.Gatherers{m.registry}.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +92,8 @@ func TestMetricsAreDocumented(t *testing.T) {
 		documented = append(documented, signature)
 	}
 	if !slices.Equal(documented, signatures) {
-		t.Errorf("documented are\n%s\nand there are\n%s", strings.Join(documented, "\n"), strings.Join(signatures, "\n"))
+		t.Errorf("documented are\n%s\nand there are\n%s", strings.Join(documented, "\n"),
+			strings.Join(signatures, "\n"))
 	}
 	for _, name := range found(t, `(rollcall_[a-z_]+)`, "../../deploy/components/monitoring", ".yaml") {
 		if !slices.Contains(names, strings.TrimSuffix(name, "_bucket")) {

@@ -60,7 +60,8 @@ func fluxReview(t *testing.T, before, after string) string {
 	case before != "":
 		req["operation"] = "UPDATE"
 	}
-	text, err := json.Marshal(map[string]any{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": req})
+	text, err := json.Marshal(map[string]any{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+		"request": req})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,19 +139,33 @@ spec:
 		{"applied again", agentKustomization, agentKustomization, "allow", ""},
 		{"deleted", agentKustomization, "", "allow", ""},
 		{"another interval", agentKustomization, edit("interval: 30m", "interval: 5m"), "allow", ""},
-		{"a path that is not there", agentKustomization, edit("/app\n", "/apps\n"), "deny", "kustomization-path-exists"},
+		{"a path that is not there", agentKustomization, edit("/app\n", "/apps\n"), "deny",
+			"kustomization-path-exists"},
 		{"created with a path that is not there", "", edit("/app\n", "/apps\n"), "deny", "kustomization-path-exists"},
-		{"a new one, with a path that is not there", "", strings.Replace(edit("/app\n", "/apps\n"), "name: karmada-agent", "name: other", 1), "deny", "kustomization-path-exists"},
-		{"a path that is a number", agentKustomization, edit("path: ./clusters/talos-robbinsdale/apps/karmada-agent/app", "path: 5"), "allow", ""},
-		{"a path that leads out", agentKustomization, edit("./clusters/talos-robbinsdale/apps/karmada-agent/app", "./../../etc"), "deny", "kustomization-path-exists"},
-		{"the path of another cluster", agentKustomization, edit("path: ./clusters/talos-robbinsdale", "path: ./clusters/talos-stpetersburg"), "warn", "kustomization-path-own"},
-		{"a source that is not there", agentKustomization, edit("kind: GitRepository, name: flux-system", "kind: GitRepository, name: fleet"), "warn", "source-exists"},
-		{"a dependency that is not there", agentKustomization, edit("name: tailscale-egress", "name: tailscale-ingress"), "warn", "depends-on-exists"},
-		{"a dependency on itself", agentKustomization, edit("name: tailscale-egress", "name: karmada-agent"), "deny", "depends-on-acyclic"},
-		{"without decryption", agentKustomization, edit("  decryption: {provider: sops, secretRef: {name: sops-age}}\n", ""), "deny", "secret-decrypted-by-flux"},
-		{"a component that is not there", agentKustomization, edit("  force: false", "  force: false\n  components: [../none]"), "deny", "kustomize-builds"},
-		{"a patch that is none", agentKustomization, edit("  force: false", "  force: false\n  patches: [{patch: \"- op: nope\"}]"), "deny", "kustomize-builds"},
-		{"another source altogether", agentKustomization, edit("kind: GitRepository, name: flux-system", "kind: OCIRepository, name: other"), "warn", "source-exists"},
+		{"a new one, with a path that is not there", "", strings.Replace(
+			edit("/app\n", "/apps\n"), "name: karmada-agent", "name: other", 1), "deny", "kustomization-path-exists"},
+		{"a path that is a number", agentKustomization, edit(
+			"path: ./clusters/talos-robbinsdale/apps/karmada-agent/app", "path: 5"), "allow", ""},
+		{"a path that leads out", agentKustomization, edit(
+			"./clusters/talos-robbinsdale/apps/karmada-agent/app", "./../../etc"), "deny", "kustomization-path-exists"},
+		{"the path of another cluster", agentKustomization,
+			edit("path: ./clusters/talos-robbinsdale", "path: ./clusters/talos-stpetersburg"), "warn",
+			"kustomization-path-own"},
+		{"a source that is not there", agentKustomization,
+			edit("kind: GitRepository, name: flux-system", "kind: GitRepository, name: fleet"), "warn",
+			"source-exists"},
+		{"a dependency that is not there", agentKustomization,
+			edit("name: tailscale-egress", "name: tailscale-ingress"), "warn", "depends-on-exists"},
+		{"a dependency on itself", agentKustomization, edit("name: tailscale-egress", "name: karmada-agent"), "deny",
+			"depends-on-acyclic"},
+		{"without decryption", agentKustomization, edit("  decryption: {provider: sops, secretRef: {name: sops-age}}\n",
+			""), "deny", "secret-decrypted-by-flux"},
+		{"a component that is not there", agentKustomization,
+			edit("  force: false", "  force: false\n  components: [../none]"), "deny", "kustomize-builds"},
+		{"a patch that is none", agentKustomization, edit(
+			"  force: false", "  force: false\n  patches: [{patch: \"- op: nope\"}]"), "deny", "kustomize-builds"},
+		{"another source altogether", agentKustomization, edit(
+			"kind: GitRepository, name: flux-system", "kind: OCIRepository, name: other"), "warn", "source-exists"},
 		{"a circle", "", common, "deny", "depends-on-acyclic"},
 		{"what others wait for is deleted", common, "", "warn", "depends-on-exists"},
 		{"a release that waits for none", "", release, "warn", "depends-on-exists"},
@@ -182,19 +197,21 @@ func TestManyFindings(t *testing.T) {
 	for range 30 {
 		entries += "{patch: \"- op: nope\"}, {path: none, patch: \"\"}, "
 	}
-	object := strings.Replace(agentKustomization, "  force: false", "  components: [../a, ../b, ../c, ../d, ../e, ../f, ../g, ../h, ../i, ../j, ../k, ../l, ../m, ../n, ../o, ../p, ../q, ../r, ../s, ../t, ../u, ../v]\n  patches: ["+entries+"]", 1)
+	object := strings.Replace(agentKustomization, "  force: false",
+		"  components: [../a, ../b, ../c, ../d, ../e, ../f, ../g, ../h, ../i, ../j, ../k, ../l, ../m, ../n, ../o, ../p, ../q, ../r, ../s, ../t, ../u, ../v]\n  patches: ["+entries+"]", 1)
 	_, answer, text := askFlux(t, h, "/validate/talos-robbinsdale", fluxReview(t, "", object))
 	if answer.Allowed {
 		t.Fatal(text)
 	}
 	lines := strings.Split(answer.Result.Message, "\n")
-	if len(lines) != 22 || !strings.HasSuffix(lines[20], " more findings: rollcall lists them") || len(answer.Result.Details.Causes) != 20 {
+	if len(lines) != 22 || !strings.HasSuffix(lines[20], " more findings: rollcall lists them") ||
+		len(answer.Result.Details.Causes) != 20 {
 		t.Errorf("%d lines, %d causes: %s", len(lines), len(answer.Result.Details.Causes), text)
 	}
 }
 
-// TestWhoAsks asks where a path names no API server, or none of the fleet's: a fleet with a Karmada API server is not judged as if that
-// asked, and what could not be judged is logged in words.
+// TestWhoAsks asks where a path names no API server, or none of the fleet's: a fleet with a Karmada API server is not
+// judged as if that asked, and what could not be judged is logged in words.
 func TestWhoAsks(t *testing.T) {
 	const ids = `"talos-ottawa", "talos-ottawa/karmada-system/karmada-kubeconfig", "talos-robbinsdale", "talos-stpetersburg"`
 	for path, want := range map[string]string{
@@ -208,7 +225,8 @@ func TestWhoAsks(t *testing.T) {
 		h.log = slog.New(slog.NewJSONHandler(&logged, nil))
 		code, _, text := askFlux(t, h, path, fluxReview(t, "", agentKustomization))
 		var status struct{ Message string }
-		if err := json.Unmarshal([]byte(text), &status); err != nil || code != http.StatusNotFound || status.Message != want {
+		if err := json.Unmarshal([]byte(text), &status); err != nil || code != http.StatusNotFound ||
+			status.Message != want {
 			t.Errorf("%s: %d %s", path, code, text)
 		}
 		var line map[string]any
@@ -218,8 +236,9 @@ func TestWhoAsks(t *testing.T) {
 	}
 }
 
-// TestNewerRevision asks while the source has a newer revision than the one that judges, which may bring the path, or the member that a
-// policy names: nothing is refused for its lack. What the object alone has wrong is refused all the same.
+// TestNewerRevision asks while the source has a newer revision than the one that judges, which may bring
+// the path, or the member that a policy names: nothing is refused for its lack. What the object alone has
+// wrong is refused all the same.
 func TestNewerRevision(t *testing.T) {
 	policy := strings.Replace(policyFor, "NAME", "paris", 1)
 	noPath := strings.Replace(agentKustomization, "/app\n", "/apps\n", 1)
@@ -231,16 +250,19 @@ func TestNewerRevision(t *testing.T) {
 	}{
 		{"", "/validate/talos-robbinsdale", noPath, "deny", ""},
 		{"main@sha1:0a1b", "/validate/talos-robbinsdale", noPath, "deny", ""},
-		{"main@sha1:0a1c", "/validate/talos-robbinsdale", noPath, "warn", "judged by main@sha1:0a1b; the source has main@sha1:0a1c, which may mend what is warned of"},
+		{"main@sha1:0a1c", "/validate/talos-robbinsdale", noPath, "warn",
+			"judged by main@sha1:0a1b; the source has main@sha1:0a1c, which may mend what is warned of"},
 		{"main@sha1:0a1c", "/validate/talos-robbinsdale", agentKustomization, "allow", ""},
 		{"main@sha1:0a1b", karmada, policy, "deny", ""},
-		{"main@sha1:0a1c", karmada, policy, "warn", "judged by main@sha1:0a1b; the source has main@sha1:0a1c, which may mend what is warned of"},
+		{"main@sha1:0a1c", karmada, policy, "warn",
+			"judged by main@sha1:0a1b; the source has main@sha1:0a1c, which may mend what is warned of"},
 	} {
 		if step.newest != "" {
 			c.Expect(step.newest)
 		}
 		code, answer, text := askFlux(t, h, step.path, fluxReview(t, "", step.object))
-		if code != http.StatusOK || answer.AuditAnnotations["decision"] != step.want || answer.AuditAnnotations["revision"] != "main@sha1:0a1b" {
+		if code != http.StatusOK || answer.AuditAnnotations["decision"] != step.want ||
+			answer.AuditAnnotations["revision"] != "main@sha1:0a1b" {
 			t.Errorf("%s %s: %s", step.newest, step.path, text)
 			continue
 		}
@@ -288,11 +310,14 @@ spec:
   placement: {clusterAffinity: {clusterNames: [ottawa, NAME]}}
 `
 
-// TestFindingsAreCounted counts what was done about each rule's findings, in one review that is refused for one of them.
+// TestFindingsAreCounted counts what was done about each rule's findings, in one review that
+// is refused for one of them.
 func TestFindingsAreCounted(t *testing.T) {
 	h := handlerOf(fluxStore(t))
-	object := strings.NewReplacer("/app\n", "/apps\n", "name: tailscale-egress", "name: tailscale-ingress").Replace(agentKustomization)
-	if _, answer, text := askFlux(t, h, "/validate/talos-robbinsdale", fluxReview(t, "", object)); answer.Allowed || len(answer.Warnings) != 1 {
+	object := strings.NewReplacer("/app\n", "/apps\n", "name: tailscale-egress", "name: tailscale-ingress").Replace(
+		agentKustomization)
+	if _, answer, text := askFlux(t, h, "/validate/talos-robbinsdale", fluxReview(t, "", object)); answer.Allowed ||
+		len(answer.Warnings) != 1 {
 		t.Errorf("%s", text)
 	}
 	families, err := h.metrics.registry.Gather()
@@ -307,13 +332,14 @@ func TestFindingsAreCounted(t *testing.T) {
 			}
 		}
 	}
-	if want := map[string]string{"kustomization-path-exists": "deny", "depends-on-exists": "warn"}; !maps.Equal(got, want) {
+	if want := map[string]string{"kustomization-path-exists": "deny", "depends-on-exists": "warn"}; !maps.Equal(
+		got, want) {
 		t.Errorf("%v", got)
 	}
 }
 
-// TestStatusNamesTheRevision holds that /fleet names the revision as answers do, also that of a folder, which has none, and tells
-// durations in seconds.
+// TestStatusNamesTheRevision holds that /fleet names the revision as answers do, also that of a folder, which has none,
+// and tells durations in seconds.
 func TestStatusNamesTheRevision(t *testing.T) {
 	r := start(t, "--fleet", "../../testdata/fleet", "--self-signed")
 	answer := r.ask(karmada+"?timeout=30s", "seed-policy.json")
@@ -325,13 +351,15 @@ func TestStatusNamesTheRevision(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &fleet); err != nil {
 		t.Fatal(err)
 	}
-	if fleet.Revision == "" || fleet.Revision != answer.AuditAnnotations["revision"] || fleet.Age > 600 || fleet.LoadDuration <= 0 || fleet.LoadDuration > 600 {
+	if fleet.Revision == "" || fleet.Revision != answer.AuditAnnotations["revision"] || fleet.Age > 600 ||
+		fleet.LoadDuration <= 0 || fleet.LoadDuration > 600 {
 		t.Errorf("%s, and %v", text, answer.AuditAnnotations)
 	}
 	if took, _ := r.logs.find(t, "fleet loaded")["duration"].(float64); took <= 0 || took > 600 {
 		t.Errorf("duration %v", took)
 	}
-	if _, verbose := r.get("/readyz?verbose"); !strings.Contains(verbose, "[+]api-server ok: the fleet has several API servers") {
+	if _, verbose := r.get("/readyz?verbose"); !strings.Contains(
+		verbose, "[+]api-server ok: the fleet has several API servers") {
 		t.Errorf("%s", verbose)
 	}
 	if _, metrics := r.get("/metrics"); !strings.Contains(metrics, "rollcall_build_info{goversion=\"go") {
@@ -344,7 +372,8 @@ func TestVersion(t *testing.T) {
 	for _, how := range []string{"version", "--version"} {
 		var out strings.Builder
 		if code := (&app{stdout: &out, stderr: io.Discard}).run(t.Context(), []string{how}); code != 0 ||
-			!strings.HasPrefix(out.String(), "rollcall-webhook ") || !strings.Contains(out.String(), runtime.Version()) {
+			!strings.HasPrefix(out.String(), "rollcall-webhook ") ||
+			!strings.Contains(out.String(), runtime.Version()) {
 			t.Errorf("%s: %d %s", how, code, &out)
 		}
 	}

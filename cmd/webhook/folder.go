@@ -23,9 +23,9 @@ import (
 // retryAfter is how long a folder that could not be loaded is left alone, unless something in it changes.
 const retryAfter = time.Minute
 
-// folder is a fleet in a folder, which is read again when a file in it changes, and when the day does, since certificates
-// expire. It is looked at every so often: that needs no watch on each of its folders, and works for what git-sync, ConfigMaps
-// and network file systems put there, where the folder itself is a link that is changed.
+// folder is a fleet in a folder, which is read again when a file in it changes, and when the day does, since
+// certificates expire. It is looked at every so often: that needs no watch on each of its folders, and works for what
+// git-sync, ConfigMaps and network file systems put there, where the folder itself is a link that is changed.
 type folder struct {
 	dir   string
 	every time.Duration

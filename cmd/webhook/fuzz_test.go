@@ -53,5 +53,6 @@ func uidIn(body []byte) (uid string, certain bool) {
 	}
 	request, _ := review["request"].(map[string]any)
 	uid, _ = request["uid"].(string)
-	return uid, bytes.Count(body, []byte(`"request"`)) < 2 && bytes.Count(body, []byte(`"uid"`)) < 2 && !bytes.Contains(body, []byte(`\u`))
+	return uid, bytes.Count(body, []byte(`"request"`)) < 2 && bytes.Count(body, []byte(`"uid"`)) < 2 &&
+		!bytes.Contains(body, []byte(`\u`))
 }

@@ -52,7 +52,9 @@ func TestIdleConnections(t *testing.T) {
 		opening.Wait()
 	}
 	for name, open := range map[string]func() (net.Conn, error){
-		"after TLS":  func() (net.Conn, error) { return tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true}) },
+		"after TLS": func() (net.Conn, error) {
+			return tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true})
+		},
 		"before TLS": func() (net.Conn, error) { return net.Dial("tcp", address) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -75,7 +77,8 @@ func TestIdleConnections(t *testing.T) {
 		idle(maxConnections+200, func() (net.Conn, error) {
 			conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true})
 			if err == nil {
-				fmt.Fprintf(conn, "POST %s?timeout=30s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+				fmt.Fprintf(conn,
+					"POST %s?timeout=30s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
 					karmada, len(body), body[:len(body)-1])
 			}
 			return conn, err
@@ -86,7 +89,9 @@ func TestIdleConnections(t *testing.T) {
 		}
 	})
 	t.Run("probes", func(t *testing.T) {
-		idle(maxConnections+200, func() (net.Conn, error) { return net.Dial("tcp", strings.TrimPrefix(r.status, "http://")) })
+		idle(maxConnections+200, func() (net.Conn, error) {
+			return net.Dial("tcp", strings.TrimPrefix(r.status, "http://"))
+		})
 		http.DefaultClient.CloseIdleConnections()
 		if code, text := r.get("/healthz"); code != http.StatusOK {
 			t.Errorf("%d %s", code, text)
@@ -99,15 +104,19 @@ func TestWhichConnectionIsClosed(t *testing.T) {
 	now := time.Now()
 	l := bounded(nil, 0)
 	add := func(address string, age int, is func(*connection)) *connection {
-		c := &connection{Conn: &net.TCPConn{}, of: l, client: clientOf(address), since: now.Add(-time.Duration(age) * time.Second)}
+		c := &connection{Conn: &net.TCPConn{}, of: l, client: clientOf(address),
+			since: now.Add(-time.Duration(age) * time.Second)}
 		is(c)
 		l.open[c] = struct{}{}
 		l.clients[c.client]++
 		return c
 	}
-	waits, served, busy := func(*connection) {}, func(c *connection) { c.served = true }, func(c *connection) { c.busy = true }
+	waits, served, busy := func(*connection) {}, func(c *connection) {
+		c.served = true
+	}, func(c *connection) { c.busy = true }
 	order := []*connection{
-		add("10.0.0.9:1", 2, waits), add("10.0.0.9:2", 1, waits), add("10.0.0.9:3", 9, served), // its share is the largest
+		// its share is the largest
+		add("10.0.0.9:1", 2, waits), add("10.0.0.9:2", 1, waits), add("10.0.0.9:3", 9, served),
 		add("[2001:db8::1]:1", 8, waits), add("[2001:db8::2]:1", 7, served), // one client; then as few as any
 		add("10.0.0.1:1", 99, served),
 	}
@@ -173,7 +182,8 @@ func TestTurns(t *testing.T) {
 	}
 	wait(asker{flood, "b"}, "b")
 	wait(asker{other, "c"}, "c")
-	if !l.full(asker{flood, "a"}) || l.full(asker{flood, "b"}) || l.full(asker{other, "c"}) || l.full(asker{other, "d"}) {
+	if !l.full(asker{flood, "a"}) || l.full(asker{flood, "b"}) || l.full(asker{other, "c"}) ||
+		l.full(asker{other, "d"}) {
 		t.Error("who asks most has no room, and the others have")
 	}
 	if _, err := l.enter(t.Context(), asker{flood, "a"}, nil); !errors.Is(err, errBusy) {
@@ -198,12 +208,13 @@ func TestTurns(t *testing.T) {
 	}
 }
 
-// TestDeafReviews sends reviews that are never judged, and heed no deadline, by one user: those of another have their verdicts, and
-// the others are answered in time.
+// TestDeafReviews sends reviews that are never judged, and heed no deadline, by one user: those of another have their
+// verdicts, and the others are answered in time.
 func TestDeafReviews(t *testing.T) {
 	t.Parallel()
 	end := make(chan struct{})
-	h := handlerOf(fake(func(ctx context.Context, _ string, req *admissionv1.AdmissionRequest) (*admission.Verdict, error) {
+	h := handlerOf(fake(func(ctx context.Context, _ string, req *admissionv1.AdmissionRequest) (*admission.Verdict,
+		error) {
 		if req.Name == "deaf" {
 			<-end
 		}
@@ -253,11 +264,13 @@ func TestDeafReviews(t *testing.T) {
 func TestSlowReviews(t *testing.T) {
 	r := revisions{t, filepath.Join(t.TempDir(), "fleet")}
 	r.commit(change{
-		".rollcall.yaml":     kept(t, ".rollcall.yaml") + "rulePaths: [rules]\n",
-		"rules/endless.rego": strings.NewReplacer("[Cluster]", "[PropagationPolicy.policy.karmada.io]", "} if {\n", "} if {\n\tinput.object.metadata.labels.slow\n").Replace(endless),
+		".rollcall.yaml": kept(t, ".rollcall.yaml") + "rulePaths: [rules]\n",
+		"rules/endless.rego": strings.NewReplacer("[Cluster]", "[PropagationPolicy.policy.karmada.io]", "} if {\n",
+			"} if {\n\tinput.object.metadata.labels.slow\n").Replace(endless),
 	})
 	p := start(t, "--fleet", r.link, "--self-signed")
-	slow := bytes.Replace(testdata(t, "seed-policy.json"), []byte(`"metadata": {`), []byte(`"metadata": {"labels": {"slow": "x"}, `), -1)
+	slow := bytes.Replace(testdata(t, "seed-policy.json"), []byte(`"metadata": {`),
+		[]byte(`"metadata": {"labels": {"slow": "x"}, `), -1)
 	if bytes.Equal(slow, testdata(t, "seed-policy.json")) {
 		t.Fatal("nothing is slow")
 	}
@@ -294,7 +307,8 @@ func signed(t *testing.T, name string, by *tls.Certificate) *tls.Certificate {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, BasicConstraintsValid: true, IsCA: by == nil,
 	}
 	parent, signer := template, any(key)
@@ -318,7 +332,8 @@ func TestClientCertificates(t *testing.T) {
 	authority := func(ca *tls.Certificate) {
 		write(t, file, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Certificate[0]})))
 		stamp := ca.Leaf.NotAfter // another one for each
-		if err := os.Chtimes(file, stamp, stamp.Add(time.Duration(ca.Leaf.SerialNumber.Int64()%1000000)*time.Microsecond)); err != nil {
+		if err := os.Chtimes(file, stamp, stamp.Add(time.Duration(
+			ca.Leaf.SerialNumber.Int64()%1000000)*time.Microsecond)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -331,7 +346,8 @@ func TestClientCertificates(t *testing.T) {
 			config.Certificates = []tls.Certificate{*c}
 		}
 		client := &http.Client{Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}}
-		answer, err := client.Post(r.reviews+karmada+"?timeout=30s", "application/json", bytes.NewReader(testdata(t, "seed-policy.json")))
+		answer, err := client.Post(r.reviews+karmada+"?timeout=30s", "application/json",
+			bytes.NewReader(testdata(t, "seed-policy.json")))
 		if err != nil {
 			return err
 		}
@@ -344,7 +360,8 @@ func TestClientCertificates(t *testing.T) {
 	if err := asks(signed(t, "apiserver", first)); err != nil {
 		t.Error(err)
 	}
-	for name, c := range map[string]*tls.Certificate{"without one": nil, "another name": signed(t, "kubelet", first), "another authority": signed(t, "apiserver", second), "its own": signed(t, "apiserver", nil)} {
+	for name, c := range map[string]*tls.Certificate{"without one": nil, "another name": signed(t, "kubelet", first),
+		"another authority": signed(t, "apiserver", second), "its own": signed(t, "apiserver", nil)} {
 		if asks(c) == nil {
 			t.Errorf("%s: let in", name)
 		}
@@ -362,7 +379,8 @@ func TestClientCertificates(t *testing.T) {
 	}
 	r.logs.find(t, "the authorities of clients could not be read again")
 	config := &clientFlags{ca: file}
-	if err := config.require(&tls.Config{}, slog.New(slog.DiscardHandler)); err == nil || err.Error() != "--client-ca "+file+": there is no certificate in it" {
+	if err := config.require(&tls.Config{}, slog.New(slog.DiscardHandler)); err == nil ||
+		err.Error() != "--client-ca "+file+": there is no certificate in it" {
 		t.Error(err)
 	}
 }

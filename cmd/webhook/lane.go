@@ -8,11 +8,10 @@ import (
 	"time"
 )
 
-// lane lets reviews be judged, as many at once as there are processors, and bounds how many wait. Clients take turns, and so do the
-// users of one client: whoever asks most waits longest.
-//
-// A review that has had a moment gives its processor to the next, and goes on beside it until its deadline: what is slow costs others
-// no more than a share of the processors' time.
+// lane lets reviews be judged, as many at once as there are processors, and bounds how many wait. Clients take turns,
+// and so do the users of one client: whoever asks most waits longest.
+// A review that has had a moment gives its processor to the next, and goes on beside it until its deadline: what is
+// slow costs others no more than a share of the processors' time.
 type lane struct {
 	// moment is how long a review keeps a processor to itself; 0 for as long as it takes.
 	moment time.Duration
@@ -118,7 +117,8 @@ func (l *lane) remove(w *waiter) bool {
 	return true
 }
 
-// crowd is the review that makes room for one of a client: the last of whoever has most of them waiting, and more than that client.
+// crowd is the review that makes room for one of a client: the last of whoever has most of them waiting,
+// and more than that client.
 func (l *lane) crowd(who asker) *waiter {
 	n := map[asker]int{}
 	for _, w := range l.waiting {

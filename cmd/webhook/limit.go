@@ -22,11 +22,13 @@ type limits struct {
 }
 
 func (l *limits) add(flags *pflag.FlagSet) {
-	flags.IntVar(&l.reviews, "max-reviews", 64, "how many reviews of up to 64 KiB, and how many larger ones, are judged or wait for a processor; what is beyond is told to come again")
+	flags.IntVar(&l.reviews, "max-reviews", 64,
+		"how many reviews of up to 64 KiB, and how many larger ones, are judged or wait for a processor; what is beyond is told to come again")
 	// An API server takes writes of up to 3 MiB, and a review has the object as it was and as it will be:
 	// https://github.com/kubernetes/apiserver/blob/v0.36.0/pkg/server/config.go, "MaxRequestBodyBytes".
 	flags.Int64Var(&l.body, "max-body", 7<<20, "the most `bytes` that one review may have")
-	flags.Int64Var(&l.bodies, "max-bodies", 16<<20, "the most `bytes` that all reviews of more than 64 KiB that are read or judged may have together")
+	flags.Int64Var(&l.bodies, "max-bodies", 16<<20,
+		"the most `bytes` that all reviews of more than 64 KiB that are read or judged may have together")
 	flags.DurationVar(&l.readTimeout, "read-timeout", 10*time.Second, "how long a client may take to send a review")
 }
 
@@ -72,8 +74,8 @@ func (b *body) release() {
 	b.data, b.held = nil, 0
 }
 
-// buffers are those that bodies were read into, by the power of two that their size is: under a flood of large reviews they would be
-// most of the garbage.
+// buffers are those that bodies were read into, by the power of two that their size is: under a flood of large reviews
+// they would be most of the garbage.
 var buffers pools
 
 type pools [64]sync.Pool
@@ -93,9 +95,9 @@ func (p *pools) put(buffer []byte) {
 	}
 }
 
-// read reads to the end, at most so many bytes. It takes of the budget as the bytes arrive: a slow client holds no more than
-// it has sent, whatever it said that it would send. Where there is no room left, stalled makes some, if it can. The body is to be released, also after
-// an error.
+// read reads to the end, at most so many bytes. It takes of the budget as the bytes arrive: a slow client holds no more
+// than it has sent, whatever it said that it would send. Where there is no room left, stalled makes some, if it can.
+// The body is to be released, also after an error.
 func (b budget) read(r io.Reader, most int64, stalled func() bool) (*body, error) {
 	read := &body{budget: b}
 	for {

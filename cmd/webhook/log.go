@@ -35,8 +35,8 @@ func (a *app) logger(level string) (*slog.Logger, error) {
 	return slog.New(h), nil
 }
 
-// logAnswer logs one answer: what was asked about by its names, and never what is in it. Who asked is in the API server's
-// own audit log, under the same UID.
+// logAnswer logs one answer: what was asked about by its names, and never what is in it. Who asked is in the API
+// server's own audit log, under the same UID.
 func (h *handler) logAnswer(ctx context.Context, a *answer, took time.Duration) {
 	level := slog.LevelInfo
 	switch a.outcome {
@@ -45,7 +45,8 @@ func (h *handler) logAnswer(ctx context.Context, a *answer, took time.Duration) 
 	case failed, panicked, timeout:
 		level = slog.LevelError
 	}
-	attrs := []slog.Attr{slog.String("verdict", a.outcome), slog.Int("code", a.code), slog.Float64("duration", took.Seconds())}
+	attrs := []slog.Attr{slog.String("verdict", a.outcome), slog.Int("code", a.code),
+		slog.Float64("duration", took.Seconds())}
 	if a.uid != "" {
 		attrs = append(attrs, slog.String("uid", string(a.uid)))
 	}
@@ -82,7 +83,8 @@ func errorText(err error) string {
 func names(req *admissionv1.AdmissionRequest) []slog.Attr {
 	attrs := []slog.Attr{
 		slog.String("operation", string(req.Operation)), slog.String("group", secret.Name(req.Kind.Group)),
-		slog.String("kind", secret.Name(req.Kind.Kind)), slog.String("namespace", secret.Name(req.Namespace)), slog.String("name", secret.Name(req.Name)),
+		slog.String("kind", secret.Name(req.Kind.Kind)), slog.String("namespace", secret.Name(req.Namespace)),
+		slog.String("name", secret.Name(req.Name)),
 	}
 	if req.SubResource != "" {
 		attrs = append(attrs, slog.String("subresource", secret.Name(req.SubResource)))

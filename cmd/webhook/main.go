@@ -1,5 +1,5 @@
-// Command rollcall-webhook judges what is about to change on a Karmada API server, or in a Flux cluster, by the rules that
-// rollcall lints the fleet's repository with.
+// Command rollcall-webhook judges what is about to change on a Karmada API server, or in a Flux cluster, by the rules
+// that rollcall lints the fleet's repository with.
 package main
 
 import (

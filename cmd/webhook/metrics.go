@@ -114,7 +114,8 @@ func newFleetMetrics(current func() *admission.Snapshot, failing func() *serving
 	return &fleetMetrics{
 		current: current,
 		failing: failing,
-		stale:   prometheus.NewDesc("rollcall_fleet_stale", "1 while the newest revision is not judged by, else 0.", nil, nil),
+		stale: prometheus.NewDesc("rollcall_fleet_stale", "1 while the newest revision is not judged by, else 0.",
+			nil, nil),
 		info: prometheus.NewDesc("rollcall_fleet_info", "The fleet that reviews are judged against; 1.",
 			[]string{"revision", "digest"}, nil),
 		size: prometheus.NewDesc("rollcall_fleet_size", "How much there is of each kind of thing in the fleet.",
@@ -157,8 +158,10 @@ func sizes(f *fleet.Fleet) map[string]int {
 		}
 	}
 	return map[string]int{
-		"agents": len(f.Agents), "apiServers": len(f.APIServers), "clusters": len(f.Clusters), "controlPlanes": len(f.ControlPlanes),
-		"files": len(f.Files), "kustomizations": len(f.Kustomizations), "members": len(f.Members), "objects": objects,
+		"agents": len(f.Agents), "apiServers": len(f.APIServers), "clusters": len(f.Clusters),
+		"controlPlanes": len(f.ControlPlanes),
+		"files":         len(f.Files), "kustomizations": len(f.Kustomizations), "members": len(f.Members),
+		"objects":  objects,
 		"policies": len(f.Policies),
 	}
 }

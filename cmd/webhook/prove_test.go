@@ -21,7 +21,8 @@ type revisions struct {
 	link string
 }
 
-// change is a change of a revision's files, by name: their new text, or gone for a file or folder that is none any more.
+// change is a change of a revision's files, by name: their new text, or gone for a file or
+// folder that is none any more.
 type change map[string]string
 
 const gone = "\x00"
@@ -122,8 +123,8 @@ const (
 	empty               = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: []\n"
 )
 
-// TestRevisionsProveThemselves brings revisions that lose something: what is lost by mistake is kept, and what was taken away is
-// gone.
+// TestRevisionsProveThemselves brings revisions that lose something: what is lost by mistake is kept, and
+// what was taken away is gone.
 func TestRevisionsProveThemselves(t *testing.T) {
 	t.Parallel()
 	r := revisions{t, filepath.Join(t.TempDir(), "fleet")}
@@ -136,40 +137,64 @@ func TestRevisionsProveThemselves(t *testing.T) {
 		taken   map[string]change
 	}{
 		{"the configuration lists the members", nil, map[string]revisionCase{
-			"a: b in place of the fleet": {change{"clusters": gone, ".rollcall.yaml": gone, "x.yaml": "a: b\n"}, "there is no fleet: no cluster has an object"},
-			"one object in place of the fleet": {change{"clusters": gone, ".rollcall.yaml": gone, "x.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: x}\n"},
+			"a: b in place of the fleet": {change{"clusters": gone, ".rollcall.yaml": gone, "x.yaml": "a: b\n"},
+				"there is no fleet: no cluster has an object"},
+			"one object in place of the fleet": {change{"clusters": gone, ".rollcall.yaml": gone,
+				"x.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: x}\n"},
 				"none of the fleet's clusters is left: talos-ottawa, talos-robbinsdale, talos-stpetersburg"},
-			"nothing":                     {change{"clusters": gone, ".rollcall.yaml": gone, ".sops.yaml": gone}, "there is no fleet: it has no YAML file"},
-			"everything excluded":         {change{".rollcall.yaml": "exclude: [clusters]\n"}, "there is no fleet: no cluster has an object"},
-			"an entry point":              {change{ottawa + "kustomization.yaml": syntax}, `everything in cluster "talos-ottawa"` + inFull + ottawa + "kustomization.yaml:3: syntax"},
-			"another entry point":         {change{robbinsdale + "kustomization.yaml": syntax}, `everything in cluster "talos-robbinsdale"` + inFull + robbinsdale + "kustomization.yaml:3: syntax"},
-			"an entry point that is void": {change{ottawa + "kustomization.yaml": ""}, `everything in cluster "talos-ottawa" is gone, and not all of it: ` + ottawa + "apps.yaml is still there"},
-			"an entry point that is gone": {change{robbinsdale + "kustomization.yaml": gone}, asAgent + inFull + robbinsdale + "apps/karmada-agent/ks.yaml: unknown absent"},
-			"a Kustomization":             {change{ottawa + "apps.yaml": syntax}, asKarmada + inFull + ottawa + "apps.yaml:3: syntax"},
-			"a list below":                {change{ottawa + "apps/kustomization.yaml": syntax}, asKarmada + inFull + ottawa + "apps/kustomization.yaml:3: syntax"},
-			"a conflict": {instead(t, ottawa+"apps/karmada-system/kustomization.yaml", "apiVersion", "<<<<<<< HEAD\napiVersion"),
+			"nothing": {change{"clusters": gone, ".rollcall.yaml": gone, ".sops.yaml": gone},
+				"there is no fleet: it has no YAML file"},
+			"everything excluded": {change{".rollcall.yaml": "exclude: [clusters]\n"},
+				"there is no fleet: no cluster has an object"},
+			"an entry point": {change{ottawa + "kustomization.yaml": syntax},
+				`everything in cluster "talos-ottawa"` + inFull + ottawa + "kustomization.yaml:3: syntax"},
+			"another entry point": {change{robbinsdale + "kustomization.yaml": syntax},
+				`everything in cluster "talos-robbinsdale"` + inFull + robbinsdale + "kustomization.yaml:3: syntax"},
+			"an entry point that is void": {change{ottawa + "kustomization.yaml": ""},
+				`everything in cluster "talos-ottawa" is gone, and not all of it: ` + ottawa +
+					"apps.yaml is still there"},
+			"an entry point that is gone": {change{robbinsdale + "kustomization.yaml": gone},
+				asAgent + inFull + robbinsdale + "apps/karmada-agent/ks.yaml: unknown absent"},
+			"a Kustomization": {change{ottawa + "apps.yaml": syntax},
+				asKarmada + inFull + ottawa + "apps.yaml:3: syntax"},
+			"a list below": {change{ottawa + "apps/kustomization.yaml": syntax},
+				asKarmada + inFull + ottawa + "apps/kustomization.yaml:3: syntax"},
+			"a conflict": {instead(t, ottawa+"apps/karmada-system/kustomization.yaml", "apiVersion",
+				"<<<<<<< HEAD\napiVersion"),
 				asKarmada + inFull + ottawa + "apps/karmada-system/kustomization.yaml:2: syntax"},
-			"clusters renamed":         {renamed(t), asKarmada + inFull + "sites/talos-ottawa/flux-system/gotk-sync.yaml: unknown absent"},
-			"a broken configuration":   {change{".rollcall.yaml": "memberz: []\n"}, `/.rollcall.yaml:1:1: unknown key "memberz"; did you mean "members"?`},
-			"a broken rule":            {change{".rollcall.yaml": "rulePaths: [rules]\n", "rules/a.rego": "package a\nviolation contains"}, "read the rules: "},
-			"a rule without METADATA":  {change{".rollcall.yaml": "rulePaths: [rules]\n", "rules/a.rego": "package rules[\"a\"]\nviolation contains {} if input.object\n"}, `rule "a" has no METADATA above its package`},
-			"a rule folder that is no": {change{".rollcall.yaml": "rulePaths: [rules]\n"}, "/rules: no such file or folder"},
+			"clusters renamed": {renamed(t), asKarmada + inFull +
+				"sites/talos-ottawa/flux-system/gotk-sync.yaml: unknown absent"},
+			"a broken configuration": {change{".rollcall.yaml": "memberz: []\n"},
+				`/.rollcall.yaml:1:1: unknown key "memberz"; did you mean "members"?`},
+			"a broken rule": {change{".rollcall.yaml": "rulePaths: [rules]\n",
+				"rules/a.rego": "package a\nviolation contains"}, "read the rules: "},
+			"a rule without METADATA": {change{".rollcall.yaml": "rulePaths: [rules]\n",
+				"rules/a.rego": "package rules[\"a\"]\nviolation contains {} if input.object\n"},
+				`rule "a" has no METADATA above its package`},
+			"a rule folder that is no": {change{".rollcall.yaml": "rulePaths: [rules]\n"},
+				"/rules: no such file or folder"},
 		}, map[string]change{
-			"a member taken away": {".rollcall.yaml": "members: [ottawa, stpetersburg]\n", "clusters/talos-robbinsdale": gone},
+			"a member taken away": {".rollcall.yaml": "members: [ottawa, stpetersburg]\n",
+				"clusters/talos-robbinsdale": gone},
 			"Karmada taken away": merged(change{ottawa + "apps/karmada-system": gone},
 				instead(t, ottawa+"apps/kustomization.yaml", "  - karmada-system\n", "")),
 		}},
 		{"agents make the members", change{".rollcall.yaml": gone}, map[string]revisionCase{
-			"an entry that leads nowhere": {instead(t, robbinsdale+"apps/kustomization.yaml", "karmada-agent", "karmada-agnt"),
+			"an entry that leads nowhere": {instead(t, robbinsdale+"apps/kustomization.yaml", "karmada-agent",
+				"karmada-agnt"),
 				asAgent + inFull + robbinsdale + "apps/kustomization.yaml resources[0]: missing-resource"},
-			"an entry that leads to another server": {instead(t, robbinsdale+"apps/kustomization.yaml", "karmada-agent", "https://bot:swordfish@example.com/a/b?ref=v1"),
+			"an entry that leads to another server": {instead(
+				t, robbinsdale+"apps/kustomization.yaml", "karmada-agent",
+				"https://bot:swordfish@example.com/a/b?ref=v1"),
 				asAgent + inFull + robbinsdale + "apps/kustomization.yaml resources[0]: unknown remote-base"},
-			"an agent": {change{robbinsdale + "apps/karmada-agent/app/helmrelease.yaml": "apiVersion: a\n  swordfish: c\n"},
+			"an agent": {change{robbinsdale +
+				"apps/karmada-agent/app/helmrelease.yaml": "apiVersion: a\n  swordfish: c\n"},
 				asAgent + inFull + robbinsdale + "apps/karmada-agent/app/helmrelease.yaml:2: syntax"},
 			"a path": {instead(t, robbinsdale+"apps/karmada-agent/ks.yaml", "karmada-agent/app", "karmada-agent/none"),
 				asAgent + inFull + robbinsdale + "apps/karmada-agent/ks.yaml: unknown absent"},
 		}, map[string]change{
-			"a member taken away, and a file broken that nothing reads": {"clusters/talos-robbinsdale": gone, "docs/x.yaml": "a: b: c\n"},
+			"a member taken away, and a file broken that nothing reads": {
+				"clusters/talos-robbinsdale": gone, "docs/x.yaml": "a: b: c\n"},
 			"an agent taken away": merged(change{robbinsdale + "apps/karmada-agent": gone},
 				instead(t, robbinsdale+"apps/kustomization.yaml", "  - karmada-agent\n", "")),
 		}},
@@ -191,7 +216,8 @@ func TestRevisionsProveThemselves(t *testing.T) {
 				before := p.why()
 				r.commit(merged(base.is, c.change, change{"note.md": name}))
 				p.await(name+" is seen", func() bool { return p.digest() != serving || p.why() != before })
-				if why := p.why(); p.digest() != serving || !strings.Contains(why, c.why) || strings.Contains(why, "swordfish") {
+				if why := p.why(); p.digest() != serving || !strings.Contains(why, c.why) ||
+					strings.Contains(why, "swordfish") {
 					t.Errorf("%s: taken %v, %q\n want %q", name, p.digest() != serving, why, c.why)
 				}
 				if n == 1 {
@@ -226,17 +252,20 @@ func (r *running) showsWhy(why string) {
 	r.t.Helper()
 	code, text := r.get("/readyz?verbose")
 	line, _, _ := strings.Cut(text, "\n")
-	if code != http.StatusOK || !strings.HasPrefix(line, "[+]fleet ok: judged by sha256:") || !strings.Contains(line, "; the newest is not loaded since ") ||
+	if code != http.StatusOK || !strings.HasPrefix(line, "[+]fleet ok: judged by sha256:") ||
+		!strings.Contains(line, "; the newest is not loaded since ") ||
 		!strings.Contains(line, why) || !strings.HasSuffix(text, "\nreadyz check passed\n") {
 		r.t.Errorf("%d %s", code, text)
 	}
 	if code, text := r.get("/readyz"); code != http.StatusOK || text != "ok" {
 		r.t.Errorf("%d %s", code, text)
 	}
-	if _, text := r.get("/metrics"); !strings.Contains(text, "\nrollcall_fleet_stale 1\n") || strings.Contains(text, `rollcall_fleet_loads_total{result="failure"} 0`) {
+	if _, text := r.get("/metrics"); !strings.Contains(text, "\nrollcall_fleet_stale 1\n") ||
+		strings.Contains(text, `rollcall_fleet_loads_total{result="failure"} 0`) {
 		r.t.Errorf("the metrics do not tell: %s", text)
 	}
-	if line := r.logs.find(r.t, "the fleet could not be loaded"); !strings.Contains(fmt.Sprint(r.logs.lines), why) || line["serving"] != true {
+	if line := r.logs.find(r.t, "the fleet could not be loaded"); !strings.Contains(fmt.Sprint(r.logs.lines), why) ||
+		line["serving"] != true {
 		r.t.Errorf("the log does not tell: %v", line)
 	}
 }
@@ -248,34 +277,44 @@ func TestFirstRevision(t *testing.T) {
 		flags  string
 		why    string // empty where it is taken
 	}{
-		"a: b":              {change{"clusters": gone, ".rollcall.yaml": gone, "x.yaml": "a: b\n"}, "", "there is no fleet: no cluster has an object"},
-		"an entry point":    {change{ottawa + "kustomization.yaml": syntax}, "", `cluster "talos-ottawa" has no object because the revision cannot be read in full: ` + ottawa + "kustomization.yaml:3: syntax"},
-		"that of the asker": {change{ottawa + "kustomization.yaml": syntax}, "--api-server talos-ottawa", `cluster "talos-ottawa" has no object because`},
-		"that of another":   {change{ottawa + "kustomization.yaml": syntax}, "--api-server talos-robbinsdale", ""},
-		"no such API server": {nil, "--api-server talos-otawa", `the fleet has no API server "talos-otawa", which --api-server names; did you mean "talos-ottawa"?; ` +
-			"it has talos-ottawa, talos-ottawa/karmada-system/karmada-kubeconfig, talos-robbinsdale, talos-stpetersburg"},
+		"a: b": {change{"clusters": gone, ".rollcall.yaml": gone, "x.yaml": "a: b\n"}, "",
+			"there is no fleet: no cluster has an object"},
+		"an entry point": {change{ottawa + "kustomization.yaml": syntax}, "",
+			`cluster "talos-ottawa" has no object because the revision cannot be read in full: ` + ottawa +
+				"kustomization.yaml:3: syntax"},
+		"that of the asker": {change{ottawa + "kustomization.yaml": syntax}, "--api-server talos-ottawa",
+			`cluster "talos-ottawa" has no object because`},
+		"that of another": {change{ottawa + "kustomization.yaml": syntax}, "--api-server talos-robbinsdale", ""},
+		"no such API server": {nil, "--api-server talos-otawa",
+			`the fleet has no API server "talos-otawa", which --api-server names; did you mean "talos-ottawa"?; ` +
+				"it has talos-ottawa, talos-ottawa/karmada-system/karmada-kubeconfig, talos-robbinsdale, talos-stpetersburg"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := revisions{t, filepath.Join(t.TempDir(), "fleet")}
 			r.commit(c.change)
-			p := launch(t, append([]string{"--fleet", r.link, "--fleet-interval", "100ms", "--self-signed"}, strings.Fields(c.flags)...)...)
+			p := launch(t, append([]string{"--fleet", r.link, "--fleet-interval", "100ms", "--self-signed"},
+				strings.Fields(c.flags)...)...)
 			if c.why == "" {
 				p.await("it is ready", func() bool { code, _ := p.get("/readyz"); return code == http.StatusOK })
 				return
 			}
-			if line := p.logs.find(t, "the fleet could not be loaded"); !strings.HasPrefix(fmt.Sprint(line["error"]), c.why) || line["serving"] != false {
+			if line := p.logs.find(t, "the fleet could not be loaded"); !strings.HasPrefix(
+				fmt.Sprint(line["error"]), c.why) || line["serving"] != false {
 				t.Errorf("%v", line)
 			}
 			for _, path := range []string{"/readyz", "/readyz/fleet", "/readyz?verbose"} {
-				if code, text := p.get(path); code != http.StatusInternalServerError || !strings.Contains(text, "[-]fleet failed: no fleet is loaded yet: "+c.why) {
+				if code, text := p.get(path); code != http.StatusInternalServerError ||
+					!strings.Contains(text, "[-]fleet failed: no fleet is loaded yet: "+c.why) {
 					t.Errorf("%s: %d %s", path, code, text)
 				}
 			}
-			if code, text := p.get("/fleet"); code != http.StatusServiceUnavailable || !strings.HasPrefix(text, "no fleet is loaded yet: "+c.why) {
+			if code, text := p.get("/fleet"); code != http.StatusServiceUnavailable ||
+				!strings.HasPrefix(text, "no fleet is loaded yet: "+c.why) {
 				t.Errorf("%d %s", code, text)
 			}
-			if code, _, text, err := p.post("/validate", bytes.NewReader(testdata(t, "seed-policy.json"))); code != http.StatusServiceUnavailable || err != nil {
+			if code, _, text, err := p.post("/validate", bytes.NewReader(
+				testdata(t, "seed-policy.json"))); code != http.StatusServiceUnavailable || err != nil {
 				t.Errorf("%d %s %v", code, text, err)
 			}
 			if code, _ := p.get("/healthz"); code != http.StatusOK {
@@ -291,9 +330,11 @@ func TestFirstRevision(t *testing.T) {
 
 // TestAskingServerStays takes away the API server that asks, as whole as can be.
 func TestAskingServerStays(t *testing.T) {
-	without := merged(change{ottawa + "apps/karmada-system": gone}, instead(t, ottawa+"apps/kustomization.yaml", "  - karmada-system\n", ""))
+	without := merged(change{ottawa + "apps/karmada-system": gone},
+		instead(t, ottawa+"apps/kustomization.yaml", "  - karmada-system\n", ""))
 	for name, c := range map[string]struct{ flags, asks, why string }{
-		"by its ID": {"", karmada, "the fleet has no " + asKarmada + ", which has asked within the last hour; it has talos-ottawa, talos-robbinsdale, talos-stpetersburg"},
+		"by its ID": {"", karmada, "the fleet has no " + asKarmada +
+			", which has asked within the last hour; it has talos-ottawa, talos-robbinsdale, talos-stpetersburg"},
 		"by the flag": {"--api-server " + strings.TrimPrefix(karmada, "/validate/"), "",
 			"the fleet has no " + asKarmada + ", which --api-server names"},
 		"not at all": {"", "", ""},
@@ -302,7 +343,8 @@ func TestAskingServerStays(t *testing.T) {
 			t.Parallel()
 			r := revisions{t, filepath.Join(t.TempDir(), "fleet")}
 			r.commit(nil)
-			p := start(t, append([]string{"--fleet", r.link, "--fleet-interval", "100ms", "--self-signed"}, strings.Fields(c.flags)...)...)
+			p := start(t, append([]string{"--fleet", r.link, "--fleet-interval", "100ms", "--self-signed"},
+				strings.Fields(c.flags)...)...)
 			if c.asks != "" && p.ask(c.asks+"?timeout=30s", "seed-policy.json").Allowed {
 				t.Error("allowed")
 			}
@@ -319,8 +361,8 @@ func TestAskingServerStays(t *testing.T) {
 	}
 }
 
-// TestHangingLoad brings a rule without an end: the next revision is judged by all the same, once the load has had its time, or takes
-// long and there is a newer one.
+// TestHangingLoad brings a rule without an end: the next revision is judged by all the same, once the load has had its
+// time, or takes long and there is a newer one.
 func TestHangingLoad(t *testing.T) {
 	for limit, why := range map[string]string{
 		"3s":  "it did not load within 3s (--load-timeout)",

@@ -53,8 +53,8 @@ const (
 // root is where reviews are sent; the ID of the API server that asks may follow.
 const root = serving.Path
 
-// handler answers reviews over HTTP. What it cannot judge it answers with an HTTP error and never with a verdict, so that
-// the webhook's failurePolicy decides.
+// handler answers reviews over HTTP. What it cannot judge it answers with an HTTP error and never with a verdict, so
+// that the webhook's failurePolicy decides.
 type handler struct {
 	log      *slog.Logger
 	metrics  *metrics
@@ -69,8 +69,8 @@ type handler struct {
 	draining *atomic.Bool
 }
 
-// class are the reviews of some size: the memory for their bodies, and their turn to be judged. To judge more large ones at once
-// takes as long, and more memory.
+// class are the reviews of some size: the memory for their bodies, and their turn to be judged. To judge more large
+// ones at once takes as long, and more memory.
 type class struct {
 	budget budget
 	lane   *lane
@@ -86,7 +86,8 @@ func newHandler(log *slog.Logger, m *metrics, r reviewer, apiServer string, l li
 	processors := runtime.GOMAXPROCS(0)
 	return &handler{
 		log: log, metrics: m, reviewer: r, apiServer: apiServer, limits: l, draining: draining,
-		few:     class{budget{semaphore.NewWeighted(2 * fewBytes * int64(l.reviews))}, newLane(processors, l.reviews, moment)},
+		few: class{budget{semaphore.NewWeighted(2 * fewBytes * int64(l.reviews))},
+			newLane(processors, l.reviews, moment)},
 		workers: make(workers, 2*processors),
 		many:    class{budget{semaphore.NewWeighted(l.bodies)}, newLane(processors, l.reviews, 0)},
 	}
@@ -197,15 +198,19 @@ func (h *handler) acceptable(a *answer, r *http.Request, l *lane, who asker) (ti
 	limit, err := deadline(r.URL.Query().Get("timeout"))
 	switch {
 	case r.Method != http.MethodPost:
-		a.refuse(http.StatusMethodNotAllowed, malformed, metav1.StatusReasonMethodNotAllowed, "reviews are sent by POST")
+		a.refuse(http.StatusMethodNotAllowed, malformed, metav1.StatusReasonMethodNotAllowed,
+			"reviews are sent by POST")
 	case !isJSON(r.Header):
-		a.refuse(http.StatusUnsupportedMediaType, malformed, metav1.StatusReasonUnsupportedMediaType, "reviews are sent as application/json")
+		a.refuse(http.StatusUnsupportedMediaType, malformed, metav1.StatusReasonUnsupportedMediaType,
+			"reviews are sent as application/json")
 	case err != nil:
-		a.refuse(http.StatusBadRequest, malformed, metav1.StatusReasonBadRequest, "the timeout is not a time that a review can take")
+		a.refuse(http.StatusBadRequest, malformed, metav1.StatusReasonBadRequest,
+			"the timeout is not a time that a review can take")
 	case r.ContentLength > h.limits.body:
 		a.unread(errTooLarge)
 	case h.reviewer.Current() == nil:
-		a.refuse(http.StatusServiceUnavailable, unavailable, metav1.StatusReasonServiceUnavailable, "no fleet is loaded yet")
+		a.refuse(http.StatusServiceUnavailable, unavailable, metav1.StatusReasonServiceUnavailable,
+			"no fleet is loaded yet")
 	case l.full(who): // enter decides; this spares reading what has no chance
 		a.refuseBusy()
 	default:
@@ -222,8 +227,8 @@ func isJSON(h http.Header) bool {
 		(encoding == "" || encoding == "identity") && len(h.Values("Content-Type")) == 1
 }
 
-// deadline is how long a review may take: as long as the API server waits, less the time that the answer takes. An API server
-// says how long that is, "3s":
+// deadline is how long a review may take: as long as the API server waits, less the time that the answer takes. An API
+// server says how long that is, "3s":
 // https://github.com/kubernetes/apiserver/blob/v0.36.0/pkg/admission/plugin/webhook/validating/dispatcher.go, callHook.
 func deadline(timeout string) (time.Duration, error) {
 	limit := defaultTimeout
@@ -251,8 +256,8 @@ func (a *answer) read(data []byte) bool {
 	return true
 }
 
-// judge answers the review that was read. At its deadline it is answered, whether the judgement heeds that or goes on; done is called
-// once it does not go on.
+// judge answers the review that was read. At its deadline it is answered, whether the judgement heeds that or goes on;
+// done is called once it does not go on.
 func (h *handler) judge(ctx context.Context, a *answer, apiServer string, done func()) {
 	snapshot := h.reviewer.Current()
 	a.revision = snapshot.Name()
@@ -344,7 +349,8 @@ func (h *handler) review(ctx context.Context, apiServer string, req *admissionv1
 func (a *answer) panicked(stack []string) {
 	a.stack = stack
 	webhookmetrics.WebhookPanics.WithLabelValues().Inc()
-	a.refuse(http.StatusInternalServerError, panicked, metav1.StatusReasonInternalError, "the webhook has failed: this is a bug of it")
+	a.refuse(http.StatusInternalServerError, panicked, metav1.StatusReasonInternalError,
+		"the webhook has failed: this is a bug of it")
 }
 
 func (a *answer) refuse(code int, outcome string, reason metav1.StatusReason, message string) {
@@ -359,7 +365,8 @@ func (a *answer) refuseBusy() {
 func (a *answer) unread(err error) {
 	switch {
 	case errors.Is(err, errTooLarge):
-		a.refuse(http.StatusRequestEntityTooLarge, tooLarge, metav1.StatusReasonRequestEntityTooLarge, "the review is "+errTooLarge.Error())
+		a.refuse(http.StatusRequestEntityTooLarge, tooLarge, metav1.StatusReasonRequestEntityTooLarge,
+			"the review is "+errTooLarge.Error())
 	case errors.Is(err, errBusy):
 		a.refuseBusy()
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -376,11 +383,13 @@ func (a *answer) unjudged(ctx context.Context, err error) {
 	case errors.Is(err, errBusy), errors.Is(context.Cause(ctx), errBusy):
 		a.refuseBusy()
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		a.refuse(http.StatusGatewayTimeout, timeout, metav1.StatusReasonTimeout, "the review could not be judged in time")
+		a.refuse(http.StatusGatewayTimeout, timeout, metav1.StatusReasonTimeout,
+			"the review could not be judged in time")
 	case ctx.Err() != nil:
 		a.refuse(http.StatusServiceUnavailable, canceled, metav1.StatusReasonServiceUnavailable, "the client has gone")
 	default:
-		a.refuse(http.StatusInternalServerError, failed, metav1.StatusReasonInternalError, "the review could not be judged")
+		a.refuse(http.StatusInternalServerError, failed, metav1.StatusReasonInternalError,
+			"the review could not be judged")
 	}
 }
 

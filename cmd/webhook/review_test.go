@@ -29,7 +29,8 @@ import (
 // fake judges as it is told.
 type fake func(ctx context.Context, apiServer string, req *admissionv1.AdmissionRequest) (*admission.Verdict, error)
 
-func (f fake) Review(ctx context.Context, apiServer string, req *admissionv1.AdmissionRequest) (*admission.Verdict, error) {
+func (f fake) Review(ctx context.Context, apiServer string, req *admissionv1.AdmissionRequest) (*admission.Verdict,
+	error) {
 	return f(ctx, apiServer, req)
 }
 
@@ -63,57 +64,87 @@ func TestAnswer(t *testing.T) {
 		message, uid, verdict                 string
 	}{
 		{name: "allowed", body: good, code: 200, uid: uid, verdict: "allow"},
-		{name: "with a charset", contentType: "application/json; charset=UTF-8", body: good, code: 200, uid: uid, verdict: "allow"},
+		{name: "with a charset", contentType: "application/json; charset=UTF-8", body: good, code: 200, uid: uid,
+			verdict: "allow"},
 		{name: "a known API server", path: path + "/b/c", body: good, code: 200, uid: uid, verdict: "allow"},
 		{name: "an unknown API server", path: root + "/b", body: good, code: 404, uid: uid, verdict: malformed,
 			message: `the fleet has no API server "b"; it has "a", "a/b/c"`},
 		{name: "none of several API servers", path: root, body: good, code: 404, uid: uid, verdict: malformed,
 			message: `the fleet has several API servers, and nothing says which one asks: /validate/ID does, with one of "a", "a/b/c"`},
 		{name: "GET", method: "GET", code: 405, verdict: malformed, message: "reviews are sent by POST"},
-		{name: "YAML", contentType: "application/yaml", body: good, code: 415, verdict: malformed, message: "reviews are sent as application/json"},
-		{name: "two types", contentType: "application/json, text/plain", body: good, code: 415, verdict: malformed, message: "reviews are sent as application/json"},
-		{name: "UTF-16", contentType: "application/json; charset=utf-16", body: good, code: 415, verdict: malformed, message: "reviews are sent as application/json"},
-		{name: "a timeout that is none", path: path + "?timeout=soon", body: good, code: 400, verdict: malformed, message: "the timeout is not a time that a review can take"},
-		{name: "no time", path: path + "?timeout=-1s", body: good, code: 400, verdict: malformed, message: "the timeout is not a time that a review can take"},
+		{name: "YAML", contentType: "application/yaml", body: good, code: 415, verdict: malformed,
+			message: "reviews are sent as application/json"},
+		{name: "two types", contentType: "application/json, text/plain", body: good, code: 415, verdict: malformed,
+			message: "reviews are sent as application/json"},
+		{name: "UTF-16", contentType: "application/json; charset=utf-16", body: good, code: 415, verdict: malformed,
+			message: "reviews are sent as application/json"},
+		{name: "a timeout that is none", path: path + "?timeout=soon", body: good, code: 400, verdict: malformed,
+			message: "the timeout is not a time that a review can take"},
+		{name: "no time", path: path + "?timeout=-1s", body: good, code: 400, verdict: malformed,
+			message: "the timeout is not a time that a review can take"},
 		{name: "nothing", code: 400, verdict: malformed, message: "the body is not an AdmissionReview in JSON"},
-		{name: "no JSON", body: "secret: swordfish", code: 400, verdict: malformed, message: "the body is not an AdmissionReview in JSON"},
-		{name: "cut off", body: good[:len(good)-1], code: 400, verdict: malformed, message: "the body is not an AdmissionReview in JSON"},
-		{name: "two reviews", body: good + good, code: 400, verdict: malformed, message: "the body is not an AdmissionReview in JSON"},
-		{name: "a wrong type", body: review(uid, `,"dryRun":"swordfish"`), code: 400, uid: uid, verdict: malformed, message: "the body is not an AdmissionReview in JSON"},
-		{name: "a list", body: "[]", code: 400, verdict: malformed, message: "the body is not an AdmissionReview in JSON"},
+		{name: "no JSON", body: "secret: swordfish", code: 400, verdict: malformed,
+			message: "the body is not an AdmissionReview in JSON"},
+		{name: "cut off", body: good[:len(good)-1], code: 400, verdict: malformed,
+			message: "the body is not an AdmissionReview in JSON"},
+		{name: "two reviews", body: good + good, code: 400, verdict: malformed,
+			message: "the body is not an AdmissionReview in JSON"},
+		{name: "a wrong type", body: review(uid, `,"dryRun":"swordfish"`), code: 400, uid: uid, verdict: malformed,
+			message: "the body is not an AdmissionReview in JSON"},
+		{name: "a list", body: "[]", code: 400, verdict: malformed,
+			message: "the body is not an AdmissionReview in JSON"},
 		{name: "null", body: "null", code: 400, verdict: malformed, message: "the body is not an AdmissionReview"},
-		{name: "another kind", body: `{"apiVersion":"v1","kind":"Secret"}`, code: 400, verdict: malformed, message: "the body is not an AdmissionReview"},
-		{name: "another case", body: strings.Replace(good, `"request"`, `"Request"`, 1), code: 400, verdict: malformed, message: "the review has no request"},
+		{name: "another kind", body: `{"apiVersion":"v1","kind":"Secret"}`, code: 400, verdict: malformed,
+			message: "the body is not an AdmissionReview"},
+		{name: "another case", body: strings.Replace(good, `"request"`, `"Request"`, 1), code: 400, verdict: malformed,
+			message: "the review has no request"},
 		{name: "v1beta1", body: strings.Replace(good, "/v1", "/v1beta1", 1), code: 400, uid: uid, verdict: malformed,
 			message: "the review is of admission.k8s.io/v1beta1, and admissionReviewVersions of the webhook is not [v1]"},
-		{name: "v2", body: strings.Replace(good, "/v1", "/v2", 1), code: 400, uid: uid, verdict: malformed, message: "the review is not of admission.k8s.io/v1"},
+		{name: "v2", body: strings.Replace(good, "/v1", "/v2", 1), code: 400, uid: uid, verdict: malformed,
+			message: "the review is not of admission.k8s.io/v1"},
 		{name: "no UID", body: review("", ""), code: 400, verdict: malformed, message: "the request has no uid"},
-		{name: "a long UID", body: review(strings.Repeat("u", 129), ""), code: 400, verdict: malformed, message: "the uid is too long"},
-		{name: "no kind", body: strings.Replace(good, `"kind":"ConfigMap"`, `"kind":""`, 1), code: 400, uid: uid, verdict: malformed, message: "the request has no kind"},
-		{name: "no object", body: strings.Replace(good, `{"a":1}`, "null", 1), code: 400, uid: uid, verdict: malformed, message: "the request has no object"},
-		{name: "an object that is none", body: strings.Replace(good, `{"a":1}`, `"swordfish"`, 1), code: 400, uid: uid, verdict: malformed, message: "the object is none"},
-		{name: "an unknown operation", body: strings.Replace(good, "CREATE", "PATCH", 1), code: 400, uid: uid, verdict: malformed,
+		{name: "a long UID", body: review(strings.Repeat("u", 129), ""), code: 400, verdict: malformed,
+			message: "the uid is too long"},
+		{name: "no kind", body: strings.Replace(good, `"kind":"ConfigMap"`, `"kind":""`, 1), code: 400, uid: uid,
+			verdict: malformed, message: "the request has no kind"},
+		{name: "no object", body: strings.Replace(good, `{"a":1}`, "null", 1), code: 400, uid: uid, verdict: malformed,
+			message: "the request has no object"},
+		{name: "an object that is none", body: strings.Replace(good, `{"a":1}`, `"swordfish"`, 1), code: 400, uid: uid,
+			verdict: malformed, message: "the object is none"},
+		{name: "an unknown operation", body: strings.Replace(good, "CREATE", "PATCH", 1), code: 400, uid: uid,
+			verdict: malformed,
 			message: "the operation is none of CREATE, UPDATE, DELETE, CONNECT"},
-		{name: "as deep as may be", body: review(uid, `,"options":{"a":`+strings.Repeat("[", maxDepth-3)+strings.Repeat("]", maxDepth-3)+`}`), code: 200, uid: uid, verdict: "allow"},
-		{name: "too deep", body: review(uid, `,"options":{"a":`+strings.Repeat("[", maxDepth-2)+strings.Repeat("]", maxDepth-2)+`}`), code: 400, verdict: malformed, message: "the review is nested too deep"},
-		{name: "brackets in a text", body: review(uid, `,"name":"\"`+strings.Repeat("[", 2*maxDepth)+`"`), code: 200, uid: uid, verdict: "allow"},
-		{name: "a million brackets", body: strings.Repeat("[", 1<<20), code: 400, verdict: malformed, message: "the review is nested too deep"},
-		{name: "as large as may be", body: good + strings.Repeat(" ", 1<<20-len(good)), code: 200, uid: uid, verdict: "allow"},
-		{name: "too large", body: good + strings.Repeat(" ", 1<<20-len(good)+1), code: 413, verdict: tooLarge, message: "the review is larger than --max-body"},
+		{name: "as deep as may be", body: review(uid, `,"options":{"a":`+strings.Repeat("[", maxDepth-3)+
+			strings.Repeat("]", maxDepth-3)+`}`), code: 200, uid: uid, verdict: "allow"},
+		{name: "too deep", body: review(uid, `,"options":{"a":`+strings.Repeat("[", maxDepth-2)+
+			strings.Repeat("]", maxDepth-2)+`}`), code: 400, verdict: malformed,
+			message: "the review is nested too deep"},
+		{name: "brackets in a text", body: review(uid, `,"name":"\"`+strings.Repeat("[", 2*maxDepth)+`"`), code: 200,
+			uid: uid, verdict: "allow"},
+		{name: "a million brackets", body: strings.Repeat("[", 1<<20), code: 400, verdict: malformed,
+			message: "the review is nested too deep"},
+		{name: "as large as may be", body: good + strings.Repeat(" ", 1<<20-len(good)), code: 200, uid: uid,
+			verdict: "allow"},
+		{name: "too large", body: good + strings.Repeat(" ", 1<<20-len(good)+1), code: 413, verdict: tooLarge,
+			message: "the review is larger than --max-body"},
 
-		{name: "panic", body: good, judge: func(context.Context, string, *admissionv1.AdmissionRequest) (*admission.Verdict, error) {
+		{name: "panic", body: good, judge: func(context.Context, string,
+			*admissionv1.AdmissionRequest) (*admission.Verdict, error) {
 			panic("swordfish")
 		}, code: 500, uid: uid, verdict: panicked, message: "the webhook has failed: this is a bug of it"},
-		{name: "a rule fails", body: good, judge: func(context.Context, string, *admissionv1.AdmissionRequest) (*admission.Verdict, error) {
+		{name: "a rule fails", body: good, judge: func(context.Context, string,
+			*admissionv1.AdmissionRequest) (*admission.Verdict, error) {
 			return nil, errors.New("swordfish")
 		}, code: 500, uid: uid, verdict: failed, message: "the review could not be judged"},
-		{name: "no verdict", body: good, judge: func(context.Context, string, *admissionv1.AdmissionRequest) (*admission.Verdict, error) {
+		{name: "no verdict", body: good, judge: func(context.Context, string,
+			*admissionv1.AdmissionRequest) (*admission.Verdict, error) {
 			return nil, nil
 		}, code: 500, uid: uid, verdict: failed, message: "the review could not be judged"},
-		{name: "too slow", path: path + "?timeout=10ms", body: good, judge: func(ctx context.Context, _ string, _ *admissionv1.AdmissionRequest) (*admission.Verdict, error) {
-			<-ctx.Done()
-			return nil, fmt.Errorf("swordfish: %w", ctx.Err())
-		}, code: 504, uid: uid, verdict: timeout, message: "the review could not be judged in time"},
+		{name: "too slow", path: path + "?timeout=10ms", body: good,
+			judge: func(ctx context.Context, _ string, _ *admissionv1.AdmissionRequest) (*admission.Verdict, error) {
+				<-ctx.Done()
+				return nil, fmt.Errorf("swordfish: %w", ctx.Err())
+			}, code: 504, uid: uid, verdict: timeout, message: "the review could not be judged in time"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.judge == nil {
@@ -149,7 +180,8 @@ func TestAnswer(t *testing.T) {
 			if err := json.Unmarshal(got.Body.Bytes(), &status); err != nil {
 				t.Fatal(err)
 			}
-			if status.Kind != "Status" || int(status.Code) != c.code || status.Message != c.message || string(status.Details.UID) != c.uid {
+			if status.Kind != "Status" || int(status.Code) != c.code || status.Message != c.message ||
+				string(status.Details.UID) != c.uid {
 				t.Errorf("%s", got.Body)
 			}
 			if h.few.lane.room+h.many.lane.room != 2*h.limits.reviews || !h.many.budget.TryAcquire(h.limits.bodies) {
@@ -169,7 +201,8 @@ func requests(t *testing.T, m *metrics, verdict string) (n float64) {
 	for _, family := range families {
 		for _, metric := range family.GetMetric() {
 			for _, label := range metric.GetLabel() {
-				if family.GetName() == "rollcall_admission_requests_total" && label.GetName() == "verdict" && label.GetValue() == verdict {
+				if family.GetName() == "rollcall_admission_requests_total" && label.GetName() == "verdict" &&
+					label.GetValue() == verdict {
 					n += metric.GetCounter().GetValue()
 				}
 			}
@@ -180,7 +213,8 @@ func requests(t *testing.T, m *metrics, verdict string) (n float64) {
 
 func TestDeadline(t *testing.T) {
 	for timeout, want := range map[string]time.Duration{
-		"": 9500 * time.Millisecond, "1s": 900 * time.Millisecond, "3s": 2700 * time.Millisecond, "10s": 9500 * time.Millisecond,
+		"": 9500 * time.Millisecond, "1s": 900 * time.Millisecond, "3s": 2700 * time.Millisecond,
+		"10s": 9500 * time.Millisecond,
 		"30s": 29500 * time.Millisecond, "1h": 29500 * time.Millisecond,
 	} {
 		if got, err := deadline(timeout); got != want || err != nil {
@@ -189,12 +223,13 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
-// TestFlood sends more reviews at once than may wait: each has its verdict, with its own UID, or is told to come again. No more are
-// judged at once than there are processors.
+// TestFlood sends more reviews at once than may wait: each has its verdict, with its own UID, or is told to come again.
+// No more are judged at once than there are processors.
 func TestFlood(t *testing.T) {
 	free := make(chan struct{})
 	var atOnce atomic.Int64
-	h := handlerOf(fake(func(ctx context.Context, _ string, req *admissionv1.AdmissionRequest) (*admission.Verdict, error) {
+	h := handlerOf(fake(func(ctx context.Context, _ string, req *admissionv1.AdmissionRequest) (*admission.Verdict,
+		error) {
 		if n := atOnce.Add(1); n > int64(runtime.GOMAXPROCS(0)) {
 			t.Errorf("%d at once", n)
 		}
@@ -262,7 +297,8 @@ func TestWaiting(t *testing.T) {
 // TestReplay sends one review again and again: what was judged before makes no difference.
 func TestReplay(t *testing.T) {
 	n := 0
-	h := handlerOf(fake(func(ctx context.Context, _ string, req *admissionv1.AdmissionRequest) (*admission.Verdict, error) {
+	h := handlerOf(fake(func(ctx context.Context, _ string, req *admissionv1.AdmissionRequest) (*admission.Verdict,
+		error) {
 		v, err := allow(ctx, "", req)
 		n++
 		v.Response.Allowed = n%2 == 0

@@ -28,8 +28,8 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 )
 
-// rotation makes certificates in a Secret, and serves the one that is there. Every replica does: whoever comes first writes,
-// for the others the Secret has changed meanwhile. So there is no leader to wait for.
+// rotation makes certificates in a Secret, and serves the one that is there. Every replica does: whoever comes first
+// writes, for the others the Secret has changed meanwhile. So there is no leader to wait for.
 type rotation struct {
 	log     *slog.Logger
 	secret  types.NamespacedName
@@ -111,18 +111,20 @@ func (r *rotation) keep(ctx context.Context) error {
 	return nil
 }
 
-// ensureSecret makes the Secret, which the rotator does not. It waits for an API server that is not there yet: that may be
-// starting too, and meanwhile this program must be alive.
+// ensureSecret makes the Secret, which the rotator does not. It waits for an API server that is not there yet: that may
+// be starting too, and meanwhile this program must be alive.
 func (r *rotation) ensureSecret(ctx context.Context) {
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: r.secret.Namespace, Name: r.secret.Name}}
 	for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
-		_, err := r.client.CoreV1().Secrets(r.secret.Namespace).Create(ctx, secret, metav1.CreateOptions{FieldManager: "rollcall-webhook"})
+		_, err := r.client.CoreV1().Secrets(r.secret.Namespace).Create(
+			ctx, secret, metav1.CreateOptions{FieldManager: "rollcall-webhook"})
 		if err == nil || apierrors.IsAlreadyExists(err) {
 			return
 		}
 		if ctx.Err() == nil {
 			r.failed.note(fmt.Errorf("make Secret %s: %w", r.secret, err))
-			r.log.ErrorContext(ctx, "the Secret of the certificate cannot be made", "secret", r.secret.String(), "error", err)
+			r.log.ErrorContext(ctx, "the Secret of the certificate cannot be made", "secret", r.secret.String(),
+				"error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -149,5 +151,6 @@ func (r *rotation) take(ctx context.Context, object any) {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		r.log.ErrorContext(ctx, "the certificate could not be written", "error", err)
 	}
-	r.log.InfoContext(ctx, "certificate taken from the Secret", "secret", r.secret.String(), "expires", pair.Leaf.NotAfter)
+	r.log.InfoContext(ctx, "certificate taken from the Secret", "secret", r.secret.String(), "expires",
+		pair.Leaf.NotAfter)
 }

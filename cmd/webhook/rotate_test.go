@@ -52,8 +52,8 @@ var discovery = map[string]string{
 		"resources":[{"name":"validatingwebhookconfigurations","kind":"ValidatingWebhookConfiguration","verbs":["get","list","watch","update"]}]}`,
 }
 
-// other answers as an API server without Karmada does where the account has no rights but those of deploy/flux: a resource that there
-// is not may not be listed, and discovery knows no such group.
+// other answers as an API server without Karmada does where the account has no rights but those of deploy/flux: a
+// resource that there is not may not be listed, and discovery knows no such group.
 func (s *apiServer) other(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.asked = append(s.asked, r.URL.Path)
@@ -127,7 +127,8 @@ func reply(w http.ResponseWriter, code int, object *unstructured.Unstructured) {
 	}
 	w.WriteHeader(code)
 	if code >= 400 {
-		fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":%q,"code":%d}`, reasons[code], code)
+		fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":%q,"code":%d}`, reasons[code],
+			code)
 		return
 	}
 	_ = json.NewEncoder(w).Encode(object)
@@ -169,7 +170,8 @@ func (s *apiServer) in(collection string) (all []*unstructured.Unstructured) {
 func (s *apiServer) list(w http.ResponseWriter, collection string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	list := map[string]any{"kind": "List", "apiVersion": "v1", "metadata": map[string]any{"resourceVersion": strconv.Itoa(s.version)}}
+	list := map[string]any{"kind": "List", "apiVersion": "v1",
+		"metadata": map[string]any{"resourceVersion": strconv.Itoa(s.version)}}
 	if strings.HasSuffix(collection, "secrets") {
 		list["kind"] = "SecretList"
 	} else {
@@ -187,10 +189,13 @@ func (s *apiServer) watch(w http.ResponseWriter, r *http.Request, collection str
 	s.mu.Lock()
 	s.watchers[collection] = append(s.watchers[collection], events)
 	if r.URL.Query().Get("sendInitialEvents") == "true" {
-		end := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{
-			"resourceVersion": strconv.Itoa(s.version), "annotations": map[string]any{"k8s.io/initial-events-end": "true"}}}}
+		end := &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{
+				"resourceVersion": strconv.Itoa(s.version), "annotations": map[string]any{
+					"k8s.io/initial-events-end": "true"}}}}
 		if !strings.HasSuffix(collection, "secrets") {
-			end.Object["apiVersion"], end.Object["kind"] = "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"
+			end.Object["apiVersion"], end.Object["kind"] = "admissionregistration.k8s.io/v1",
+				"ValidatingWebhookConfiguration"
 		}
 		for _, object := range s.in(collection) {
 			events <- watchEvent{"ADDED", object}
@@ -233,8 +238,10 @@ func TestRotation(t *testing.T) {
 	write(t, kubeconfig, `{"apiVersion":"v1","kind":"Config","clusters":[{"name":"a","cluster":{"server":"`+server.URL+`"}}],
 		"users":[{"name":"a","user":{}}],"contexts":[{"name":"a","context":{"cluster":"a","user":"a"}}],"current-context":"a"}`)
 
-	r := start(t, "--fleet", "../../testdata/fleet", "--kubeconfig", kubeconfig, "--cert-secret", "rollcall-system/webhook-cert",
-		"--cert-dns-name", "localhost", "--cert-dns-name", "rollcall-webhook.rollcall-system.svc", "--webhook-configuration", "rollcall")
+	r := start(t, "--fleet", "../../testdata/fleet", "--kubeconfig", kubeconfig, "--cert-secret",
+		"rollcall-system/webhook-cert",
+		"--cert-dns-name", "localhost", "--cert-dns-name", "rollcall-webhook.rollcall-system.svc",
+		"--webhook-configuration", "rollcall")
 	bundle := func() []byte {
 		all, _, _ := unstructured.NestedSlice(s.object(hooksPath).Object, "webhooks")
 		text, _, _ := unstructured.NestedString(all[0].(map[string]any), "clientConfig", "caBundle")
@@ -273,7 +280,9 @@ func TestRotation(t *testing.T) {
 	// Where there is no Karmada, nobody writes Events about members.
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.asked) == 0 || slices.ContainsFunc(s.asked, func(path string) bool { return strings.Contains(path, "leases") }) {
+	if len(s.asked) == 0 || slices.ContainsFunc(s.asked, func(path string) bool {
+		return strings.Contains(path, "leases")
+	}) {
 		t.Errorf("asked for %q", s.asked)
 	}
 }

@@ -93,12 +93,17 @@ On SIGTERM it is no longer ready, goes on answering for --shutdown-delay, and en
 	})
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&a.fleet, "fleet", "", "the `folder` of the fleet's repository, read again when a file in it changes")
+	flags.StringVar(&a.fleet, "fleet", "",
+		"the `folder` of the fleet's repository, read again when a file in it changes")
 	flags.DurationVar(&a.interval, "fleet-interval", 5*time.Second, "how often to look for changed files")
-	flags.StringVar(&a.source, "source", "", "the Flux `source` of the fleet, KIND/NAMESPACE/NAME: gitrepository/flux-system/flux-system")
-	flags.StringVar(&a.sourceKubeconfig, "source-kubeconfig", "", "the `file` that leads to the source's cluster; by default the one that this runs in")
-	flags.StringVar(&a.apiServer, "api-server", "", "the `ID` of the API server that asks at /validate, which every revision must have; needless where the path names it, and where the fleet has only one")
-	flags.DurationVar(&a.loadTimeout, "load-timeout", time.Minute, "how long a revision may take to load; the last one that did goes on serving")
+	flags.StringVar(&a.source, "source", "",
+		"the Flux `source` of the fleet, KIND/NAMESPACE/NAME: gitrepository/flux-system/flux-system")
+	flags.StringVar(&a.sourceKubeconfig, "source-kubeconfig", "",
+		"the `file` that leads to the source's cluster; by default the one that this runs in")
+	flags.StringVar(&a.apiServer, "api-server", "",
+		"the `ID` of the API server that asks at /validate, which every revision must have; needless where the path names it, and where the fleet has only one")
+	flags.DurationVar(&a.loadTimeout, "load-timeout", time.Minute,
+		"how long a revision may take to load; the last one that did goes on serving")
 	flags.StringVar(&a.listen, "listen", ":9443", "the `address` of reviews, HTTPS")
 	flags.StringVar(&a.status, "status-listen", "127.0.0.1:9444",
 		"the `address` of /healthz, /readyz, /fleet and /metrics, HTTP; empty for none")
@@ -106,7 +111,8 @@ On SIGTERM it is no longer ready, goes on answering for --shutdown-delay, and en
 		"how long to answer after SIGTERM, until no new reviews are sent here")
 	a.certs.add(flags)
 	a.clients.add(flags)
-	flags.StringVar(&a.kubeconfig, "kubeconfig", "", "the `file` that leads to the Karmada API server: its Clusters and policies are joined with Git, and watched")
+	flags.StringVar(&a.kubeconfig, "kubeconfig", "",
+		"the `file` that leads to the Karmada API server: its Clusters and policies are joined with Git, and watched")
 	a.limits.add(flags)
 	flags.StringVar(&level, "log-level", "info", "the least `level` that is logged: debug, info, warn or error")
 	flags.StringVar(&a.logFormat, "log-format", "json", "json or text")
@@ -117,7 +123,8 @@ On SIGTERM it is no longer ready, goes on answering for --shutdown-delay, and en
 func (a *app) check() error {
 	switch {
 	case a.fleet == "" && a.source == "":
-		return errors.New("there is no fleet to judge by: name its folder with --fleet, or its Flux source with --source")
+		return errors.New(
+			"there is no fleet to judge by: name its folder with --fleet, or its Flux source with --source")
 	case a.fleet != "" && a.source != "":
 		return errors.New("--fleet and --source: the fleet is in one place")
 	case a.source != "":

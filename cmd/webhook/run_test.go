@@ -103,12 +103,14 @@ func start(t *testing.T, args ...string) *running {
 // launch runs the program until the test ends.
 func launch(t *testing.T, args ...string) *running {
 	t.Helper()
-	r := &running{t: t, logs: &logs{more: make(chan struct{})}, code: make(chan int, 1), client: &http.Client{Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, MaxIdleConnsPerHost: 25}}}
+	r := &running{t: t, logs: &logs{more: make(chan struct{})}, code: make(chan int, 1),
+		client: &http.Client{Transport: &http.Transport{
+			TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, MaxIdleConnsPerHost: 25}}}
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop
 	a := &app{stdout: io.Discard, stderr: r.logs}
-	args = append([]string{"--listen", "127.0.0.1:0", "--status-listen", "127.0.0.1:0", "--shutdown-delay", "0s", "--log-level", "debug"}, args...)
+	args = append([]string{"--listen", "127.0.0.1:0", "--status-listen", "127.0.0.1:0", "--shutdown-delay", "0s",
+		"--log-level", "debug"}, args...)
 	go func() { r.code <- a.run(ctx, args) }()
 	t.Cleanup(func() {
 		stop()
@@ -186,7 +188,8 @@ func response(t *testing.T, text []byte) *admissionv1.AdmissionResponse {
 	if err := json.Unmarshal(text, &review); err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
-	if review.APIVersion != "admission.k8s.io/v1" || review.Kind != "AdmissionReview" || review.Request != nil || review.Response == nil {
+	if review.APIVersion != "admission.k8s.io/v1" || review.Kind != "AdmissionReview" || review.Request != nil ||
+		review.Response == nil {
 		t.Fatalf("not a review with a response: %s", text)
 	}
 	return review.Response
@@ -276,10 +279,12 @@ func TestServe(t *testing.T) {
 	})
 	t.Run("only TLS 1.3 and HTTP/1.1", func(t *testing.T) {
 		address := strings.TrimPrefix(r.reviews, "https://")
-		if _, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12}); err == nil {
+		if _, err := tls.Dial("tcp", address, &tls.Config{
+			InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12}); err == nil {
 			t.Error("TLS 1.2 is spoken")
 		}
-		conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2", "http/1.1"}})
+		conn, err := tls.Dial("tcp", address, &tls.Config{
+			InsecureSkipVerify: true, NextProtos: []string{"h2", "http/1.1"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -295,19 +300,23 @@ func TestFlags(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"", "there is no fleet to judge by: name its folder with --fleet, or its Flux source with --source"},
 		{"--fleet .", "reviews come over TLS: give one of --self-signed, --tls-cert with --tls-key, --cert-secret"},
-		{"--fleet . --self-signed --cert-secret a/b", "reviews come over TLS: give one of --self-signed, --tls-cert with --tls-key, --cert-secret"},
+		{"--fleet . --self-signed --cert-secret a/b",
+			"reviews come over TLS: give one of --self-signed, --tls-cert with --tls-key, --cert-secret"},
 		{"--fleet . --tls-cert a", "--tls-cert and --tls-key go together"},
 		{"--fleet . --cert-secret a", "--cert-secret a: not NAMESPACE/NAME"},
-		{"--fleet . --cert-secret a/b", "--cert-secret needs --cert-dns-name, --webhook-configuration and --kubeconfig"},
+		{"--fleet . --cert-secret a/b",
+			"--cert-secret needs --cert-dns-name, --webhook-configuration and --kubeconfig"},
 		{"--fleet . --cert-secret a/b --cert-dns-name 127.0.0.1 --webhook-configuration c --kubeconfig d",
 			"--cert-dns-name 127.0.0.1: an address; the certificate is for names only"},
-		{"--fleet . --self-signed --webhook-configuration c", "--cert-dns-name and --webhook-configuration are for --cert-secret"},
+		{"--fleet . --self-signed --webhook-configuration c",
+			"--cert-dns-name and --webhook-configuration are for --cert-secret"},
 		{"--fleet . --self-signed --listen 9443", "--listen 9443: not an address"},
 		{"--fleet . --self-signed --max-reviews 0", "--max-reviews 0: the least is 1"},
 		{"--fleet . --self-signed --max-bodies 1000000", "--max-bodies 1000000: the least is twice --max-body"},
 		{"--fleet . --self-signed --log-level loud", "--log-level loud: none of debug, info, warn, error"},
 		{"--fleet . --self-signed --log-format xml", "--log-format xml: neither json nor text"},
-		{"--fleet . --tls-cert none.crt --tls-key none.key", "read the certificate of --tls-cert and --tls-key: no such file or folder"},
+		{"--fleet . --tls-cert none.crt --tls-key none.key",
+			"read the certificate of --tls-cert and --tls-key: no such file or folder"},
 		{"--fleet . --self-signed now", `unknown command "now" for "rollcall-webhook"`},
 		{"--flet .", "unknown flag: --flet\nrun \"rollcall-webhook --help\" for the flags"},
 	} {

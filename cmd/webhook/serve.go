@@ -18,7 +18,8 @@ import (
 )
 
 const (
-	// maxConnections bounds connections, of some 40 KiB each. An API server keeps 25 and opens more while it needs them.
+	// maxConnections bounds connections, of some 40 KiB each. An API server keeps 25 and opens
+	// more while it needs them.
 	maxConnections = 1000
 	// drainTimeout is how long what is being judged at the end may take; longer than any API server waits.
 	drainTimeout = maxTimeout + 5*time.Second
@@ -38,7 +39,9 @@ func (a *app) serve(ctx context.Context, log *slog.Logger) error {
 		fleetLoaded(store.Current, store.Failure),
 		holds("certificate", cert.has, "there is no certificate yet", &cert.failed),
 		serverKnown(store.Current, a.apiServer),
-		holds("live", func() bool { return a.kubeconfig == "" || known.Load() }, "what is live in Karmada is not known yet", watching),
+		holds("live", func() bool {
+			return a.kubeconfig == "" || known.Load()
+		}, "what is live in Karmada is not known yet", watching),
 		holds("shutdown", func() bool { return !draining.Load() }, "shutting down"),
 	}
 	// What is being judged when ctx ends is judged to its end.
@@ -131,7 +134,8 @@ func (s *server) serve() error {
 
 // reviewServer serves reviews over TLS 1.3 and HTTP/1.1. API servers use no other version for webhooks:
 // https://github.com/kubernetes/apiserver/blob/v0.36.0/pkg/util/webhook/client.go, "NextProtos".
-func (a *app) reviewServer(ctx context.Context, log *slog.Logger, r reviewer, cert *certificate, m *metrics, draining *atomic.Bool) (*server, error) {
+func (a *app) reviewServer(ctx context.Context, log *slog.Logger, r reviewer, cert *certificate, m *metrics,
+	draining *atomic.Bool) (*server, error) {
 	h := newHandler(log, m, r, a.apiServer, a.limits, draining)
 	routes := http.NewServeMux()
 	// What is registered there is counted under controller-runtime's own names.
@@ -176,8 +180,8 @@ func (a *app) bound(ctx context.Context, s *http.Server, log *slog.Logger) {
 	s.ReadHeaderTimeout = min(5*time.Second, a.limits.readTimeout)
 	s.ReadTimeout = a.limits.readTimeout
 	s.WriteTimeout = a.limits.readTimeout + drainTimeout
-	// Longer than an API server keeps a connection that it does not use, 90 s, so that it is the one to close it: where the
-	// server does, a review that is sent at that moment is lost.
+	// Longer than an API server keeps a connection that it does not use, 90 s, so that it is the one to close it: where
+	// the server does, a review that is sent at that moment is lost.
 	s.IdleTimeout = 2 * time.Minute
 	s.MaxHeaderBytes = 32 << 10
 	s.ConnContext = withConnection

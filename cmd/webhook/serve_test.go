@@ -20,8 +20,8 @@ import (
 	"time"
 )
 
-// load asks again and again, from several clients at once, until it is stopped; every review must have its verdict. It returns
-// once each client has been answered.
+// load asks again and again, from several clients at once, until it is stopped; every review must have its verdict. It
+// returns once each client has been answered.
 func (r *running) load(review string) (stop func() int64) {
 	ctx, cancel := context.WithCancel(context.Background())
 	body := testdata(r.t, review)
@@ -96,7 +96,8 @@ func TestFleetChanges(t *testing.T) {
 	}
 	write(t, config, "memberz: []\n")
 	line := r.logs.find(t, "the fleet could not be loaded")
-	if got, want := line["error"], filepath.ToSlash(dir)+`/.rollcall.yaml:1:1: `; !strings.HasPrefix(fmt.Sprint(got), want) || line["serving"] != true {
+	if got, want := line["error"], filepath.ToSlash(dir)+
+		`/.rollcall.yaml:1:1: `; !strings.HasPrefix(fmt.Sprint(got), want) || line["serving"] != true {
 		t.Errorf("%v", line)
 	}
 	if got := r.digest(); got != second {
@@ -121,16 +122,19 @@ func TestNoFleet(t *testing.T) {
 	dir := t.TempDir()
 	r := launch(t, "--fleet", dir, "--fleet-interval", "100ms", "--self-signed")
 	line := r.logs.find(t, "the fleet could not be loaded")
-	if want := filepath.ToSlash(dir) + ": there is no fleet: it has no YAML file"; line["error"] != want || line["serving"] != false {
+	if want := filepath.ToSlash(dir) + ": there is no fleet: it has no YAML file"; line["error"] != want ||
+		line["serving"] != false {
 		t.Errorf("%v", line)
 	}
-	for path, want := range map[string]int{"/healthz": 200, "/readyz": 500, "/readyz/fleet": 500, "/readyz/certificate": 200, "/fleet": 503} {
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 500, "/readyz/fleet": 500,
+		"/readyz/certificate": 200, "/fleet": 503} {
 		if code, text := r.get(path); code != want {
 			t.Errorf("%s: %d %s", path, code, text)
 		}
 	}
 	code, header, text, err := r.post("/validate", bytes.NewReader(testdata(t, "seed-policy.json")))
-	if code != http.StatusServiceUnavailable || header.Get("Retry-After") != "1" || !strings.Contains(string(text), "no fleet is loaded yet") || err != nil {
+	if code != http.StatusServiceUnavailable || header.Get("Retry-After") != "1" ||
+		!strings.Contains(string(text), "no fleet is loaded yet") || err != nil {
 		t.Errorf("%d %v %s %v", code, header, text, err)
 	}
 }
@@ -149,8 +153,10 @@ func mount(t *testing.T, dir, version string) *tls.Certificate {
 	if err := os.Mkdir(filepath.Join(dir, version), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(dir, version, "tls.crt"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made.Certificate[0]})))
-	write(t, filepath.Join(dir, version, "tls.key"), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})))
+	write(t, filepath.Join(dir, version, "tls.crt"), string(
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made.Certificate[0]})))
+	write(t, filepath.Join(dir, version, "tls.key"), string(
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})))
 	before, _ := os.Readlink(filepath.Join(dir, "..data"))
 	if err := os.Symlink(version, filepath.Join(dir, "..new")); err != nil {
 		t.Fatal(err)
@@ -176,7 +182,8 @@ func mount(t *testing.T, dir, version string) *tls.Certificate {
 func TestCertificateChanges(t *testing.T) {
 	dir := t.TempDir()
 	mount(t, dir, "..1")
-	r := start(t, "--fleet", "../../testdata/fleet", "--tls-cert", filepath.Join(dir, "tls.crt"), "--tls-key", filepath.Join(dir, "tls.key"))
+	r := start(t, "--fleet", "../../testdata/fleet", "--tls-cert", filepath.Join(dir, "tls.crt"), "--tls-key",
+		filepath.Join(dir, "tls.key"))
 	r.client.Transport.(*http.Transport).DisableKeepAlives = true
 	stop := r.load("labelled-policy.json")
 	next := mount(t, dir, "..2")
@@ -192,7 +199,8 @@ func TestCertificateChanges(t *testing.T) {
 	if asked := stop(); asked == 0 {
 		t.Error("nothing was asked meanwhile")
 	}
-	if _, text := r.get("/metrics"); !strings.Contains(text, fmt.Sprintf("rollcall_certificate_expiry_timestamp_seconds %v\n", float64(next.Leaf.NotAfter.Unix()))) {
+	if _, text := r.get("/metrics"); !strings.Contains(text,
+		fmt.Sprintf("rollcall_certificate_expiry_timestamp_seconds %v\n", float64(next.Leaf.NotAfter.Unix()))) {
 		t.Error("the metric has another expiry")
 	}
 }
@@ -205,7 +213,8 @@ func (r *running) half(body []byte) *tls.Conn {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { conn.Close() })
-	fmt.Fprintf(conn, "POST %s?timeout=30s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+	fmt.Fprintf(conn,
+		"POST %s?timeout=30s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
 		karmada, len(body), body[:len(body)/2])
 	return conn
 }
@@ -275,7 +284,8 @@ func TestSlowClients(t *testing.T) {
 		t.Error("allowed")
 	}
 	for _, conn := range slow {
-		if answer, text := answerOn(t, conn); answer.StatusCode != http.StatusRequestTimeout || !strings.Contains(string(text), "did not arrive in time") {
+		if answer, text := answerOn(t, conn); answer.StatusCode != http.StatusRequestTimeout ||
+			!strings.Contains(string(text), "did not arrive in time") {
 			t.Errorf("%d %s", answer.StatusCode, text)
 		}
 	}
@@ -306,7 +316,8 @@ func TestLargeBodies(t *testing.T) {
 		case err == nil:
 			text, _ := io.ReadAll(answer.Body)
 			answer.Body.Close()
-			if answer.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(string(text), "larger than --max-body") {
+			if answer.StatusCode != http.StatusRequestEntityTooLarge ||
+				!strings.Contains(string(text), "larger than --max-body") {
 				t.Errorf("%d %s", answer.StatusCode, text)
 			}
 		case announced:
@@ -314,7 +325,8 @@ func TestLargeBodies(t *testing.T) {
 		default: // the connection was closed while the client was still sending
 			r.await("the refusal is counted", func() bool {
 				_, text := r.get("/metrics")
-				return strings.Contains(text, `rollcall_admission_requests_total{operation="unknown",verdict="too-large"} 2`)
+				return strings.Contains(text,
+					`rollcall_admission_requests_total{operation="unknown",verdict="too-large"} 2`)
 			})
 		}
 		runtime.ReadMemStats(&after)

@@ -69,7 +69,8 @@ func (a *app) follow(ctx context.Context, store *serving.Store) error {
 			err := store.Load(ctx, func(ctx context.Context) (serving.Content, error) {
 				fsys, err := artifact.Fetch(ctx, web, a, artifact.DefaultLimits())
 				return serving.Content{Revision: a.Revision, Digest: a.Digest,
-					Checkout: checkout.Checkout{FS: fsys, Name: source.String(), ConfigName: source.String() + "/" + config.Name}}, err
+					Checkout: checkout.Checkout{FS: fsys, Name: source.String(),
+						ConfigName: source.String() + "/" + config.Name}}, err
 			})
 			if err != nil {
 				store.Refuse(a.Revision)
@@ -106,9 +107,10 @@ func (a *app) host() (*rest.Config, error) {
 	return rest.InClusterConfig()
 }
 
-// watch has the store serve what a Karmada API server has, and tells in Events there how its members differ from Git. Of
-// several replicas one does: the one that holds the lease.
-func (a *app) watch(ctx context.Context, log *slog.Logger, store *serving.Store, known *atomic.Bool, failed *lastError) error {
+// watch has the store serve what a Karmada API server has, and tells in Events there how its members differ from Git.
+// Of several replicas one does: the one that holds the lease.
+func (a *app) watch(ctx context.Context, log *slog.Logger, store *serving.Store, known *atomic.Bool,
+	failed *lastError) error {
 	karmada, err := clientcmd.BuildConfigFromFlags("", a.kubeconfig)
 	if err != nil {
 		return fmt.Errorf("--kubeconfig %s: %w", a.kubeconfig, err)
@@ -142,7 +144,8 @@ func (a *app) watch(ctx context.Context, log *slog.Logger, store *serving.Store,
 }
 
 // report writes Events while this replica leads. It must be called before the store knows of anything live.
-func (a *app) report(ctx context.Context, log *slog.Logger, client kubernetes.Interface, store *serving.Store) (stop func()) {
+func (a *app) report(ctx context.Context, log *slog.Logger, client kubernetes.Interface,
+	store *serving.Store) (stop func()) {
 	recorder, stop := recorder(ctx, client)
 	events := &live.Events{Again: serving.SayAgain, Now: time.Now, Recorder: recorder}
 	findings := make(chan []fleet.Finding, 1)
@@ -169,9 +172,11 @@ func (a *app) report(ctx context.Context, log *slog.Logger, client kubernetes.In
 	}
 	go leaderelection.RunOrDie(ctx, leaderelection.LeaderElectionConfig{
 		Lock: &resourcelock.LeaseLock{LeaseMeta: metav1.ObjectMeta{Name: program, Namespace: leaseNamespace},
-			Client: client.CoordinationV1(), LockConfig: resourcelock.ResourceLockConfig{Identity: hostname() + "_" + string(uuid.NewUUID())}},
-		LeaseDuration: 30 * time.Second, RenewDeadline: 20 * time.Second, RetryPeriod: 5 * time.Second, ReleaseOnCancel: true,
-		Name: program,
+			Client: client.CoordinationV1(), LockConfig: resourcelock.ResourceLockConfig{
+				Identity: hostname() + "_" + string(uuid.NewUUID())}},
+		LeaseDuration: 30 * time.Second, RenewDeadline: 20 * time.Second, RetryPeriod: 5 * time.Second,
+		ReleaseOnCancel: true,
+		Name:            program,
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: tell,
 			OnStoppedLeading: func() { log.InfoContext(ctx, "no longer the replica that writes Events") },
@@ -184,7 +189,8 @@ func (a *app) report(ctx context.Context, log *slog.Logger, client kubernetes.In
 func recorder(ctx context.Context, client kubernetes.Interface) (record.EventRecorder, func()) {
 	broadcaster := record.NewBroadcaster(record.WithContext(ctx))
 	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: client.CoreV1().Events("")})
-	return broadcaster.NewRecorder(scheme.Scheme, corev1.EventSource{Component: program, Host: hostname()}), broadcaster.Shutdown
+	return broadcaster.NewRecorder(scheme.Scheme, corev1.EventSource{Component: program, Host: hostname()}),
+		broadcaster.Shutdown
 }
 
 // hostname is the pod's name.

@@ -21,16 +21,18 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/serving"
 )
 
-// statusHandler answers what is asked about the program itself. Ready are what must hold before reviews may come; failing says why
-// the newest content is not judged by, nil where it is.
-func statusHandler(current func() *admission.Snapshot, failing func() *serving.Failure, now func() time.Time, m *metrics, ready []check) http.Handler {
+// statusHandler answers what is asked about the program itself. Ready are what must hold before reviews may come;
+// failing says why the newest content is not judged by, nil where it is.
+func statusHandler(current func() *admission.Snapshot, failing func() *serving.Failure, now func() time.Time,
+	m *metrics, ready []check) http.Handler {
 	mux := http.NewServeMux()
 	for path, checks := range map[string][]check{"/healthz": nil, "/readyz": ready} {
 		h := health(path, checks)
 		mux.Handle(path, h)
 		mux.Handle(path+"/", h)
 	}
-	mux.Handle("GET /metrics", promhttp.HandlerFor(prometheus.Gatherers{m.registry, ctrlmetrics.Registry}, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(prometheus.Gatherers{m.registry, ctrlmetrics.Registry},
+		promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /fleet", func(w http.ResponseWriter, _ *http.Request) {
 		s := current()
 		if s == nil {
@@ -75,8 +77,8 @@ func (l *lastError) note(err error) {
 	l.Store(&why)
 }
 
-// serverKnown is the check that the fleet has the API server that asks: the flag's. Without a flag a review must name it, unless there
-// is only one.
+// serverKnown is the check that the fleet has the API server that asks: the flag's. Without a flag a review must name
+// it, unless there is only one.
 func serverKnown(current func() *admission.Snapshot, flag string) check {
 	return check{"api-server", func() (bool, string) {
 		s := current()
@@ -98,7 +100,8 @@ func fleetLoaded(current func() *admission.Snapshot, failing func() *serving.Fai
 		case s == nil:
 			return false, notLoaded(f)
 		case f != nil:
-			return true, fmt.Sprintf("judged by %s; the newest is not loaded since %s: %s", called(s), f.Since.Format(time.RFC3339), f.Why)
+			return true, fmt.Sprintf("judged by %s; the newest is not loaded since %s: %s", called(s),
+				f.Since.Format(time.RFC3339), f.Why)
 		}
 		return true, "judged by " + called(s)
 	}}
@@ -119,8 +122,8 @@ func notLoaded(f *serving.Failure) string {
 	return "no fleet is loaded yet: " + f.Why
 }
 
-// health answers as Kubernetes' programs do: "ok", or 500 and a line for each check; with ?verbose the lines in any case. Below the
-// path is each check by its name, and ?exclude=NAME leaves one out.
+// health answers as Kubernetes' programs do: "ok", or 500 and a line for each check; with ?verbose the lines in any
+// case. Below the path is each check by its name, and ?exclude=NAME leaves one out.
 func health(root string, checks []check) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		query := r.URL.Query()

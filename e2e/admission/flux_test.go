@@ -17,14 +17,15 @@ func (i *installation) dryRun(ctx context.Context, o *unstructured.Unstructured)
 	return said, i.writer.Create(context.WithValue(ctx, own{}, &said), o, client.DryRunAll)
 }
 
-// policyAndMember brings a member and a policy that names it in one commit: the policy comes while the source names the revision already
-// and the webhook does not have it yet, as in every rollout.
+// policyAndMember brings a member and a policy that names it in one commit: the policy comes while the source names the
+// revision already and the webhook does not have it yet, as in every rollout.
 func (i *installation) policyAndMember(t *testing.T) {
 	ctx := t.Context()
 	if _, err := i.dryRun(ctx, bad("early")); !refused(err, policies, "policy-names-members") {
 		t.Errorf("before: %v", err)
 	}
-	next := revision(t, "fleet", ".rollcall.yaml", strings.Replace(read(t, "fleet/.rollcall.yaml"), "members: [ottawa", "members: [paris, ottawa", 1))
+	next := revision(t, "fleet", ".rollcall.yaml", strings.Replace(
+		read(t, "fleet/.rollcall.yaml"), "members: [ottawa", "members: [paris, ottawa", 1))
 	i.source.gate.Lock()
 	i.source.push(t, next)
 	i.await(t, "the policy to be admitted with a warning", func(ctx context.Context) error {
@@ -36,7 +37,8 @@ func (i *installation) policyAndMember(t *testing.T) {
 	})
 	i.source.gate.Unlock()
 	i.await(t, "the member to be known", i.serves(next.revision))
-	if said, err := i.dryRun(ctx, bad("early")); err != nil || strings.Contains(strings.Join(said, " "), "policy-names-members") {
+	if said, err := i.dryRun(ctx, bad("early")); err != nil ||
+		strings.Contains(strings.Join(said, " "), "policy-names-members") {
 		t.Errorf("after: %v, %q", err, said)
 	}
 	last := revision(t, "fleet")
@@ -72,8 +74,8 @@ spec:
       schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
 `
 
-// TestFluxWebhook installs deploy/flux/self-made, with the rights and the flags of its manifests, on an API server that has nothing of
-// Karmada's: it becomes ready, makes its certificate, and judges what Flux is about to apply.
+// TestFluxWebhook installs deploy/flux/self-made, with the rights and the flags of its manifests, on an API server that
+// has nothing of Karmada's: it becomes ready, makes its certificate, and judges what Flux is about to apply.
 func TestFluxWebhook(t *testing.T) {
 	i := prepare(t, controlplane.Options{Plain: true}, "rollcall-system", "talos-robbinsdale")
 	i.Apply(t, fluxKinds)
@@ -113,16 +115,19 @@ kind: HelmRelease
 metadata: {name: r, namespace: flux-system}
 spec: {interval: 1h, chartRef: {kind: OCIRepository, name: r}, dependsOn: [{name: none}]}
 `)[0]
-	if said, err := i.dryRun(t.Context(), release); err != nil || !strings.Contains(strings.Join(said, " "), "[depends-on-exists] spec.dependsOn[0].name") {
+	if said, err := i.dryRun(t.Context(), release); err != nil ||
+		!strings.Contains(strings.Join(said, " "), "[depends-on-exists] spec.dependsOn[0].name") {
 		t.Errorf("%v, %q", err, said)
 	}
 
 	// A Kustomization and its folder come with one commit.
-	next := revision(t, "fleet", "clusters/talos-robbinsdale/apps/new/app.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: default}\n")
+	next := revision(t, "fleet", "clusters/talos-robbinsdale/apps/new/app.yaml",
+		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: default}\n")
 	i.source.gate.Lock()
 	i.source.push(t, next)
 	i.await(t, "the path to be waited for", func(ctx context.Context) error {
-		if said, err := i.dryRun(ctx, apps(fresh)); err != nil || !isWaiting(said) || !strings.Contains(said[0], next.revision) {
+		if said, err := i.dryRun(ctx, apps(fresh)); err != nil || !isWaiting(said) ||
+			!strings.Contains(said[0], next.revision) {
 			return fmt.Errorf("%v, %q", err, said)
 		}
 		return nil
@@ -132,7 +137,8 @@ spec: {interval: 1h, chartRef: {kind: OCIRepository, name: r}, dependsOn: [{name
 	if said, err := i.dryRun(t.Context(), apps(fresh)); err != nil || len(said) > 0 {
 		t.Errorf("%v, %q", err, said)
 	}
-	if _, err := i.dryRun(t.Context(), apps(fresh+"er")); !refused(err, flux, "kustomization-path-exists") || !strings.Contains(err.Error(), "judged by "+next.revision) {
+	if _, err := i.dryRun(t.Context(), apps(fresh+"er")); !refused(err, flux, "kustomization-path-exists") ||
+		!strings.Contains(err.Error(), "judged by "+next.revision) {
 		t.Errorf("%v", err)
 	}
 	for _, r := range i.replicas {

@@ -25,8 +25,8 @@ import (
 	"github.com/rollcall-dev/rollcall/e2e/controlplane"
 )
 
-// installation is rollcall-webhook as deploy/ installs it beside Karmada, two replicas behind a Service. The host cluster's
-// API server and Karmada's are one here.
+// installation is rollcall-webhook as deploy/ installs it beside Karmada, two replicas behind a Service. The host
+// cluster's API server and Karmada's are one here.
 type installation struct {
 	*controlplane.ControlPlane
 	source   *source
@@ -56,10 +56,11 @@ const account, namespace = "rollcall-webhook", "karmada-system"
 // apiServerVariable is what Flux puts the API server's ID in the place of.
 const apiServerVariable = "${ROLLCALL_API_SERVER}"
 
-// install starts Karmada, applies what deploy/ has, and starts two replicas with testdata/fleet as their first revision.
-// Before are objects that are there before the webhook is.
+// install starts Karmada, applies what deploy/ has, and starts two replicas with testdata/fleet as their first
+// revision. Before are objects that are there before the webhook is.
 func install(t *testing.T, before string) *installation {
-	i := prepare(t, controlplane.Options{Failover: true, Clusters: true}, namespace, "talos-ottawa/karmada-system/karmada-kubeconfig")
+	i := prepare(t, controlplane.Options{Failover: true, Clusters: true}, namespace,
+		"talos-ottawa/karmada-system/karmada-kubeconfig")
 	i.Apply(t, before)
 	i.apply(t, "karmada/apiserver", "karmada/self-made")
 	for range 2 {
@@ -112,7 +113,8 @@ func (i *installation) apply(t *testing.T, overlays ...string) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			i.Apply(t, strings.NewReplacer(account+"."+namespace+".svc:443", i.service.address, apiServerVariable, i.apiServer,
+			i.Apply(t, strings.NewReplacer(account+"."+namespace+".svc:443", i.service.address, apiServerVariable,
+				i.apiServer,
 				`"port":443,"path"`, `"port":`+port+`,"path"`, `"path":"/validate/`+apiServerVariable+`","port":443`,
 				`"path":"/validate/`+i.apiServer+`","port":`+port).Replace(string(data)))
 		}
@@ -123,7 +125,8 @@ func (i *installation) apply(t *testing.T, overlays ...string) {
 // built is what an overlay of deploy/ comes to.
 func built(t *testing.T, overlay string) (objects []*unstructured.Unstructured) {
 	t.Helper()
-	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), "../../deploy/"+overlay)
+	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(
+		filesys.MakeFsOnDisk(), "../../deploy/"+overlay)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +148,8 @@ func (i *installation) argsOf(t *testing.T, deployment *unstructured.Unstructure
 	variables := []string{"$(POD_NAMESPACE)", i.namespace}
 	for _, v := range container["env"].([]any) {
 		if value, ok := v.(map[string]any)["value"].(string); ok {
-			variables = append(variables, "$("+v.(map[string]any)["name"].(string)+")", strings.ReplaceAll(value, apiServerVariable, i.apiServer))
+			variables = append(variables, "$("+v.(map[string]any)["name"].(string)+")",
+				strings.ReplaceAll(value, apiServerVariable, i.apiServer))
 		}
 	}
 	for _, arg := range container["args"].([]any) {
@@ -169,14 +173,17 @@ func (i *installation) makeKubeconfig(t *testing.T) {
 	}
 }
 
-// startReplica starts a replica and sends it reviews once it is ready. Its flags are the Deployment's, but for addresses and
-// files of this machine.
+// startReplica starts a replica and sends it reviews once it is ready. Its flags are the Deployment's, but for
+// addresses and files of this machine.
 func (i *installation) startReplica(t *testing.T) *replica {
 	t.Helper()
-	r := &replica{reviews: fmt.Sprintf("127.0.0.1:%d", controlplane.FreePort(t)), status: fmt.Sprintf("127.0.0.1:%d", controlplane.FreePort(t))}
-	r.Process = i.Run(t, fmt.Sprintf("%s-%d", account, len(i.replicas)+1), i.program, append(i.args[:len(i.args):len(i.args)],
-		"--listen="+r.reviews, "--status-listen="+r.status, "--kubeconfig="+i.kubeconfig, "--source-kubeconfig="+i.kubeconfig,
-		"--cert-dns-name=localhost")...)
+	r := &replica{reviews: fmt.Sprintf("127.0.0.1:%d", controlplane.FreePort(t)),
+		status: fmt.Sprintf("127.0.0.1:%d", controlplane.FreePort(t))}
+	r.Process = i.Run(t, fmt.Sprintf("%s-%d", account, len(i.replicas)+1), i.program,
+		append(i.args[:len(i.args):len(i.args)],
+			"--listen="+r.reviews, "--status-listen="+r.status, "--kubeconfig="+i.kubeconfig,
+			"--source-kubeconfig="+i.kubeconfig,
+			"--cert-dns-name=localhost")...)
 	i.replicas = append(i.replicas, r)
 	i.service.add(r)
 	i.await(t, "the replica to be ready", r.ready)

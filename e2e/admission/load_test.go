@@ -55,12 +55,14 @@ func (i *installation) load(t *testing.T) *load {
 // own is the key of the warnings that one request alone gets.
 type own struct{}
 
-// count counts one that was refused as it should be, and one that a newer revision, which is not judged by yet, might mend.
+// count counts one that was refused as it should be, and one that a newer revision, which is not
+// judged by yet, might mend.
 func (l *load) count(err error, want string, said []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case want == "" && err == nil, want != "" && refused(err, policies, want), want != "" && err == nil && isWaiting(said):
+	case want == "" && err == nil, want != "" && refused(err, policies, want),
+		want != "" && err == nil && isWaiting(said):
 		l.judged++
 	default:
 		l.wrong[fmt.Sprint(err)]++
@@ -69,7 +71,8 @@ func (l *load) count(err error, want string, said []string) {
 
 // isWaiting tells that a finding warns since the source has a newer revision than the one that judges.
 func isWaiting(said []string) bool {
-	return len(said) > 1 && strings.HasPrefix(said[0], "judged by ") && strings.HasSuffix(said[0], ", which may mend what is warned of")
+	return len(said) > 1 && strings.HasPrefix(said[0], "judged by ") &&
+		strings.HasSuffix(said[0], ", which may mend what is warned of")
 }
 
 // await waits until so many more have been judged as they should.
@@ -108,5 +111,6 @@ const policies, ciphertext = "policies.rollcall.dev", "ciphertext.rollcall.dev"
 // refused tells whether it was a webhook that refused, for a rule.
 func refused(err error, webhook, rule string) bool {
 	return err != nil && apierrors.ReasonForError(err) != "" &&
-		strings.HasPrefix(err.Error(), fmt.Sprintf("admission webhook %q denied the request: ", webhook)) && strings.Contains(err.Error(), rule)
+		strings.HasPrefix(err.Error(), fmt.Sprintf("admission webhook %q denied the request: ", webhook)) &&
+		strings.Contains(err.Error(), rule)
 }

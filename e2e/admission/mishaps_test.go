@@ -54,7 +54,8 @@ func (l *load) allRight(t *testing.T) {
 
 // fleetChanges swaps the fleet under load: the next revision has another order of failover.
 func (i *installation) fleetChanges(t *testing.T) {
-	policy := controlplane.Objects(t, read(t, "fleet/clusters/talos-ottawa/apps/karmada-system/test-failover/propagationpolicy.yaml"))[0]
+	policy := controlplane.Objects(t, read(t,
+		"fleet/clusters/talos-ottawa/apps/karmada-system/test-failover/propagationpolicy.yaml"))[0]
 	policy.SetNamespace("test-failover")
 	l := i.load(t)
 	if err := i.writer.Create(t.Context(), policy.DeepCopy(), client.DryRunAll); err != nil {
@@ -65,7 +66,8 @@ func (i *installation) fleetChanges(t *testing.T) {
 	i.source.push(t, next)
 	i.await(t, "the next revision to be judged by", i.serves(next.revision))
 	l.await(t, 100)
-	if err := i.writer.Create(t.Context(), policy.DeepCopy(), client.DryRunAll); !refused(err, policies, "weights-encode-order") {
+	if err := i.writer.Create(t.Context(), policy.DeepCopy(), client.DryRunAll); !refused(
+		err, policies, "weights-encode-order") {
 		t.Errorf("after: %v", err)
 	}
 	l.allRight(t)
@@ -87,11 +89,13 @@ func (i *installation) brokenRevisions(t *testing.T) {
 		broken artifact
 		says   string
 	}{
-		{"forged", forged, "verify the artifact: the digest of what was downloaded is " + last.digest + ", not " + forged.digest},
+		{"forged", forged, "verify the artifact: the digest of what was downloaded is " + last.digest + ", not " +
+			forged.digest},
 		{"torn", torn, "unpack the artifact: "},
 		{"misconfigured", revision(t, "fleet", ".rollcall.yaml", "member: [ottawa]\n"), `.rollcall.yaml:1:1`},
 		{"empty", pack(t, t.TempDir()), "there is no fleet"},
-		{"cut off", revision(t, "fleet", "clusters/talos-ottawa/kustomization.yaml", "resources: [\n"), "which has asked within the last hour"},
+		{"cut off", revision(t, "fleet", "clusters/talos-ottawa/kustomization.yaml", "resources: [\n"),
+			"which has asked within the last hour"},
 	} {
 		i.source.push(t, test.broken)
 		i.await(t, "an Event about a revision that is "+test.name, func(ctx context.Context) error {
@@ -101,8 +105,10 @@ func (i *installation) brokenRevisions(t *testing.T) {
 			}
 			var said []string
 			for _, e := range events.Items {
-				if e.InvolvedObject.Kind == "GitRepository" && e.InvolvedObject.Name == "flux-system" && e.InvolvedObject.UID != "" &&
-					e.Type == corev1.EventTypeWarning && e.Reason == "RollcallNotLoaded" && strings.Contains(e.Message, test.broken.revision) &&
+				if e.InvolvedObject.Kind == "GitRepository" && e.InvolvedObject.Name == "flux-system" &&
+					e.InvolvedObject.UID != "" &&
+					e.Type == corev1.EventTypeWarning && e.Reason == "RollcallNotLoaded" &&
+					strings.Contains(e.Message, test.broken.revision) &&
 					strings.Contains(e.Message, test.says) {
 					return nil
 				}
@@ -129,7 +135,8 @@ func (i *installation) brokenRevisions(t *testing.T) {
 // certificateRotated puts a certificate in the Secret that is about to expire: the replicas make another one.
 func (i *installation) certificateRotated(t *testing.T) {
 	secret := &corev1.Secret{}
-	if err := i.Client.Get(t.Context(), client.ObjectKey{Namespace: "rollcall-system", Name: "rollcall-webhook-tls"}, secret); err != nil {
+	if err := i.Client.Get(t.Context(), client.ObjectKey{Namespace: "rollcall-system", Name: "rollcall-webhook-tls"},
+		secret); err != nil {
 		t.Fatal(err)
 	}
 	expiring := controlplane.SignServer(t, secret.Data["ca.crt"], secret.Data["ca.key"], time.Hour, "localhost")

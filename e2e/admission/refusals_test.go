@@ -19,7 +19,8 @@ import (
 const testdata = "../../testdata"
 
 // refusals are the rules that say of a policy that Karmada refuses it, in the version that runs here.
-var refusals = []string{"karmada-object-valid", "weight-at-least-one", "failover-propagates-deps", "selector-in-own-namespace"}
+var refusals = []string{"karmada-object-valid", "weight-at-least-one", "failover-propagates-deps",
+	"selector-in-own-namespace"}
 
 // TestRefusals applies the policies of all rules' examples to Karmada: it refuses those in which one of these rules has
 // something to say, and no others.
@@ -56,7 +57,8 @@ func TestRefusals(t *testing.T) {
 				case len(wants) == 0 && err == nil:
 					accepted++
 				default:
-					t.Errorf("%s, %s, document %d: %v say that it is refused, and Karmada says: %v", filepath.Base(file), f.Name, i+1, wants, err)
+					t.Errorf("%s, %s, document %d: %v say that it is refused, and Karmada says: %v",
+						filepath.Base(file), f.Name, i+1, wants, err)
 				}
 			}
 		}
@@ -64,8 +66,8 @@ func TestRefusals(t *testing.T) {
 	t.Logf("%d policies are refused, %d accepted", refused, accepted)
 }
 
-// policy is the policy, or another object of Karmada, in a YAML document. One with a variable in it, for Flux to replace, is left out, and one with an
-// exception, for which no rule speaks.
+// policy is the policy, or another object of Karmada, in a YAML document. One with a variable in it, for Flux to
+// replace, is left out, and one with an exception, for which no rule speaks.
 func policy(t *testing.T, text string) (*unstructured.Unstructured, bool) {
 	if !strings.Contains(text, ".karmada.io/") || strings.Contains(text, "${") || strings.Contains(text, "rollcall") {
 		return nil, false
@@ -76,10 +78,12 @@ func policy(t *testing.T, text string) (*unstructured.Unstructured, bool) {
 		return nil, false
 	}
 	o := objects[0]
-	if group, ours := strings.CutSuffix(o.GroupVersionKind().Group, ".karmada.io"); !ours || !slices.Contains(groups, group) {
+	if group, ours := strings.CutSuffix(o.GroupVersionKind().Group, ".karmada.io"); !ours ||
+		!slices.Contains(groups, group) {
 		return nil, false
 	}
-	if o.GroupVersionKind().Group == "policy.karmada.io" && !strings.HasPrefix(o.GetKind(), "Cluster") && o.GetNamespace() == "" {
+	if o.GroupVersionKind().Group == "policy.karmada.io" && !strings.HasPrefix(o.GetKind(), "Cluster") &&
+		o.GetNamespace() == "" {
 		o.SetNamespace("default")
 	}
 	return o, true
@@ -100,7 +104,8 @@ func wants(text string) (rules []string) {
 // TestSeed applies the policy of testdata/seed as it is, and with one fault mended after the other.
 func TestSeed(t *testing.T) {
 	c := controlplane.Start(t, controlplane.Options{})
-	data, err := os.ReadFile(filepath.Join(testdata, "seed/clusters/talos-ottawa/apps/karmada-system/test-failover/propagationpolicy.yaml"))
+	data, err := os.ReadFile(filepath.Join(testdata,
+		"seed/clusters/talos-ottawa/apps/karmada-system/test-failover/propagationpolicy.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +113,8 @@ func TestSeed(t *testing.T) {
 	positive := strings.ReplaceAll(seed, "weight: 0", "weight: 1")
 	mended := strings.Replace(positive, "spec:\n", "spec:\n  propagateDeps: true\n", 1)
 	for _, test := range []struct{ name, policy, refused string }{
-		{"as it is", seed, "spec.placement.replicaScheduling.weightPreference.staticWeightList[1].weight in body should be greater than or equal to 1"},
+		{"as it is", seed,
+			"spec.placement.replicaScheduling.weightPreference.staticWeightList[1].weight in body should be greater than or equal to 1"},
 		{"with weights", positive, "application failover is set, propagateDeps must be true"},
 		{"with dependencies too", mended, ""},
 	} {
@@ -126,9 +132,11 @@ func TestSeed(t *testing.T) {
 	}
 }
 
-// TestTaintPolicy holds cluster-failover-armed: the ClusterTaintPolicy of testdata/fleet takes a flag of karmada-webhook.
+// TestTaintPolicy holds cluster-failover-armed: the ClusterTaintPolicy of testdata/fleet takes
+// a flag of karmada-webhook.
 func TestTaintPolicy(t *testing.T) {
-	data, err := os.ReadFile(filepath.Join(testdata, "fleet/clusters/talos-ottawa/apps/karmada-system/karmada-apps/clustertaintpolicy.yaml"))
+	data, err := os.ReadFile(filepath.Join(testdata,
+		"fleet/clusters/talos-ottawa/apps/karmada-system/karmada-apps/clustertaintpolicy.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -121,7 +121,8 @@ type artifact struct {
 
 func startSource(t *testing.T, api *controlplane.ControlPlane) *source {
 	t.Helper()
-	s := &source{api: api, packs: map[string][]byte{}, name: client.ObjectKey{Namespace: "flux-system", Name: "flux-system"}}
+	s := &source{api: api, packs: map[string][]byte{}, name: client.ObjectKey{
+		Namespace: "flux-system", Name: "flux-system"}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.gate.RLock()
 		defer s.gate.RUnlock()
@@ -173,7 +174,8 @@ func (s *source) push(t *testing.T, a artifact) {
 	s.mu.Lock()
 	s.packs[path] = a.packed
 	s.mu.Unlock()
-	repository, err := s.api.Get(t.Context(), "source.toolkit.fluxcd.io/v1", "GitRepository", s.name.Namespace, s.name.Name)
+	repository, err := s.api.Get(t.Context(), "source.toolkit.fluxcd.io/v1", "GitRepository", s.name.Namespace,
+		s.name.Name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/rollcall-dev/rollcall/e2e/controlplane"
 )
 
-// TestWebhookService holds the rule webhook-service-reachable: the Karmada API server looks clientConfig.service up among
-// its own Services. There only one of type ExternalName leads anywhere.
+// TestWebhookService holds the rule webhook-service-reachable: the Karmada API server looks clientConfig.service up
+// among its own Services. There only one of type ExternalName leads anywhere.
 func TestWebhookService(t *testing.T) {
 	c := controlplane.Start(t, controlplane.Options{})
 	webhook := c.StartWebhook(t, "external.default.svc")

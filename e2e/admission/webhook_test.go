@@ -92,9 +92,12 @@ func (i *installation) seed(t *testing.T) {
 	const rollcall = `admission webhook "policies.rollcall.dev" denied the request: `
 	for _, test := range []struct{ name, policy, by, says string }{
 		{"as it is", data, schema, "staticWeightList[1].weight in body should be greater than or equal to 1"},
-		{"without dependencies", edit(right, "  propagateDeps: true\n", ""), karmada, "application failover is set, propagateDeps must be true"},
-		{"with constraints", edit(positive, "spec:\n", "spec:\n  propagateDeps: true\n"), rollcall, "spread-not-ignored"},
-		{"with weights that tie", edit(right, "weight: 31", "weight: 1", "weight: 6", "weight: 1"), rollcall, "weights-encode-order"},
+		{"without dependencies", edit(right, "  propagateDeps: true\n", ""), karmada,
+			"application failover is set, propagateDeps must be true"},
+		{"with constraints", edit(positive, "spec:\n", "spec:\n  propagateDeps: true\n"), rollcall,
+			"spread-not-ignored"},
+		{"with weights that tie", edit(right, "weight: 31", "weight: 1", "weight: 6", "weight: 1"), rollcall,
+			"weights-encode-order"},
 		{"with a misspelt member", edit(right, "- robbinsdale", "- robinsdale"), rollcall, "policy-names-members"},
 		{"done right", right, "", ""},
 	} {
@@ -105,7 +108,8 @@ func (i *installation) seed(t *testing.T) {
 			switch {
 			case test.by == "" && err != nil:
 				t.Errorf("refused: %v", err)
-			case test.by != "" && (err == nil || !strings.Contains(err.Error(), test.by) || !strings.Contains(err.Error(), test.says)):
+			case test.by != "" && (err == nil || !strings.Contains(err.Error(), test.by) ||
+				!strings.Contains(err.Error(), test.says)):
 				t.Errorf("the answer is %v, not %q by %q", err, test.says, test.by)
 			}
 		})
@@ -144,9 +148,10 @@ func (i *installation) operations(t *testing.T) {
 	}
 	got := *status.Status().Details
 	got.UID = ""
-	want := metav1.StatusDetails{Group: "policy.karmada.io", Kind: "PropagationPolicy", Name: "created", Causes: []metav1.StatusCause{{
-		Type: metav1.CauseTypeFieldValueInvalid, Field: "spec.placement.clusterAffinity.clusterNames[0]",
-		Message: `no member cluster is called "paris" [policy-names-members]`}}}
+	want := metav1.StatusDetails{Group: "policy.karmada.io", Kind: "PropagationPolicy", Name: "created",
+		Causes: []metav1.StatusCause{{
+			Type: metav1.CauseTypeFieldValueInvalid, Field: "spec.placement.clusterAffinity.clusterNames[0]",
+			Message: `no member cluster is called "paris" [policy-names-members]`}}}
 	if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
 		t.Errorf("details\n%+v instead of\n%+v", got, want)
 	}
@@ -160,7 +165,8 @@ func (i *installation) operations(t *testing.T) {
 	policy := good("written")
 	must("create", i.writer.Create(ctx, policy))
 	placed := policy.DeepCopy()
-	if err := unstructured.SetNestedStringSlice(placed.Object, []string{"ottawa", "paris"}, "spec", "placement", "clusterAffinity", "clusterNames"); err != nil {
+	if err := unstructured.SetNestedStringSlice(placed.Object, []string{"ottawa", "paris"}, "spec", "placement",
+		"clusterAffinity", "clusterNames"); err != nil {
 		t.Fatal(err)
 	}
 	mustNot("update", i.writer.Update(ctx, placed.DeepCopy()))
@@ -177,11 +183,13 @@ func (i *installation) operations(t *testing.T) {
 		o.SetLabels(map[string]string{"in": "collection"})
 		must("create", i.writer.Create(ctx, o))
 	}
-	must("delete a collection", i.writer.DeleteAllOf(ctx, good(""), client.InNamespace("default"), client.MatchingLabels{"in": "collection"}))
+	must("delete a collection", i.writer.DeleteAllOf(ctx, good(""), client.InNamespace("default"),
+		client.MatchingLabels{"in": "collection"}))
 	// Karmada holds a policy by a finalizer of its own, which a controller would take off.
 	for _, name := range []string{"applied", "one", "two", "written"} {
 		if name != "written" && exists(name) {
-			must("take the finalizers off", i.writer.Patch(ctx, good(name), client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))))
+			must("take the finalizers off", i.writer.Patch(ctx, good(name),
+				client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))))
 		}
 		if exists(name) != (name == "written") {
 			t.Errorf("%s is there: %t", name, exists(name))
@@ -192,7 +200,9 @@ func (i *installation) operations(t *testing.T) {
 	o := i.Apply(t, read(t, "fleet/clusters/talos-ottawa/apps/karmada-system/karmada-apps/clustertaintpolicy.yaml"))[0]
 	i.warnings.take()
 	must("delete the taint policy", i.writer.Delete(ctx, o))
-	if said := i.warnings.take(); !slices.ContainsFunc(said, func(s string) bool { return strings.Contains(s, "cluster-failover-armed") }) {
+	if said := i.warnings.take(); !slices.ContainsFunc(said, func(s string) bool {
+		return strings.Contains(s, "cluster-failover-armed")
+	}) {
 		t.Errorf("deleting the taint policy warns of %q", said)
 	}
 }
@@ -212,10 +222,12 @@ func (i *installation) oldFaults(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	if err := patch(`{"spec":{"placement":{"clusterAffinity":{"clusterNames":["paris","rome"]}}}}`); !refused(err, policies, `"rome"`) || strings.Contains(err.Error(), `"paris"`) {
+	if err := patch(`{"spec":{"placement":{"clusterAffinity":{"clusterNames":["paris","rome"]}}}}`); !refused(
+		err, policies, `"rome"`) || strings.Contains(err.Error(), `"paris"`) {
 		t.Errorf("a new fault beside an old one: %v", err)
 	}
-	if err := patch(`{"metadata":{"annotations":{"rollcall.dev/ignore":"policy-names-members: they join tomorrow"}},"spec":{"placement":{"clusterAffinity":{"clusterNames":["paris","rome"]}}}}`); err != nil {
+	if err := patch(
+		`{"metadata":{"annotations":{"rollcall.dev/ignore":"policy-names-members: they join tomorrow"}},"spec":{"placement":{"clusterAffinity":{"clusterNames":["paris","rome"]}}}}`); err != nil {
 		t.Errorf("an exception in the same request: %v", err)
 	}
 	if err := i.writer.Delete(ctx, bad("old")); err != nil {
@@ -224,7 +236,8 @@ func (i *installation) oldFaults(t *testing.T) {
 	if err := patch(`{"metadata":{"finalizers":null,"annotations":null}}`); err != nil {
 		t.Errorf("take the finalizers off: %v", err)
 	}
-	if _, err := i.Get(ctx, "policy.karmada.io/v1alpha1", "PropagationPolicy", "default", "old"); !apierrors.IsNotFound(err) {
+	if _, err := i.Get(ctx, "policy.karmada.io/v1alpha1", "PropagationPolicy", "default", "old"); !apierrors.IsNotFound(
+		err) {
 		t.Errorf("it is still there: %v", err)
 	}
 }
@@ -232,7 +245,8 @@ func (i *installation) oldFaults(t *testing.T) {
 // ciphertext is what Flux applies where it does not decrypt.
 func (i *installation) ciphertext(t *testing.T) {
 	secret := func(name, value string) *corev1.Secret {
-		return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name}, Data: map[string][]byte{"token": []byte(value)}}
+		return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name},
+			Data: map[string][]byte{"token": []byte(value)}}
 	}
 	const encrypted = "ENC[AES256_GCM,data:cm9sbGNhbGw=,iv:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=,tag:AAAAAAAAAAAAAAAAAAAAAA==,type:str]"
 	// A text before it moves the ciphertext to another place among the letters of base64.
@@ -250,7 +264,8 @@ func (i *installation) ciphertext(t *testing.T) {
 // clusters are watched, since no webhook is asked about them: a member that is registered by hand is one.
 func (i *installation) clusters(t *testing.T) {
 	ctx := t.Context()
-	if err := i.writer.Create(ctx, naming("far", "halifax"), client.DryRunAll); !refused(err, policies, "policy-names-members") {
+	if err := i.writer.Create(ctx, naming("far", "halifax"), client.DryRunAll); !refused(
+		err, policies, "policy-names-members") {
 		t.Fatalf("a policy for a cluster that is none: %v", err)
 	}
 	cluster := controlplane.Objects(t, `
@@ -296,7 +311,8 @@ spec: {syncMode: Pull, id: 4711-halifax, apiEndpoint: "https://halifax.example.c
 		return nil
 	})
 
-	verify := exec.CommandContext(ctx, "go", "run", ".", "verify", "--karmada-kubeconfig", i.Kubeconfig, "testdata/fleet")
+	verify := exec.CommandContext(ctx, "go", "run", ".", "verify", "--karmada-kubeconfig", i.Kubeconfig,
+		"testdata/fleet")
 	verify.Dir = filepath.Dir(testdata)
 	out, err := verify.CombinedOutput()
 	var exit *exec.ExitError
@@ -313,11 +329,13 @@ spec: {syncMode: Pull, id: 4711-halifax, apiEndpoint: "https://halifax.example.c
 	if err := i.writer.Delete(ctx, cluster); err != nil {
 		t.Fatal(err)
 	}
-	if err := i.writer.Patch(ctx, cluster, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))); client.IgnoreNotFound(err) != nil {
+	if err := i.writer.Patch(ctx, cluster, client.RawPatch(
+		types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))); client.IgnoreNotFound(err) != nil {
 		t.Fatal(err)
 	}
 	i.await(t, "the member to be forgotten", func(ctx context.Context) error {
-		if err := i.writer.Create(ctx, naming("far", "halifax"), client.DryRunAll); !refused(err, policies, "policy-names-members") {
+		if err := i.writer.Create(ctx, naming("far", "halifax"), client.DryRunAll); !refused(
+			err, policies, "policy-names-members") {
 			return fmt.Errorf("the API server says: %v", err)
 		}
 		return nil

@@ -126,7 +126,8 @@ func (d *deployment) file(name string) string { return filepath.Join(d.dir, name
 func WriteKubeconfig(c *rest.Config, file string) error {
 	k := api.NewConfig()
 	k.Clusters["karmada"] = &api.Cluster{Server: c.Host, CertificateAuthorityData: c.CAData}
-	k.AuthInfos["user"] = &api.AuthInfo{ClientCertificateData: c.CertData, ClientKeyData: c.KeyData, Token: c.BearerToken}
+	k.AuthInfos["user"] = &api.AuthInfo{ClientCertificateData: c.CertData, ClientKeyData: c.KeyData,
+		Token: c.BearerToken}
 	k.Contexts["karmada"] = &api.Context{Cluster: "karmada", AuthInfo: "user"}
 	k.CurrentContext = "karmada"
 	return clientcmd.WriteToFile(*k, file)

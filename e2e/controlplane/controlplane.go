@@ -1,5 +1,5 @@
-// Package controlplane runs a real Karmada without containers, for tests: etcd, kube-apiserver and Karmada's own programs
-// as processes on loopback, which end with the test. It knows nothing of Rollcall.
+// Package controlplane runs a real Karmada without containers, for tests: etcd, kube-apiserver and Karmada's own
+// programs as processes on loopback, which end with the test. It knows nothing of Rollcall.
 package controlplane
 
 import (
@@ -14,8 +14,8 @@ import (
 
 // Options say what runs.
 type Options struct {
-	// Members are the names of the member clusters; each is an API server with an agent in pull mode. Without any there is
-	// what admits objects and nothing that acts on them: the API server, Karmada's CRDs and karmada-webhook.
+	// Members are the names of the member clusters; each is an API server with an agent in pull mode. Without any there
+	// is what admits objects and nothing that acts on them: the API server, Karmada's CRDs and karmada-webhook.
 	Members []string
 	// Plain is an API server without anything of Karmada's.
 	Plain bool
@@ -60,12 +60,14 @@ type deployment struct {
 func Start(t testing.TB, o Options) *ControlPlane {
 	t.Helper()
 	servers := serversDir(t)
-	d := &deployment{t: t, dir: t.TempDir(), binaries: output(t, servers, "go", "run", "."), authority: newAuthority(t, "authority"), frontProxy: newAuthority(t, "front-proxy-authority")}
+	d := &deployment{t: t, dir: t.TempDir(), binaries: output(t, servers, "go", "run", "."),
+		authority: newAuthority(t, "authority"), frontProxy: newAuthority(t, "front-proxy-authority")}
 	must(t, os.WriteFile(d.file("ca.crt"), d.authority.pem, 0o600))
 	must(t, os.WriteFile(d.file("front-proxy-ca.crt"), d.frontProxy.pem, 0o600))
 
 	d.startEtcd(t)
-	c := &ControlPlane{options: o, Members: map[string]*Member{}, karmada: output(t, servers, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/karmada-io/karmada"),
+	c := &ControlPlane{options: o, Members: map[string]*Member{},
+		karmada:   output(t, servers, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/karmada-io/karmada"),
 		APIServer: d.newAPIServer(t, "karmada-apiserver")}
 	for _, name := range o.Members {
 		c.Members[name] = c.newMember(t, name)
@@ -94,8 +96,8 @@ func Start(t testing.TB, o Options) *ControlPlane {
 	return c
 }
 
-// Run runs a program of the test's own, as the servers run: it ends with the test, and the end of its log is shown where
-// that fails.
+// Run runs a program of the test's own, as the servers run: it ends with the test, and the end of its log
+// is shown where that fails.
 func (c *ControlPlane) Run(t testing.TB, name, program string, args ...string) *Process {
 	t.Helper()
 	return c.deployment.run(t, name, program, args...)

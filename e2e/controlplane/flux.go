@@ -28,8 +28,8 @@ type Flux struct {
 // fluxModules have the controllers' CRDs in config/crd/bases.
 var fluxModules = []string{"source-controller", "kustomize-controller", "helm-controller"}
 
-// StartFlux starts an API server with Flux's CRDs and controllers and a Git server, and waits until they are ready. install is called
-// before the controllers start; nil for nothing.
+// StartFlux starts an API server with Flux's CRDs and controllers and a Git server, and waits until they are ready.
+// install is called before the controllers start; nil for nothing.
 func StartFlux(t testing.TB, install func(*ControlPlane)) *Flux {
 	t.Helper()
 	c := Start(t, Options{Plain: true})
@@ -41,7 +41,8 @@ func StartFlux(t testing.TB, install func(*ControlPlane)) *Flux {
 	modules := filepath.Join(filepath.Dir(serversDir(t)), "fluxservers")
 	binaries := output(t, serversDir(t), "go", "run", ".", modules)
 	for _, name := range fluxModules {
-		crds, err := filepath.Glob(filepath.Join(output(t, modules, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/fluxcd/"+name), "config", "crd", "bases", "*.yaml"))
+		crds, err := filepath.Glob(filepath.Join(output(t, modules, "go", "list", "-m", "-f", "{{.Dir}}",
+			"github.com/fluxcd/"+name), "config", "crd", "bases", "*.yaml"))
 		must(t, err)
 		for _, file := range crds {
 			text, err := os.ReadFile(file)
@@ -56,10 +57,13 @@ func StartFlux(t testing.TB, install func(*ControlPlane)) *Flux {
 	must(t, c.Client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "flux-system"}}))
 	for _, name := range fluxModules {
 		health := fmt.Sprintf("127.0.0.1:%d", FreePort(t))
-		// kustomize-controller deletes the folders of its own name in TMPDIR when it starts; HOME has no key of the user's.
+		// kustomize-controller deletes the folders of its own name in TMPDIR when it starts; HOME
+		// has no key of the user's.
 		home := t.TempDir()
-		args := []string{"KUBECONFIG=" + c.Kubeconfig, "RUNTIME_NAMESPACE=flux-system", "TMPDIR=" + home, "HOME=" + home,
-			filepath.Join(binaries, name), "--metrics-addr=0", "--health-addr=" + health, "--events-addr=", "--log-encoding=console"}
+		args := []string{"KUBECONFIG=" + c.Kubeconfig, "RUNTIME_NAMESPACE=flux-system", "TMPDIR=" + home,
+			"HOME=" + home,
+			filepath.Join(binaries, name), "--metrics-addr=0", "--health-addr=" + health, "--events-addr=",
+			"--log-encoding=console"}
 		if name == "source-controller" {
 			storage := fmt.Sprintf("127.0.0.1:%d", FreePort(t))
 			args = append(args, "--storage-path="+t.TempDir(), "--storage-addr="+storage, "--storage-adv-addr="+storage)
@@ -105,7 +109,8 @@ func (f *Flux) Push(t testing.TB, repository string, files map[string]string) {
 
 func (f *Flux) git(t testing.TB, dir string, args ...string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "git", append([]string{"-c", "user.name=e2e", "-c", "user.email=e2e@example.test"}, args...)...)
+	cmd := exec.CommandContext(t.Context(), "git", append(
+		[]string{"-c", "user.name=e2e", "-c", "user.email=e2e@example.test"}, args...)...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
 	if out, err := cmd.CombinedOutput(); err != nil {

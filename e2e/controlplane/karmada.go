@@ -39,7 +39,8 @@ func (c *ControlPlane) install(t testing.TB) {
 	serving := c.deployment.write(t, "karmada-webhook", c.deployment.authority.server(t))
 	webhook := c.deployment.start(t, "karmada-webhook", "webhook",
 		"--kubeconfig="+c.Kubeconfig, "--bind-address=127.0.0.1", "--secure-port="+strconv.Itoa(port),
-		"--cert-dir="+c.deployment.dir, "--tls-cert-file-name="+filepath.Base(serving.cert), "--tls-private-key-file-name="+filepath.Base(serving.key),
+		"--cert-dir="+c.deployment.dir, "--tls-cert-file-name="+filepath.Base(serving.cert),
+		"--tls-private-key-file-name="+filepath.Base(serving.key),
 		"--metrics-bind-address=0", "--health-probe-bind-address=0",
 		fmt.Sprintf("--allow-no-execute-taint-policy=%t", c.options.Failover))
 	c.awaitHealthy(t, webhook, "https://"+address+"/readyz/")
@@ -74,8 +75,8 @@ func (c *ControlPlane) installCRDs(t testing.TB, fill *strings.Replacer) {
 	}
 }
 
-// isAsked tells whether the API server has noticed Karmada's webhooks, by policies that are not stored: without defaults
-// for one and a refusal of another it has not.
+// isAsked tells whether the API server has noticed Karmada's webhooks, by policies that are not stored: without
+// defaults for one and a refusal of another it has not.
 func (c *ControlPlane) isAsked(ctx context.Context) error {
 	policy := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "policy.karmada.io/v1alpha1", "kind": "PropagationPolicy",
@@ -89,17 +90,19 @@ func (c *ControlPlane) isAsked(ctx context.Context) error {
 	if len(policy.GetLabels()) == 0 {
 		return fmt.Errorf("no label was added to %v", policy)
 	}
-	if err := unstructured.SetNestedMap(refused.Object, map[string]any{"decisionConditions": map[string]any{}}, "spec", "failover", "application"); err != nil {
+	if err := unstructured.SetNestedMap(refused.Object, map[string]any{"decisionConditions": map[string]any{}}, "spec",
+		"failover", "application"); err != nil {
 		return err
 	}
-	if err := c.Client.Create(ctx, refused, client.DryRunAll); err == nil || !strings.Contains(err.Error(), "propagateDeps") {
+	if err := c.Client.Create(ctx, refused, client.DryRunAll); err == nil ||
+		!strings.Contains(err.Error(), "propagateDeps") {
 		return fmt.Errorf("a wrong policy was not refused: %v", err)
 	}
 	return nil
 }
 
-// startControllers starts what serves clusters and what acts on policies. Times are short, and long enough for a machine
-// that is busy.
+// startControllers starts what serves clusters and what acts on policies. Times are short, and long enough
+// for a machine that is busy.
 func (c *ControlPlane) startControllers(t testing.TB) {
 	t.Helper()
 	d := c.deployment
@@ -112,7 +115,8 @@ func (c *ControlPlane) startControllers(t testing.TB) {
 		"--kubeconfig="+c.Kubeconfig, "--leader-elect=false",
 		"--metrics-bind-address=0", "--health-probe-bind-address="+probe,
 		"--cluster-monitor-period=1s", "--cluster-monitor-grace-period=15s", "--resource-eviction-rate=10",
-		"--feature-gates="+strings.Join(gates, ","), fmt.Sprintf("--enable-no-execute-taint-eviction=%t", c.options.Failover))
+		"--feature-gates="+strings.Join(gates, ","), fmt.Sprintf(
+			"--enable-no-execute-taint-eviction=%t", c.options.Failover))
 	c.StartScheduler(t, "default-scheduler")
 	c.awaitHealthy(t, manager, "http://"+probe+"/healthz")
 }
@@ -127,15 +131,16 @@ func (c *ControlPlane) StartScheduler(t testing.TB, name string) {
 	c.awaitHealthy(t, scheduler, "http://"+probe+"/healthz")
 }
 
-// startAggregated starts karmada-aggregated-apiserver, which serves Clusters. karmada-apiserver finds it by a Service that
-// names a host: an address within a cluster would lead nowhere.
+// startAggregated starts karmada-aggregated-apiserver, which serves Clusters. karmada-apiserver finds it by a Service
+// that names a host: an address within a cluster would lead nowhere.
 func (c *ControlPlane) startAggregated(t testing.TB) {
 	t.Helper()
 	d, port := c.deployment, FreePort(t)
 	const service = "karmada-aggregated-apiserver"
 	serving := d.write(t, service, d.authority.server(t, service+".karmada-system.svc"))
 	server := d.start(t, service, "aggregated-apiserver",
-		"--kubeconfig="+c.Kubeconfig, "--authentication-kubeconfig="+c.Kubeconfig, "--authorization-kubeconfig="+c.Kubeconfig,
+		"--kubeconfig="+c.Kubeconfig, "--authentication-kubeconfig="+c.Kubeconfig,
+		"--authorization-kubeconfig="+c.Kubeconfig,
 		"--etcd-servers="+d.etcd, "--etcd-prefix=/karmada-apiserver",
 		"--bind-address=127.0.0.1", "--secure-port="+strconv.Itoa(port),
 		"--tls-cert-file="+serving.cert, "--tls-private-key-file="+serving.key)
@@ -186,7 +191,8 @@ func (c *ControlPlane) awaitHealthy(t testing.TB, p *Process, address string) {
 	t.Helper()
 	authorities := x509.NewCertPool()
 	authorities.AppendCertsFromPEM(c.CABundle())
-	web := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: authorities}, DisableKeepAlives: true}}
+	web := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: authorities},
+		DisableKeepAlives: true}}
 	Await(t, p.name+" to be healthy", func(ctx context.Context) error {
 		if err := p.Running(); err != nil {
 			t.Fatal(err)

@@ -46,11 +46,13 @@ func (s *APIServer) Apply(t testing.TB, text string) []*unstructured.Unstructure
 
 // TryApply applies one object, which is updated to what the API server stores.
 func (s *APIServer) TryApply(ctx context.Context, o *unstructured.Unstructured) error {
-	return s.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(o), client.FieldOwner("e2e"), client.ForceOwnership)
+	return s.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(o), client.FieldOwner("e2e"),
+		client.ForceOwnership)
 }
 
 // Get reads an object by its apiVersion, kind, namespace and name.
-func (s *APIServer) Get(ctx context.Context, apiVersion, kind, namespace, name string) (*unstructured.Unstructured, error) {
+func (s *APIServer) Get(ctx context.Context, apiVersion, kind, namespace, name string) (*unstructured.Unstructured,
+	error) {
 	o := object(apiVersion, kind, namespace, name)
 	return o, s.Client.Get(ctx, client.ObjectKeyFromObject(o), o)
 }

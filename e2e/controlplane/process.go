@@ -23,8 +23,8 @@ type Process struct {
 	ended chan struct{}
 }
 
-// start runs a server. What it prints goes to a file, whose end is shown when the test fails. The server outlives t, which
-// may be a subtest: it ends with the test that the deployment belongs to.
+// start runs a server. What it prints goes to a file, whose end is shown when the test fails. The server outlives t,
+// which may be a subtest: it ends with the test that the deployment belongs to.
 func (d *deployment) start(t testing.TB, name, binary string, args ...string) *Process {
 	t.Helper()
 	return d.run(t, name, filepath.Join(d.binaries, binary), args...)
@@ -97,8 +97,8 @@ func (p *Process) tail(n int) string {
 // patience is how long anything may take: much longer than it does, for machines that are busy with something else.
 const patience = 6 * time.Minute
 
-// Await waits until what is described comes true, that is, until the check has no error, and fails the test with the last
-// one where it does not within minutes.
+// Await waits until what is described comes true, that is, until the check has no error, and fails the test with the
+// last one where it does not within minutes.
 func Await(t testing.TB, what string, check func(context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -32,12 +32,14 @@ import (
 // repository is the folder of the repository, from the folder of this package.
 const repository = "../.."
 
-// seenFile holds what Flux said of each example: rule, tree, cluster, object, status and reason of its condition Ready, message.
+// seenFile holds what Flux said of each example: rule, tree, cluster, object, status and reason of its
+// condition Ready, message.
 const seenFile = "testdata/seen.tsv"
 
-// TestOracle has Flux reconcile the trees of each rule's example about Flux, SOPS or kustomize, and compares what it says of them with
-// testdata/seen.tsv: the Kustomizations and what they are made from, where they are not Ready; "True" for a cluster where all are, and
-// "Unknown" where one needs what this machine does not have. ROLLCALL_RULES=a,b asks about those rules alone, ROLLCALL_PART=k/n about a part of them, and UPDATE=1 writes the file.
+// TestOracle has Flux reconcile the trees of each rule's example about Flux, SOPS or kustomize, and compares what it
+// says of them with testdata/seen.tsv: the Kustomizations and what they are made from, where they are not Ready; "True"
+// for a cluster where all are, and "Unknown" where one needs what this machine does not have. ROLLCALL_RULES=a,b asks
+// about those rules alone, ROLLCALL_PART=k/n about a part of them, and UPDATE=1 writes the file.
 func TestOracle(t *testing.T) {
 	bin := filepath.Join(t.TempDir(), "rollcall")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, ".")
@@ -54,7 +56,8 @@ func TestOracle(t *testing.T) {
 						t.Parallel()
 						lines, key := tree.ask(t, c), strings.Join([]string{rule, tree.name, c.name}, "\t")
 						got.Store(key, lines)
-						if text := strings.Join(lines, "\n"); os.Getenv("UPDATE") == "" && text != strings.Join(want[key], "\n") {
+						if text := strings.Join(lines, "\n"); os.Getenv("UPDATE") == "" &&
+							text != strings.Join(want[key], "\n") {
 							t.Errorf("Flux says\n%s\n%s has\n%s", text, seenFile, strings.Join(want[key], "\n"))
 						}
 					})
@@ -67,8 +70,8 @@ func TestOracle(t *testing.T) {
 	}
 }
 
-// kinds are the groups of subjects that Flux's controllers know; a rule about any of them is asked about, and so is one about Secrets
-// and files.
+// kinds are the groups of subjects that Flux's controllers know; a rule about any of them is asked about, and so is
+// one about Secrets and files.
 var kinds = regexp.MustCompile(`toolkit\.fluxcd\.io|"?\bSecret\b|\bFile\b`)
 
 // chosen are the rules to ask about.
@@ -93,7 +96,8 @@ func chosen(t *testing.T) (rules []string) {
 		subjects, _, _ = strings.Cut(subjects, "\npackage")
 		h := fnv.New32a()
 		h.Write([]byte(id))
-		if kinds.MatchString(subjects) && (len(only) == 0 || slices.Contains(only, id)) && int(h.Sum32()%uint32(n)) == k%n {
+		if kinds.MatchString(subjects) && (len(only) == 0 || slices.Contains(only, id)) &&
+			int(h.Sum32()%uint32(n)) == k%n {
 			rules = append(rules, id)
 		}
 	}
@@ -181,7 +185,8 @@ func (tr tree) clusters(t *testing.T, bin string) (all []cluster) {
 }
 
 // addresses are those of repositories, which the Git server has in their place.
-var addresses = regexp.MustCompile(`(?m)^(\s*url:\s*)["']?(https://|ssh://|git@)\S+\.git["']?\s*$|^(\s*url:\s*)["']?(https://git|ssh://git|https://git\S*\.test/)\S*["']?\s*$`)
+var addresses = regexp.MustCompile(
+	`(?m)^(\s*url:\s*)["']?(https://|ssh://|git@)\S+\.git["']?\s*$|^(\s*url:\s*)["']?(https://git|ssh://git|https://git\S*\.test/)\S*["']?\s*$`)
 
 // ask has Flux reconcile the tree as a cluster, from its entry point on.
 func (tr tree) ask(t *testing.T, c cluster) (lines []string) {
@@ -233,8 +238,8 @@ spec:
   decryption: {provider: sops, secretRef: {name: sops-age}}
 `
 
-// calm is how long nothing may change until Flux counts as done: a dependency is asked for again after 2 s. Where an object is still
-// being worked on, as one whose health checks wait, it is waits.
+// calm is how long nothing may change until Flux counts as done: a dependency is asked for again after 2 s. Where an
+// object is still being worked on, as one whose health checks wait, it is waits.
 const calm, waits = 6 * time.Second, 40 * time.Second
 
 // settled waits until nothing that Flux says changes any more, and gives it, a line an object.
@@ -262,7 +267,8 @@ func settled(t *testing.T, f *controlplane.Flux) []string {
 	return last
 }
 
-// says is the condition Ready of each object of Flux's that is not ready. What Flux cannot reach from here says nothing.
+// says is the condition Ready of each object of Flux's that is not ready. What Flux cannot
+// reach from here says nothing.
 func says(ctx context.Context, f *controlplane.Flux) (lines []string, busy bool, err error) {
 	unknown := false
 	for _, kind := range []schema.GroupVersionKind{
@@ -283,7 +289,8 @@ func says(ctx context.Context, f *controlplane.Flux) (lines []string, busy bool,
 				continue
 			case r.status == "" && kind.Kind == "HelmRepository": // an OCI one has no conditions
 				continue
-			case r.status == "" || r.status == "Unknown" && r.reason != "DependencyNotReady" || r.observed != o.GetGeneration():
+			case r.status == "" || r.status == "Unknown" && r.reason != "DependencyNotReady" ||
+				r.observed != o.GetGeneration():
 				busy = true
 			case r.status == "True":
 				continue
@@ -291,7 +298,8 @@ func says(ctx context.Context, f *controlplane.Flux) (lines []string, busy bool,
 				unknown = true
 				continue
 			}
-			lines = append(lines, strings.Join([]string{kind.Kind + " " + o.GetNamespace() + "/" + o.GetName(), r.status, r.reason, clean(r.message)}, "\t"))
+			lines = append(lines, strings.Join([]string{kind.Kind + " " + o.GetNamespace() + "/" + o.GetName(),
+				r.status, r.reason, clean(r.message)}, "\t"))
 		}
 	}
 	slices.Sort(lines)
@@ -305,8 +313,10 @@ func says(ctx context.Context, f *controlplane.Flux) (lines []string, busy bool,
 	return lines, busy, nil
 }
 
-// unreachable is what is said of what this machine does not have: a source elsewhere, a key that nobody has, a CRD of others.
-var unreachable = regexp.MustCompile(`cannot get sops data key|couldn't find remote ref|feature gate is disabled|no matches for kind "(ResourceSet|FluxInstance|ExternalSecret|SealedSecret)"|dial tcp|no such host|connection refused|context deadline exceeded|Client\.Timeout|HelmChart '[^']+' is not ready|source is not ready|Source artifact not found|TLS handshake|unable to connect|server misbehaving|proxyconnect`)
+// unreachable is what is said of what this machine does not have: a source elsewhere, a key that
+// nobody has, a CRD of others.
+var unreachable = regexp.MustCompile(
+	`cannot get sops data key|couldn't find remote ref|feature gate is disabled|no matches for kind "(ResourceSet|FluxInstance|ExternalSecret|SealedSecret)"|dial tcp|no such host|connection refused|context deadline exceeded|Client\.Timeout|HelmChart '[^']+' is not ready|source is not ready|Source artifact not found|TLS handshake|unable to connect|server misbehaving|proxyconnect`)
 
 // condition is the condition Ready of an object.
 type condition struct {
@@ -384,7 +394,8 @@ func writeSeen(t *testing.T, want map[string][]string, got *sync.Map) {
 	}
 	slices.Sort(keys)
 	var b strings.Builder
-	b.WriteString("# What a real Flux says of the rules' examples: rule, tree, cluster, object, Ready, reason, message. UPDATE=1 writes it.\n")
+	b.WriteString(
+		"# What a real Flux says of the rules' examples: rule, tree, cluster, object, Ready, reason, message. UPDATE=1 writes it.\n")
 	for _, key := range keys {
 		for _, line := range want[key] {
 			b.WriteString(key + "\t" + line + "\n")

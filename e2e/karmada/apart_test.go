@@ -16,8 +16,9 @@ import (
 	"github.com/rollcall-dev/rollcall/e2e/controlplane"
 )
 
-// apart is a fleet of which each member is another: ottawa is tainted when it is lost, robbinsdale would be if a condition that nobody
-// sets were there too, and no ClusterTaintPolicy is for stpetersburg, which has a taint of its own.
+// apart is a fleet of which each member is another: ottawa is tainted when it is lost, robbinsdale would
+// be if a condition that nobody sets were there too, and no ClusterTaintPolicy is for stpetersburg,
+// which has a taint of its own.
 const apart = `
 apiVersion: operator.karmada.io/v1alpha1
 kind: Karmada
@@ -110,14 +111,16 @@ spec:
   placement: {clusterAffinity: {clusterNames: [robbinsdale]}}
 `
 
-// TestApart holds rollcall failover against a Karmada whose members differ, and then what else may happen to a workload.
+// TestApart holds rollcall failover against a Karmada whose members differ, and then what else
+// may happen to a workload.
 func TestApart(t *testing.T) {
 	text := apart + claims
 	for _, w := range onApart {
 		text += deployment("apart", w.name, 3) + policy("apart", w.name, w.spec)
 	}
 	root := t.TempDir()
-	for name, content := range map[string]string{"clusters/hub/fleet.yaml": text, ".rollcall.yaml": "members: [ottawa, robbinsdale, stpetersburg]\n"} {
+	for name, content := range map[string]string{"clusters/hub/fleet.yaml": text,
+		".rollcall.yaml": "members: [ottawa, robbinsdale, stpetersburg]\n"} {
 		file := filepath.Join(root, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			t.Fatal(err)
@@ -200,8 +203,10 @@ metadata: {name: %[1]s}
 spec: {workloads: [{apiVersion: apps/v1, kind: Deployment, namespace: apart, name: %[1]s}]}
 `, name))
 				case "scale":
-					patch := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"spec":{"replicas":%s}}`, which))
-					d := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "apps/v1", "kind": "Deployment"}}
+					patch := client.RawPatch("application/merge-patch+json",
+						fmt.Appendf(nil, `{"spec":{"replicas":%s}}`, which))
+					d := &unstructured.Unstructured{Object: map[string]any{
+						"apiVersion": "apps/v1", "kind": "Deployment"}}
 					d.SetNamespace("apart")
 					d.SetName(name)
 					if err := c.Client.Patch(t.Context(), d, patch); err != nil {

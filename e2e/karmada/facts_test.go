@@ -21,7 +21,8 @@ import (
 // TestFacts sees what the rules claim of Karmada; each part has the name of its rule. The control plane is as the Helm
 // chart has it by default: without the feature gate PropagateDeps.
 func TestFacts(t *testing.T) {
-	c := controlplane.Start(t, controlplane.Options{Members: members[:2], FeatureGates: map[string]bool{"PropagateDeps": false}})
+	c := controlplane.Start(t, controlplane.Options{Members: members[:2],
+		FeatureGates: map[string]bool{"PropagateDeps": false}})
 	facts := fact{c}
 	t.Run("spread-sets-max-groups", facts.spreadSetsMaxGroups)
 	t.Run("spread-by-cluster-or-region", facts.spreadByClusterOrRegion)
@@ -45,7 +46,8 @@ const everywhere = `
 func (f fact) app(t *testing.T, spec string) (namespace string) {
 	t.Helper()
 	namespace = strings.ToLower(t.Name()[strings.LastIndex(t.Name(), "/")+1:])
-	f.Apply(t, fmt.Sprintf("apiVersion: v1\nkind: Namespace\nmetadata: {name: %s}\n", namespace)+deployment(namespace, "app", 3)+policy(namespace, "app", spec))
+	f.Apply(t, fmt.Sprintf("apiVersion: v1\nkind: Namespace\nmetadata: {name: %s}\n", namespace)+
+		deployment(namespace, "app", 3)+policy(namespace, "app", spec))
 	return namespace
 }
 
@@ -116,7 +118,8 @@ func (f fact) spreadSetsMaxGroups(t *testing.T) {
 
 func (f fact) spreadByClusterOrRegion(t *testing.T) {
 	namespace := f.app(t, everywhere+`, spreadConstraints: [{spreadByLabel: tier, minGroups: 1, maxGroups: 1}]}`)
-	f.awaitBinding(t, namespace, "the scheduler to give up", unscheduled("just support cluster and region spread constraint"))
+	f.awaitBinding(t, namespace, "the scheduler to give up",
+		unscheduled("just support cluster and region spread constraint"))
 }
 
 func (f fact) schedulerExists(t *testing.T) {
@@ -181,14 +184,16 @@ func (f fact) policyActive(t *testing.T) {
 
 func (f fact) objectOwnedOnce(t *testing.T) {
 	namespace := "object-owned-once"
-	f.Members["ottawa"].Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+namespace+"}\n"+deployment(namespace, "app", 5))
+	f.Members["ottawa"].Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+namespace+"}\n"+
+		deployment(namespace, "app", 5))
 	f.app(t, everywhere+"}")
 	controlplane.Await(t, "the member without a conflict", f.has("robbinsdale", namespace, true))
 	f.awaitBinding(t, namespace, "a conflict", func(b binding) bool {
 		return strings.Contains(b.condition("FullyApplied", "False"), "Failed to apply all works")
 	})
 	controlplane.Await(t, "the reason", func(ctx context.Context) error {
-		work := &unstructured.UnstructuredList{Object: map[string]any{"apiVersion": "work.karmada.io/v1alpha1", "kind": "WorkList"}}
+		work := &unstructured.UnstructuredList{Object: map[string]any{
+			"apiVersion": "work.karmada.io/v1alpha1", "kind": "WorkList"}}
 		if err := f.Client.List(ctx, work, client.InNamespace("karmada-es-ottawa")); err != nil {
 			return err
 		}
@@ -227,7 +232,8 @@ spec:
 `, namespace))
 	controlplane.Await(t, "the Deployment", f.has("ottawa", namespace, true))
 	controlplane.Remains(t, calm, "no ConfigMap", func(ctx context.Context) error {
-		err := f.Members["ottawa"].Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "app"}, &corev1.ConfigMap{})
+		err := f.Members["ottawa"].Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "app"},
+			&corev1.ConfigMap{})
 		if !apierrors.IsNotFound(err) {
 			return fmt.Errorf("the ConfigMap came: %v", err)
 		}
@@ -266,14 +272,16 @@ spec: {policyName: denies, validationActions: [Deny]}
 		o.SetLabels(map[string]string{"deny": "please"})
 		return f.TryApply(t.Context(), o)
 	}
-	override := "apiVersion: policy.karmada.io/v1alpha1\nkind: OverridePolicy\nmetadata: {name: seen, namespace: default}\nspec: {overrideRules: []}\n"
+	override :=
+		"apiVersion: policy.karmada.io/v1alpha1\nkind: OverridePolicy\nmetadata: {name: seen, namespace: default}\nspec: {overrideRules: []}\n"
 	controlplane.Await(t, "both to be in force", func(context.Context) error {
 		if err := denied(override); err == nil || !strings.Contains(err.Error(), "denies") || len(webhook.Seen()) == 0 {
 			return fmt.Errorf("seen %d, and the API server says %v", len(webhook.Seen()), err)
 		}
 		return nil
 	})
-	if err := denied("apiVersion: cluster.karmada.io/v1alpha1\nkind: Cluster\nmetadata: {name: unseen}\nspec: {syncMode: Pull}\n"); err != nil {
+	if err := denied(
+		"apiVersion: cluster.karmada.io/v1alpha1\nkind: Cluster\nmetadata: {name: unseen}\nspec: {syncMode: Pull}\n"); err != nil {
 		t.Errorf("create a Cluster: %v", err)
 	}
 	var cluster *unstructured.Unstructured
@@ -281,7 +289,8 @@ spec: {policyName: denies, validationActions: [Deny]}
 		if cluster, err = f.Get(t.Context(), "cluster.karmada.io/v1alpha1", "Cluster", "", "unseen"); err != nil {
 			return err
 		}
-		if err := unstructured.SetNestedSlice(cluster.Object, []any{map[string]any{"key": "a", "effect": "NoSchedule"}}, "spec", "taints"); err != nil {
+		if err := unstructured.SetNestedSlice(cluster.Object, []any{map[string]any{"key": "a", "effect": "NoSchedule"}},
+			"spec", "taints"); err != nil {
 			return err
 		}
 		return f.Client.Update(t.Context(), cluster)
@@ -337,7 +346,8 @@ func (f fact) agents(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if version, _, _ := unstructured.NestedString(cluster.Object, "status", "kubernetesVersion"); version != "" {
+			if version, _, _ := unstructured.NestedString(cluster.Object, "status",
+				"kubernetesVersion"); version != "" {
 				return fmt.Errorf("the agent reports %s", version)
 			}
 			return nil

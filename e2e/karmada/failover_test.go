@@ -18,7 +18,8 @@ const control = "clusters/talos-ottawa/apps/karmada-system/"
 func TestArmed(t *testing.T) {
 	f := readFleet(t, tree(t, "fleet", map[string]string{control + "karmada-apps/placements.yaml": placementsYAML()},
 		control+"karmada-apps/kustomization.yaml", "resources:\n", "resources:\n  - placements.yaml\n"))
-	c := controlplane.Start(t, controlplane.Options{Members: members, Failover: true, Objects: f.platform(), AgentUser: agentUser})
+	c := controlplane.Start(t, controlplane.Options{Members: members, Failover: true, Objects: f.platform(),
+		AgentUser: agentUser})
 	t.Run("members", func(t *testing.T) { registered(t, c) })
 	holds(t, c, f)
 	facts := fact{c}
@@ -32,7 +33,8 @@ func TestDisarmed(t *testing.T) {
 		control+"karmada-apps/kustomization.yaml", "resources:\n", "resources:\n  - placements.yaml\n",
 		control+"karmada-apps/kustomization.yaml", "  - clustertaintpolicy.yaml\n", "",
 		control+"app/helmrelease.yaml", "        Failover: true\n", "",
-		control+"app/helmrelease.yaml", "      extraCommandArgs:\n        enable-no-execute-taint-eviction: \"true\"\n", "",
+		control+"app/helmrelease.yaml", "      extraCommandArgs:\n        enable-no-execute-taint-eviction: \"true\"\n",
+		"",
 		control+"app/helmrelease.yaml", "value: --allow-no-execute-taint-policy=true", "value: --v=2"))
 	c := controlplane.Start(t, controlplane.Options{Members: members, Objects: f.platform(), AgentUser: agentUser})
 	holds(t, c, f)

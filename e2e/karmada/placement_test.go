@@ -54,7 +54,8 @@ func (b *binding) replicas() map[string]int {
 
 // bindings are those of a namespace's policy.
 func bindings(ctx context.Context, c *controlplane.ControlPlane, namespace, policy string) ([]binding, error) {
-	list := &unstructured.UnstructuredList{Object: map[string]any{"apiVersion": "work.karmada.io/v1alpha2", "kind": "ResourceBindingList"}}
+	list := &unstructured.UnstructuredList{Object: map[string]any{
+		"apiVersion": "work.karmada.io/v1alpha2", "kind": "ResourceBindingList"}}
 	if err := c.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
 		return nil, err
 	}
@@ -135,23 +136,25 @@ func (f fleet) rows(t *testing.T, c *controlplane.ControlPlane, lost []string) {
 	for _, r := range f.reports {
 		for _, s := range r.Scenarios {
 			if slices.Equal(s.Lost, lost) {
-				controlplane.Await(t, fmt.Sprintf("what rollcall failover says of %s with %v lost: %+v", r.Policy.Name, lost, s), r.row(c, s))
+				controlplane.Await(t, fmt.Sprintf("what rollcall failover says of %s with %v lost: %+v", r.Policy.Name,
+					lost, s), r.row(c, s))
 			}
 		}
 	}
-	controlplane.Remains(t, calm, fmt.Sprintf("what rollcall failover says of all policies with %v lost", lost), func(ctx context.Context) error {
-		for _, r := range f.reports {
-			for _, s := range r.Scenarios {
-				if !slices.Equal(s.Lost, lost) {
-					continue
-				}
-				if err := r.row(c, s)(ctx); err != nil {
-					return fmt.Errorf("%s: %w", r.Policy.Name, err)
+	controlplane.Remains(t, calm, fmt.Sprintf("what rollcall failover says of all policies with %v lost", lost),
+		func(ctx context.Context) error {
+			for _, r := range f.reports {
+				for _, s := range r.Scenarios {
+					if !slices.Equal(s.Lost, lost) {
+						continue
+					}
+					if err := r.row(c, s)(ctx); err != nil {
+						return fmt.Errorf("%s: %w", r.Policy.Name, err)
+					}
 				}
 			}
-		}
-		return nil
-	})
+			return nil
+		})
 }
 
 // calm is for how long nothing more may happen. What happens after a loss has happened in a second or two.
@@ -180,7 +183,9 @@ func (r report) row(c *controlplane.ControlPlane, s scenario) func(context.Conte
 			}
 			workloads++
 			got := b.replicas()
-			if !slices.ContainsFunc(append(s.Alternatives, s.Replicas), func(way map[string]int) bool { return maps.Equal(way, got) }) {
+			if !slices.ContainsFunc(append(s.Alternatives, s.Replicas), func(way map[string]int) bool {
+				return maps.Equal(way, got)
+			}) {
 				return fmt.Errorf("the replicas are %v instead of %v", got, s.Replicas)
 			}
 			if err := onMembers(ctx, c, b, s.Lost); err != nil {
@@ -226,9 +231,9 @@ func apply(t *testing.T, c *controlplane.ControlPlane, f fleet) {
 	}
 }
 
-// remove takes policies and what they select away, and waits until they are gone and no member has any of it: Karmada holds
-// policies by finalizers, and what is applied to one that is on its way out goes with it. The bindings go with their objects only
-// where a kube-controller-manager collects garbage, which does not run here.
+// remove takes policies and what they select away, and waits until they are gone and no member has any of it: Karmada
+// holds policies by finalizers, and what is applied to one that is on its way out goes with it. The bindings go with
+// their objects only where a kube-controller-manager collects garbage, which does not run here.
 func remove(t *testing.T, c *controlplane.ControlPlane, f fleet) {
 	t.Helper()
 	platform := f.platform()
@@ -244,7 +249,8 @@ func remove(t *testing.T, c *controlplane.ControlPlane, f fleet) {
 		if o.GetKind() != "Namespace" {
 			continue
 		}
-		binding := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "work.karmada.io/v1alpha2", "kind": "ResourceBinding"}}
+		binding := &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "work.karmada.io/v1alpha2", "kind": "ResourceBinding"}}
 		if err := c.Client.DeleteAllOf(t.Context(), binding, client.InNamespace(o.GetName())); err != nil {
 			t.Fatal(err)
 		}
@@ -254,7 +260,8 @@ func remove(t *testing.T, c *controlplane.ControlPlane, f fleet) {
 			if slices.Contains(platform, o) {
 				continue
 			}
-			if err := c.Client.Get(ctx, client.ObjectKeyFromObject(o), o.DeepCopy()); client.IgnoreNotFound(err) != nil {
+			if err := c.Client.Get(ctx, client.ObjectKeyFromObject(o), o.DeepCopy()); client.IgnoreNotFound(
+				err) != nil {
 				return err
 			} else if err == nil {
 				return fmt.Errorf("%s %s/%s is there", o.GetKind(), o.GetNamespace(), o.GetName())
@@ -269,7 +276,8 @@ func remove(t *testing.T, c *controlplane.ControlPlane, f fleet) {
 				return fmt.Errorf("%s has %d Deployments", name, len(d.Items))
 			}
 		}
-		list := &unstructured.UnstructuredList{Object: map[string]any{"apiVersion": "work.karmada.io/v1alpha2", "kind": "ResourceBindingList"}}
+		list := &unstructured.UnstructuredList{Object: map[string]any{
+			"apiVersion": "work.karmada.io/v1alpha2", "kind": "ResourceBindingList"}}
 		if err := c.Client.List(ctx, list); err != nil {
 			return err
 		}

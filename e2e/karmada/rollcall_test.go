@@ -80,16 +80,16 @@ func (f fleet) platform() (all []*unstructured.Unstructured) {
 	return all
 }
 
-// isKarmadas tells of a kind whether it is for Karmada to act on, or for its API server alone. In a tree where everything
-// lies in one folder there are others beside them, for Flux.
+// isKarmadas tells of a kind whether it is for Karmada to act on, or for its API server alone. In a tree where
+// everything lies in one folder there are others beside them, for Flux.
 func isKarmadas(kind string) bool {
 	name, group, _ := strings.Cut(kind, ".")
 	return group == "policy.karmada.io" || group == "rbac.authorization.k8s.io" || group == "apps" ||
 		group == "" && slices.Contains([]string{"Namespace", "Service", "ConfigMap"}, name)
 }
 
-// place sorts objects by when they may be applied: namespaces before what is in them, and policies before what they select, so that the
-// one of the highest priority claims it.
+// place sorts objects by when they may be applied: namespaces before what is in them, and policies before what they
+// select, so that the one of the highest priority claims it.
 func place(o *unstructured.Unstructured) string {
 	order := "1"
 	switch {
@@ -143,7 +143,8 @@ func tree(t *testing.T, name string, files map[string]string, replace ...string)
 		if !strings.Contains(string(data), replace[i+1]) {
 			t.Fatalf("%s has no %q", replace[i], replace[i+1])
 		}
-		if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(data), replace[i+1], replace[i+2])), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(data), replace[i+1], replace[i+2])),
+			0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

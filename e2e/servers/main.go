@@ -1,11 +1,10 @@
 //go:build unix
 
-// Servers builds the tools of a module and prints the folder of their binaries: etcd, kube-apiserver and Karmada for this
-// module, and for the folder that its argument names, such as ../fluxservers, what that one requires. The binaries are
-// in the user's cache: the first run takes about ten minutes on two cores, later ones a second.
-//
-// The modules exist for that alone. What they require is what the servers are made of, at the versions that Karmada's own
-// release has, and Flux's.
+// Servers builds the tools of a module and prints the folder of their binaries: etcd, kube-apiserver and Karmada for
+// this module, and for the folder that its argument names, such as ../fluxservers, what that one requires. The binaries
+// are in the user's cache: the first run takes about ten minutes on two cores, later ones a second.
+// The modules exist for that alone. What they require is what the servers are made of, at the versions that Karmada's
+// own release has, and Flux's.
 package main
 
 import (

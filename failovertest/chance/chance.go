@@ -29,7 +29,8 @@ type Case struct {
 // TaintKey is the key of the NoExecute taint that a lost cluster mostly gets.
 const TaintKey = "example.com/lost"
 
-// New makes up a case, the same for the same seed. Minor is Karmada's version 1.minor: what it does not have is left out.
+// New makes up a case, the same for the same seed. Minor is Karmada's version 1.minor: what it
+// does not have is left out.
 func New(seed uint64, minor int) Case {
 	r := rand.New(rand.NewPCG(seed, 0))
 	c := Case{Replicas: 1 + r.IntN(12), Clusters: map[string]map[string]any{}}
@@ -52,7 +53,8 @@ func New(seed uint64, minor int) Case {
 	if scheduling != nil {
 		placement["replicaScheduling"] = scheduling
 	}
-	overflows := minor >= 18 && scheduling != nil && (scheduling["replicaDivisionPreference"] == "Aggregated" || isDynamic(scheduling))
+	overflows := minor >= 18 && scheduling != nil && (scheduling["replicaDivisionPreference"] == "Aggregated" ||
+		isDynamic(scheduling))
 	switch r.IntN(6) {
 	case 0:
 	case 1, 2, 3:
@@ -73,11 +75,13 @@ func New(seed uint64, minor int) Case {
 	return c
 }
 
-// Application is the case as package failover takes it: cluster failover is switched on, and the fleet is built of the objects.
+// Application is the case as package failover takes it: cluster failover is switched on, and the
+// fleet is built of the objects.
 func (c *Case) Application(minor int) (failover.Application, error) {
 	p, err := failover.ParsePolicy(map[string]any{"spec": c.Spec})
 	a := failover.Application{Policy: p, Replicas: c.Replicas, Minor: minor, Capacity: c.Capacity,
-		Switches: map[string]fleet.State{"gate": fleet.Found, "eviction": fleet.Found, "taint": fleet.Found, "webhook": fleet.Found}}
+		Switches: map[string]fleet.State{"gate": fleet.Found, "eviction": fleet.Found, "taint": fleet.Found,
+			"webhook": fleet.Found}}
 	f := c.fleet(minor)
 	for _, name := range c.Members {
 		a.Members = append(a.Members, f.Members[name])
@@ -89,7 +93,8 @@ func (c *Case) Application(minor int) (failover.Application, error) {
 func (c *Case) fleet(minor int) *fleet.Fleet {
 	tree := &fleet.Tree{Clusters: []fleet.Cluster{{Name: "hub", Entry: "clusters/hub"}}}
 	add := func(group, kind, namespace, name string, content map[string]any) {
-		tree.Objects = append(tree.Objects, &fleet.Object{ID: kind + "/" + name, Cluster: "hub", APIServer: "hub", Group: group, Kind: kind,
+		tree.Objects = append(tree.Objects, &fleet.Object{
+			ID: kind + "/" + name, Cluster: "hub", APIServer: "hub", Group: group, Kind: kind,
 			Namespace: namespace, Name: name, Content: content})
 	}
 	add("operator.karmada.io", "Karmada", "karmada-system", "karmada", map[string]any{"spec": map[string]any{}})
@@ -158,12 +163,14 @@ func (m maker) taintPolicies() []map[string]any {
 	}
 	if m.plain || m.IntN(2) == 0 {
 		return []map[string]any{{"spec": map[string]any{"addOnConditions": []any{condition("Ready", "NotIn", "True")},
-			"removeOnConditions": []any{condition("Ready", "In", "True")}, "taints": []any{map[string]any{"key": TaintKey, "effect": "NoExecute"}}}}}
+			"removeOnConditions": []any{condition("Ready", "In", "True")},
+			"taints":             []any{map[string]any{"key": TaintKey, "effect": "NoExecute"}}}}}
 	}
 	conditions := func() []any {
 		var all []any
 		for range 1 + m.IntN(2) {
-			c := condition(m.pick("Ready", "Ready", "Ready", "CompleteAPIEnablements", "Other"), m.pick("In", "NotIn"), m.pick("True", "False", "Unknown"))
+			c := condition(m.pick("Ready", "Ready", "Ready", "CompleteAPIEnablements", "Other"), m.pick("In", "NotIn"),
+				m.pick("True", "False", "Unknown"))
 			if m.IntN(3) == 0 {
 				c.(map[string]any)["statusValues"] = []any{"False", "Unknown"}
 			}
@@ -214,8 +221,10 @@ func (m maker) affinity() map[string]any {
 	if !m.plain && m.IntN(3) == 0 {
 		a["labelSelector"] = m.pickMap(
 			map[string]any{"matchLabels": map[string]any{m.pick("tier", "site"): m.pick("a", "b")}},
-			map[string]any{"matchExpressions": []any{map[string]any{"key": m.pick("tier", "site"), "operator": m.pick("Exists", "DoesNotExist")}}},
-			map[string]any{"matchExpressions": []any{map[string]any{"key": m.pick("tier", "site"), "operator": m.pick("In", "NotIn"),
+			map[string]any{"matchExpressions": []any{map[string]any{
+				"key": m.pick("tier", "site"), "operator": m.pick("Exists", "DoesNotExist")}}},
+			map[string]any{"matchExpressions": []any{map[string]any{
+				"key": m.pick("tier", "site"), "operator": m.pick("In", "NotIn"),
 				"values": []any{m.pick("a", "b")}}}})
 	}
 	if !m.plain && m.IntN(3) == 0 {
@@ -223,7 +232,8 @@ func (m maker) affinity() map[string]any {
 		for range 1 + m.IntN(2) {
 			key := m.pick("provider", "region", "zone")
 			values := map[string][]any{"provider": {"p1", "p3"}, "region": {"r1", "r2"}, "zone": {"z1", "z2"}}[key]
-			all = append(all, map[string]any{"key": key, "operator": m.pick("In", "NotIn"), "values": values[:1+m.IntN(2)]})
+			all = append(all, map[string]any{"key": key, "operator": m.pick("In", "NotIn"),
+				"values": values[:1+m.IntN(2)]})
 		}
 		a["fieldSelector"] = map[string]any{"matchExpressions": all}
 	}
@@ -286,7 +296,8 @@ func (m maker) spread() []any {
 		all := []any{map[string]any{"spreadByField": field, "minGroups": least, "maxGroups": least + m.IntN(2)}}
 		if m.IntN(8) > 0 {
 			least = 1 + m.IntN(3)
-			all = append(all, map[string]any{"spreadByField": "cluster", "minGroups": least, "maxGroups": least + m.IntN(3)})
+			all = append(all, map[string]any{"spreadByField": "cluster", "minGroups": least,
+				"maxGroups": least + m.IntN(3)})
 		}
 		return all
 	}
@@ -316,7 +327,8 @@ func (m maker) tolerations() []any {
 	case 1:
 		return []any{map[string]any{"key": TaintKey, "operator": "Exists", "effect": "NoExecute"}}
 	case 2:
-		return []any{map[string]any{"key": TaintKey, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60}}
+		return []any{map[string]any{"key": TaintKey, "operator": "Exists", "effect": "NoExecute",
+			"tolerationSeconds": 60}}
 	case 3:
 		return []any{map[string]any{"operator": "Exists"}}
 	case 4:
@@ -325,7 +337,8 @@ func (m maker) tolerations() []any {
 		}
 		var all []any
 		for range 1 + m.IntN(3) {
-			t := map[string]any{"key": m.pick(TaintKey, "example.com/gone", "cluster.karmada.io/not-ready"), "operator": m.pick("Equal", "Exists", "Exists")}
+			t := map[string]any{"key": m.pick(TaintKey, "example.com/gone", "cluster.karmada.io/not-ready"),
+				"operator": m.pick("Equal", "Exists", "Exists")}
 			if t["operator"] == "Equal" && m.IntN(2) == 0 {
 				t["value"] = m.pick("x", "y")
 			}

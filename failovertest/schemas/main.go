@@ -1,5 +1,5 @@
-// Command schemas writes the file of internal/karmada that holds the schemas of Karmada's CRDs: of one release of each minor that
-// the Go module proxy has, without descriptions, each part once, however many kinds and releases have it.
+// Command schemas writes the file of internal/karmada that holds the schemas of Karmada's CRDs: of one release of each
+// minor that the Go module proxy has, without descriptions, each part once, however many kinds and releases have it.
 //
 //	go run ./schemas ../internal/karmada/schemas.json.gz
 package main
@@ -220,8 +220,10 @@ func (w *writer) schema(from *apiextensionsv1.JSONSchemaProps) (int, error) {
 	}
 	s := karmada.Schema{
 		Type: from.Type, Format: from.Format, Pattern: from.Pattern, Required: slices.Clone(from.Required),
-		Minimum: from.Minimum, Maximum: from.Maximum, MinLength: from.MinLength, MaxLength: from.MaxLength, MinItems: from.MinItems,
-		MaxItems: from.MaxItems, IntOrString: from.XIntOrString, Open: from.XPreserveUnknownFields != nil && *from.XPreserveUnknownFields,
+		Minimum: from.Minimum, Maximum: from.Maximum, MinLength: from.MinLength, MaxLength: from.MaxLength,
+		MinItems: from.MinItems,
+		MaxItems: from.MaxItems, IntOrString: from.XIntOrString,
+		Open:       from.XPreserveUnknownFields != nil && *from.XPreserveUnknownFields,
 		HasDefault: from.Default != nil,
 	}
 	if from.XListType != nil && *from.XListType == "map" {
@@ -264,7 +266,8 @@ func (w *writer) schema(from *apiextensionsv1.JSONSchemaProps) (int, error) {
 func unknown(s apiextensionsv1.JSONSchemaProps) error {
 	s.Description, s.Type, s.Format, s.Pattern, s.Required, s.Enum, s.Default = "", "", "", "", nil, nil, nil
 	s.Minimum, s.Maximum, s.MinLength, s.MaxLength, s.MinItems, s.MaxItems = nil, nil, nil, nil, nil, nil
-	s.XPreserveUnknownFields, s.XListType, s.XListMapKeys, s.XMapType, s.Properties, s.Items = nil, nil, nil, nil, nil, nil
+	s.XPreserveUnknownFields, s.XListType, s.XListMapKeys, s.XMapType, s.Properties, s.Items = nil, nil, nil, nil, nil,
+		nil
 	if s.XIntOrString { // which says the same once more
 		s.AnyOf = nil
 	}

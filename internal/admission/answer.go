@@ -16,7 +16,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
-// What an API server, and its client, take of warnings: https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#response.
+// What an API server, and its client, take of warnings:
+// https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#response.
 const (
 	maxWarnings = 10
 	maxWarning  = 256 // in characters
@@ -29,9 +30,11 @@ const maxDenied = 20
 const maxAudit = 4096
 
 // answer makes the response of what a change introduces.
-func (r *Reviewer) answer(s *Snapshot, req *admissionv1.AdmissionRequest, change engine.Change, found []fleet.Finding) *Verdict {
+func (r *Reviewer) answer(s *Snapshot, req *admissionv1.AdmissionRequest, change engine.Change,
+	found []fleet.Finding) *Verdict {
 	slices.SortStableFunc(found, func(a, b fleet.Finding) int {
-		return cmp.Or(cmp.Compare(a.Rule, b.Rule), slices.Compare(names(a), names(b)), cmp.Compare(path(a.Field), path(b.Field)), cmp.Compare(a.Message, b.Message))
+		return cmp.Or(cmp.Compare(a.Rule, b.Rule), slices.Compare(names(a), names(b)),
+			cmp.Compare(path(a.Field), path(b.Field)), cmp.Compare(a.Message, b.Message))
 	})
 	v := r.allow(s, req)
 	newer := r.newer(s)
@@ -58,7 +61,9 @@ func (r *Reviewer) answer(s *Snapshot, req *admissionv1.AdmissionRequest, change
 	}
 	if len(warnings) > 0 {
 		if newer != "" {
-			warnings = append([]string{cut(fmt.Sprintf("judged by %s; the source has %s, which may mend what is warned of", s.Name(), newer), maxWarning)}, warnings...)
+			warnings = append([]string{cut(fmt.Sprintf(
+				"judged by %s; the source has %s, which may mend what is warned of", s.Name(), newer), maxWarning)},
+				warnings...)
 		}
 		v.Decision, v.Response.Warnings = Warn, atMost(warnings)
 	}
@@ -116,14 +121,15 @@ func (r *Reviewer) skip(s *Snapshot, req *admissionv1.AdmissionRequest, why stri
 	return v
 }
 
-// decide is what a finding comes to. An error refuses the change of its own object. Elsewhere it warns, for Flux applies in its own
-// order, and a refusal stops a whole Kustomization; a rule's METADATA may say otherwise. What the next object of the same apply may
-// mend, or a newer revision that there is, warns. A mode only ever softens.
+// decide is what a finding comes to. An error refuses the change of its own object. Elsewhere it warns, for Flux
+// applies in its own order, and a refusal stops a whole Kustomization; a rule's METADATA may say otherwise. What the
+// next object of the same apply may mend, or a newer revision that there is, warns. A mode only ever softens.
 func (r *Reviewer) decide(finding fleet.Finding, own, newer bool) Decision {
 	rule := r.rules[finding.Rule]
 	decision := Allow
 	switch {
-	case finding.Severity == fleet.Error && rule.Admission != engine.AdmissionWarn && (own || rule.Admission == engine.AdmissionDeny):
+	case finding.Severity == fleet.Error && rule.Admission != engine.AdmissionWarn &&
+		(own || rule.Admission == engine.AdmissionDeny):
 		decision = Deny
 		if rule.Waits == engine.WaitsOrder || rule.Waits == engine.WaitsRevision && newer {
 			decision = Warn
@@ -150,17 +156,21 @@ func isOf(finding fleet.Finding, change engine.Change) bool {
 	case "Agent":
 		return finding.Object.Group == "" && (finding.Object.Name == id || finding.Object.Name == id+"/"+o.Kind)
 	case "ControlPlane":
-		return finding.Object.Group == "" && finding.Object.Cluster == o.APIServer && finding.Object.Namespace == o.Namespace && finding.Object.Name == o.Name
+		return finding.Object.Group == "" && finding.Object.Cluster == o.APIServer &&
+			finding.Object.Namespace == o.Namespace && finding.Object.Name == o.Name
 	}
 	return finding.Object.Group == o.Group && finding.Object.Kind == o.Kind && finding.Object.Name == o.Name &&
-		finding.Object.APIServer == o.APIServer && cmp.Or(finding.Object.Namespace, "default") == cmp.Or(o.Namespace, "default")
+		finding.Object.APIServer == o.APIServer && cmp.Or(finding.Object.Namespace, "default") == cmp.Or(
+		o.Namespace, "default")
 }
 
 // refusal says what is wrong, finding by finding, for people and, in the causes, for programs.
-func (r *Reviewer) refusal(s *Snapshot, req *admissionv1.AdmissionRequest, change engine.Change, denied []fleet.Finding) *metav1.Status {
+func (r *Reviewer) refusal(s *Snapshot, req *admissionv1.AdmissionRequest, change engine.Change,
+	denied []fleet.Finding) *metav1.Status {
 	status := &metav1.Status{
 		Status: metav1.StatusFailure, Reason: metav1.StatusReasonForbidden, Code: http.StatusForbidden,
-		Details: &metav1.StatusDetails{Name: secret.Name(change.Object.Name), Group: secret.Name(req.Kind.Group), Kind: secret.Name(req.Kind.Kind)},
+		Details: &metav1.StatusDetails{Name: secret.Name(change.Object.Name), Group: secret.Name(req.Kind.Group),
+			Kind: secret.Name(req.Kind.Kind)},
 	}
 	var lines []string
 	for _, finding := range denied[:min(len(denied), maxDenied)] {
@@ -173,7 +183,8 @@ func (r *Reviewer) refusal(s *Snapshot, req *admissionv1.AdmissionRequest, chang
 			line += "; see " + link
 		}
 		lines = append(lines, line)
-		cause := metav1.StatusCause{Type: metav1.CauseTypeFieldValueInvalid, Message: finding.Message + " [" + finding.Rule + "]"}
+		cause := metav1.StatusCause{Type: metav1.CauseTypeFieldValueInvalid,
+			Message: finding.Message + " [" + finding.Rule + "]"}
 		if own {
 			cause.Field = path(finding.Field)
 		}
@@ -233,7 +244,8 @@ func atMost(warnings []string) []string {
 	if len(warnings) <= maxWarnings {
 		return warnings
 	}
-	return append(warnings[:maxWarnings-1:maxWarnings-1], fmt.Sprintf("%d more findings: rollcall lists them", len(warnings)-maxWarnings+1))
+	return append(warnings[:maxWarnings-1:maxWarnings-1],
+		fmt.Sprintf("%d more findings: rollcall lists them", len(warnings)-maxWarnings+1))
 }
 
 // cut shortens a text to so many characters.

@@ -17,7 +17,8 @@ import (
 )
 
 // read is the change that a request asks for, or why it is none to judge. An error never shows what the object holds.
-func read(ctx context.Context, server string, req *admissionv1.AdmissionRequest) (change engine.Change, why string, err error) {
+func read(ctx context.Context, server string, req *admissionv1.AdmissionRequest) (change engine.Change, why string,
+	err error) {
 	if change.After, err = content(ctx, req.Object); err != nil {
 		return change, "", fmt.Errorf("read the object: %w", err)
 	}
@@ -36,7 +37,8 @@ func read(ctx context.Context, server string, req *admissionv1.AdmissionRequest)
 	case metadata(change.After)["deletionTimestamp"] != nil: // its finalizers must come off
 		return change, "deletion", nil
 	}
-	// The namespace of a Namespace is none; the name of what is deleted by the collection, or made by generateName, is not the request's.
+	// The namespace of a Namespace is none; the name of what is deleted by the collection, or made by
+	// generateName, is not the request's.
 	change.Object = fleet.ObjectRef{
 		APIServer: server, Group: req.Kind.Group, Kind: req.Kind.Kind,
 		Namespace: text(metadata(any)["namespace"]),
@@ -48,8 +50,8 @@ func read(ctx context.Context, server string, req *admissionv1.AdmissionRequest)
 // serverManagedFields is what an API server keeps of an object for itself in its metadata.
 var serverManagedFields = []string{"creationTimestamp", "generation", "managedFields", "resourceVersion", "uid"}
 
-// content is an object as rules see it: without what the API server keeps for itself, and without secrets. Nil where there
-// is none. To read a large one takes long, so ctx is asked at each step.
+// content is an object as rules see it: without what the API server keeps for itself, and without secrets. Nil where
+// there is none. To read a large one takes long, so ctx is asked at each step.
 func content(ctx context.Context, raw runtime.RawExtension) (map[string]any, error) {
 	if len(raw.Raw) == 0 || string(raw.Raw) == "null" {
 		return nil, nil

@@ -1,5 +1,5 @@
-// Package admission judges what an API server asks: a request is a change of the fleet, and what the change introduces is the
-// answer. It knows no rule, and nothing of HTTP.
+// Package admission judges what an API server asks: a request is a change of the fleet, and what the change introduces
+// is the answer. It knows no rule, and nothing of HTTP.
 package admission
 
 import (
@@ -37,8 +37,8 @@ func (s *Snapshot) Name() string { return cmp.Or(s.Revision, s.Loaded.UTC().Form
 
 // Reviewer judges requests against the fleet that it serves. It may be used by several goroutines.
 type Reviewer struct {
-	// Newest is the newest revision that the source is known to have; empty where that is not known, and nil where nothing can tell.
-	// Not to be changed once requests are judged.
+	// Newest is the newest revision that the source is known to have; empty where that is not known, and nil where
+	// nothing can tell. Not to be changed once requests are judged.
 	Newest func() string
 
 	engine *engine.Engine
@@ -47,7 +47,8 @@ type Reviewer struct {
 	served atomic.Pointer[served]
 }
 
-// NewReviewer judges by the rules of an engine, as the configuration wants it. A mode of a rule that does not exist is an error.
+// NewReviewer judges by the rules of an engine, as the configuration wants it. A mode of a rule that
+// does not exist is an error.
 func NewReviewer(e *engine.Engine, c config.Config) (*Reviewer, error) {
 	r := &Reviewer{engine: e, rules: map[string]engine.Rule{}, config: c.Admission}
 	var ids []string
@@ -100,8 +101,9 @@ type Verdict struct {
 	Done map[string]Decision
 }
 
-// Review judges one request of an API server; its ID is "" for the fleet's only one. An error means that the request could not be judged: no fleet is served, the API server is none of the
-// fleet's, ctx is done, or a rule failed. Never is it an answer; it is an *Error.
+// Review judges one request of an API server; its ID is "" for the fleet's only one. An error means that the request
+// could not be judged: no fleet is served, the API server is none of the fleet's, ctx is done, or a rule failed. Never
+// is it an answer; it is an *Error.
 func (r *Reviewer) Review(ctx context.Context, apiServer string, req *admissionv1.AdmissionRequest) (*Verdict, error) {
 	v, err := r.review(ctx, apiServer, req)
 	if err != nil {
@@ -120,7 +122,8 @@ type Error struct {
 func (e *Error) Error() string { return e.err.Error() }
 func (e *Error) Unwrap() error { return e.err }
 
-// newError tells a rule's failure, which may quote the object, by its place, and of the rest nothing that may be a value.
+// newError tells a rule's failure, which may quote the object, by its place, and of the rest
+// nothing that may be a value.
 func newError(err error) *Error {
 	text := err.Error()
 	if failure := (*engine.Failure)(nil); errors.As(err, &failure) {
@@ -168,14 +171,16 @@ func (r *Reviewer) skipReason(req *admissionv1.AdmissionRequest) string {
 		return "namespace"
 	case slices.Contains(exempt.Users, req.UserInfo.Username):
 		return "user"
-	case slices.ContainsFunc(req.UserInfo.Groups, func(group string) bool { return slices.Contains(exempt.Groups, group) }):
+	case slices.ContainsFunc(req.UserInfo.Groups, func(group string) bool {
+		return slices.Contains(exempt.Groups, group)
+	}):
 		return "group"
 	}
 	return ""
 }
 
-// Find is the ID of the API server that asks: the one that is named, or for "" the fleet's only one. An error says which there are: to
-// judge by another one's part of the fleet is to judge wrongly.
+// Find is the ID of the API server that asks: the one that is named, or for "" the fleet's only one. An error says
+// which there are: to judge by another one's part of the fleet is to judge wrongly.
 func Find(f *fleet.Fleet, id string) (string, error) {
 	ids := slices.Sorted(maps.Keys(f.APIServers))
 	switch _, known := f.APIServers[id]; {
@@ -186,7 +191,9 @@ func Find(f *fleet.Fleet, id string) (string, error) {
 	case id != "":
 		return "", fmt.Errorf("the fleet has no API server %q; it has %s", secret.Name(id), listed(ids))
 	case len(ids) > 1:
-		return "", fmt.Errorf("the fleet has several API servers, and nothing says which one asks: /validate/ID does, with one of %s", listed(ids))
+		return "", fmt.Errorf(
+			"the fleet has several API servers, and nothing says which one asks: /validate/ID does, with one of %s",
+			listed(ids))
 	}
 	return ids[0], nil
 }

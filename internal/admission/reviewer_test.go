@@ -94,7 +94,8 @@ spec:
 
 func request(t *testing.T, op admissionv1.Operation, object, old string) *admissionv1.AdmissionRequest {
 	t.Helper()
-	req := &admissionv1.AdmissionRequest{UID: types.UID("u-1"), Operation: op, UserInfo: authenticationv1.UserInfo{Username: "ada", Groups: []string{"people"}}}
+	req := &admissionv1.AdmissionRequest{UID: types.UID("u-1"), Operation: op,
+		UserInfo: authenticationv1.UserInfo{Username: "ada", Groups: []string{"people"}}}
 	for _, part := range []struct {
 		into *runtime.RawExtension
 		text string
@@ -148,12 +149,16 @@ func TestDenied(t *testing.T) {
 		Result: &metav1.Status{
 			Status: "Failure", Reason: "Forbidden", Code: 403,
 			Message: "spec.placement.clusterAffinity.clusterNames[1]: " + message +
-				"; fix: Correct the name to \"robbinsdale\", or register \"robinsdale\" with Karmada; see " + rules.Docs + "policy-names-members\njudged by main@sha1:0a1b",
-			Details: &metav1.StatusDetails{Name: "other", Group: "policy.karmada.io", Kind: "PropagationPolicy", Causes: []metav1.StatusCause{{
-				Type: "FieldValueInvalid", Message: message, Field: "spec.placement.clusterAffinity.clusterNames[1]",
-			}}},
+				"; fix: Correct the name to \"robbinsdale\", or register \"robinsdale\" with Karmada; see " +
+				rules.Docs + "policy-names-members\njudged by main@sha1:0a1b",
+			Details: &metav1.StatusDetails{Name: "other", Group: "policy.karmada.io", Kind: "PropagationPolicy",
+				Causes: []metav1.StatusCause{{
+					Type: "FieldValueInvalid", Message: message,
+					Field: "spec.placement.clusterAffinity.clusterNames[1]",
+				}}},
 		},
-		AuditAnnotations: audited("deny", "findings", "policy-names-members error spec.placement.clusterAffinity.clusterNames[1]"),
+		AuditAnnotations: audited("deny", "findings",
+			"policy-names-members error spec.placement.clusterAffinity.clusterNames[1]"),
 	}
 	if !reflect.DeepEqual(v.Response, want) {
 		t.Errorf("got\n%s\nwant\n%s", text(v.Response), text(want))
@@ -170,9 +175,11 @@ func TestDecisions(t *testing.T) {
 	edited := strings.Replace(misspelt, "priority: 1", "priority: 2", 1)
 	worse := strings.Replace(misspelt, "[ottawa, robinsdale]", "[robinsdale, winnipeg]", 1)
 	dying := strings.Replace(misspelt, "  namespace:", "  deletionTimestamp: \"2026-01-01T00:00:00Z\"\n  namespace:", 1)
-	excepted := strings.Replace(misspelt, "  namespace:", "  annotations: {rollcall.dev/ignore: \"policy-names-members: joined tomorrow\"}\n  namespace:", 1)
+	excepted := strings.Replace(misspelt, "  namespace:",
+		"  annotations: {rollcall.dev/ignore: \"policy-names-members: joined tomorrow\"}\n  namespace:", 1)
 	bare := strings.Replace(misspelt, "name: other", "generateName: other-", 1)
-	encrypted := "apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: x}\nstringData: {password: \"ENC[AES256_GCM,data:giLojoZ5G5ep8fyGSA4RrU+x/KQAVt0g,iv:AX0NRpWhDrVLc0JhSTf8C31o9aKuZKdO/DG1B1tO4sA=,tag:4adPnJfpOsPORSqem/OQ1w==,type:str]\"}\n"
+	encrypted :=
+		"apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: x}\nstringData: {password: \"ENC[AES256_GCM,data:giLojoZ5G5ep8fyGSA4RrU+x/KQAVt0g,iv:AX0NRpWhDrVLc0JhSTf8C31o9aKuZKdO/DG1B1tO4sA=,tag:4adPnJfpOsPORSqem/OQ1w==,type:str]\"}\n"
 	namespace := "apiVersion: v1\nkind: Namespace\nmetadata: {name: x}\n"
 	for _, c := range []struct {
 		name, server string
@@ -185,32 +192,60 @@ func TestDecisions(t *testing.T) {
 	}{
 		{name: "right", op: "CREATE", object: right, want: "allow"},
 		{name: "wrong", op: "CREATE", object: misspelt, want: "deny"},
-		{name: "dry run", op: "CREATE", object: misspelt, want: "deny", edit: func(r *admissionv1.AdmissionRequest) { r.DryRun = new(bool); *r.DryRun = true }},
-		{name: "another server", server: ottawa, op: "CREATE", object: right, want: "deny"}, // it does not serve the kind
+		{name: "dry run", op: "CREATE", object: misspelt, want: "deny", edit: func(r *admissionv1.AdmissionRequest) {
+			r.DryRun = new(bool)
+			*r.DryRun = true
+		}},
+		// it does not serve the kind
+		{name: "another server", server: ottawa, op: "CREATE", object: right, want: "deny"},
 		{name: "generated name", op: "CREATE", object: bare, want: "deny"},
 		{name: "made wrong", op: "UPDATE", old: right, object: misspelt, want: "deny"},
 		{name: "put right", op: "UPDATE", old: misspelt, object: right, want: "allow"},
 		{name: "an old fault", op: "UPDATE", old: misspelt, object: edited, want: "allow"},
 		{name: "an old fault and a new one", op: "UPDATE", old: misspelt, object: worse, want: "deny"},
 		{name: "deleted", op: "DELETE", old: misspelt, want: "allow"},
-		{name: "deleted with the collection", op: "DELETE", old: misspelt, want: "allow", edit: func(r *admissionv1.AdmissionRequest) { r.Name = "" }},
+		{name: "deleted with the collection", op: "DELETE", old: misspelt, want: "allow",
+			edit: func(r *admissionv1.AdmissionRequest) {
+				r.Name = ""
+			}},
 		{name: "deleted, nobody says what", op: "DELETE", want: "skip", why: "nothing"},
 		{name: "finalizers come off", op: "UPDATE", old: misspelt, object: dying, want: "skip", why: "deletion"},
 		{name: "excepted", op: "CREATE", object: excepted, want: "allow"},
 		{name: "connect", op: "CONNECT", object: misspelt, want: "skip", why: "operation"},
-		{name: "status", op: "UPDATE", old: right, object: misspelt, want: "skip", why: "subresource", edit: func(r *admissionv1.AdmissionRequest) { r.SubResource = "status" }},
-		{name: "scale", op: "UPDATE", object: misspelt, want: "skip", why: "subresource", edit: func(r *admissionv1.AdmissionRequest) { r.SubResource = "scale" }},
-		{name: "unknown kind", op: "CREATE", object: "apiVersion: example.test/v1\nkind: Thing\nmetadata: {name: x}\n", want: "allow"},
-		{name: "a namespace", op: "CREATE", object: namespace, want: "allow", edit: func(r *admissionv1.AdmissionRequest) { r.Namespace = "x" }},
+		{name: "status", op: "UPDATE", old: right, object: misspelt, want: "skip", why: "subresource",
+			edit: func(r *admissionv1.AdmissionRequest) {
+				r.SubResource = "status"
+			}},
+		{name: "scale", op: "UPDATE", object: misspelt, want: "skip", why: "subresource",
+			edit: func(r *admissionv1.AdmissionRequest) {
+				r.SubResource = "scale"
+			}},
+		{name: "unknown kind", op: "CREATE", object: "apiVersion: example.test/v1\nkind: Thing\nmetadata: {name: x}\n",
+			want: "allow"},
+		{name: "a namespace", op: "CREATE", object: namespace, want: "allow",
+			edit: func(r *admissionv1.AdmissionRequest) {
+				r.Namespace = "x"
+			}},
 		{name: "ciphertext", server: ottawa, op: "CREATE", object: encrypted, want: "deny"},
-		{name: "warned", op: "CREATE", object: misspelt, config: config.Admission{Mode: config.Warn}, want: "warn", why: "[policy-names-members] spec.placement.clusterAffinity.clusterNames[1]: no member"},
+		{name: "warned", op: "CREATE", object: misspelt, config: config.Admission{Mode: config.Warn}, want: "warn",
+			why: "[policy-names-members] spec.placement.clusterAffinity.clusterNames[1]: no member"},
 		{name: "audited", op: "CREATE", object: misspelt, config: config.Admission{Mode: config.Audit}, want: "allow"},
-		{name: "one rule warned", op: "CREATE", object: misspelt, config: config.Admission{Rules: map[string]config.Mode{"policy-names-members": config.Warn}}, want: "warn", why: "no member"},
-		{name: "one rule enforced", op: "CREATE", object: misspelt, config: config.Admission{Mode: config.Audit, Rules: map[string]config.Mode{"policy-names-members": config.Enforce}}, want: "deny"},
-		{name: "exempt namespace", op: "CREATE", object: misspelt, config: config.Admission{Exempt: config.Exempt{Namespaces: []string{"test-failover"}}}, want: "skip", why: "namespace"},
-		{name: "exempt user", op: "CREATE", object: misspelt, config: config.Admission{Exempt: config.Exempt{Users: []string{"ada"}}}, want: "skip", why: "user"},
-		{name: "exempt group", op: "CREATE", object: misspelt, config: config.Admission{Exempt: config.Exempt{Groups: []string{"people"}}}, want: "skip", why: "group"},
-		{name: "exempt others", op: "CREATE", object: misspelt, config: config.Admission{Exempt: config.Exempt{Namespaces: []string{""}, Users: []string{"bob"}, Groups: []string{"peop"}}}, want: "deny"},
+		{name: "one rule warned", op: "CREATE", object: misspelt,
+			config: config.Admission{Rules: map[string]config.Mode{"policy-names-members": config.Warn}}, want: "warn",
+			why: "no member"},
+		{name: "one rule enforced", op: "CREATE", object: misspelt,
+			config: config.Admission{Mode: config.Audit, Rules: map[string]config.Mode{
+				"policy-names-members": config.Enforce}}, want: "deny"},
+		{name: "exempt namespace", op: "CREATE", object: misspelt,
+			config: config.Admission{Exempt: config.Exempt{Namespaces: []string{"test-failover"}}}, want: "skip",
+			why: "namespace"},
+		{name: "exempt user", op: "CREATE", object: misspelt,
+			config: config.Admission{Exempt: config.Exempt{Users: []string{"ada"}}}, want: "skip", why: "user"},
+		{name: "exempt group", op: "CREATE", object: misspelt,
+			config: config.Admission{Exempt: config.Exempt{Groups: []string{"people"}}}, want: "skip", why: "group"},
+		{name: "exempt others", op: "CREATE", object: misspelt,
+			config: config.Admission{Exempt: config.Exempt{Namespaces: []string{""}, Users: []string{"bob"},
+				Groups: []string{"peop"}}}, want: "deny"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -220,7 +255,8 @@ func TestDecisions(t *testing.T) {
 				c.edit(req)
 			}
 			v := review(t, r, cmp.Or(c.server, karmada), req)
-			if v.Decision != c.want || v.Response.Allowed != (c.want != admission.Deny) || v.Response.AuditAnnotations["decision"] != string(c.want) {
+			if v.Decision != c.want || v.Response.Allowed != (c.want != admission.Deny) ||
+				v.Response.AuditAnnotations["decision"] != string(c.want) {
 				t.Errorf("%s: %s", v.Decision, text(v.Response))
 			}
 			switch c.want {
@@ -260,12 +296,13 @@ func TestElsewhere(t *testing.T) {
 	}
 }
 
-// A change that was judged is not judged again, as Flux asks about each one twice; one that differs in anything is, and so is every
-// change once another fleet is served.
+// A change that was judged is not judged again, as Flux asks about each one twice; one that differs in anything is, and
+// so is every change once another fleet is served.
 func TestAskedAgain(t *testing.T) {
 	r, _ := healthy(t, config.Admission{})
 	right := strings.Replace(policyText, "robinsdale", "robbinsdale", 1)
-	resent := strings.Replace(right, "managedFields: [{manager: kubectl}]", "uid: u-2\n  managedFields: [{manager: flux}]", 1)
+	resent := strings.Replace(right, "managedFields: [{manager: kubectl}]",
+		"uid: u-2\n  managedFields: [{manager: flux}]", 1)
 	for round := range 2 {
 		for _, c := range []struct {
 			name, server string
@@ -321,8 +358,10 @@ func TestManyWarnings(t *testing.T) {
 	for i := range names {
 		names[i] = strings.Repeat("é", 300) + strconv.Itoa(i)
 	}
-	v := review(t, r, karmada, request(t, admissionv1.Create, strings.Replace(policyText, "[ottawa, robinsdale]", "["+strings.Join(names, ", ")+"]", 1), ""))
-	if n := len(v.Response.Warnings); n != 10 || !strings.HasSuffix(v.Response.Warnings[9], " more findings: rollcall lists them") {
+	v := review(t, r, karmada, request(t, admissionv1.Create,
+		strings.Replace(policyText, "[ottawa, robinsdale]", "["+strings.Join(names, ", ")+"]", 1), ""))
+	if n := len(v.Response.Warnings); n != 10 || !strings.HasSuffix(
+		v.Response.Warnings[9], " more findings: rollcall lists them") {
 		t.Errorf("%d warnings, the last of which is %q", n, v.Response.Warnings[n-1])
 	}
 	for _, warning := range v.Response.Warnings {
@@ -356,9 +395,11 @@ func TestNotJudged(t *testing.T) {
 		want   string
 	}{
 		{"no fleet", empty, "", request(t, admissionv1.Create, policyText, ""), "no fleet is served yet"},
-		{"no such server", served, "otawa", request(t, admissionv1.Create, policyText, ""), `the fleet has no API server "otawa"; it has ` + all},
+		{"no such server", served, "otawa", request(t, admissionv1.Create, policyText, ""),
+			`the fleet has no API server "otawa"; it has ` + all},
 		{"none of several", served, "", request(t, admissionv1.Create, policyText, ""),
-			"the fleet has several API servers, and nothing says which one asks: /validate/ID does, with one of " + all},
+			"the fleet has several API servers, and nothing says which one asks: /validate/ID does, with one of " +
+				all},
 		{"no JSON", served, karmada, broken, "read the object: it is no JSON object"},
 		{"no object", served, karmada, list, "read the object: it is no JSON object"},
 	} {
@@ -374,8 +415,8 @@ func text(v any) string {
 	return string(data)
 }
 
-// TestAtOnce reviews the deletion of every object of the fleet from several goroutines at once, each in an order of its own:
-// the verdicts are those of one after the other, since a review changes nothing that others see.
+// TestAtOnce reviews the deletion of every object of the fleet from several goroutines at once, each in an order of its
+// own: the verdicts are those of one after the other, since a review changes nothing that others see.
 func TestAtOnce(t *testing.T) {
 	r, f := healthy(t, config.Admission{})
 	var requests []*admissionv1.AdmissionRequest

@@ -16,8 +16,8 @@ import (
 type served struct {
 	snapshot  *Snapshot
 	judgement *engine.Judgement
-	// allowed are the last changes that brought nothing about, by their digests: Flux asks about each change twice, since it tries
-	// all objects of a stage in dry runs before it applies the first. Safe for concurrent use.
+	// allowed are the last changes that brought nothing about, by their digests: Flux asks about each change twice,
+	// since it tries all objects of a stage in dry runs before it applies the first. Safe for concurrent use.
 	//
 	// Source: fluxcd/pkg ssa v0.76.2 manager_apply.go:253 and 322 (ApplyAll).
 	allowed *lru.Cache
@@ -26,7 +26,8 @@ type served struct {
 const (
 	// maxAllowed is more than most Flux Kustomizations apply at once.
 	maxAllowed = 4096
-	// maxRemembered is the size of a change, in bytes of JSON, beyond which telling it from others takes as long as judging it.
+	// maxRemembered is the size of a change, in bytes of JSON, beyond which telling it from others
+	// takes as long as judging it.
 	maxRemembered = 64 << 10
 )
 

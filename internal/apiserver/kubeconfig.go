@@ -64,8 +64,8 @@ type kubeUser struct {
 	AuthProvider any    `json:"auth-provider"`
 }
 
-// Open makes a client of a kubeconfig's context, the current one where none is named. A client certificate or a token is
-// all that it signs on with: a kubeconfig that would run a program is refused, and so is one that trusts any server.
+// Open makes a client of a kubeconfig's context, the current one where none is named. A client certificate or a token
+// is all that it signs on with: a kubeconfig that would run a program is refused, and so is one that trusts any server.
 func Open(file, context string) (*Client, error) {
 	data, err := readFile(file)
 	if err != nil {
@@ -123,9 +123,11 @@ func refused(cluster kubeCluster, user kubeUser) error {
 	case cluster.Insecure:
 		return errors.New("insecure-skip-tls-verify is refused: anybody could answer this roll call")
 	case user.Exec != nil || user.AuthProvider != nil:
-		return errors.New("a kubeconfig that runs a program to sign on is refused: give one with a client certificate or a token")
+		return errors.New(
+			"a kubeconfig that runs a program to sign on is refused: give one with a client certificate or a token")
 	case user.Username != "":
-		return errors.New("a user name and password are no longer taken by API servers: give a client certificate or a token")
+		return errors.New(
+			"a user name and password are no longer taken by API servers: give a client certificate or a token")
 	case user.As != "":
 		return errors.New("impersonation is not supported")
 	}
@@ -179,7 +181,8 @@ func newClient(dir string, cluster kubeCluster, user kubeUser) (*Client, error) 
 		proxy = http.ProxyURL(through)
 	}
 	c.http = &http.Client{
-		Transport:     &http.Transport{TLSClientConfig: settings, Proxy: proxy, ForceAttemptHTTP2: true, ResponseHeaderTimeout: 30 * time.Second},
+		Transport: &http.Transport{TLSClientConfig: settings, Proxy: proxy, ForceAttemptHTTP2: true,
+			ResponseHeaderTimeout: 30 * time.Second},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("a redirect leads elsewhere") },
 	}
 	return c, nil

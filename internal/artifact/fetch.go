@@ -29,22 +29,25 @@ type Limits struct {
 	// File is the size of the largest file that is kept. A larger one is there, with its size, but cannot be read: the
 	// loader reads no larger one either.
 	File int64
-	// Entries bounds the number of files and folders, Path the length of a name, Depth the folders that it leads through.
+	// Entries bounds the number of files and folders, Path the length of a name, Depth the
+	// folders that it leads through.
 	Entries, Path, Depth int
 }
 
 // DefaultLimits are generous for a repository of manifests: the largest public fleets have 20,000 files and 60 MB.
 func DefaultLimits() Limits {
-	return Limits{Time: time.Minute, Compressed: 64 << 20, Unpacked: 256 << 20, File: 16 << 20, Entries: 200_000, Path: 1024, Depth: 64}
+	return Limits{Time: time.Minute, Compressed: 64 << 20, Unpacked: 256 << 20, File: 16 << 20, Entries: 200_000,
+		Path: 1024, Depth: 64}
 }
 
-// NewClient is a client for source-controller alone: it goes through no proxy and keeps no connection between artifacts.
+// NewClient is a client for source-controller alone: it goes through no proxy and keeps no
+// connection between artifacts.
 func NewClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, ResponseHeaderTimeout: 30 * time.Second}}
 }
 
-// Fetch downloads an artifact from the URL that its source's status gives, and from nowhere else: a redirect is an error.
-// Nothing is unpacked whose digest is not the one that the status gives: sha256, sha384 or sha512.
+// Fetch downloads an artifact from the URL that its source's status gives, and from nowhere else: a redirect is an
+// error. Nothing is unpacked whose digest is not the one that the status gives: sha256, sha384 or sha512.
 //
 // Source: fluxcd/source-controller v1.9.1 docs/spec/v1/gitrepositories.md, "Artifact".
 func Fetch(ctx context.Context, client *http.Client, a meta.Artifact, limits Limits) (fs.FS, error) {
@@ -82,7 +85,9 @@ func download(ctx context.Context, client *http.Client, from string, limit int64
 	// Else a server that says Content-Encoding would have the transport unpack it, and the digest be another one.
 	request.Header.Set("Accept-Encoding", "identity")
 	direct := *client
-	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return errors.New("a redirect leads elsewhere") }
+	direct.CheckRedirect = func(*http.Request, []*http.Request) error {
+		return errors.New("a redirect leads elsewhere")
+	}
 	response, err := direct.Do(request)
 	if err != nil {
 		return nil, err

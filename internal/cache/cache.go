@@ -1,5 +1,5 @@
-// Package cache keeps values in files for later runs of the program. It may forget any of them at any time: whoever uses it
-// gets along without.
+// Package cache keeps values in files for later runs of the program. It may forget any of them at any time: whoever
+// uses it gets along without.
 package cache
 
 import (
@@ -30,8 +30,8 @@ const (
 	suffix = ".rollcall-cache"
 )
 
-// Store is a folder of values. Several programs may use one folder at once: each file is written elsewhere and put in its
-// place when it is complete, and carries a checksum.
+// Store is a folder of values. Several programs may use one folder at once: each file is written elsewhere and put in
+// its place when it is complete, and carries a checksum.
 type Store struct {
 	dir, scope string
 	decoder    cbor.DecMode
@@ -92,7 +92,8 @@ func (s *Store) Get(name string, value any) bool {
 	return true
 }
 
-// Put writes the value, which must not be changed any more, while the caller goes on. What cannot be written is forgotten.
+// Put writes the value, which must not be changed any more, while the caller goes on. What
+// cannot be written is forgotten.
 func (s *Store) Put(name string, value any) {
 	s.writes.Go(func() {
 		if s.write(s.file(name), value) == nil {

@@ -26,8 +26,9 @@ func open(t *testing.T, dir string, scope ...string) *Store {
 
 func TestStore(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "b")
-	want := value{Name: "x", Any: map[string]any{"whole": int64(1), "part": 1.0, "none": nil, "list": []any{true, "\xff", int64(-2)},
-		"map": map[string]any{}}}
+	want := value{Name: "x", Any: map[string]any{"whole": int64(1), "part": 1.0, "none": nil,
+		"list": []any{true, "\xff", int64(-2)},
+		"map":  map[string]any{}}}
 	s := open(t, dir, "one")
 	s.Put("n", want)
 	s.Close()
@@ -55,7 +56,8 @@ func TestDamaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range len(good) {
-		for _, bad := range [][]byte{good[:i], append(append([]byte{}, good[:i]...), append([]byte{good[i] ^ 1}, good[i+1:]...)...)} {
+		for _, bad := range [][]byte{good[:i], append(append([]byte{}, good[:i]...),
+			append([]byte{good[i] ^ 1}, good[i+1:]...)...)} {
 			if err := os.WriteFile(s.file("n"), bad, 0o600); err != nil {
 				t.Fatal(err)
 			}

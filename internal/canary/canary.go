@@ -1,5 +1,5 @@
-// Package canary plants values in a tree of files and finds them again in what a program has written: for the tests that hold
-// the programs to showing no secret.
+// Package canary plants values in a tree of files and finds them again in what a program has written: for the tests
+// that hold the programs to showing no secret.
 package canary
 
 import (
@@ -32,8 +32,8 @@ func New(style string, seed uint64) *Set {
 	return &Set{style, rand.New(rand.NewPCG(seed, 1)), map[string]string{}}
 }
 
-// Plant puts a new value in the place of each CANARY of a text, its base64 form in that of CANARY64 and its percent-encoded
-// form in that of CANARY%25.
+// Plant puts a new value in the place of each CANARY of a text, its base64 form in that of CANARY64 and its
+// percent-encoded form in that of CANARY%25.
 func (s *Set) Plant(place, text string) string {
 	var b strings.Builder
 	line := 1
@@ -105,7 +105,8 @@ func percent(value string) string {
 	return b.String()
 }
 
-// Find gives the places of the values of which the text shows a part: plain, in base64, in hexadecimal or percent-encoded.
+// Find gives the places of the values of which the text shows a part: plain, in base64, in
+// hexadecimal or percent-encoded.
 func (s *Set) Find(text string) []string {
 	shown := map[string]string{}
 	for _, form := range []string{text, unescaped(text)} {

@@ -1,5 +1,6 @@
-// Package change compares what two trees come to: what Flux does to each API server once a repository is at the other revision, what of
-// that cannot be done in place, which Kustomizations a changed file concerns, and where Karmada runs replicas afterwards.
+// Package change compares what two trees come to: what Flux does to each API server once a repository is at the other
+// revision, what of that cannot be done in place, which Kustomizations a changed file concerns, and where Karmada
+// runs replicas afterwards.
 package change
 
 import (
@@ -15,7 +16,8 @@ import (
 // Schema names the form of the document. A field is added within a version, never renamed or removed.
 const Schema = "rollcall.dev/diff/v1"
 
-// Document is what a change does to a fleet. No value of it is secret: {"$class": class, "$len": bytes} stands in its place.
+// Document is what a change does to a fleet. No value of it is secret: {"$class": class, "$len":
+// bytes} stands in its place.
 type Document struct {
 	Schema string `json:"schema"`
 	// Before and After are the revisions.
@@ -25,7 +27,8 @@ type Document struct {
 	Clusters []Cluster `json:"clusters"`
 	// Files are the changed files that Flux builds something of, sorted by path.
 	Files []File `json:"files"`
-	// Moves are the workloads of Karmada's policies of which the replicas run elsewhere, or do so once a member is lost.
+	// Moves are the workloads of Karmada's policies of which the replicas run elsewhere, or do
+	// so once a member is lost.
 	Moves []failover.Move `json:"moves"`
 	// Unknown are the Kustomizations whose objects cannot be compared, sorted.
 	Unknown []Note `json:"unknown"`
@@ -114,7 +117,8 @@ type Object struct {
 
 // Field is a field that differs.
 type Field struct {
-	// Path leads to it: spec.template.spec.containers[web].image. An entry of a list is called by its name, else by its place.
+	// Path leads to it: spec.template.spec.containers[web].image. An entry of a list is called by
+	// its name, else by its place.
 	Path string `json:"path"`
 	// Before and After are its values, null where there is none. Long texts are cut.
 	Before any `json:"before"`
@@ -127,9 +131,10 @@ type Field struct {
 
 // Mark is something that a change does beside what it seems to.
 type Mark struct {
-	// Kind is "refused" (the API server refuses the change of a field), "recreated" (Flux deletes the object and creates it anew),
-	// "ignored" (the API server keeps the old value), "reinstalled" (a Helm release is uninstalled and installed anew), "renamed",
-	// "deleted-first" (it may be deleted before the other Kustomization applies it), or "contents" (something else goes with it).
+	// Kind is "refused" (the API server refuses the change of a field), "recreated" (Flux deletes the object and
+	// creates it anew), "ignored" (the API server keeps the old value), "reinstalled" (a Helm release is uninstalled
+	// and installed anew), "renamed", "deleted-first" (it may be deleted before the other Kustomization applies it), or
+	// "contents" (something else goes with it).
 	Kind string `json:"kind"`
 	// Field is the one that it is about; empty for the object.
 	Field string `json:"field,omitempty"`
@@ -138,8 +143,8 @@ type Mark struct {
 
 // Note is about a Kustomization.
 type Note struct {
-	// Kind is "fails" (its build fails, and Flux applies nothing of it), "fixed", "suspended", "resumed" or "unknown" (what it applies is not
-	// known).
+	// Kind is "fails" (its build fails, and Flux applies nothing of it), "fixed", "suspended", "resumed" or "unknown"
+	// (what it applies is not known).
 	Kind          string `json:"kind"`
 	Kustomization string `json:"kustomization"`
 	Why           string `json:"why"`
@@ -165,12 +170,14 @@ type Side struct {
 
 // Compare tells what happens once a fleet is at another revision. Changed are the files that differ.
 func Compare(before, after Side, changed []string) Document {
-	c := &comparison{before: newSide(before), after: newSide(after), notes: map[string][]Note{}, fates: map[string]*fate{}, servers: map[string]*Server{},
+	c := &comparison{before: newSide(before), after: newSide(after), notes: map[string][]Note{},
+		fates: map[string]*fate{}, servers: map[string]*Server{},
 		skipped: map[string]int{}, hidden: newHidden(before.FS, after.FS, changed)}
 	c.compareObjects()
 	c.markHelmReleases()
 	c.compareKustomizations()
-	d := Document{Schema: Schema, Before: before.Revision, After: after.Revision, Files: c.files(changed), Moves: failover.Compare(before.Fleet, after.Fleet),
+	d := Document{Schema: Schema, Before: before.Revision, After: after.Revision, Files: c.files(changed),
+		Moves:    failover.Compare(before.Fleet, after.Fleet),
 		Clusters: c.clusters(), Unknown: c.unknown}
 	if d.Unknown == nil {
 		d.Unknown = []Note{}
@@ -194,7 +201,8 @@ type side struct {
 }
 
 func newSide(of Side) *side {
-	s := &side{Side: of, kustomizations: map[string]*fleet.Kustomization{}, clusters: map[string]*fleet.Cluster{}, flux: map[string]*fleet.Object{},
+	s := &side{Side: of, kustomizations: map[string]*fleet.Kustomization{}, clusters: map[string]*fleet.Cluster{},
+		flux:   map[string]*fleet.Object{},
 		counts: map[string]int{}, disabled: map[string]bool{}, sets: map[string]*fleet.Object{}}
 	for i := range of.Tree.Clusters {
 		s.clusters[of.Tree.Clusters[i].Name] = &of.Tree.Clusters[i]
@@ -250,7 +258,8 @@ func (c *comparison) compareObjects() {
 	}
 	for _, s := range c.servers {
 		slices.SortStableFunc(s.Objects, func(a, b Object) int {
-			return cmp.Or(cmp.Compare(slices.Index(actions, a.Action), slices.Index(actions, b.Action)), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Group, b.Group),
+			return cmp.Or(cmp.Compare(slices.Index(actions, a.Action), slices.Index(actions, b.Action)),
+				cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Group, b.Group),
 				cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 		})
 	}
@@ -265,7 +274,9 @@ func leading(all []*fleet.Object, id string) (n int) {
 
 // compareObject compares who applies an object, and what.
 func (c *comparison) compareObject(before, after []*fleet.Object) {
-	if len(before) == len(after) && !slices.ContainsFunc(before, func(o *fleet.Object) bool { return !isSame(o, ownerIn(after, o)) && c.differs(o, ownerIn(after, o)) }) {
+	if len(before) == len(after) && !slices.ContainsFunc(before, func(o *fleet.Object) bool {
+		return !isSame(o, ownerIn(after, o)) && c.differs(o, ownerIn(after, o))
+	}) {
 		return
 	}
 	was := slices.DeleteFunc(slices.Clone(before), func(o *fleet.Object) bool { return c.isKept(o) })
@@ -385,8 +396,10 @@ func (c *comparison) stays(was, is []*fleet.Object) {
 	object.Before, object.After = from.Kustomization, to.Kustomization
 	c.fill(&object, from, to)
 	if f := c.fateOf(from); f != nil && f.action == Prune {
-		// Source: fluxcd/pkg ssa v0.77.0 manager_delete.go: only what has the owner's labels is deleted, which the next owner replaces.
-		object.Marks = append(object.Marks, Mark{Kind: "deleted-first", Why: "the first one prunes it where it is reconciled before the other one, which then creates it anew"})
+		// Source: fluxcd/pkg ssa v0.77.0 manager_delete.go: only what has the owner's labels is deleted,
+		// which the next owner replaces.
+		object.Marks = append(object.Marks, Mark{Kind: "deleted-first",
+			Why: "the first one prunes it where it is reconciled before the other one, which then creates it anew"})
 		if goes := c.goesWith(from); len(goes) > 0 {
 			object.Marks = append(object.Marks, goes...)
 		}
@@ -425,7 +438,8 @@ func (c *comparison) changesSpec(id string) bool {
 }
 
 func newObject(o *fleet.Object, action Action) Object {
-	return Object{Action: action, Group: o.Group, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, File: o.Origin.File}
+	return Object{Action: action, Group: o.Group, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name,
+		File: o.Origin.File}
 }
 
 func (c *comparison) add(o *fleet.Object, object Object) {

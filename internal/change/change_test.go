@@ -17,8 +17,8 @@ import (
 
 var update = flag.Bool("update", false, "write what comes out into the cases")
 
-// TestCompare compares the trees "before" and "after" of each case: a file of before that after has no word of is in both, and one that is
-// empty in after is not there. "want" is what is said.
+// TestCompare compares the trees "before" and "after" of each case: a file of before that after has no word of is in
+// both, and one that is empty in after is not there. "want" is what is said.
 func TestCompare(t *testing.T) {
 	names, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(names) == 0 {

@@ -9,7 +9,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// fate is what becomes of an object that is not applied any more; nil where the cluster is gone with it, and nobody sees to it.
+// fate is what becomes of an object that is not applied any more; nil where the cluster is gone with
+// it, and nobody sees to it.
 type fate struct {
 	action                Action
 	why, waits, uncertain string
@@ -17,8 +18,8 @@ type fate struct {
 
 // fateOf is that of an object, as the one who applied it leaves it.
 //
-// Source: fluxcd/kustomize-controller v1.9.6 internal/controller/kustomization_controller.go prune, finalizerShouldDeleteResources,
-// deleteObjects.
+// Source: fluxcd/kustomize-controller v1.9.6 internal/controller/kustomization_controller.go prune,
+// finalizerShouldDeleteResources, deleteObjects.
 func (c *comparison) fateOf(o *fleet.Object) *fate {
 	if c.after.clusters[o.Cluster] == nil {
 		return nil
@@ -41,12 +42,14 @@ func (c *comparison) fateOf(o *fleet.Object) *fate {
 	case after == nil:
 		return c.fateWith(before)
 	case after.APIServer != before.APIServer:
-		return &fate{action: Orphan, why: "its Kustomization applies to another API server and leaves this one as it is"}
+		return &fate{action: Orphan,
+			why: "its Kustomization applies to another API server and leaves this one as it is"}
 	}
 	f := fate{action: Orphan, why: "its Kustomization does not prune"}
 	switch {
 	case after.Implicit && !after.Applying.Known:
-		f = fate{action: Prune, uncertain: "the Kustomization of the entry point is not in Git; flux bootstrap has it prune"}
+		f = fate{action: Prune,
+			uncertain: "the Kustomization of the entry point is not in Git; flux bootstrap has it prune"}
 		if cluster := c.after.clusters[after.Cluster]; !cluster.Declared {
 			f.uncertain = "nothing in the tree tells where Flux starts"
 		}
@@ -69,7 +72,8 @@ func (c *comparison) fateWith(k *fleet.Kustomization) *fate {
 	if f, known := c.fates[k.ID]; known {
 		return f
 	}
-	c.fates[k.ID] = &fate{action: Orphan, why: "nothing deletes its Kustomization"} // one that applies itself, in a circle
+	// one that applies itself, in a circle
+	c.fates[k.ID] = &fate{action: Orphan, why: "nothing deletes its Kustomization"}
 	f := c.fateBelow(k)
 	c.fates[k.ID] = f
 	return f
@@ -85,7 +89,8 @@ func (c *comparison) fateBelow(k *fleet.Kustomization) *fate {
 		return nil
 	}
 	if above.action == Orphan {
-		return &fate{action: Orphan, why: "its Kustomization is left alone itself", waits: above.waits, uncertain: above.uncertain}
+		return &fate{action: Orphan, why: "its Kustomization is left alone itself", waits: above.waits,
+			uncertain: above.uncertain}
 	}
 	deletes := fate{action: Prune, why: "its Kustomization is pruned", waits: above.waits, uncertain: above.uncertain}
 	keeps := deletes
@@ -138,7 +143,8 @@ func isMetadata(o *fleet.Object, key, value string) bool {
 func isIgnored(o *fleet.Object) bool { return isMetadata(o, "ssa", "Ignore") }
 
 // bringing are the kinds of what is unknown that may bring objects.
-var bringing = []fleet.UnknownKind{fleet.UnknownRemoteBase, fleet.UnknownRemoteFile, fleet.UnknownFile, fleet.UnknownObject, fleet.UnknownAbsent, fleet.UnknownBuild}
+var bringing = []fleet.UnknownKind{fleet.UnknownRemoteBase, fleet.UnknownRemoteFile, fleet.UnknownFile,
+	fleet.UnknownObject, fleet.UnknownAbsent, fleet.UnknownBuild}
 
 // moreUnknown says what may bring objects of a Kustomization that may not in another revision of it; empty for nothing.
 func (c *comparison) moreUnknown(k, other *fleet.Kustomization) string {
@@ -157,7 +163,8 @@ func (c *comparison) moreUnknown(k, other *fleet.Kustomization) string {
 // remotes are what a Kustomization takes from other servers, as it is written in files that differ.
 func (c *comparison) remotes(id, sign string, s *side) (all []any) {
 	for _, inc := range s.kustomizations[id].Incomplete {
-		if (inc.Kind == fleet.UnknownRemoteBase || inc.Kind == fleet.UnknownRemoteFile) && c.hidden.changed[inc.Origin.File] {
+		if (inc.Kind == fleet.UnknownRemoteBase || inc.Kind == fleet.UnknownRemoteFile) &&
+			c.hidden.changed[inc.Origin.File] {
 			all = append(all, c.hidden.document(sign, s.FS, inc.Origin))
 		}
 	}
@@ -181,7 +188,8 @@ func (c *comparison) compareKustomizations() {
 			}
 		case !fails(k) && !c.after.applies(k):
 			if c.skipped[k.ID] > 0 || old != nil && c.before.applies(old) {
-				c.unknown = append(c.unknown, Note{Kind: "unknown", Kustomization: k.ID, Why: unknownWhy(k), Objects: n.Objects})
+				c.unknown = append(c.unknown, Note{Kind: "unknown", Kustomization: k.ID, Why: unknownWhy(k),
+					Objects: n.Objects})
 			}
 			continue
 		case old == nil:

@@ -24,7 +24,8 @@ const (
 	maxText = 1 << 20
 )
 
-// differences are the fields in which two objects differ, sorted as they stand, and how many more there are. Null is none.
+// differences are the fields in which two objects differ, sorted as they stand, and how many
+// more there are. Null is none.
 func differences(before, after map[string]any) (fields []Field, leftOut int) {
 	if reflect.ValueOf(before).Pointer() == reflect.ValueOf(after).Pointer() {
 		return nil, 0

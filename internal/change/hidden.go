@@ -16,7 +16,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// hidden finds out whether values differ that are not shown, and that are of the same class and length: in the files that they come from.
+// hidden finds out whether values differ that are not shown, and that are of the same class and length: in the
+// files that they come from.
 type hidden struct {
 	before, after fs.FS
 	changed       map[string]bool
@@ -31,8 +32,8 @@ func newHidden(before, after fs.FS, changed []string) *hidden {
 	return h
 }
 
-// differences are the fields of two objects whose values are not shown and differ where they come from, though all that is shown of them is
-// the same.
+// differences are the fields of two objects whose values are not shown and differ where they come from, though all that
+// is shown of them is the same.
 func (h *hidden) differences(before, after *fleet.Object) (fields []Field) {
 	a, b := before.Origin, after.Origin
 	if isGenerator(b.Field) && isGenerator(a.Field) {
@@ -74,7 +75,8 @@ func (h *hidden) generated(before, after *fleet.Object) []Field {
 	}
 	var fields []Field
 	eachRedacted("", nil, after.Content, func(path string, at []any, value any) {
-		if other, here := lookUp(before.Content, at); here && reflect.DeepEqual(value, other) && len(fields) < maxFields {
+		if other, here := lookUp(before.Content, at); here && reflect.DeepEqual(value, other) &&
+			len(fields) < maxFields {
 			fields = append(fields, Field{Path: path, Before: value, After: value, Hidden: true})
 		}
 	})

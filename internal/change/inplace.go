@@ -14,19 +14,23 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 
 // immutable are the fields, by kind, that an API server changes in no object.
 //
-// Source: kubernetes/kubernetes v1.36 pkg/apis/apps/validation ValidateDeploymentUpdate and its like, pkg/apis/batch/validation
-// ValidateJobSpecUpdate, pkg/apis/storage/validation ValidateStorageClassUpdate, pkg/apis/rbac/validation ValidateRoleBindingUpdate,
-// pkg/apis/networking/validation ValidateIngressClassUpdate, pkg/apis/scheduling/validation ValidatePriorityClassUpdate,
-// pkg/apis/node/validation ValidateRuntimeClassUpdate, pkg/apis/core/validation ValidateSecretUpdate, ValidatePersistentVolumeUpdate,
-// pkg/apis/discovery/validation ValidateEndpointSliceUpdate; apiextensions-apiserver v0.36
-// pkg/apis/apiextensions/validation ValidateCustomResourceDefinitionUpdate.
+// Source: kubernetes/kubernetes v1.36 pkg/apis/apps/validation ValidateDeploymentUpdate and its like,
+// pkg/apis/batch/validation ValidateJobSpecUpdate, pkg/apis/storage/validation ValidateStorageClassUpdate,
+// pkg/apis/rbac/validation ValidateRoleBindingUpdate, pkg/apis/networking/validation ValidateIngressClassUpdate,
+// pkg/apis/scheduling/validation ValidatePriorityClassUpdate, pkg/apis/node/validation ValidateRuntimeClassUpdate,
+// pkg/apis/core/validation ValidateSecretUpdate, ValidatePersistentVolumeUpdate, pkg/apis/discovery/validation
+// ValidateEndpointSliceUpdate; apiextensions-apiserver v0.36 pkg/apis/apiextensions/validation
+// ValidateCustomResourceDefinitionUpdate.
 var immutable = map[string][]string{
-	"Deployment.apps":                               {"spec.selector"},
-	"DaemonSet.apps":                                {"spec.selector"},
-	"ReplicaSet.apps":                               {"spec.selector"},
-	"StatefulSet.apps":                              {"spec.selector", "spec.serviceName", "spec.volumeClaimTemplates", "spec.podManagementPolicy"},
-	"Job.batch":                                     {"spec.selector", "spec.template", "spec.completionMode", "spec.podFailurePolicy", "spec.backoffLimitPerIndex", "spec.managedBy"},
-	"StorageClass.storage.k8s.io":                   {"parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"},
+	"Deployment.apps": {"spec.selector"},
+	"DaemonSet.apps":  {"spec.selector"},
+	"ReplicaSet.apps": {"spec.selector"},
+	"StatefulSet.apps": {"spec.selector", "spec.serviceName", "spec.volumeClaimTemplates",
+		"spec.podManagementPolicy"},
+	"Job.batch": {"spec.selector", "spec.template", "spec.completionMode",
+		"spec.podFailurePolicy", "spec.backoffLimitPerIndex", "spec.managedBy"},
+	"StorageClass.storage.k8s.io": {"parameters", "provisioner", "reclaimPolicy",
+		"volumeBindingMode"},
 	"RoleBinding.rbac.authorization.k8s.io":         {"roleRef"},
 	"ClusterRoleBinding.rbac.authorization.k8s.io":  {"roleRef"},
 	"IngressClass.networking.k8s.io":                {"spec.controller"},
@@ -35,7 +39,8 @@ var immutable = map[string][]string{
 	"Secret":                                        {"type"},
 	"EndpointSlice.discovery.k8s.io":                {"addressType"},
 	"CustomResourceDefinition.apiextensions.k8s.io": {"spec.scope", "spec.names.kind", "spec.group"},
-	"PersistentVolume": {"spec.csi", "spec.nfs", "spec.hostPath", "spec.local", "spec.iscsi", "spec.fc", "spec.cephfs", "spec.rbd", "spec.awsElasticBlockStore",
+	"PersistentVolume": {"spec.csi", "spec.nfs", "spec.hostPath", "spec.local", "spec.iscsi", "spec.fc", "spec.cephfs",
+		"spec.rbd", "spec.awsElasticBlockStore",
 		"spec.azureDisk", "spec.azureFile", "spec.gcePersistentDisk", "spec.volumeMode"},
 }
 
@@ -48,11 +53,13 @@ var mutableClaim = []string{"resources", "volumeAttributesClassName"}
 func (c *comparison) inPlace(before, after *fleet.Object) (marks []Mark) {
 	kind := fleet.GroupKind(after.Group, after.Kind)
 	refused := func(path, why string) {
-		m := Mark{Kind: "refused", Field: path, Why: why + ", so the API server refuses the change, and with it the Kustomization fails"}
+		m := Mark{Kind: "refused", Field: path, Why: why +
+			", so the API server refuses the change, and with it the Kustomization fails"}
 		k := c.after.kustomizations[after.Kustomization]
 		// Source: fluxcd/pkg ssa v0.77.0 manager_apply.go shouldForceApply.
 		if k != nil && k.Applying.Force || isMetadata(after, "force", "enabled") {
-			m.Kind, m.Why = "recreated", why+", so Flux, which is told to force it, deletes the object and creates it anew"
+			m.Kind, m.Why = "recreated", why+
+				", so Flux, which is told to force it, deletes the object and creates it anew"
 		}
 		marks = append(marks, m)
 	}
@@ -82,7 +89,8 @@ func (c *comparison) inPlace(before, after *fleet.Object) (marks []Mark) {
 			case differs && b != nil:
 				refused(path, "the field cannot change once the Service has it")
 			case differs && a == "None":
-				marks = append(marks, Mark{Kind: "ignored", Field: path, Why: "the API server keeps the address that the Service has: it stays headless"})
+				marks = append(marks, Mark{Kind: "ignored", Field: path,
+					Why: "the API server keeps the address that the Service has: it stays headless"})
 			}
 		}
 	case "PersistentVolumeClaim":
@@ -109,7 +117,8 @@ func (c *comparison) inPlace(before, after *fleet.Object) (marks []Mark) {
 		marks = append(marks, reinstalls(before, after)...)
 	case "Kustomization.kustomize.toolkit.fluxcd.io":
 		if _, _, differs := differ("spec.kubeConfig"); differs {
-			marks = append(marks, Mark{Kind: "contents", Field: "spec.kubeConfig", Why: "Flux applies to another API server from now on, and leaves what is on the old one as it is"})
+			marks = append(marks, Mark{Kind: "contents", Field: "spec.kubeConfig",
+				Why: "Flux applies to another API server from now on, and leaves what is on the old one as it is"})
 		}
 	}
 	return marks
@@ -120,8 +129,10 @@ func (c *comparison) inPlace(before, after *fleet.Object) (marks []Mark) {
 // Source: fluxcd/helm-controller v1.6 internal/action/verify.go ReleaseTargetChanged.
 func release(o *fleet.Object) map[string]string {
 	target := textAt(o.Content, "spec", "targetNamespace")
-	r := map[string]string{"spec.targetNamespace": target, "spec.storageNamespace": textAt(o.Content, "spec", "storageNamespace"),
-		"spec.releaseName": textAt(o.Content, "spec", "releaseName"), "spec.chart.spec.chart": textAt(o.Content, "spec", "chart", "spec", "chart")}
+	r := map[string]string{"spec.targetNamespace": target,
+		"spec.storageNamespace": textAt(o.Content, "spec", "storageNamespace"),
+		"spec.releaseName":      textAt(o.Content, "spec", "releaseName"),
+		"spec.chart.spec.chart": textAt(o.Content, "spec", "chart", "spec", "chart")}
 	if r["spec.targetNamespace"] == "" {
 		r["spec.targetNamespace"] = o.Namespace
 	}
@@ -139,10 +150,14 @@ func release(o *fleet.Object) map[string]string {
 
 func reinstalls(before, after *fleet.Object) (marks []Mark) {
 	a, b := release(before), release(after)
-	for _, path := range []string{"spec.targetNamespace", "spec.releaseName", "spec.storageNamespace", "spec.chart.spec.chart"} {
-		isName := path != "spec.chart.spec.chart" || a[path] != "" && b[path] != "" && !strings.Contains(a[path]+b[path], "/") // and no path
+	for _, path := range []string{"spec.targetNamespace", "spec.releaseName", "spec.storageNamespace",
+		"spec.chart.spec.chart"} {
+		// and no path
+		isName := path != "spec.chart.spec.chart" || a[path] != "" && b[path] != "" &&
+			!strings.Contains(a[path]+b[path], "/")
 		if a[path] != b[path] && isName {
-			return []Mark{{Kind: "reinstalled", Field: path, Why: "helm-controller uninstalls the release and installs it anew"}}
+			return []Mark{{Kind: "reinstalled", Field: path,
+				Why: "helm-controller uninstalls the release and installs it anew"}}
 		}
 	}
 	return nil
@@ -174,8 +189,10 @@ func (c *comparison) markHelmReleases() {
 				if same {
 					why = "both are the same Helm release: with the old name Flux uninstalls what the new name has taken over"
 				}
-				s.Objects[i].Marks = append(s.Objects[i].Marks, Mark{Kind: "renamed", Why: fmt.Sprintf("it becomes HelmRelease %q; %s", s.Objects[j].Name, why)})
-				s.Objects[j].Marks = append(s.Objects[j].Marks, Mark{Kind: "renamed", Why: fmt.Sprintf("it was HelmRelease %q; %s", s.Objects[i].Name, why)})
+				s.Objects[i].Marks = append(s.Objects[i].Marks,
+					Mark{Kind: "renamed", Why: fmt.Sprintf("it becomes HelmRelease %q; %s", s.Objects[j].Name, why)})
+				s.Objects[j].Marks = append(s.Objects[j].Marks,
+					Mark{Kind: "renamed", Why: fmt.Sprintf("it was HelmRelease %q; %s", s.Objects[i].Name, why)})
 			}
 		}
 	}
@@ -219,12 +236,17 @@ func (c *comparison) goesWith(o *fleet.Object) []Mark {
 	}
 	switch fleet.GroupKind(o.Group, o.Kind) {
 	case "Namespace":
-		return tell("that is in the Namespace", func(_, namespace string, _ *fleet.Object) bool { return namespace == o.Name })
+		return tell("that is in the Namespace", func(_, namespace string, _ *fleet.Object) bool {
+			return namespace == o.Name
+		})
 	case "CustomResourceDefinition.apiextensions.k8s.io":
 		kind, of := textAt(o.Content, "spec", "names", "kind"), textAt(o.Content, "spec", "group")
-		return tell("of its kind", func(other, _ string, _ *fleet.Object) bool { return kind != "" && other == fleet.GroupKind(of, kind) })
+		return tell("of its kind", func(other, _ string, _ *fleet.Object) bool {
+			return kind != "" && other == fleet.GroupKind(of, kind)
+		})
 	case "PersistentVolumeClaim":
-		return []Mark{{Kind: "contents", Why: "what is stored in its volume goes with it, unless that is to be retained"}}
+		return []Mark{{Kind: "contents",
+			Why: "what is stored in its volume goes with it, unless that is to be retained"}}
 	}
 	return nil
 }

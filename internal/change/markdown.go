@@ -40,15 +40,18 @@ func (e *Effect) WriteMarkdown(b *strings.Builder) {
 		for strings.Contains(text, fence) {
 			fence += "`"
 		}
-		fmt.Fprintf(b, "\n<details><summary>%s</summary>\n\n%stext\n%s\n%s\n\n</details>\n", Escape(f.Title), fence, strings.TrimSuffix(text, "\n"), fence)
+		fmt.Fprintf(b, "\n<details><summary>%s</summary>\n\n%stext\n%s\n%s\n\n</details>\n", Escape(f.Title), fence,
+			strings.TrimSuffix(text, "\n"), fence)
 	}
 }
 
 // Escape is a text on one line in which nothing is markup, a mention or a link.
 //
-// Source: GitHub Flavored Markdown 0.29 §6.1, backslash escapes; §6.11, HTML; an @ and a # are not among those that a backslash keeps from
-// becoming a mention or a link to an issue, so a zero-width joiner follows them.
+// Source: GitHub Flavored Markdown 0.29 §6.1, backslash escapes; §6.11, HTML; an @ and a # are not among those that a
+// backslash keeps from becoming a mention or a link to an issue, so a zero-width joiner follows them.
 func Escape(text string) string { return escapes.Replace(text) }
 
-var escapes = strings.NewReplacer("\\", "\\\\", "`", "\\`", "*", "\\*", "_", "\\_", "[", "\\[", "]", "\\]", "|", "\\|", "~", "\\~", "!", "\\!",
-	"&", "&amp;", "<", "&lt;", ">", "&gt;", "@", "@\u2060", "#", "#\u2060", "://", ":\u2060//", "www.", "www\u2060.", "\n", " ", "\r", " ")
+var escapes = strings.NewReplacer("\\", "\\\\", "`", "\\`", "*", "\\*", "_", "\\_", "[", "\\[", "]", "\\]", "|", "\\|",
+	"~", "\\~", "!", "\\!",
+	"&", "&amp;", "<", "&lt;", ">", "&gt;", "@", "@\u2060", "#", "#\u2060", "://", ":\u2060//", "www.", "www\u2060.",
+	"\n", " ", "\r", " ")

@@ -14,11 +14,13 @@ import (
 )
 
 const (
-	// maxObjects bounds the objects of clusters that are shown, maxShared the files, and maxTables the tables of failover.
+	// maxObjects bounds the objects of clusters that are shown, maxShared the files, and
+	// maxTables the tables of failover.
 	maxObjects = 200
 	maxShared  = 20
 	maxTables  = 10
-	// maxShownValue bounds a value in a line, in bytes; maxShownFields and maxShownLines what is shown of one object and of one text.
+	// maxShownValue bounds a value in a line, in bytes; maxShownFields and maxShownLines what is shown of
+	// one object and of one text.
 	maxShownValue  = 160
 	maxShownFields = 40
 	maxShownLines  = 30
@@ -32,8 +34,8 @@ func (d *Document) WriteJSON(w io.Writer) error {
 	return enc.Encode(d)
 }
 
-// WriteText writes what happens in each cluster, those together in which the same does; then what is not known, which files concern several
-// clusters, and what moves.
+// WriteText writes what happens in each cluster, those together in which the same does; then what is not known, which
+// files concern several clusters, and what moves.
 func (d *Document) WriteText(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s → %s: %s\n", d.Before, d.After, d.found())
@@ -107,7 +109,8 @@ func (d *Document) counts(in func(Cluster) bool) string {
 	for _, a := range []struct {
 		action Action
 		what   string
-	}{{Create, "to create"}, {Change, "to change"}, {Prune, "to prune"}, {Orphan, "left alone"}, {HandOver, "handed over"}} {
+	}{{Create, "to create"}, {Change, "to change"}, {Prune, "to prune"}, {Orphan, "left alone"},
+		{HandOver, "handed over"}} {
 		if n[a.action] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n[a.action], a.what))
 		}
@@ -179,7 +182,8 @@ func (c *Cluster) body() string {
 	case New:
 		b.WriteString(" (new)\n")
 	case Gone:
-		b.WriteString(" (gone)\n  ! no Flux finds the cluster here any more: nothing of what runs there changes or is deleted\n")
+		b.WriteString(
+			" (gone)\n  ! no Flux finds the cluster here any more: nothing of what runs there changes or is deleted\n")
 	default:
 		b.WriteString("\n")
 	}
@@ -339,7 +343,8 @@ func (d *Document) shared() (lines []string) {
 		if len(f.Kustomizations) < 2 && len(f.Clusters) < 2 {
 			continue
 		}
-		lines = append(lines, fmt.Sprintf("%s concerns %s in %s", secret.Printable(f.Path), count(len(f.Kustomizations), "Kustomization"), count(len(f.Clusters), "cluster")))
+		lines = append(lines, fmt.Sprintf("%s concerns %s in %s", secret.Printable(f.Path),
+			count(len(f.Kustomizations), "Kustomization"), count(len(f.Clusters), "cluster")))
 	}
 	return lines
 }
@@ -349,7 +354,9 @@ func writeTables(b *strings.Builder, moves []failover.Move) {
 	for _, side := range []struct {
 		title string
 		of    func(failover.Move) *failover.Report
-	}{{"before", func(m failover.Move) *failover.Report { return m.Before }}, {"after", func(m failover.Move) *failover.Report { return m.After }}} {
+	}{{"before", func(m failover.Move) *failover.Report {
+		return m.Before
+	}}, {"after", func(m failover.Move) *failover.Report { return m.After }}} {
 		var reports []failover.Report
 		for _, m := range moves {
 			if r := side.of(m); r != nil && len(reports) < maxTables {

@@ -1,5 +1,5 @@
-// Package checkout reads a fleet's repository as it lies in a folder: its configuration, the rules that it is judged by,
-// and the fleet itself.
+// Package checkout reads a fleet's repository as it lies in a folder: its configuration, the rules that it is judged
+// by, and the fleet itself.
 package checkout
 
 import (
@@ -37,7 +37,8 @@ type Checkout struct {
 	Follower fleet.Follower
 }
 
-// Configure reads the configuration in a file system, which need not be the repository's own, and the baseline that it names in that.
+// Configure reads the configuration in a file system, which need not be the repository's own, and the
+// baseline that it names in that.
 func (c *Checkout) Configure(fsys fs.FS, name string) (err error) {
 	if c.Config, err = config.Read(fsys, name); err != nil {
 		return c.placed(err)
@@ -137,11 +138,13 @@ func (c *Checkout) Read(ctx context.Context, fsys fs.FS) (*fleet.Tree, error) {
 func (c *Checkout) Contents(ctx context.Context, fsys fs.FS) (*loader.Contents, error) {
 	opts := loader.Options{Exclude: c.Config.Exclude, Recipients: c.Config.AllowedRecipients(), Cache: c.Cache}
 	for _, cluster := range c.Config.Clusters {
-		opts.Clusters = append(opts.Clusters, loader.Cluster{Name: cluster.Name, Path: cluster.Path, Root: cmp.Or(cluster.Root, "."), Variables: cluster.Variables,
+		opts.Clusters = append(opts.Clusters, loader.Cluster{
+			Name: cluster.Name, Path: cluster.Path, Root: cmp.Or(cluster.Root, "."), Variables: cluster.Variables,
 			Origin: c.Config.At(cluster.Entry())})
 	}
 	for _, source := range c.Config.Sources {
-		opts.Sources = append(opts.Sources, loader.Source{Kind: source.Kind, Namespace: source.Namespace, Name: source.Name, Path: source.Path})
+		opts.Sources = append(opts.Sources, loader.Source{
+			Kind: source.Kind, Namespace: source.Namespace, Name: source.Name, Path: source.Path})
 	}
 	if err := c.foldersExist(fsys); err != nil {
 		return nil, err

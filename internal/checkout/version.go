@@ -18,10 +18,11 @@ func Version() string {
 }
 
 // judges are the modules that a checkout is read and judged with.
-var judges = []string{"github.com/open-policy-agent/opa", "sigs.k8s.io/kustomize/api", "github.com/fluxcd/kustomize-controller/api"}
+var judges = []string{"github.com/open-policy-agent/opa", "sigs.k8s.io/kustomize/api",
+	"github.com/fluxcd/kustomize-controller/api"}
 
-// Versions are a program's version, the commit that it was built from, where the build knew it, and the versions of what it
-// judges by, a line each.
+// Versions are a program's version, the commit that it was built from, where the build knew it, and the versions of
+// what it judges by, a line each.
 func Versions(program string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s %s %s/%s\n", program, Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
@@ -36,7 +37,8 @@ func Versions(program string) string {
 	return b.String()
 }
 
-// commit is a line that names the commit and its time; empty where the build knew none, as that of "go install MODULE@VERSION".
+// commit is a line that names the commit and its time; empty where the build knew none, as that of
+// "go install MODULE@VERSION".
 func commit(settings []debug.BuildSetting) string {
 	known := map[string]string{}
 	for _, setting := range settings {

@@ -32,8 +32,8 @@ type before struct {
 	unread string
 }
 
-// joinBase makes "--base=REV" of "--base REV", where REV is no path: the flag may stand alone, and pflag takes no value for it then but
-// after "=".
+// joinBase makes "--base=REV" of "--base REV", where REV is no path: the flag may stand alone, and pflag takes no value
+// for it then but after "=".
 func joinBase(args []string) []string {
 	for i, arg := range args {
 		if arg == "--" || i+1 == len(args) {
@@ -49,8 +49,8 @@ func joinBase(args []string) []string {
 	return args
 }
 
-// openBase opens the tree at the commit where the named revision and HEAD part, with the configuration that it has there. From then on the
-// tree itself is judged as that configuration says.
+// openBase opens the tree at the commit where the named revision and HEAD part, with the configuration that it has
+// there. From then on the tree itself is judged as that configuration says.
 func (l *lint) openBase(t *tree) (*before, error) {
 	repository, err := revision.Open(t.root)
 	if err != nil {
@@ -140,7 +140,8 @@ func (l *lint) compare(ctx context.Context, c *checked, t *tree, b *before, v *v
 	return nil
 }
 
-// contents are the base's. Where both are read in the same way, what they share is not read, parsed or built a second time.
+// contents are the base's. Where both are read in the same way, what they share is not read,
+// parsed or built a second time.
 func (b *before) contents(ctx context.Context, c *checked) (*loader.Contents, error) {
 	if b.readAs(c.config) {
 		return c.contents.Again(ctx, b.FS)

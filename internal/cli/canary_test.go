@@ -63,11 +63,14 @@ func writeCases(t *testing.T, dir string, files map[string]string) {
 		cases[folder] = append(cases[folder], strings.TrimPrefix(name, "apps/"+folder+"/"))
 	}
 	kustomization := func(name, dir string) string {
-		return fmt.Sprintf("---\napiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: %s, namespace: flux-system}\n"+
-			"spec:\n  interval: 1h\n  prune: true\n  path: %s\n  sourceRef: {kind: GitRepository, name: flux-system}\n", name, dir)
+		return fmt.Sprintf(
+			"---\napiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: %s, namespace: flux-system}\n"+
+				"spec:\n  interval: 1h\n  prune: true\n  path: %s\n  sourceRef: {kind: GitRepository, name: flux-system}\n",
+			name, dir)
 	}
 	root := "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: flux-system, namespace: flux-system}\n" +
-		"spec: {interval: 1h, url: https://git.example.com/fleet.git, ref: {branch: main}}\n" + kustomization("flux-system", "./clusters/a")
+		"spec: {interval: 1h, url: https://git.example.com/fleet.git, ref: {branch: main}}\n" +
+		kustomization("flux-system", "./clusters/a")
 	for _, folder := range slices.Sorted(maps.Keys(cases)) {
 		root += kustomization(folder, "./apps/"+folder)
 		if name := path.Join("apps", folder, "kustomization.yaml"); files[name] == "" {
@@ -105,13 +108,15 @@ func runIn(t *testing.T, planted *canary.Set, args ...string) (out string, code 
 	return stdout.String() + stderr.String(), code
 }
 
-// mayBeFacts are the cases in which values stand where names do, or where anything may: facts have what no report shows, and so has diff.
+// mayBeFacts are the cases in which values stand where names do, or where anything may: facts have what no
+// report shows, and so has diff.
 var mayBeFacts = regexp.MustCompile(`^(names/|fault-\d+-word )`)
 
 func shows(t *testing.T, planted *canary.Set, what, text string) {
 	t.Helper()
 	for _, found := range planted.Find(text) {
-		if (strings.HasPrefix(what, `["facts"`) || strings.HasPrefix(what, `["diff"`) || what == "the cache") && mayBeFacts.MatchString(found) {
+		if (strings.HasPrefix(what, `["facts"`) || strings.HasPrefix(what, `["diff"`) || what == "the cache") &&
+			mayBeFacts.MatchString(found) {
 			continue
 		}
 		t.Errorf("%s shows %s", what, found)
@@ -155,13 +160,17 @@ func TestNothingIsShown(t *testing.T) {
 			}
 			falseReports(t, dir, planted)
 			// Beside a commit that has all of it, and beside one of which nothing is left.
-			for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "a"}} {
-				if out, err := exec.Command("git", slices.Concat([]string{"-C", dir}, args)...).CombinedOutput(); err != nil {
+			for _, args := range [][]string{{"init", "-q"}, {"add", "-A"},
+				{"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "a"}} {
+				if out, err := exec.Command("git", slices.Concat(
+					[]string{"-C", dir}, args)...).CombinedOutput(); err != nil {
 					t.Fatalf("git %q: %v %s", args, err, out)
 				}
 			}
-			for _, args := range [][]string{{"--show", "existing"}, {"--show", "existing", "-o", "json"}, {"-o", "sarif"}} {
-				if _, code := runIn(t, planted, slices.Concat([]string{dir, "--cache-dir", cache, "--base=HEAD"}, args)...); code != clean {
+			for _, args := range [][]string{{"--show", "existing"}, {"--show", "existing", "-o", "json"},
+				{"-o", "sarif"}} {
+				if _, code := runIn(t, planted, slices.Concat(
+					[]string{dir, "--cache-dir", cache, "--base=HEAD"}, args)...); code != clean {
 					t.Errorf("%q: exit code %d", args, code)
 				}
 			}
@@ -183,7 +192,8 @@ func TestNothingIsShown(t *testing.T) {
 			}
 			diffs()
 			for _, format := range formats() {
-				if _, code := runIn(t, planted, dir, "--cache-dir", cache, "--base=HEAD", "-o", format); code == unfinished {
+				if _, code := runIn(t, planted, dir, "--cache-dir", cache, "--base=HEAD", "-o",
+					format); code == unfinished {
 					t.Errorf("%s: it does not finish", format)
 				}
 			}
@@ -273,7 +283,8 @@ func TestNothingIsShownInAnEditor(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		send("textDocument/didOpen", false, map[string]any{"textDocument": map[string]any{"uri": uri(name), "version": 1, "text": string(text)}})
+		send("textDocument/didOpen", false, map[string]any{
+			"textDocument": map[string]any{"uri": uri(name), "version": 1, "text": string(text)}})
 	}
 	// Every file of the tree that has findings has diagnostics once the tree is linted with the last document.
 	for wait := 0; strings.Count(written.String(), "publishDiagnostics") < 100; wait++ {
@@ -282,11 +293,13 @@ func TestNothingIsShownInAnEditor(t *testing.T) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	everything := map[string]any{"start": map[string]int{"line": 0, "character": 0}, "end": map[string]int{"line": 10000, "character": 0}}
+	everything := map[string]any{"start": map[string]int{"line": 0, "character": 0},
+		"end": map[string]int{"line": 10000, "character": 0}}
 	for _, name := range names {
 		for _, method := range []string{"textDocument/codeAction", "textDocument/hover"} {
 			send(method, true, map[string]any{"textDocument": map[string]any{"uri": uri(name)}, "range": everything,
-				"position": map[string]int{"line": 0, "character": 1}, "context": map[string]any{"diagnostics": []any{}}})
+				"position": map[string]int{"line": 0, "character": 1},
+				"context":  map[string]any{"diagnostics": []any{}}})
 		}
 	}
 	send("shutdown", true, nil)
@@ -320,15 +333,19 @@ func TestNothingIsShownOfTheConfiguration(t *testing.T) {
 		"members: [CANARY!, CANARY!, \"password=CANARY\"]\n",
 		"members: [ottawa]\nfailover: {order: [CANARY]}\n",
 		"members: CANARY\n", "failover: CANARY\n", "failover: {order: CANARY}\n",
-		"rules: {secret-encrypted: CANARY}\n", "rules: CANARY\n", "rules: [CANARY]\n", "rules: {\"token=CANARY\": off}\n",
-		"rulePaths: [/CANARY]\n", "rulePaths: [../CANARY, \"https://bot:CANARY@h\"]\n", "exclude: [\"{CANARY}\", ../CANARY]\n",
+		"rules: {secret-encrypted: CANARY}\n", "rules: CANARY\n", "rules: [CANARY]\n",
+		"rules: {\"token=CANARY\": off}\n",
+		"rulePaths: [/CANARY]\n", "rulePaths: [../CANARY, \"https://bot:CANARY@h\"]\n",
+		"exclude: [\"{CANARY}\", ../CANARY]\n",
 		"karmadaVersion: CANARY\n", "karmadaVersion: [CANARY]\n", "karmadaVersion: 1.18\nkarmadaVersion: CANARY\n",
 		"admission: {mode: CANARY, rules: {x: CANARY}, exempt: {users: [CANARY, CANARY, 7], groups: CANARY}}\n",
-		"\"password=CANARY\": x\n", "\"https://u:CANARY@h\": x\n", "a: b\n---\nCANARY\n", "CANARY\n", "- CANARY\n", "? {a: CANARY}\n: b\n",
+		"\"password=CANARY\": x\n", "\"https://u:CANARY@h\": x\n", "a: b\n---\nCANARY\n", "CANARY\n", "- CANARY\n",
+		"? {a: CANARY}\n: b\n",
 		"\"x: CANARY\": a\n\"x: CANARY\": b\n", "DB_PASSWORD=CANARY\n",
 	}, faults...) {
 		dir := t.TempDir()
-		write(t, filepath.Join(dir, ".rollcall.yaml"), planted.Plant(fmt.Sprintf("configuration %d (%.40q)", i, text), text))
+		write(t, filepath.Join(dir, ".rollcall.yaml"), planted.Plant(
+			fmt.Sprintf("configuration %d (%.40q)", i, text), text))
 		write(t, filepath.Join(dir, "clusters/a/a.yaml"), "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n")
 		if out, code := runIn(t, planted, "--no-cache", "--root", dir, dir); code == clean {
 			t.Errorf("%q is taken:\n%s", text, out)
@@ -347,7 +364,8 @@ func TestNothingIsShownByInit(t *testing.T) {
 		t.Fatal(err)
 	}
 	shows(t, planted, "the configuration", string(written))
-	for _, args := range []string{"facts --cluster ", "failover ", "failover --lose ", "failover --lose-region ", "verify --api-server "} {
+	for _, args := range []string{"facts --cluster ", "failover ", "failover --lose ", "failover --lose-region ",
+		"verify --api-server "} {
 		runIn(t, planted, append([]string{"--no-cache", "--root", dir, "__complete"}, strings.Split(args, " ")...)...)
 	}
 }
@@ -356,9 +374,11 @@ func TestNothingIsShownByInit(t *testing.T) {
 func TestNothingIsShownOfWhatIsLive(t *testing.T) {
 	dir, planted := canaryTree(t, "words")
 	k := &karmada{objects: map[string][]string{
-		"clusters": {planted.Plant("live cluster", "metadata: {name: member-x}\nspec: {syncMode: Push, apiEndpoint: \"https://bot:CANARY@h\"}\n"+
-			"status: {conditions: [{type: Ready, status: \"False\", reason: \"password=CANARY\", message: CANARY}]}\n"),
-			planted.Plant("live cluster", "metadata: {name: \"token=CANARY\"}\nspec: {syncMode: \"https://bot:CANARY@h\"}\n")},
+		"clusters": {planted.Plant("live cluster",
+			"metadata: {name: member-x}\nspec: {syncMode: Push, apiEndpoint: \"https://bot:CANARY@h\"}\n"+
+				"status: {conditions: [{type: Ready, status: \"False\", reason: \"password=CANARY\", message: CANARY}]}\n"),
+			planted.Plant("live cluster",
+				"metadata: {name: \"token=CANARY\"}\nspec: {syncMode: \"https://bot:CANARY@h\"}\n")},
 		"propagationpolicies": {planted.Plant("live policy", "metadata: {name: policy, namespace: default}\n"+
 			"spec: {schedulerName: CANARY, placement: {clusterAffinity: {clusterNames: [\"password=CANARY\"]}}}\n")},
 		"overridepolicies": {planted.Plant("live override", "metadata: {name: override, namespace: default}\n"+
@@ -366,19 +386,25 @@ func TestNothingIsShownOfWhatIsLive(t *testing.T) {
 		"clusterpropagationpolicies": {}, "clusteroverridepolicies": {},
 	}, token: planted.Add("the token")}
 	kubeconfig := k.start(t, func(config string) string {
-		return strings.Replace(config, `", certificate-authority-data`, `?token=`+planted.Add("the server's query")+`#`+planted.Add("its fragment")+`", certificate-authority-data`, 1)
+		return strings.Replace(config, `", certificate-authority-data`,
+			`?token=`+planted.Add("the server's query")+`#`+planted.Add("its fragment")+`", certificate-authority-data`,
+			1)
 	})
 	for _, output := range []string{"table", "json"} {
-		if out, code := runIn(t, planted, "verify", "--no-cache", "--root", dir, "--karmada-kubeconfig", kubeconfig, "-o", output); code != findings {
+		if out, code := runIn(t, planted, "verify", "--no-cache", "--root", dir, "--karmada-kubeconfig", kubeconfig,
+			"-o", output); code != findings {
 			t.Errorf("exit code %d: %s", code, out)
 		}
 	}
-	for _, change := range []string{"token: %s", "username: x, password: %s", "exec: {command: %s}", "client-key-data: %s", "[%s", "tokenFile: %s", "\"%s: x\": y\n\"%s"} {
+	for _, change := range []string{"token: %s", "username: x, password: %s", "exec: {command: %s}",
+		"client-key-data: %s", "[%s", "tokenFile: %s", "\"%s: x\": y\n\"%s"} {
 		file := k.start(t, func(config string) string {
 			config = strings.Replace(config, "https://", "https://bot:"+planted.Add("the server's user")+"@", 1)
-			return config[:strings.Index(config, "token: ")] + strings.ReplaceAll(change, "%s", planted.Add(change)) + "}}]"
+			return config[:strings.Index(config, "token: ")] + strings.ReplaceAll(change, "%s", planted.Add(change)) +
+				"}}]"
 		})
-		if out, code := runIn(t, planted, "verify", "--no-cache", "--root", dir, "--karmada-kubeconfig", file); code != unfinished {
+		if out, code := runIn(t, planted, "verify", "--no-cache", "--root", dir, "--karmada-kubeconfig",
+			file); code != unfinished {
 			t.Errorf("exit code %d: %s", code, out)
 		}
 	}
@@ -387,9 +413,12 @@ func TestNothingIsShownOfWhatIsLive(t *testing.T) {
 // TestNoCommands reports on files whose names and contents are commands to a CI system, or steer a terminal.
 func TestNoCommands(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{"::error file=x::y", "::add-mask::x", " ::warning::x", "##[error]x", "##vso[task.setvariable variable=x]y", "a\n::error::x", "a\r::error::x",
-		"\x1b[31mred", "\x1b]0;title\a", "\x9b31m", "a\u202eb", "a\u2066b", "a\u200bb", "a\u2028::error::x", "a\u0085b", "\xff\xfe"} {
-		for _, text := range []string{"kind: Secret\napiVersion: v1\nmetadata: {name: %q}\nstringData: {%q: x}\n", "a: %q\na: %q\nb: [\n", "%.0q::error::x\n##[error]%q: [\n"} {
+	for _, name := range []string{"::error file=x::y", "::add-mask::x", " ::warning::x", "##[error]x",
+		"##vso[task.setvariable variable=x]y", "a\n::error::x", "a\r::error::x",
+		"\x1b[31mred", "\x1b]0;title\a", "\x9b31m", "a\u202eb", "a\u2066b", "a\u200bb", "a\u2028::error::x", "a\u0085b",
+		"\xff\xfe"} {
+		for _, text := range []string{"kind: Secret\napiVersion: v1\nmetadata: {name: %q}\nstringData: {%q: x}\n",
+			"a: %q\na: %q\nb: [\n", "%.0q::error::x\n##[error]%q: [\n"} {
 			file := filepath.Join(dir, "clusters/a", fmt.Sprint(len(text)), name+".yaml")
 			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 				t.Fatal(err)
@@ -399,12 +428,15 @@ func TestNoCommands(t *testing.T) {
 			}
 		}
 	}
-	write(t, filepath.Join(dir, "clusters/a/k/kustomization.yaml"), "resources: [\"::error::x\", \"\\n::error::y\", \"##[error]z\", \"\\e[31m\", \"\\u202e\"]\n")
-	write(t, filepath.Join(dir, "clusters/a/p/p.yaml"), "apiVersion: policy.karmada.io/v1alpha1\nkind: PropagationPolicy\nmetadata: {name: \"::error::x\", namespace: \"##[error]\"}\n"+
-		"spec: {resourceSelectors: [{apiVersion: v1, kind: ConfigMap}], placement: {clusterAffinity: {clusterNames: [\"\\n::error::x\", \"\\e[31m\"]}}}\n")
+	write(t, filepath.Join(dir, "clusters/a/k/kustomization.yaml"),
+		"resources: [\"::error::x\", \"\\n::error::y\", \"##[error]z\", \"\\e[31m\", \"\\u202e\"]\n")
+	write(t, filepath.Join(dir, "clusters/a/p/p.yaml"),
+		"apiVersion: policy.karmada.io/v1alpha1\nkind: PropagationPolicy\nmetadata: {name: \"::error::x\", namespace: \"##[error]\"}\n"+
+			"spec: {resourceSelectors: [{apiVersion: v1, kind: ConfigMap}], placement: {clusterAffinity: {clusterNames: [\"\\n::error::x\", \"\\e[31m\"]}}}\n")
 	t.Chdir(dir)
 	planted := canary.New("words", 3)
-	for _, args := range [][]string{{"-o", "text"}, {"-o", "oneline"}, {"-o", "github"}, {"--diff"}, {"facts", "--unknown"}, {"failover"}, {"failover", "-o", "mermaid"}} {
+	for _, args := range [][]string{{"-o", "text"}, {"-o", "oneline"}, {"-o", "github"}, {"--diff"},
+		{"facts", "--unknown"}, {"failover"}, {"failover", "-o", "mermaid"}} {
 		// Names that are no UTF-8 cannot be read, so that the exit code is 2.
 		out, _ := runIn(t, planted, append(args, "--no-cache")...)
 		if !strings.Contains(out, "1 cluster") && args[0] == "-o" && args[1] == "text" {
@@ -414,7 +446,8 @@ func TestNoCommands(t *testing.T) {
 			line = strings.TrimSuffix(line, "\n")
 			isCommand := strings.HasPrefix(strings.TrimSpace(line), "::")
 			if args[len(args)-1] == "github" && isCommand {
-				isCommand = !regexp.MustCompile(`^::(error|warning|notice) (file=[^,:]*,(line=\d+,endLine=\d+,col=\d+,)?)?title=[a-z-]+::`).MatchString(line)
+				isCommand = !regexp.MustCompile(
+					`^::(error|warning|notice) (file=[^,:]*,(line=\d+,endLine=\d+,col=\d+,)?)?title=[a-z-]+::`).MatchString(line)
 			}
 			steers := strings.IndexFunc(line, func(r rune) bool { return r != '\t' && !unicode.IsPrint(r) }) >= 0
 			if isCommand || steers || strings.Contains(line, "##[") || strings.Contains(line, "##vso[") {
@@ -424,7 +457,8 @@ func TestNoCommands(t *testing.T) {
 	}
 }
 
-// chance is the seed of a test of chance, and when it ends: in 5 s. ROLLCALL_SEED repeats a run, ROLLCALL_MUTATE is another time.
+// chance is the seed of a test of chance, and when it ends: in 5 s. ROLLCALL_SEED repeats a run,
+// ROLLCALL_MUTATE is another time.
 func chance(t *testing.T) (seed uint64, until time.Time) {
 	t.Helper()
 	seed, budget := uint64(time.Now().UnixNano()), 5*time.Second
@@ -443,8 +477,8 @@ func chance(t *testing.T) (seed uint64, until time.Time) {
 	return seed, time.Now().Add(budget)
 }
 
-// TestMutations changes testdata/fleet with a Secret in the clear by chance, and holds the program to ending soon, in one of the
-// ways in which it ends, and to showing nothing.
+// TestMutations changes testdata/fleet with a Secret in the clear by chance, and holds the program to ending soon, in
+// one of the ways in which it ends, and to showing nothing.
 func TestMutations(t *testing.T) {
 	seed, until := chance(t)
 	random := rand.New(rand.NewPCG(seed, 2))
@@ -484,8 +518,8 @@ stringData:
   b: "CANARY"
 `
 
-// mutate puts a Secret into a file of the tree, and changes that file and others: bytes and lines are taken out, doubled, exchanged
-// or replaced.
+// mutate puts a Secret into a file of the tree, and changes that file and others: bytes and lines are taken out,
+// doubled, exchanged or replaced.
 func mutate(t *testing.T, random *rand.Rand, dir, plain string) {
 	t.Helper()
 	var names []string
@@ -515,7 +549,8 @@ func mutate(t *testing.T, random *rand.Rand, dir, plain string) {
 		lines := strings.SplitAfter(whole, "\n")
 		for range random.IntN(4) {
 			i, j := random.IntN(len(lines)), random.IntN(len(lines))
-			pieces := []string{"\"", "'", "{", "[", "}", "]", ": ", "- ", "&a ", "*a ", "|", ">", "#", "\t", "%", "@", "!!binary ", "<<: ", "---\n", "\x00", "\xff", "{{ x }}", "${X}", "<<<<<<< HEAD\n", "? "}
+			pieces := []string{"\"", "'", "{", "[", "}", "]", ": ", "- ", "&a ", "*a ", "|", ">", "#", "\t", "%", "@",
+				"!!binary ", "<<: ", "---\n", "\x00", "\xff", "{{ x }}", "${X}", "<<<<<<< HEAD\n", "? "}
 			piece := pieces[random.IntN(len(pieces))]
 			switch random.IntN(6) {
 			case 0:
@@ -553,7 +588,8 @@ func syntaxFaults(planted *canary.Set) map[string]string {
 		files[name+"/s.yaml"] = planted.Plant(fmt.Sprintf("%s (%.30q)", name, fault), text)
 		config := strings.ReplaceAll(strings.ReplaceAll(text, "kind: Secret", "kind: Release"), "stringData", "spec")
 		files[name+"-word/s.yaml"] = planted.Plant(fmt.Sprintf("%s-word (%.30q)", name, fault), config)
-		files[name+"-list/kustomization.yaml"] = planted.Plant(fmt.Sprintf("%s-list (%.30q)", name, fault), "configMapGenerator:\n"+fault)
+		files[name+"-list/kustomization.yaml"] = planted.Plant(
+			fmt.Sprintf("%s-list (%.30q)", name, fault), "configMapGenerator:\n"+fault)
 	}
 	return files
 }

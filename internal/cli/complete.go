@@ -24,8 +24,8 @@ func completeBy(cmd *cobra.Command, flag string, by completion) {
 	_ = cmd.RegisterFlagCompletionFunc(flag, by)
 }
 
-// offered are the words that go on as what is typed does, each after the list that it may end. What a shell could take for more than a
-// word is none of them: names come from a repository.
+// offered are the words that go on as what is typed does, each after the list that it may end. What a shell could take
+// for more than a word is none of them: names come from a repository.
 func offered(typed string, words []string) ([]string, cobra.ShellCompDirective) {
 	list := typed[:strings.LastIndex(typed, ",")+1]
 	taken := strings.Split(list, ",")
@@ -33,14 +33,16 @@ func offered(typed string, words []string) ([]string, cobra.ShellCompDirective) 
 	for _, word := range words {
 		name, _, _ := strings.Cut(word, "\t")
 		plain := strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=") == ""
-		if name != "" && plain && secret.Message(name) == name && !strings.HasPrefix(name, "-") && strings.HasPrefix(list+name, typed) && !slices.Contains(taken, name) {
+		if name != "" && plain && secret.Message(name) == name && !strings.HasPrefix(name, "-") &&
+			strings.HasPrefix(list+name, typed) && !slices.Contains(taken, name) {
 			all = append(all, list+word)
 		}
 	}
 	return all, cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeFleet offers what a fleet has: that of the tree which the command would read. The command's arguments are paths, or none of them.
+// completeFleet offers what a fleet has: that of the tree which the command would read. The command's arguments
+// are paths, or none of them.
 func (a *app) completeFleet(argsArePaths bool, of func(*fleet.Fleet) []string) completion {
 	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		if !argsArePaths {

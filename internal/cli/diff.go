@@ -146,20 +146,23 @@ func (t *tree) at(r *revision.Repository, commit revision.Commit) (*tree, error)
 	return &other, err
 }
 
-// reconfigure reads the configuration that a tree has itself. One that cannot be read counts as that of another tree, which is said.
+// reconfigure reads the configuration that a tree has itself. One that cannot be read counts as that of
+// another tree, which is said.
 func (a *app) reconfigure(t, other *tree) error {
 	if a.config != "" {
 		return nil
 	}
 	if err := a.configure(t); err != nil {
-		fmt.Fprintf(a.stderr, "%s: its configuration cannot be read, and that of %s counts: %s\n", t.Name, other.Name, secret.Message(err.Error()))
+		fmt.Fprintf(a.stderr, "%s: its configuration cannot be read, and that of %s counts: %s\n", t.Name, other.Name,
+			secret.Message(err.Error()))
 		t.Config = other.Config
 	}
 	return nil
 }
 
 // side reads the tree. What it shares with another one, whose contents are given, is not read or built a second time.
-func (t *tree) side(ctx context.Context, r change.Revision, other *tree, contents *loader.Contents) (change.Side, *loader.Contents, error) {
+func (t *tree) side(ctx context.Context, r change.Revision, other *tree, contents *loader.Contents) (change.Side,
+	*loader.Contents, error) {
 	none := change.Side{}
 	var own *loader.Contents
 	var err error
@@ -179,9 +182,12 @@ func (t *tree) side(ctx context.Context, r change.Revision, other *tree, content
 }
 
 // effect is what a change does to the fleet, for a comment.
-func effect(b *before, t *tree, c *checked, loaded *fleet.Tree, old *fleet.Fleet, contents *loader.Contents) *change.Effect {
-	d := change.Compare(change.Side{Revision: change.Revision{Name: b.revision, Commit: b.commit}, FS: b.FS, Tree: loaded, Fleet: old},
-		change.Side{Revision: change.Revision{Name: workTree}, FS: t.FS, Tree: c.loaded, Fleet: c.fleet}, contents.Changed(c.contents))
+func effect(b *before, t *tree, c *checked, loaded *fleet.Tree, old *fleet.Fleet,
+	contents *loader.Contents) *change.Effect {
+	d := change.Compare(change.Side{Revision: change.Revision{Name: b.revision, Commit: b.commit}, FS: b.FS,
+		Tree: loaded, Fleet: old},
+		change.Side{Revision: change.Revision{Name: workTree}, FS: t.FS, Tree: c.loaded, Fleet: c.fleet},
+		contents.Changed(c.contents))
 	e := d.Effect()
 	return &e
 }

@@ -152,9 +152,12 @@ func TestFailoverSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schema := strings.Replace(string(text), "https://json-schema.org/draft/2020-12/schema", "http://json-schema.org/draft-07/schema#", 1) // OPA knows no newer one
+	// OPA knows no newer one
+	schema := strings.Replace(string(text), "https://json-schema.org/draft/2020-12/schema",
+		"http://json-schema.org/draft-07/schema#", 1)
 	for _, line := range []string{
-		"failover --root testdata/fleet", "failover --root testdata/seed", "failover --root testdata/fleet my-app-failover --lose ottawa --recover ottawa --rebalance",
+		"failover --root testdata/fleet", "failover --root testdata/seed",
+		"failover --root testdata/fleet my-app-failover --lose ottawa --recover ottawa --rebalance",
 	} {
 		got, _ := printed(append(strings.Fields(line), "-o", "json"))
 		of := rego.New(rego.Query("x = json.match_schema(input[0], input[1])"), rego.Input([]any{got, schema}))

@@ -28,7 +28,8 @@ type exceptionEntry struct {
 	// Uses counts the findings that it excepts.
 	Uses    int  `json:"uses"`
 	Expired bool `json:"expired"`
-	// Since is the day of the oldest commit, without a break, whose file has the exception; empty where Git does not tell.
+	// Since is the day of the oldest commit, without a break, whose file has the exception;
+	// empty where Git does not tell.
 	Since string `json:"since,omitempty"`
 }
 
@@ -89,7 +90,8 @@ func (t *tree) exceptionsOf(c *checked) []exceptionEntry {
 	all := []exceptionEntry{}
 	add := func(file string, x fleet.Exception) {
 		p := at(file, x)
-		entry := exceptionEntry{Rule: x.Rule, Reason: x.Reason, Until: x.Until, Owner: x.Owner, File: p.file, Line: x.Line, Uses: uses[p],
+		entry := exceptionEntry{Rule: x.Rule, Reason: x.Reason, Until: x.Until, Owner: x.Owner, File: p.file,
+			Line: x.Line, Uses: uses[p],
 			Expired: x.Expired(c.fleet.Date)}
 		if err == nil && p.file != "" {
 			entry.Since = t.since(repository, p.file, x.Rule)
@@ -117,7 +119,8 @@ func (t *tree) since(r *revision.Repository, file, rule string) string {
 		return ""
 	}
 	day, ok := r.Since(filepath.ToSlash(inside), func(content []byte) bool {
-		return bytes.Contains(content, []byte(rule)) && (file == t.configFile || bytes.Contains(content, []byte("rollcall:ignore")) ||
+		return bytes.Contains(content, []byte(rule)) && (file == t.configFile ||
+			bytes.Contains(content, []byte("rollcall:ignore")) ||
 			bytes.Contains(content, []byte(fleet.IgnoreAnnotation)))
 	})
 	if !ok {
@@ -135,7 +138,8 @@ func writeExceptions(out io.Writer, all []exceptionEntry, t *tree) error {
 			until += " (ended)"
 		}
 		where := fmt.Sprintf("%s:%d", t.seen(filepath.Join(t.root, filepath.FromSlash(x.File))), x.Line)
-		row := []string{x.Rule, fmt.Sprint(x.Uses), cmp.Or(x.Since, "-"), until, cmp.Or(x.Owner, "-"), where, cmp.Or(x.Reason, "-")}
+		row := []string{x.Rule, fmt.Sprint(x.Uses), cmp.Or(x.Since, "-"), until, cmp.Or(x.Owner, "-"), where,
+			cmp.Or(x.Reason, "-")}
 		for i := range row {
 			row[i] = secret.Printable(row[i])
 		}

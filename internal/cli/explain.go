@@ -36,7 +36,8 @@ func (a *app) explainCommand() *cobra.Command {
 			all := e.Rules()
 			i := slices.IndexFunc(all, func(r engine.Rule) bool { return r.ID == args[0] })
 			if i < 0 {
-				return fmt.Errorf("no rule is called %q%s\nrun \"rollcall rules\" for all of them", args[0], spelling.DidYouMean(args[0], ids(all)))
+				return fmt.Errorf("no rule is called %q%s\nrun \"rollcall rules\" for all of them", args[0],
+					spelling.DidYouMean(args[0], ids(all)))
 			}
 			_, err = io.WriteString(a.stdout, explanation(all[i], described[i].Doc))
 			return err

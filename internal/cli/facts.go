@@ -47,7 +47,8 @@ unknown. docs/facts.schema.json describes it. A secret's value is never in it, o
 			}
 			if _, ok := f.Clusters[cluster]; !ok {
 				names := slices.Sorted(maps.Keys(f.Clusters))
-				return fmt.Errorf("no cluster is called %q%s\nthe tree has %s", cluster, spelling.DidYouMean(cluster, names), strings.Join(names, ", "))
+				return fmt.Errorf("no cluster is called %q%s\nthe tree has %s", cluster,
+					spelling.DidYouMean(cluster, names), strings.Join(names, ", "))
 			}
 			if f = ofCluster(f, cluster); unknown {
 				return a.writeUnknown(t, f)
@@ -55,9 +56,11 @@ unknown. docs/facts.schema.json describes it. A secret's value is never in it, o
 			return a.writeFacts(f)
 		},
 	}
-	cmd.Flags().StringVar(&cluster, "cluster", "", "only the Kustomizations, objects and files of the cluster with this `name`")
+	cmd.Flags().StringVar(&cluster, "cluster", "",
+		"only the Kustomizations, objects and files of the cluster with this `name`")
 	completeBy(cmd, "cluster", a.completeFleet(true, clusterNames))
-	cmd.Flags().BoolVar(&unknown, "unknown", false, "only what this repository does not show, a line for each place, with the reason")
+	cmd.Flags().BoolVar(&unknown, "unknown", false,
+		"only what this repository does not show, a line for each place, with the reason")
 	return cmd
 }
 
@@ -85,14 +88,17 @@ func (a *app) writeUnknown(t *tree, f *fleet.Fleet) error {
 	return r.Oneline(a.stdout)
 }
 
-// ofCluster is the fleet with the Kustomizations, objects and files of one cluster only; what joins the clusters stays whole.
+// ofCluster is the fleet with the Kustomizations, objects and files of one cluster only; what joins
+// the clusters stays whole.
 func ofCluster(f *fleet.Fleet, cluster string) *fleet.Fleet {
 	one := *f
 	one.Clusters = map[string]fleet.Cluster{cluster: f.Clusters[cluster]}
 	one.Kustomizations = maps.Clone(f.Kustomizations)
 	maps.DeleteFunc(one.Kustomizations, func(_ string, k fleet.Kustomization) bool { return k.Cluster != cluster })
 	one.Files = maps.Clone(f.Files)
-	maps.DeleteFunc(one.Files, func(_ string, file fleet.File) bool { return !slices.Contains(file.ReachedBy, cluster) })
+	maps.DeleteFunc(one.Files, func(_ string, file fleet.File) bool {
+		return !slices.Contains(file.ReachedBy, cluster)
+	})
 	one.Objects = maps.Clone(f.Objects)
 	maps.DeleteFunc(one.Objects, func(server string, _ map[string]map[string]map[string]*fleet.Object) bool {
 		return f.APIServers[server].Cluster != cluster

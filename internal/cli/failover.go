@@ -69,7 +69,8 @@ outcome is that of the last one.`,
 			var objectives []failover.Objective
 			if assert != "" {
 				if len(steps) > 0 || len(q.Only) > 0 {
-					return errors.New("--assert is about the loss of each member alone, and goes with no step and no --only")
+					return errors.New(
+						"--assert is about the loss of each member alone, and goes with no step and no --only")
 				}
 				if objectives, err = readObjectives(assert); err != nil {
 					return err
@@ -129,7 +130,8 @@ outcome is that of the last one.`,
 	flags.Lookup("rebalance").NoOptDefVal = "true"
 	flags.StringSliceVar(&capacity, "capacity", nil, "for how many more replicas a cluster has room, `NAME=N`")
 	flags.StringSliceVar(&policy, "policy", nil, "only the policies or workloads of these `names`")
-	flags.StringSliceVar(&only, "only", nil, "only workloads for which the loss of some member has one of these `outcomes`")
+	flags.StringSliceVar(&only, "only", nil,
+		"only workloads for which the loss of some member has one of these `outcomes`")
 	flags.StringVar(&assert, "assert", "", "fail unless the loss of each member meets the objectives of a `file`")
 	flags.BoolVar(&wide, "wide", false, "show all workloads, in lines of any length")
 	complete(cmd, "output", "table", "json", "markdown", "mermaid")
@@ -190,7 +192,8 @@ func used(f *fleet.Fleet, d failover.Document, s failover.Step) error {
 	for _, cluster := range s.Clusters {
 		joins := func(r failover.Report) bool { return slices.Contains(r.Members, cluster) }
 		if !slices.ContainsFunc(d.Policies, joins) {
-			return fmt.Errorf("--%s %s: no policy uses a member of this name%s", s.Kind, cluster, spelling.DidYouMean(cluster, f.Membership.Names))
+			return fmt.Errorf("--%s %s: no policy uses a member of this name%s", s.Kind, cluster,
+				spelling.DidYouMean(cluster, f.Membership.Names))
 		}
 	}
 	return nil

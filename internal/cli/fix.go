@@ -16,11 +16,12 @@ import (
 // makeFixes finds out which fixes hold, of the findings that are wanted.
 func makeFixes(ctx context.Context, t *tree, c *checked, wanted func(fleet.Finding) bool) (*fix.Fixes, error) {
 	source := fix.Source{Checkout: &t.Checkout, Contents: c.contents, Engine: c.engine, Named: t.names}
-	return fix.Make(ctx, source, fix.State{Loaded: c.loaded, Fleet: c.fleet, Found: c.found, Excepted: c.excepted}, wanted)
+	return fix.Make(ctx, source, fix.State{Loaded: c.loaded, Fleet: c.fleet, Found: c.found, Excepted: c.excepted},
+		wanted)
 }
 
-// fixed makes the fixes of what was named, and gives the verdict on the tree as they leave it. With --diff and --stdin-filename it writes
-// them to stdout, and there is no verdict; else into the files.
+// fixed makes the fixes of what was named, and gives the verdict on the tree as they leave it. With --diff and
+// --stdin-filename it writes them to stdout, and there is no verdict; else into the files.
 func (l *lint) fixed(ctx context.Context, t *tree, p *progress) (*fix.Fixes, *verdict, error) {
 	c, err := l.check(ctx, t, nil, p)
 	if err = cmp.Or(err, c.stopped); err != nil {
@@ -33,7 +34,8 @@ func (l *lint) fixed(ctx context.Context, t *tree, p *progress) (*fix.Fixes, *ve
 		return nil, nil, err
 	}
 	after := *c
-	after.loaded, after.fleet, after.found, after.excepted = fixes.After.Loaded, fixes.After.Fleet, fixes.After.Found, fixes.After.Excepted
+	after.loaded, after.fleet, after.found, after.excepted = fixes.After.Loaded, fixes.After.Fleet, fixes.After.Found,
+		fixes.After.Excepted
 	p.stop()
 	switch {
 	case l.diff:
@@ -41,7 +43,9 @@ func (l *lint) fixed(ctx context.Context, t *tree, p *progress) (*fix.Fixes, *ve
 	case l.stdinFilename != "":
 		return nil, nil, l.writeBuffer(t, fixes)
 	}
-	return fixes, after.verdict(), fixes.Write(t.root, func(name string) string { return t.seen(filepath.Join(t.root, name)) })
+	return fixes, after.verdict(), fixes.Write(t.root, func(name string) string {
+		return t.seen(filepath.Join(t.root, name))
+	})
 }
 
 // writeDiff shows what --fix writes.

@@ -18,39 +18,48 @@ const module = "github.com/rollcall-dev/rollcall/"
 
 // mayImport gives each package the other packages of the module that it may import; its tests may import any.
 var mayImport = map[string][]string{
-	"":                   {"internal/cli"},
-	"cmd/lint":           {"internal/cli"},
-	"internal/cli":       {"internal/apiserver", "internal/cache", "internal/change", "internal/checkout", "internal/config", "internal/edit", "internal/engine", "internal/failover", "internal/fix", "internal/fleet", "internal/loader", "internal/lsp", "internal/page", "internal/picture", "internal/report", "internal/revision", "internal/secret", "internal/shape", "internal/spelling", "internal/verify"},
-	"cmd/webhook":        {"internal/admission", "internal/artifact", "internal/checkout", "internal/config", "internal/fleet", "internal/live", "internal/loader", "internal/secret", "internal/serving"},
-	"rules":              {},
-	"internal/engine":    {"internal/fleet", "internal/schema", "internal/secret", "internal/spelling", "rules"},
-	"internal/admission": {"internal/config", "internal/fleet", "internal/secret", "internal/spelling", "internal/engine"},
+	"":         {"internal/cli"},
+	"cmd/lint": {"internal/cli"},
+	"internal/cli": {"internal/apiserver", "internal/cache", "internal/change", "internal/checkout",
+		"internal/config", "internal/edit", "internal/engine", "internal/failover", "internal/fix", "internal/fleet",
+		"internal/loader", "internal/lsp", "internal/page", "internal/picture", "internal/report", "internal/revision",
+		"internal/secret", "internal/shape", "internal/spelling", "internal/verify"},
+	"cmd/webhook": {"internal/admission", "internal/artifact", "internal/checkout", "internal/config",
+		"internal/fleet", "internal/live", "internal/loader", "internal/secret", "internal/serving"},
+	"rules":           {},
+	"internal/engine": {"internal/fleet", "internal/schema", "internal/secret", "internal/spelling", "rules"},
+	"internal/admission": {"internal/config", "internal/fleet", "internal/secret", "internal/spelling",
+		"internal/engine"},
 	"deploy":             {},
 	"internal/apiserver": {},
 	"internal/artifact":  {},
 	"tools/bench":        {"tools/installed"},
 	"tools/installed":    {},
-	"tools/benchwebhook": {"tools/installed", "internal/checkout", "internal/config", "internal/fleet", "internal/loader", "internal/engine"},
-	"internal/cache":     {},
-	"internal/canary":    {},
-	"internal/checkout":  {"internal/config", "internal/fleet", "internal/loader", "internal/engine"},
-	"internal/config":    {"internal/fleet", "internal/glob", "internal/secret", "internal/spelling"},
-	"internal/edit":      {"internal/fleet", "internal/secret"},
-	"internal/example":   {"internal/config", "internal/fleet", "internal/loader", "internal/engine"},
-	"internal/change":    {"internal/failover", "internal/fleet", "internal/secret"},
-	"internal/failover":  {"internal/fleet", "internal/secret"},
+	"tools/benchwebhook": {"tools/installed", "internal/checkout", "internal/config", "internal/fleet",
+		"internal/loader", "internal/engine"},
+	"internal/cache":    {},
+	"internal/canary":   {},
+	"internal/checkout": {"internal/config", "internal/fleet", "internal/loader", "internal/engine"},
+	"internal/config":   {"internal/fleet", "internal/glob", "internal/secret", "internal/spelling"},
+	"internal/edit":     {"internal/fleet", "internal/secret"},
+	"internal/example":  {"internal/config", "internal/fleet", "internal/loader", "internal/engine"},
+	"internal/change":   {"internal/failover", "internal/fleet", "internal/secret"},
+	"internal/failover": {"internal/fleet", "internal/secret"},
 
-	"internal/fix":         {"internal/checkout", "internal/edit", "internal/engine", "internal/fleet", "internal/loader"},
-	"internal/fixture":     {},
-	"internal/flux":        {"internal/spelling"},
-	"internal/fleet":       {"internal/flux", "internal/karmada"},
-	"tools/gendocs":        {"internal/change", "internal/config", "internal/example", "internal/failover", "internal/fleet", "internal/schema", "internal/engine"},
-	"internal/karmada":     {"internal/spelling"},
-	"internal/live":        {"internal/fleet"},
-	"internal/glob":        {},
-	"internal/loader":      {"internal/fleet", "internal/glob", "internal/resourceset", "internal/secret"},
-	"internal/lsp":         {"internal/fleet"},
-	"tools/recall":         {"internal/cache", "internal/config", "internal/fleet", "internal/loader", "internal/engine"},
+	"internal/fix": {"internal/checkout", "internal/edit", "internal/engine", "internal/fleet",
+		"internal/loader"},
+	"internal/fixture": {},
+	"internal/flux":    {"internal/spelling"},
+	"internal/fleet":   {"internal/flux", "internal/karmada"},
+	"tools/gendocs": {"internal/change", "internal/config", "internal/example", "internal/failover",
+		"internal/fleet", "internal/schema", "internal/engine"},
+	"internal/karmada": {"internal/spelling"},
+	"internal/live":    {"internal/fleet"},
+	"internal/glob":    {},
+	"internal/loader":  {"internal/fleet", "internal/glob", "internal/resourceset", "internal/secret"},
+	"internal/lsp":     {"internal/fleet"},
+	"tools/recall": {"internal/cache", "internal/config", "internal/fleet", "internal/loader",
+		"internal/engine"},
 	"internal/page":        {"internal/failover", "internal/fleet", "internal/picture"},
 	"internal/picture":     {"internal/failover", "internal/fleet", "internal/secret"},
 	"internal/report":      {"internal/change", "internal/fleet", "internal/secret"},
@@ -58,18 +67,20 @@ var mayImport = map[string][]string{
 	"internal/revision":    {},
 	"internal/schema":      {"internal/fleet"},
 	"internal/secret":      {"internal/fleet"},
-	"internal/serving":     {"internal/admission", "internal/checkout", "internal/config", "internal/engine", "internal/fleet", "internal/secret", "internal/spelling", "internal/verify"},
-	"internal/shape":       {},
-	"internal/spelling":    {},
-	"internal/verify":      {"internal/fleet", "internal/secret", "internal/spelling"},
+	"internal/serving": {"internal/admission", "internal/checkout", "internal/config", "internal/engine",
+		"internal/fleet", "internal/secret", "internal/spelling", "internal/verify"},
+	"internal/shape":    {},
+	"internal/spelling": {},
+	"internal/verify":   {"internal/fleet", "internal/secret", "internal/spelling"},
 }
 
 // mayAskClusters are the packages with a cluster's client in them; none of the linter's program.
 var mayAskClusters = []string{"cmd/webhook", "internal/live"}
 
-// mayConnect are the packages that open connections. The linter's only one is apiserver, and of its files
-// verify.go alone imports that: no other command can ask anybody anything. Of net/http, admission takes the codes' names.
-var mayConnect = []string{"cmd/webhook", "internal/admission", "internal/apiserver", "internal/artifact", "tools/benchwebhook", "internal/live"}
+// mayConnect are the packages that open connections. The linter's only one is apiserver, and of its files verify.go
+// alone imports that: no other command can ask anybody anything. Of net/http, admission takes the codes' names.
+var mayConnect = []string{"cmd/webhook", "internal/admission", "internal/apiserver", "internal/artifact",
+	"tools/benchwebhook", "internal/live"}
 
 // goPackage is a package as go list gives it.
 type goPackage struct {
@@ -105,7 +116,8 @@ func TestImports(t *testing.T) {
 				break
 			}
 			if strings.HasPrefix(path, "k8s.io/client-go/") ||
-				strings.HasPrefix(path, "sigs.k8s.io/controller-runtime/") && path != "sigs.k8s.io/controller-runtime/pkg/scheme" {
+				strings.HasPrefix(path, "sigs.k8s.io/controller-runtime/") &&
+					path != "sigs.k8s.io/controller-runtime/pkg/scheme" {
 				t.Errorf("%s depends on %s, a cluster's client", name, path)
 			}
 		}

@@ -91,7 +91,8 @@ func (a *app) draft(ctx context.Context, t *tree, p *progress) (*draft, error) {
 		return nil, err
 	}
 	if t.lone || !before.isFleet(t) {
-		return nil, fmt.Errorf("%s: no fleet: there is no object of Flux or Karmada and no clusters/; name the repository's folder that holds one",
+		return nil, fmt.Errorf(
+			"%s: no fleet: there is no object of Flux or Karmada and no clusters/; name the repository's folder that holds one",
 			strings.Join(t.paths, ", "))
 	}
 	d := &draft{}
@@ -124,7 +125,8 @@ func (a *app) draft(ctx context.Context, t *tree, p *progress) (*draft, error) {
 }
 
 // changes says what a configuration changes of what was found without it; empty for nothing.
-func (l *lint) changes(ctx context.Context, t *tree, before *checked, text string, p *progress) (why string, err error) {
+func (l *lint) changes(ctx context.Context, t *tree, before *checked, text string, p *progress) (why string,
+	err error) {
 	with := *t
 	with.Cache, with.cache = nil, nil
 	with.FS = loader.Overlay(t.FS, config.Name, []byte(text))
@@ -137,7 +139,8 @@ func (l *lint) changes(ctx context.Context, t *tree, before *checked, text strin
 	}
 	was, is := before.fleet.Coverage().Kustomizations, after.fleet.Coverage().Kustomizations
 	if was != is {
-		return fmt.Sprintf("with it %d of %d Flux Kustomizations would be followed, and without it %d of %d", is.Followed, is.InFiles, was.Followed, was.InFiles), nil
+		return fmt.Sprintf("with it %d of %d Flux Kustomizations would be followed, and without it %d of %d",
+			is.Followed, is.InFiles, was.Followed, was.InFiles), nil
 	}
 	gone := said(before)
 	for _, f := range said(after) {
@@ -170,7 +173,8 @@ func clustersPart(f *fleet.Fleet) *part {
 	p := &part{said: count(len(clusters), "cluster"), about: []string{
 		"The Flux clusters, all of them, and the folders that Flux starts from. A new cluster gets an entry too."}}
 	if !slices.ContainsFunc(clusters, func(c fleet.CoveredCluster) bool { return !c.Started }) {
-		p.aside, p.about = true, []string{"The Flux clusters, and the folders that Flux starts from. They are a comment, because the tree tells them, and will tell",
+		p.aside, p.about = true, []string{
+			"The Flux clusters, and the folders that Flux starts from. They are a comment, because the tree tells them, and will tell",
 			"of a new cluster: a list here is all of them, and nothing else is read."}
 	}
 	var b strings.Builder
@@ -183,11 +187,14 @@ func clustersPart(f *fleet.Fleet) *part {
 }
 
 func membersPart(f *fleet.Fleet) *part {
-	names := slices.DeleteFunc(slices.Clone(f.Membership.Names), func(name string) bool { return f.Members[name].MereHost })
+	names := slices.DeleteFunc(slices.Clone(f.Membership.Names), func(name string) bool {
+		return f.Members[name].MereHost
+	})
 	if len(names) == 0 {
 		return nil
 	}
-	p := &part{said: count(len(names), "member"), about: []string{"The Karmada members, all of them: another name is an error in a policy. A new member gets an entry too."}}
+	p := &part{said: count(len(names), "member"), about: []string{
+		"The Karmada members, all of them: another name is an error in a policy. A new member gets an entry too."}}
 	var b strings.Builder
 	b.WriteString("members:\n")
 	for _, name := range names {
@@ -222,7 +229,8 @@ func orderPart(f *fleet.Fleet) *part {
 			}
 			for _, later := range order[i+1:] {
 				if other, against := before[[2]string{later, name}]; against {
-					return &part{about: []string{fmt.Sprintf("No order of failover: %s ranks %q before %q, and %s the other way round.",
+					return &part{about: []string{fmt.Sprintf(
+						"No order of failover: %s ranks %q before %q, and %s the other way round.",
 						title(policy), name, later, other)}}
 				}
 				before[[2]string{name, later}] = title(policy)
@@ -245,7 +253,8 @@ func orderPart(f *fleet.Fleet) *part {
 			})
 		})
 		if first < 0 {
-			return &part{about: []string{"No order of failover: the weights of the policies rank some clusters, and not all of them."}}
+			return &part{about: []string{
+				"No order of failover: the weights of the policies rank some clusters, and not all of them."}}
 		}
 		order = append(order, names[first])
 	}
@@ -278,7 +287,8 @@ func title(o fleet.Object) string {
 func scalar(text string) string {
 	var n yaml.Node
 	plain := strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./") == ""
-	if plain && yaml.Unmarshal([]byte(text), &n) == nil && len(n.Content) == 1 && n.Content[0].ShortTag() == "!!str" && n.Content[0].Value == text {
+	if plain && yaml.Unmarshal([]byte(text), &n) == nil && len(n.Content) == 1 && n.Content[0].ShortTag() == "!!str" &&
+		n.Content[0].Value == text {
 		return text
 	}
 	quoted, err := json.Marshal(text)

@@ -131,7 +131,8 @@ func (t *tree) create(name string) (*os.File, error) {
 	}
 	file := filepath.Join(dir, filepath.Base(abs))
 	if info, err := os.Lstat(file); err == nil && !info.Mode().IsRegular() {
-		kernels := strings.HasPrefix(file, "/dev/") || strings.HasPrefix(file, "/proc/") // the links there, as /dev/fd/3
+		// the links there, as /dev/fd/3
+		kernels := strings.HasPrefix(file, "/dev/") || strings.HasPrefix(file, "/proc/")
 		switch {
 		case info.IsDir():
 			return nil, errors.New("it is a folder")

@@ -82,20 +82,26 @@ would change anything else, in the file or in what Flux applies, or that would b
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&l.outputs, "output", "o", nil,
 		"`FORMAT` or FORMAT=FILE, one of "+strings.Join(formats(), ", ")+"; may be repeated (default text)")
-	flags.StringVar(&l.failOn, "fail-on", "error", "the least `severity` that makes the exit code 1: error, warning, info or never")
-	flags.StringVar(&l.stdinFilename, "stdin-filename", "", "read stdin in place of the `file`, and show what concerns it; with --fix, write it to stdout as it would be")
+	flags.StringVar(&l.failOn, "fail-on", "error",
+		"the least `severity` that makes the exit code 1: error, warning, info or never")
+	flags.StringVar(&l.stdinFilename, "stdin-filename", "",
+		"read stdin in place of the `file`, and show what concerns it; with --fix, write it to stdout as it would be")
 	flags.BoolVar(&l.fix, "fix", false, "write what has one right answer into the files, and report what is left")
 	flags.BoolVar(&l.diff, "diff", false, "show what --fix would write, and write nothing")
-	flags.StringVar(&l.base, "base", "", "report what is new since `REV`, a branch, tag or commit: since HEAD left it; by default the branch that changes are merged into")
+	flags.StringVar(&l.base, "base", "",
+		"report what is new since `REV`, a branch, tag or commit: since HEAD left it; by default the branch that changes are merged into")
 	flags.Lookup("base").NoOptDefVal = defaultBranch
-	flags.StringSliceVar(&l.show, "show", nil, "list as well `WHAT` text leaves out: info, for findings of this severity, or existing, for those that the base has")
+	flags.StringSliceVar(&l.show, "show", nil,
+		"list as well `WHAT` text leaves out: info, for findings of this severity, or existing, for those that the base has")
 	flags.StringSliceVar(&l.only, "only", nil, "report findings of this `RULE` alone; may be repeated")
 	flags.StringSliceVar(&l.skip, "skip", nil, "report no findings of this `RULE`; may be repeated")
 	for _, flag := range []string{"only", "skip"} {
 		completeBy(cmd, flag, a.completeRules)
 	}
-	flags.IntVar(&l.minFollowed, "min-followed", 0, "fail where less than this `PERCENT` of the Flux Kustomizations in the files is followed")
-	flags.StringVar(&l.writeBaseline, "write-baseline", "", "write all findings to a `FILE`, which baseline in the configuration names, so that they are not reported any more")
+	flags.IntVar(&l.minFollowed, "min-followed", 0,
+		"fail where less than this `PERCENT` of the Flux Kustomizations in the files is followed")
+	flags.StringVar(&l.writeBaseline, "write-baseline", "",
+		"write all findings to a `FILE`, which baseline in the configuration names, so that they are not reported any more")
 	complete(cmd, "show", showable...)
 	complete(cmd, "output", formats()...)
 	complete(cmd, "fail-on", "error", "warning", "info", "never")
@@ -221,15 +227,18 @@ func (l *lint) run(ctx context.Context, paths []string) error {
 		return v.stopped
 	}
 	if v.NoFleet {
-		return fmt.Errorf("%s: no fleet: there is no object of Flux or Karmada, no clusters/ and no %s; name the repository's folder that holds one",
+		return fmt.Errorf(
+			"%s: no fleet: there is no object of Flux or Karmada, no clusters/ and no %s; name the repository's folder that holds one",
 			strings.Join(t.paths, ", "), config.Name)
 	}
 	if len(v.Unread) > 0 {
 		file := v.Unread[0]
-		return fmt.Errorf("%s was not judged: %s", t.seen(filepath.Join(t.root, filepath.FromSlash(file.Name))), file.Why)
+		return fmt.Errorf("%s was not judged: %s", t.seen(filepath.Join(t.root, filepath.FromSlash(file.Name))),
+			file.Why)
 	}
 	if k, least := r.Coverage.Kustomizations, max(l.minFollowed, t.Config.MinFollowed); k.Percent() < least {
-		fmt.Fprintf(l.stderr, "%d of %d Flux Kustomizations are followed, which is less than %d %%\n", k.Followed, k.InFiles, least)
+		fmt.Fprintf(l.stderr, "%d of %d Flux Kustomizations are followed, which is less than %d %%\n", k.Followed,
+			k.InFiles, least)
 		return errFindings
 	}
 	if r.Fails(failOn) {
@@ -268,14 +277,17 @@ func (l *lint) checkNames(v *verdict) error {
 // showable are the values of --show.
 var showable = []string{"info", "existing"}
 
-// showsInfos tells whether text lists infos: where they are asked for, or make the run fail, or where few rules are looked at.
+// showsInfos tells whether text lists infos: where they are asked for, or make the run fail, or
+// where few rules are looked at.
 func (l *lint) showsInfos() bool {
 	return slices.Contains(l.show, "info") || l.failOn == "info" || len(l.only) > 0
 }
 
 // listsInfos tells whether stdout lists infos; text alone leaves them out.
 func (l *lint) listsInfos(outputs []output) bool {
-	return l.showsInfos() || !slices.ContainsFunc(outputs, func(o output) bool { return o.format == "text" && o.file == "" })
+	return l.showsInfos() || !slices.ContainsFunc(outputs, func(o output) bool {
+		return o.format == "text" && o.file == ""
+	})
 }
 
 // wanted tells whether findings of a rule are reported.
@@ -381,8 +393,8 @@ func (c *checked) hasFiles(t *tree) error {
 	return fmt.Errorf("%s: nothing to lint: %s", strings.Join(t.paths, ", "), why)
 }
 
-// isFleet is false where the tree has nothing to do with Flux or Karmada, and nobody says that it is a fleet. A file that was named by
-// itself need not be of one.
+// isFleet is false where the tree has nothing to do with Flux or Karmada, and nobody says that it is a fleet. A file
+// that was named by itself need not be of one.
 func (c *checked) isFleet(t *tree) bool {
 	_, configured := c.fleet.Files[t.configFile]
 	return configured || t.lone || c.fleet.IsFleet()

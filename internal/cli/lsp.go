@@ -65,7 +65,8 @@ type workspace struct {
 	shown     []fleet.Finding
 	// notes are sentences on documents that no cluster reads.
 	notes []string
-	// excluded is what the contents were read without, allowed the recipients that they were compared with, and severities are what the rules were compiled with.
+	// excluded is what the contents were read without, allowed the recipients that they were compared with, and
+	// severities are what the rules were compiled with.
 	excluded   []string
 	allowed    []fleet.Recipients
 	severities map[string]fleet.Severity
@@ -93,7 +94,8 @@ func (r *workspaces) Lint(ctx context.Context, documents map[string][]byte, edit
 			}
 			t.documents = mine
 		}
-		trees = append(trees, lsp.Tree{Root: t.root, Config: t.configPath, Findings: t.shown, Notes: t.notes, Followed: t.followed(), Doc: t.doc, Text: t.text})
+		trees = append(trees, lsp.Tree{Root: t.root, Config: t.configPath, Findings: t.shown, Notes: t.notes,
+			Followed: t.followed(), Doc: t.doc, Text: t.text})
 	}
 	return trees, errors.Join(errs...)
 }
@@ -154,8 +156,10 @@ func (r *workspaces) close() {
 	}
 }
 
-// lint is what is found in a tree with the documents in the place of files. What is wrong with its configuration is found in it.
-func (r *workspaces) lint(ctx context.Context, t *workspace, documents map[string][]byte, edited bool) ([]fleet.Finding, error) {
+// lint is what is found in a tree with the documents in the place of files. What is wrong with its
+// configuration is found in it.
+func (r *workspaces) lint(ctx context.Context, t *workspace, documents map[string][]byte, edited bool) ([]fleet.Finding,
+	error) {
 	names := slices.Sorted(maps.Keys(documents))
 	t.FS = t.disk
 	for _, name := range names {
@@ -194,7 +198,8 @@ func (r *workspaces) lint(ctx context.Context, t *workspace, documents map[strin
 	return t.withAlone(ctx, names)
 }
 
-// withAlone are the findings, and those in documents that no cluster reads, taken by themselves. It notes which these are.
+// withAlone are the findings, and those in documents that no cluster reads, taken by themselves.
+// It notes which these are.
 func (t *workspace) withAlone(ctx context.Context, documents []string) ([]fleet.Finding, error) {
 	t.notes = nil
 	files := slices.DeleteFunc(unreached(t.fleet), func(name string) bool { return !slices.Contains(documents, name) })
@@ -267,7 +272,8 @@ func (t *workspace) followed() func() lsp.Followed {
 	}
 	return func() lsp.Followed {
 		covered := f.Coverage()
-		all := lsp.Followed{Clusters: len(covered.Clusters), Members: len(f.Membership.Names), Kustomizations: covered.Kustomizations, Unknown: len(f.Unknown())}
+		all := lsp.Followed{Clusters: len(covered.Clusters), Members: len(f.Membership.Names),
+			Kustomizations: covered.Kustomizations, Unknown: len(f.Unknown())}
 		for _, folder := range covered.Unreached {
 			all.Unreached += folder.Manifests
 		}
@@ -298,7 +304,9 @@ func (t *workspace) text(name string) []byte {
 func (r *workspaces) Fix(ctx context.Context, root, identity string) (changes []lsp.Change, err error) {
 	defer r.survive(&err)
 	for _, t := range r.trees {
-		if t.root != root || !slices.ContainsFunc(t.found, func(f fleet.Finding) bool { return f.Identity == identity }) {
+		if t.root != root || !slices.ContainsFunc(t.found, func(f fleet.Finding) bool {
+			return f.Identity == identity
+		}) {
 			continue
 		}
 		fixes, err := makeFixes(ctx, t.tree, &t.checked, func(f fleet.Finding) bool { return f.Identity == identity })
@@ -309,7 +317,8 @@ func (r *workspaces) Fix(ctx context.Context, root, identity string) (changes []
 			return nil, refused.Why
 		}
 		for _, name := range fixes.Names() {
-			changes = append(changes, lsp.Change{File: filepath.Join(t.root, filepath.FromSlash(name)), Old: fixes.Files[name].Old, New: fixes.Files[name].New})
+			changes = append(changes, lsp.Change{File: filepath.Join(t.root, filepath.FromSlash(name)),
+				Old: fixes.Files[name].Old, New: fixes.Files[name].New})
 		}
 		return changes, nil
 	}

@@ -54,7 +54,8 @@ func startEditor(t *testing.T, can string, args ...string) *editor {
 	t.Helper()
 	fromEditor, toServer := io.Pipe()
 	fromServer, toEditor := io.Pipe()
-	e := &editor{ended: make(chan int, 1), stderr: &bytes.Buffer{}, shown: map[string][]diagnosis{}, versions: map[string]int{}}
+	e := &editor{ended: make(chan int, 1), stderr: &bytes.Buffer{}, shown: map[string][]diagnosis{},
+		versions: map[string]int{}}
 	go func() {
 		code := run(append([]string{"lsp", "--no-cache"}, args...), fromEditor, toEditor, e.stderr, noEnvironment)
 		_ = toEditor.Close()
@@ -104,7 +105,8 @@ func (e *editor) handle(_ context.Context, _ *jsonrpc2.Conn, r *jsonrpc2.Request
 		}
 		var all []diagnosis
 		for _, d := range published.Diagnostics {
-			one := diagnosis{d.Range.Start.Line + 1, d.Range.Start.Character + 1, d.Range.End.Line + 1, d.Range.End.Character + 1,
+			one := diagnosis{d.Range.Start.Line + 1, d.Range.Start.Character + 1, d.Range.End.Line + 1,
+				d.Range.End.Character + 1,
 				[]string{"", "error", "warning", "info"}[d.Severity], d.Code, d.Message, d.CodeDescription.Href, ""}
 			for _, other := range d.RelatedInformation {
 				one.related += fmt.Sprintf("%s:%d:%d: %s\n", strings.TrimPrefix(other.Location.URI, "file://"),
@@ -138,12 +140,14 @@ func uri(path string) string { return "file://" + path }
 
 func (e *editor) opens(t *testing.T, path, text string) {
 	t.Helper()
-	e.notify(t, "textDocument/didOpen", map[string]any{"textDocument": map[string]any{"uri": uri(path), "version": e.next(path), "text": text}})
+	e.notify(t, "textDocument/didOpen", map[string]any{"textDocument": map[string]any{
+		"uri": uri(path), "version": e.next(path), "text": text}})
 }
 
 func (e *editor) types(t *testing.T, path, text string) {
 	t.Helper()
-	e.notify(t, "textDocument/didChange", map[string]any{"textDocument": map[string]any{"uri": uri(path), "version": e.next(path)},
+	e.notify(t, "textDocument/didChange", map[string]any{
+		"textDocument":   map[string]any{"uri": uri(path), "version": e.next(path)},
 		"contentChanges": []any{map[string]any{"text": text}}})
 }
 
@@ -186,8 +190,8 @@ func shownAs(all map[string][]diagnosis) string {
 	return b.String()
 }
 
-// linted is what the command reports on a copy of the tree in which these files are saved, empty ones removed, as an editor shows it. Only
-// what concerns the names, where there are any.
+// linted is what the command reports on a copy of the tree in which these files are saved, empty ones removed, as an
+// editor shows it. Only what concerns the names, where there are any.
 func linted(t *testing.T, dir string, saved map[string]string, names ...string) map[string][]diagnosis {
 	t.Helper()
 	copied := t.TempDir()
@@ -234,7 +238,8 @@ func linted(t *testing.T, dir string, saved map[string]string, names ...string) 
 		}
 		d := diagnosis{f.Line, f.Column, f.EndLine, f.EndColumn, f.Severity, f.Rule, f.Message, f.Doc, ""}
 		for _, other := range f.Related {
-			d.related += fmt.Sprintf("%s:%d:%d: %s\n", filepath.Join(dir, other.File), max(other.Line, 1), max(other.Column, 1), other.Message)
+			d.related += fmt.Sprintf("%s:%d:%d: %s\n", filepath.Join(dir, other.File), max(other.Line, 1),
+				max(other.Column, 1), other.Message)
 		}
 		path := filepath.Join(dir, f.File)
 		all[path] = append(all[path], d)
@@ -333,8 +338,10 @@ func TestEditor(t *testing.T) {
 	delete(typed, secretFile)
 	compare("a file that never was")
 
-	write(t, at(secretFile), "apiVersion: v1\nkind: Secret\nmetadata: {name: plain}\nstringData: {token: hunter2hunter2}\n")
-	e.notify(t, "workspace/didChangeWatchedFiles", map[string]any{"changes": []any{map[string]any{"uri": uri(at(secretFile)), "type": 1}}})
+	write(t, at(secretFile),
+		"apiVersion: v1\nkind: Secret\nmetadata: {name: plain}\nstringData: {token: hunter2hunter2}\n")
+	e.notify(t, "workspace/didChangeWatchedFiles", map[string]any{
+		"changes": []any{map[string]any{"uri": uri(at(secretFile)), "type": 1}}})
 	compare("a file that somebody else has written")
 	write(t, at(agentFile), strings.ReplaceAll(agent, "robbinsdale", "elsewhere"))
 	e.notify(t, "textDocument/didSave", map[string]any{"textDocument": map[string]any{"uri": uri(at(policyFile))}})
@@ -348,11 +355,13 @@ func TestEditor(t *testing.T) {
 	compare("a policy under another configuration")
 	types(configFile, config+"exclude: ['**/karmada-agent/**']\nunknown: 1\n")
 	e.wants(t, "no configuration", map[string][]diagnosis{at(configFile): {
-		{6, 1, 6, 1, "error", "configuration", `unknown key "unknown"; the configuration has admission, baseline, clusters, exceptions, exclude, failover, karmadaVersion, members, minFollowed, recipients, rulePaths, rules, sources`, "", ""},
+		{6, 1, 6, 1, "error", "configuration",
+			`unknown key "unknown"; the configuration has admission, baseline, clusters, exceptions, exclude, failover, karmadaVersion, members, minFollowed, recipients, rulePaths, rules, sources`, "", ""},
 	}})
 	types(configFile, config+"rules: {weights-encode-ordre: off}\n")
 	e.wants(t, "a rule that is none", map[string][]diagnosis{at(configFile): {
-		{5, 9, 5, 9, "error", "configuration", `no rule is called "weights-encode-ordre"; did you mean "weights-encode-order"?`, "", ""},
+		{5, 9, 5, 9, "error", "configuration",
+			`no rule is called "weights-encode-ordre"; did you mean "weights-encode-order"?`, "", ""},
 	}})
 	types(configFile, config)
 	compare("the configuration as it was")
@@ -398,8 +407,10 @@ func TestEditorFixes(t *testing.T) {
 	at := func(line int, only string) (actions []action) {
 		t.Helper()
 		point := map[string]any{"line": line, "character": 12}
-		err := e.Call(t.Context(), "textDocument/codeAction", map[string]any{"textDocument": map[string]any{"uri": uri(path)},
-			"range": map[string]any{"start": point, "end": point}, "context": map[string]any{"diagnostics": []any{}, "only": []string{only}}}, &actions)
+		err := e.Call(t.Context(), "textDocument/codeAction",
+			map[string]any{"textDocument": map[string]any{"uri": uri(path)},
+				"range":   map[string]any{"start": point, "end": point},
+				"context": map[string]any{"diagnostics": []any{}, "only": []string{only}}}, &actions)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -410,19 +421,23 @@ func TestEditorFixes(t *testing.T) {
 		t.Errorf("elsewhere: %+v; as a refactoring: %+v", other, refactor)
 	}
 	actions := at(line, "quickfix")
-	if len(actions) != 1 || actions[0].Kind != "quickfix" || actions[0].Title != `Set clusterNames[1] to "robbinsdale"` || len(actions[0].Diagnostics) != 1 {
+	if len(actions) != 1 || actions[0].Kind != "quickfix" ||
+		actions[0].Title != `Set clusterNames[1] to "robbinsdale"` || len(actions[0].Diagnostics) != 1 {
 		t.Fatalf("%+v", actions)
 	}
 	var resolved action
 	resolve := func() error {
-		return e.Call(t.Context(), "codeAction/resolve", map[string]any{"title": "x", "kind": "quickfix", "data": actions[0].Data}, &resolved)
+		return e.Call(t.Context(), "codeAction/resolve", map[string]any{
+			"title": "x", "kind": "quickfix", "data": actions[0].Data}, &resolved)
 	}
 	if err := resolve(); err != nil {
 		t.Fatal(err)
 	}
 	edits := resolved.Edit.Changes[uri(path)]
-	if len(resolved.Edit.Changes) != 1 || len(edits) != 1 || edits[0].Range.Start.Line != line || edits[0].Range.End.Line != line+1 ||
-		edits[0].Range.Start.Character+edits[0].Range.End.Character != 0 || edits[0].NewText != "        - robbinsdale # 🚢\n" {
+	if len(resolved.Edit.Changes) != 1 || len(edits) != 1 || edits[0].Range.Start.Line != line ||
+		edits[0].Range.End.Line != line+1 ||
+		edits[0].Range.Start.Character+edits[0].Range.End.Character != 0 ||
+		edits[0].NewText != "        - robbinsdale # 🚢\n" {
 		t.Fatalf("%+v", resolved)
 	}
 	e.types(t, path, strings.Replace(bad, "robinsdale", "robbinsdale", 1))
@@ -435,7 +450,8 @@ func TestEditorFixes(t *testing.T) {
 // Columns count as the editor counts.
 func TestEditorCounts(t *testing.T) {
 	const text = "apiVersion: v1\nkind: Secret\nmetadata: {name: s, labels: {ship: 🚢🚢}}\nstringData: {\"é🚢\": x, token: hunter2hunter2hunter2}\n"
-	for encoding, more := range map[string]int{`"utf-8", "utf-16"`: 1, `"utf-32", "utf-16"`: 0} { // the ship on the line of the values is two code units
+	// the ship on the line of the values is two code units
+	for encoding, more := range map[string]int{`"utf-8", "utf-16"`: 1, `"utf-32", "utf-16"`: 0} {
 		dir := fleetCopy(t)
 		path := filepath.Join(dir, secretFile)
 		e := startEditor(t, `{"general": {"positionEncodings": [`+encoding+`]}}`)
@@ -481,14 +497,17 @@ func TestEditorTrees(t *testing.T) {
 	}
 	maps.Copy(want, alone)
 	e.wants(t, "and a lone file", want)
-	e.types(t, filepath.Join(lone, "secret.yaml"), "apiVersion: v1\nkind: Secret\nmetadata: {name: plain}\nstringData: {}\n")
+	e.types(t, filepath.Join(lone, "secret.yaml"),
+		"apiVersion: v1\nkind: Secret\nmetadata: {name: plain}\nstringData: {}\n")
 	delete(want, filepath.Join(lone, "secret.yaml"))
 	e.wants(t, "and a lone file that is right", want)
-	for _, path := range []string{filepath.Join(first, policyFile), filepath.Join(lone, "secret.yaml"), filepath.Join(second, policyFile)} {
+	for _, path := range []string{filepath.Join(first, policyFile), filepath.Join(lone, "secret.yaml"),
+		filepath.Join(second, policyFile)} {
 		e.closes(t, path)
 	}
 	e.wants(t, "nothing", map[string][]diagnosis{})
-	if said := e.hasSaid(); !slices.Equal(said, []string{"rollcall: secret.yaml belongs to no fleet: nothing around it has to do with Flux or Karmada"}) {
+	if said := e.hasSaid(); !slices.Equal(said, []string{
+		"rollcall: secret.yaml belongs to no fleet: nothing around it has to do with Flux or Karmada"}) {
 		t.Errorf("said %q", said)
 	}
 }
@@ -521,7 +540,8 @@ func TestEditorUnreached(t *testing.T) {
 		e.wants(t, "one that is not", map[string][]diagnosis{})
 		e.closes(t, filepath.Join(dir, name))
 	}
-	if said := e.hasSaid(); !slices.Equal(said, []string{"rollcall: karmada/policy.yaml is reached by no cluster, and is judged by itself"}) {
+	if said := e.hasSaid(); !slices.Equal(said, []string{
+		"rollcall: karmada/policy.yaml is reached by no cluster, and is judged by itself"}) {
 		t.Errorf("said %q", said)
 	}
 }
@@ -551,7 +571,8 @@ func TestEditorStatus(t *testing.T) {
 	e.isTold(t, status(1, ""))
 	other := startEditor(t, "{}")
 	other.opens(t, filepath.Join(dir, policyFile), strings.ReplaceAll(string(policy), "weight: 31", "weight: 0"))
-	other.wants(t, "a policy that is refused", linted(t, dir, map[string]string{policyFile: strings.ReplaceAll(string(policy), "weight: 31", "weight: 0")}))
+	other.wants(t, "a policy that is refused", linted(t, dir,
+		map[string]string{policyFile: strings.ReplaceAll(string(policy), "weight: 31", "weight: 0")}))
 	if other.status != "" {
 		t.Errorf("told %s", other.status)
 	}
@@ -583,13 +604,17 @@ func TestEditorConfig(t *testing.T) {
 	e := startEditor(t, "{}", "--config", config)
 	e.opens(t, filepath.Join(root, policyFile), string(policy))
 	e.wants(t, "a key that is none", map[string][]diagnosis{config: {
-		{1, 1, 1, 1, "error", "configuration", `unknown key "unknown"; the configuration has admission, baseline, clusters, exceptions, exclude, failover, karmadaVersion, members, minFollowed, recipients, rulePaths, rules, sources`, "", ""},
+		{1, 1, 1, 1, "error", "configuration",
+			`unknown key "unknown"; the configuration has admission, baseline, clusters, exceptions, exclude, failover, karmadaVersion, members, minFollowed, recipients, rulePaths, rules, sources`, "", ""},
 	}})
 	write(t, config, "members: [ottawa, robbinsdale, stpetersburg, paris]\n")
-	e.notify(t, "textDocument/didSave", map[string]any{"textDocument": map[string]any{"uri": uri(filepath.Join(root, policyFile))}})
+	e.notify(t, "textDocument/didSave", map[string]any{"textDocument": map[string]any{
+		"uri": uri(filepath.Join(root, policyFile))}})
 	e.wants(t, "a member without an agent", map[string][]diagnosis{config: {
-		{1, 1, 1, 1, "error", "member-has-agent", "member \"paris\" has no running karmada-agent: there is none in Git\n" +
-			"fix: Let the Flux of the member's own cluster apply a karmada-agent that registers the member's name.", rules.Docs + "member-has-agent", ""},
+		{1, 1, 1, 1, "error", "member-has-agent",
+			"member \"paris\" has no running karmada-agent: there is none in Git\n" +
+				"fix: Let the Flux of the member's own cluster apply a karmada-agent that registers the member's name.",
+			rules.Docs + "member-has-agent", ""},
 	}})
 }
 
@@ -609,10 +634,12 @@ func TestEditorProtocol(t *testing.T) {
 		Capabilities map[string]any
 		ServerInfo   map[string]string
 	}
-	if err := e.Call(t.Context(), "initialize", map[string]any{"processId": 1, "capabilities": map[string]any{}}, &began); err != nil {
+	if err := e.Call(t.Context(), "initialize", map[string]any{"processId": 1, "capabilities": map[string]any{}},
+		&began); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]any{"positionEncoding": "utf-16", "textDocumentSync": map[string]any{"openClose": true, "change": 1.0, "save": true}}
+	want := map[string]any{"positionEncoding": "utf-16",
+		"textDocumentSync": map[string]any{"openClose": true, "change": 1.0, "save": true}}
 	if !reflect.DeepEqual(began.Capabilities, want) || began.ServerInfo["name"] != "rollcall" {
 		t.Errorf("%+v", began)
 	}
@@ -620,8 +647,11 @@ func TestEditorProtocol(t *testing.T) {
 	refused("textDocument/hover", map[string]any{}, jsonrpc2.CodeMethodNotFound)
 	e.notify(t, "$/setTrace", map[string]any{"value": "off"})
 	e.notify(t, "textDocument/didOpen", 1)
-	e.notify(t, "textDocument/didChange", map[string]any{"textDocument": map[string]any{"uri": "untitled:Untitled-1"}, "contentChanges": []any{map[string]any{"text": "a: ["}}})
-	e.notify(t, "textDocument/didOpen", map[string]any{"textDocument": map[string]any{"uri": "untitled:Untitled-1", "version": 1, "text": "a: ["}})
+	e.notify(t, "textDocument/didChange", map[string]any{
+		"textDocument":   map[string]any{"uri": "untitled:Untitled-1"},
+		"contentChanges": []any{map[string]any{"text": "a: ["}}})
+	e.notify(t, "textDocument/didOpen", map[string]any{"textDocument": map[string]any{
+		"uri": "untitled:Untitled-1", "version": 1, "text": "a: ["}})
 	if err := e.Call(t.Context(), "shutdown", nil, nil); err != nil {
 		t.Error(err)
 	}
@@ -633,7 +663,8 @@ func TestEditorProtocol(t *testing.T) {
 
 	e = startEditor(t, "{}")
 	_ = e.Close()
-	if code := <-e.ended; code != unfinished || e.stderr.String() != "rollcall: the editor left without asking to end\n" {
+	if code := <-e.ended; code != unfinished ||
+		e.stderr.String() != "rollcall: the editor left without asking to end\n" {
 		t.Errorf("exit %d, %q", code, e.stderr)
 	}
 }
@@ -641,12 +672,14 @@ func TestEditorProtocol(t *testing.T) {
 // A panic costs one answer, and says nothing of what was linted.
 func TestEditorSurvives(t *testing.T) {
 	var stderr bytes.Buffer
-	r := &workspaces{app: &app{stderr: &stderr}, trees: map[string]*workspace{"/x": {tree: &tree{}}}, homes: map[string]string{"/x/a": "/x"}}
+	r := &workspaces{app: &app{stderr: &stderr}, trees: map[string]*workspace{"/x": {tree: &tree{}}},
+		homes: map[string]string{"/x/a": "/x"}}
 	err := func() (err error) {
 		defer r.survive(&err)
 		panic("hunter2")
 	}()
-	if err == nil || len(r.trees)+len(r.homes) > 0 || strings.Contains(err.Error()+stderr.String(), "hunter2") || !strings.Contains(stderr.String(), "TestEditorSurvives") {
+	if err == nil || len(r.trees)+len(r.homes) > 0 || strings.Contains(err.Error()+stderr.String(), "hunter2") ||
+		!strings.Contains(stderr.String(), "TestEditorSurvives") {
 		t.Errorf("%v, %+v, %s", err, r, &stderr)
 	}
 }

@@ -1,4 +1,5 @@
-// Package cli is the command line of rollcall: its commands and flags, which tree a path belongs to, progress and exit codes.
+// Package cli is the command line of rollcall: its commands and flags, which tree a path belongs
+// to, progress and exit codes.
 package cli
 
 import (
@@ -18,13 +19,13 @@ func Main() int {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(200)
 	}
-	// At 100,000 files the rest of that is 2.5 GB: beyond this limit, in bytes, memory counts for more than time. GOMEMLIMIT in
-	// the environment wins.
+	// At 100,000 files the rest of that is 2.5 GB: beyond this limit, in bytes, memory counts for more than time.
+	// GOMEMLIMIT in the environment wins.
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(1900 << 20)
 	}
-	// Collecting begins at a heap of 4 MB, and most runs hold some tens. This holds it back to 100 MB, and takes none: memory that
-	// is never written to is only an address.
+	// Collecting begins at a heap of 4 MB, and most runs hold some tens. This holds it back to 100 MB, and takes none:
+	// memory that is never written to is only an address.
 	ballast := make([]byte, 32<<20)
 	code := run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv)
 	runtime.KeepAlive(ballast)
@@ -33,6 +34,8 @@ func Main() int {
 
 // Command is the command line by itself, of which man pages and completions are made.
 func Command() *cobra.Command {
-	a := &app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, getenv: func(string) string { return "" }, isTerminal: isTerminal}
+	a := &app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, getenv: func(string) string {
+		return ""
+	}, isTerminal: isTerminal}
 	return a.command()
 }

@@ -34,9 +34,11 @@ type tree struct {
 	cache *cache.Store
 	// cacheLeftOut is the folder of a cache that is not used, because it lies in the checkout.
 	cacheLeftOut string
-	// paths are what the user named, as given; named are the same, relative to the root, with slashes; "." is the whole tree.
+	// paths are what the user named, as given; named are the same, relative to the root, with
+	// slashes; "." is the whole tree.
 	paths, named []string
-	// configFile is the configuration's path, relative to the root; empty where it lies outside. configPath is the absolute one.
+	// configFile is the configuration's path, relative to the root; empty where it lies outside.
+	// configPath is the absolute one.
 	configFile, configPath string
 	// lone: what was named are files of no fleet.
 	lone bool
@@ -46,8 +48,8 @@ type tree struct {
 	relaxed []string
 }
 
-// open finds and opens the tree that the paths belong to, and reads its configuration. A buffer that is not nil takes the
-// place of the only path, a file that need not exist.
+// open finds and opens the tree that the paths belong to, and reads its configuration. A buffer that is not nil takes
+// the place of the only path, a file that need not exist.
 func (a *app) open(paths []string, buffer []byte) (*tree, error) {
 	if len(paths) == 0 {
 		paths = []string{a.defaultPath()}
@@ -81,7 +83,8 @@ func (a *app) open(paths []string, buffer []byte) (*tree, error) {
 			t.root, first = root, name
 		}
 		if root != t.root {
-			return nil, fmt.Errorf("%s and %s belong to different trees, %s and %s: lint one at a time, or name the root with --root",
+			return nil, fmt.Errorf(
+				"%s and %s belong to different trees, %s and %s: lint one at a time, or name the root with --root",
 				first, name, t.root, root)
 		}
 		inside, ok := below(t.root, abs)
@@ -112,7 +115,8 @@ func (a *app) open(paths []string, buffer []byte) (*tree, error) {
 	return t, a.configure(t)
 }
 
-// defaultPath is what is meant where no path is named: the working directory, or the tree that --root names where that is elsewhere.
+// defaultPath is what is meant where no path is named: the working directory, or the tree that --root
+// names where that is elsewhere.
 func (a *app) defaultPath() string {
 	if a.root == "" {
 		return "."
@@ -242,8 +246,9 @@ func (t *tree) ownRules(e *engine.Engine, flags []string) report.OwnRules {
 func described(e *engine.Engine) []report.Rule {
 	var out []report.Rule
 	for _, r := range e.Rules() {
-		out = append(out, report.Rule{ID: r.ID, Title: r.Title, Description: r.Description, Fix: r.Fix, Severity: r.Severity,
-			Default: e.Origin(r.ID).Severity, Refs: r.Refs, Doc: r.Doc})
+		out = append(out, report.Rule{ID: r.ID, Title: r.Title, Description: r.Description, Fix: r.Fix,
+			Severity: r.Severity,
+			Default:  e.Origin(r.ID).Severity, Refs: r.Refs, Doc: r.Doc})
 	}
 	return out
 }

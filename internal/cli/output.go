@@ -25,7 +25,8 @@ import (
 type output struct{ format, file string }
 
 func formats() []string {
-	return []string{"text", "json", "sarif", "github", "oneline", "markdown", "gitlab", "junit", "checkstyle", "rdjsonl"}
+	return []string{"text", "json", "sarif", "github", "oneline", "markdown", "gitlab", "junit", "checkstyle",
+		"rdjsonl"}
 }
 
 // parseOutputs reads the -o flags, FORMAT or FORMAT=FILE each.
@@ -46,7 +47,8 @@ func parseOutputs(flags []string) ([]output, error) {
 		}
 		for _, other := range all {
 			if other.file == file && file == "" {
-				return nil, fmt.Errorf("-o %s: stdout takes one format and has %s: write -o %s=FILE", text, other.format, format)
+				return nil, fmt.Errorf("-o %s: stdout takes one format and has %s: write -o %s=FILE", text,
+					other.format, format)
 			}
 			if other.file == file {
 				return nil, fmt.Errorf("-o %s: the file is written already, as %s", text, other.format)
@@ -66,7 +68,9 @@ func wantsSummary(outputs []output) bool {
 
 // wantsEffect is true where a comment is written, which says as well what the change does to the fleet.
 func (l *lint) wantsEffect() bool {
-	return slices.ContainsFunc(l.outputs, func(o string) bool { return o == "markdown" || strings.HasPrefix(o, "markdown=") }) || l.stepSummary() != ""
+	return slices.ContainsFunc(l.outputs, func(o string) bool {
+		return o == "markdown" || strings.HasPrefix(o, "markdown=")
+	}) || l.stepSummary() != ""
 }
 
 // write writes the report. What goes to stdout is last: whoever reads it there may go before its end.
@@ -156,9 +160,12 @@ func (l *lint) writeAs(format string, r *report.Report, t *tree, w io.Writer, te
 	return r.JUnit(w, failOn)
 }
 
-// suggest is what the edits of a finding change in its file; false where they change another one too, or cannot be made.
+// suggest is what the edits of a finding change in its file; false where they change another
+// one too, or cannot be made.
 func (t *tree) suggest(f fleet.Finding) (report.Suggestion, bool) {
-	if len(f.Edits) == 0 || slices.ContainsFunc(f.Edits, func(e fleet.Edit) bool { return e.Origin.File != f.Place.File }) {
+	if len(f.Edits) == 0 || slices.ContainsFunc(f.Edits, func(e fleet.Edit) bool {
+		return e.Origin.File != f.Place.File
+	}) {
 		return report.Suggestion{}, false
 	}
 	before, err := fs.ReadFile(t.FS, f.Place.File)
@@ -177,8 +184,8 @@ func (a *app) colors() bool {
 	return !a.noColor && a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb" && a.isTerminal(a.stdout)
 }
 
-// opensLinks is true for the terminals that are known to open links in text (OSC 8), and where FORCE_HYPERLINK says so. A
-// multiplexer between may drop them.
+// opensLinks is true for the terminals that are known to open links in text (OSC 8), and where FORCE_HYPERLINK says so.
+// A multiplexer between may drop them.
 //
 // Source: https://github.com/Alhadis/OSC8-Adoption.
 func (a *app) opensLinks() bool {
@@ -191,7 +198,8 @@ func (a *app) opensLinks() bool {
 	}
 	vte, err := strconv.Atoi(a.getenv("VTE_VERSION"))
 	return err == nil && vte >= 5000 || a.getenv("WT_SESSION") != "" || a.getenv("KONSOLE_VERSION") != "" ||
-		slices.Contains([]string{"iTerm.app", "WezTerm", "vscode", "ghostty", "Hyper", "kitty"}, a.getenv("TERM_PROGRAM")) ||
+		slices.Contains([]string{"iTerm.app", "WezTerm", "vscode", "ghostty", "Hyper", "kitty"},
+			a.getenv("TERM_PROGRAM")) ||
 		slices.Contains([]string{"xterm-kitty", "alacritty", "foot", "xterm-ghostty"}, name)
 }
 

@@ -19,9 +19,10 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestPlantedSecret brings a Secret in the clear into a tree by one of many ways, changes other files by chance, and holds the program
-// to ending soon, to showing nothing of the value, and, where the Secret is applied by what the facts say, to an error at a line that has
-// the value. The trees are testdata/fleet and those in the folders that ROLLCALL_CORPUS=dir:dir names; ROLLCALL_MUTATE is the time.
+// TestPlantedSecret brings a Secret in the clear into a tree by one of many ways, changes other files by chance, and
+// holds the program to ending soon, to showing nothing of the value, and, where the Secret is applied by what the facts
+// say, to an error at a line that has the value. The trees are testdata/fleet and those in the folders that
+// ROLLCALL_CORPUS=dir:dir names; ROLLCALL_MUTATE is the time.
 func TestPlantedSecret(t *testing.T) {
 	seed, until := chance(t)
 	r := rand.New(rand.NewPCG(seed, 3))
@@ -60,33 +61,44 @@ type planting struct {
 	own        map[string]bool // the files that were written for it
 }
 
-// ways bring a Secret in: what is to be added to a kustomization file, by field, and the files beside it. fill says how the value gets in.
+// ways bring a Secret in: what is to be added to a kustomization file, by field, and the files beside it. fill
+// says how the value gets in.
 var ways = map[string]struct {
 	add   string
 	files map[string]string
 }{
 	"a file of another name": {"resources: [planted.txt]", map[string]string{"planted.txt": plantedPlain}},
-	"an example":             {"resources: [prod.example.com/planted.sample.yaml]", map[string]string{"prod.example.com/planted.sample.yaml": plantedPlain}},
-	"a template": {"resources: [chart/templates/planted.yaml]", map[string]string{"chart/Chart.yaml": "name: x\nversion: 1.0.0\n",
-		"chart/templates/planted.yaml": plantedPlain}},
-	"a List": {"resources: [planted.json]", map[string]string{"planted.json": `{"apiVersion": "v1", "kind": "List", "items": [{"apiVersion": "v1", ` +
-		`"kind": "Secret", "metadata": {"name": "planted", "namespace": "default"}, "data": {"password": "ENCODED"}}]}`}},
-	"a JSON patch in a file": {"resources: [planted.yaml]\npatches: [{path: planted.conf, target: {name: planted}}]", map[string]string{
-		"planted.yaml": plantedEmpty, "planted.conf": "- op: add\n  path: /stringData/password\n  value: CLEAR\n"}},
-	"a JSON patch as a text": {"resources: [planted.yaml]\npatches:\n- target: {kind: \"Secre.*\", name: planted}\n  patch: |\n    - op: add\n      path: /stringData/password\n      value: CLEAR\n",
+	"an example": {"resources: [prod.example.com/planted.sample.yaml]",
+		map[string]string{"prod.example.com/planted.sample.yaml": plantedPlain}},
+	"a template": {"resources: [chart/templates/planted.yaml]",
+		map[string]string{"chart/Chart.yaml": "name: x\nversion: 1.0.0\n",
+			"chart/templates/planted.yaml": plantedPlain}},
+	"a List": {"resources: [planted.json]", map[string]string{
+		"planted.json": `{"apiVersion": "v1", "kind": "List", "items": [{"apiVersion": "v1", ` +
+			`"kind": "Secret", "metadata": {"name": "planted", "namespace": "default"}, "data": {"password": "ENCODED"}}]}`}},
+	"a JSON patch in a file": {"resources: [planted.yaml]\npatches: [{path: planted.conf, target: {name: planted}}]",
+		map[string]string{
+			"planted.yaml": plantedEmpty, "planted.conf": "- op: add\n  path: /stringData/password\n  value: CLEAR\n"}},
+	"a JSON patch as a text": {
+		"resources: [planted.yaml]\npatches:\n- target: {kind: \"Secre.*\", name: planted}\n  patch: |\n    - op: add\n      path: /stringData/password\n      value: CLEAR\n",
 		map[string]string{"planted.yaml": plantedEmpty}},
-	"a merge patch": {"resources: [planted.yaml]\npatches:\n- patch: |\n    apiVersion: v1\n    kind: Secret\n    metadata: {name: planted, namespace: default}\n    stringData:\n      password: CLEAR\n",
+	"a merge patch": {
+		"resources: [planted.yaml]\npatches:\n- patch: |\n    apiVersion: v1\n    kind: Secret\n    metadata: {name: planted, namespace: default}\n    stringData:\n      password: CLEAR\n",
 		map[string]string{"planted.yaml": plantedEmpty}},
-	"a literal":           {"secretGenerator: [{name: planted, literals: [password=CLEAR]}]", nil},
-	"a file of variables": {"secretGenerator: [{name: planted, envs: [planted.env]}]", map[string]string{"planted.env": "password=CLEAR\n"}},
+	"a literal": {"secretGenerator: [{name: planted, literals: [password=CLEAR]}]", nil},
+	"a file of variables": {"secretGenerator: [{name: planted, envs: [planted.env]}]",
+		map[string]string{"planted.env": "password=CLEAR\n"}},
 	"a generator of its own": {"generators: [planted-generator.yaml]", map[string]string{
 		"planted-generator.yaml": "apiVersion: builtin\nkind: SecretGenerator\nmetadata: {name: planted}\nliterals:\n- password=CLEAR\n"}},
-	"another kind": {"resources: [planted.yaml]\npatches:\n- target: {kind: ConfigMap, name: planted}\n  patch: |\n    - op: replace\n      path: /kind\n      value: Secret\n",
-		map[string]string{"planted.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: planted, namespace: default}\ndata:\n  password: ENCODED\n"}},
-	"a replacement": {"resources: [planted.yaml, planted-settings.yaml]\nreplacements:\n- source: {kind: ConfigMap, name: planted-settings, fieldPath: data.shared}\n" +
-		"  targets: [{select: {kind: Secret, name: planted}, fieldPaths: [stringData.password], options: {create: true}}]", map[string]string{
-		"planted.yaml":          plantedEmpty,
-		"planted-settings.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: planted-settings, namespace: default}\ndata:\n  shared: CLEAR\n"}},
+	"another kind": {
+		"resources: [planted.yaml]\npatches:\n- target: {kind: ConfigMap, name: planted}\n  patch: |\n    - op: replace\n      path: /kind\n      value: Secret\n",
+		map[string]string{
+			"planted.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: planted, namespace: default}\ndata:\n  password: ENCODED\n"}},
+	"a replacement": {
+		"resources: [planted.yaml, planted-settings.yaml]\nreplacements:\n- source: {kind: ConfigMap, name: planted-settings, fieldPath: data.shared}\n" +
+			"  targets: [{select: {kind: Secret, name: planted}, fieldPaths: [stringData.password], options: {create: true}}]", map[string]string{
+			"planted.yaml":          plantedEmpty,
+			"planted-settings.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: planted-settings, namespace: default}\ndata:\n  shared: CLEAR\n"}},
 }
 
 const (
@@ -145,7 +157,8 @@ func (p *planting) plant(way string) bool {
 
 // fill writes the value in the place of CLEAR, and its base64 in that of ENCODED.
 func (p *planting) fill(text string) string {
-	return strings.NewReplacer("CLEAR", p.value, "ENCODED", base64.StdEncoding.EncodeToString([]byte(p.value))).Replace(text)
+	return strings.NewReplacer("CLEAR", p.value, "ENCODED", base64.StdEncoding.EncodeToString([]byte(p.value))).Replace(
+		text)
 }
 
 func (p *planting) write(name, text string) {
@@ -212,8 +225,10 @@ func (p *planting) found() bool {
 	encoded := base64.StdEncoding.EncodeToString([]byte(p.value))
 	for _, f := range report.Findings {
 		text, err := os.ReadFile(filepath.Join(p.dir, filepath.FromSlash(path.Clean(f.File))))
-		if lines := strings.Split(string(text), "\n"); err == nil && f.Rule == "secret-encrypted" && f.Severity == "error" && f.Line > 0 &&
-			f.Line <= len(lines) && (strings.Contains(lines[f.Line-1], p.value) || strings.Contains(lines[f.Line-1], encoded)) {
+		if lines := strings.Split(string(text), "\n"); err == nil && f.Rule == "secret-encrypted" &&
+			f.Severity == "error" && f.Line > 0 &&
+			f.Line <= len(lines) && (strings.Contains(lines[f.Line-1], p.value) ||
+			strings.Contains(lines[f.Line-1], encoded)) {
 			return true
 		}
 	}

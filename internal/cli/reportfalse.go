@@ -81,13 +81,16 @@ func (a *app) reportFalse(ctx context.Context, id string, paths []string) error 
 // falseReport is the report of the findings of a rule.
 func falseReport(c *checked, rule engine.Rule, found []fleet.Finding, words map[string]bool) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Paste this into %s/issues/new?template=false-finding.yml, and say what makes the finding false.\n\n", report.Home)
+	fmt.Fprintf(&b,
+		"Paste this into %s/issues/new?template=false-finding.yml, and say what makes the finding false.\n\n",
+		report.Home)
 	b.WriteString(checkout.Versions("rollcall"))
 	fmt.Fprintf(&b, "\nrule: %s, %s\nfindings: %d\n", rule.ID, rule.Severity, len(found))
 	d := shape.New(words)
 	for i, f := range found[:min(len(found), maxShapes)] {
 		fmt.Fprintf(&b, "\nfinding %d\nsubject: %s\nfield: %s\n", i+1, subjectOf(rule, f.Object), d.Path(f.Field))
-		fmt.Fprintf(&b, "related places: %d\nedits: %d\nexceptions: %d\n", len(f.Related), len(f.Edits), len(f.Exceptions))
+		fmt.Fprintf(&b, "related places: %d\nedits: %d\nexceptions: %d\n", len(f.Related), len(f.Edits),
+			len(f.Exceptions))
 		object, ok := c.fleet.ObjectOf(f.Object)
 		if !ok {
 			b.WriteString("shape: it is not one object\n")

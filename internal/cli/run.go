@@ -94,15 +94,19 @@ func (a *app) command() *cobra.Command {
 		return fmt.Errorf("%w\nrun %q for the flags", err, cmd.CommandPath()+" --help")
 	})
 	flags := cmd.PersistentFlags()
-	flags.StringVar(&a.root, "root", "", "the tree's `folder`; by default the nearest one at or above PATH from which the Flux paths resolve")
+	flags.StringVar(&a.root, "root", "",
+		"the tree's `folder`; by default the nearest one at or above PATH from which the Flux paths resolve")
 	flags.StringVar(&a.config, "config", "", "the configuration's `file`; by default .rollcall.yaml in the tree's root")
 	flags.StringArrayVar(&a.ruleDirs, "rules", nil, "a `folder` of further rules; may be repeated")
 	flags.BoolVar(&a.noOwnRules, "no-own-rules", false, "leave out the rules that the configuration names in rulePaths")
 	flags.BoolVar(&a.noColor, "no-color", false, "no colours, also by NO_COLOR in the environment")
-	flags.StringVar(&a.cacheDir, "cache-dir", "", "the `folder` that keeps what was read for the next run; by default the user's")
+	flags.StringVar(&a.cacheDir, "cache-dir", "",
+		"the `folder` that keeps what was read for the next run; by default the user's")
 	flags.BoolVar(&a.noCache, "no-cache", false, "read everything anew, and keep nothing")
-	cmd.AddCommand(a.cacheCommand(), a.diffCommand(), a.exceptionsCommand(), a.explainCommand(), a.factsCommand(), a.failoverCommand(), a.initCommand(),
-		a.lspCommand(), a.mapCommand(), a.reportCommand(), a.reportFalseCommand(), a.rulesCommand(), a.verifyCommand(), a.versionCommand())
+	cmd.AddCommand(a.cacheCommand(), a.diffCommand(), a.exceptionsCommand(), a.explainCommand(), a.factsCommand(),
+		a.failoverCommand(), a.initCommand(),
+		a.lspCommand(), a.mapCommand(), a.reportCommand(), a.reportFalseCommand(), a.rulesCommand(), a.verifyCommand(),
+		a.versionCommand())
 	return cmd
 }
 

@@ -113,7 +113,10 @@ func TestLoneFile(t *testing.T) {
 		{"--stdin-filename new/new.yaml", secret, "1 error\n", findings, []string{"new/new.yaml"}},
 	} {
 		var out, stderr bytes.Buffer
-		code := run(append(strings.Fields(c.args), "-o", "github"), strings.NewReader(c.stdin), &out, &stderr, func(string) string { return "" })
+		code := run(append(strings.Fields(c.args), "-o", "github"), strings.NewReader(c.stdin), &out, &stderr,
+			func(string) string {
+				return ""
+			})
 		var files []string
 		for _, m := range regexp.MustCompile(`file=([^,]+),`).FindAllStringSubmatch(out.String(), -1) {
 			files = append(files, m[1])

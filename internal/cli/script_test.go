@@ -34,7 +34,8 @@ func TestScript(t *testing.T) {
 		},
 		Setup: func(env *testscript.Env) error {
 			for _, name := range []string{"fleet", "seed"} {
-				if err := os.CopyFS(filepath.Join(env.WorkDir, name), os.DirFS(filepath.Join("../../testdata", name))); err != nil {
+				if err := os.CopyFS(filepath.Join(env.WorkDir, name),
+					os.DirFS(filepath.Join("../../testdata", name))); err != nil {
 					return err
 				}
 			}

@@ -21,8 +21,8 @@ type verdict struct {
 	Unread []unreadFile
 	// NoFleet: the tree has nothing to do with Flux or Karmada; what is found in its files is reported all the same.
 	NoFleet bool
-	// Unreached are the manifests that no cluster reconciles, and Alone is what is found in them where each object is taken by itself: it is
-	// reported where they are named.
+	// Unreached are the manifests that no cluster reconciles, and Alone is what is found in them where each object is
+	// taken by itself: it is reported where they are named.
 	Unreached []string
 	Alone     []fleet.Finding
 	// stopped is the error of the rules that went beyond a limit; nil for none. Such a verdict is never kept.
@@ -56,7 +56,8 @@ func (c *checked) verdict() *verdict {
 	r := report.New(c.fleet, found, c.rules)
 	r.Except(c.fleet, slices.Clone(c.excepted))
 	r.Summary.FilesExcluded, r.Summary.OwnRules = c.contents.Excluded(), c.own
-	v := &verdict{Report: *r, Reach: reachOf(c.fleet, slices.Concat(found, c.excepted)), Unread: unread(c.fleet), Unreached: unreached(c.fleet), stopped: c.stopped}
+	v := &verdict{Report: *r, Reach: reachOf(c.fleet, slices.Concat(found, c.excepted)), Unread: unread(c.fleet),
+		Unreached: unreached(c.fleet), stopped: c.stopped}
 	for _, f := range c.alone {
 		f.Identity = c.fleet.Identity(f)
 		v.Alone = append(v.Alone, f)
@@ -115,20 +116,24 @@ func (t *tree) concerns(finding fleet.Finding, r reach) bool {
 		}
 	}
 	file := finding.Place.File
-	return t.names(file) || t.namesReader(r, file) || t.namesClusterOf(r, finding) || (file == "" || file == t.configFile) && t.namesAll(r)
+	return t.names(file) || t.namesReader(r, file) || t.namesClusterOf(r, finding) ||
+		(file == "" || file == t.configFile) && t.namesAll(r)
 }
 
-// namesReader is true for a file that a named cluster's Flux reads: what is wrong in a shared folder is wrong there too.
+// namesReader is true for a file that a named cluster's Flux reads: what is wrong in a shared
+// folder is wrong there too.
 func (t *tree) namesReader(r reach, file string) bool {
 	return slices.ContainsFunc(r.Readers[file], func(cluster string) bool { return t.names(r.Entries[cluster]) })
 }
 
-// namesClusterOf is true for what is found in a named cluster: a script that a generator reads is no manifest, and has no readers.
+// namesClusterOf is true for what is found in a named cluster: a script that a generator reads is no
+// manifest, and has no readers.
 func (t *tree) namesClusterOf(r reach, finding fleet.Finding) bool {
-	return slices.ContainsFunc(append(slices.Clip(finding.Clusters), finding.Object.Cluster), func(cluster string) bool {
-		entry, known := r.Entries[cluster]
-		return known && t.names(entry)
-	})
+	return slices.ContainsFunc(append(slices.Clip(finding.Clusters), finding.Object.Cluster),
+		func(cluster string) bool {
+			entry, known := r.Entries[cluster]
+			return known && t.names(entry)
+		})
 }
 
 func (t *tree) namesAll(r reach) bool {
@@ -140,8 +145,8 @@ func (t *tree) namesAll(r reach) bool {
 	return len(r.Entries) > 0
 }
 
-// kept is the last verdict on a tree, and what it was a verdict on. The same program says the same of the same files, on the
-// same day, with the same configuration and no rules but its own.
+// kept is the last verdict on a tree, and what it was a verdict on. The same program says the same of the same files,
+// on the same day, with the same configuration and no rules but its own.
 type kept struct {
 	Question, Digest string
 	Verdict          verdict
@@ -151,7 +156,8 @@ type kept struct {
 func (l *lint) judge(ctx context.Context, t *tree, b *before, p *progress) (*verdict, error) {
 	question := fmt.Sprintf("%q %q %q %s %t %+v", t.Name, t.ConfigName, t.configFile, t.Date, t.NoOwnRules, t.Config)
 	if b != nil {
-		question += fmt.Sprintf(" %q %s %+v %q %q %t", b.revision, b.commit, b.Config, t.relaxed, b.unread, l.wantsEffect())
+		question += fmt.Sprintf(" %q %s %+v %q %q %t", b.revision, b.commit, b.Config, t.relaxed, b.unread,
+			l.wantsEffect())
 	}
 	keeps := t.cache != nil && len(l.ruleDirs) == 0 && (len(t.Config.RulePaths) == 0 || t.NoOwnRules)
 	var contents *loader.Contents
@@ -177,7 +183,8 @@ func (l *lint) judge(ctx context.Context, t *tree, b *before, p *progress) (*ver
 		}
 	}
 	v.NoFleet = !c.isFleet(t)
-	if keeps && c.stopped == nil && l.stdinFilename == "" { // the next run is about the files again, not about this buffer
+	// the next run is about the files again, not about this buffer
+	if keeps && c.stopped == nil && l.stdinFilename == "" {
 		t.cache.Put("verdict", kept{question, c.contents.Digest(), *v})
 	}
 	return v, nil

@@ -38,7 +38,8 @@ The exit code is 0 where all is as Git has it, 1 with problems at or above --fai
 		SuggestFor: []string{"compare", "drift", "live"},
 		Args:       cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			write, ok := map[string]func(verify.Report, io.Writer) error{"table": verify.Report.WriteTable, "json": verify.Report.WriteJSON}[output]
+			write, ok := map[string]func(verify.Report, io.Writer) error{
+				"table": verify.Report.WriteTable, "json": verify.Report.WriteJSON}[output]
 			if !ok {
 				return fmt.Errorf("-o %s: the format is none of table, json", output)
 			}
@@ -71,23 +72,26 @@ The exit code is 0 where all is as Git has it, 1 with problems at or above --fai
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&kubeconfig, "kubeconfig", "", "the kubeconfig's `file` that leads to the Karmada API server; by default the one that KUBECONFIG names")
+	flags.StringVar(&kubeconfig, "kubeconfig", "",
+		"the kubeconfig's `file` that leads to the Karmada API server; by default the one that KUBECONFIG names")
 	flags.StringVar(&kubecontext, "context", "", "the `context` in it; by default the current one")
 	// Their names of before.
 	flags.StringVar(&kubeconfig, "karmada-kubeconfig", "", "see --kubeconfig")
 	flags.StringVar(&kubecontext, "karmada-context", "", "see --context")
 	flags.Lookup("karmada-kubeconfig").Hidden, flags.Lookup("karmada-context").Hidden = true, true
-	flags.StringVar(&server, "api-server", "", "the `ID` of that API server in the tree, where the tree has several: rollcall facts lists apiServers")
+	flags.StringVar(&server, "api-server", "",
+		"the `ID` of that API server in the tree, where the tree has several: rollcall facts lists apiServers")
 	flags.StringVarP(&output, "output", "o", "table", "the `format`: table or json")
-	flags.StringVar(&failOn, "fail-on", "error", "the least `severity` that makes the exit code 1: error, warning, info or never")
+	flags.StringVar(&failOn, "fail-on", "error",
+		"the least `severity` that makes the exit code 1: error, warning, info or never")
 	complete(cmd, "output", "table", "json")
 	completeBy(cmd, "api-server", a.completeFleet(true, karmadaServers))
 	complete(cmd, "fail-on", "error", "warning", "info", "never")
 	return cmd
 }
 
-// kubeconfig is the file that leads to the API server, and what names it: the flag, else KUBECONFIG. Of the files of a list in KUBECONFIG
-// one alone may be there: which of them would lead to Karmada is not for a guess.
+// kubeconfig is the file that leads to the API server, and what names it: the flag, else KUBECONFIG. Of the files of a
+// list in KUBECONFIG one alone may be there: which of them would lead to Karmada is not for a guess.
 func (a *app) kubeconfig(flag string) (file, by string, err error) {
 	if flag != "" {
 		return flag, "--kubeconfig", nil
@@ -105,9 +109,11 @@ func (a *app) kubeconfig(flag string) (file, by string, err error) {
 	}
 	switch {
 	case len(all) == 0:
-		return "", "", errors.New("nothing leads to the Karmada API server: name a kubeconfig with --kubeconfig or in " + variable)
+		return "", "", errors.New(
+			"nothing leads to the Karmada API server: name a kubeconfig with --kubeconfig or in " + variable)
 	case len(there) > 1:
-		return "", "", fmt.Errorf("%s names several files, %s: name one of them with --kubeconfig", variable, strings.Join(there, ", "))
+		return "", "", fmt.Errorf("%s names several files, %s: name one of them with --kubeconfig", variable,
+			strings.Join(there, ", "))
 	case len(there) == 1:
 		return there[0], variable, nil
 	}
@@ -115,7 +121,8 @@ func (a *app) kubeconfig(flag string) (file, by string, err error) {
 }
 
 // verify reads the tree, then asks the API server.
-func (a *app) verify(ctx context.Context, client *apiserver.Client, server string, paths []string) (verify.Report, error) {
+func (a *app) verify(ctx context.Context, client *apiserver.Client, server string, paths []string) (verify.Report,
+	error) {
 	t, err := a.open(paths, nil)
 	if err != nil {
 		return verify.Report{}, err
@@ -145,9 +152,11 @@ func checkServer(f *fleet.Fleet, server string) error {
 	karmada := karmadaServers(f)
 	switch {
 	case server != "" && !slices.Contains(karmada, server):
-		return fmt.Errorf("--api-server %s: the tree has no Karmada API server of this ID, but %s", server, strings.Join(karmada, ", "))
+		return fmt.Errorf("--api-server %s: the tree has no Karmada API server of this ID, but %s", server,
+			strings.Join(karmada, ", "))
 	case server == "" && len(karmada) > 1 && f.KarmadaServers() == nil:
-		return fmt.Errorf("the tree has several Karmada API servers, so name one with --api-server: %s", strings.Join(karmada, ", "))
+		return fmt.Errorf("the tree has several Karmada API servers, so name one with --api-server: %s",
+			strings.Join(karmada, ", "))
 	}
 	return nil
 }
@@ -162,8 +171,8 @@ func karmadaServers(f *fleet.Fleet) (ids []string) {
 	return ids
 }
 
-// ask lists what the comparison is about. A release of Karmada that lacks a kind of policy has none of them; one that lacks
-// Clusters is no Karmada.
+// ask lists what the comparison is about. A release of Karmada that lacks a kind of policy has none of them; one that
+// lacks Clusters is no Karmada.
 func ask(ctx context.Context, client *apiserver.Client) (fleet.Live, error) {
 	var live fleet.Live
 	for _, resource := range fleet.LiveResources() {

@@ -41,7 +41,8 @@ func (k *karmada) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	k.asked = append(k.asked, r.Method+" "+r.URL.Path)
 	resource := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
 	manifests, served := k.objects[resource]
-	if !served || r.URL.Path != "/apis/cluster.karmada.io/v1alpha1/"+resource && r.URL.Path != "/apis/policy.karmada.io/v1alpha1/"+resource {
+	if !served || r.URL.Path != "/apis/cluster.karmada.io/v1alpha1/"+resource &&
+		r.URL.Path != "/apis/policy.karmada.io/v1alpha1/"+resource {
 		http.NotFound(w, r)
 		return
 	}
@@ -119,11 +120,13 @@ func fleetPolicies(t *testing.T) map[string][]string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return strings.NewReplacer("\nmetadata:\n", "\nmetadata:\n  namespace: "+namespace+"\n", "\nspec:\n", "\nspec:\n"+more).Replace(string(data))
+		return strings.NewReplacer("\nmetadata:\n", "\nmetadata:\n  namespace: "+namespace+"\n", "\nspec:\n",
+			"\nspec:\n"+more).Replace(string(data))
 	}
 	return map[string][]string{
 		"propagationpolicies": {
-			read("test-failover/propagationpolicy.yaml", "test-failover", "  conflictResolution: Abort\n  priority: 0\n  preemption: Never\n  schedulerName: default-scheduler\n"),
+			read("test-failover/propagationpolicy.yaml", "test-failover",
+				"  conflictResolution: Abort\n  priority: 0\n  preemption: Never\n  schedulerName: default-scheduler\n"),
 			read("karmada-apps/whoami/propagationpolicy.yaml", "whoami", "  priority: 0\n"),
 		},
 		"clusterpropagationpolicies": {},
@@ -223,7 +226,8 @@ stpetersburg       agent   –      –         –                      –    
 		got = append(got, p.Name+" "+p.State)
 	}
 	const all = "ottawa mode error, robbinsdale not-ready error, saint-petersburg unknown-to-git warning, stpetersburg unregistered error"
-	if joined := strings.Join(got, ", "); !strings.HasPrefix(joined, all) || !strings.Contains(joined, "my-app-failover differs") || !strings.Contains(joined, "by-hand extra") {
+	if joined := strings.Join(got, ", "); !strings.HasPrefix(joined, all) ||
+		!strings.Contains(joined, "my-app-failover differs") || !strings.Contains(joined, "by-hand extra") {
 		t.Errorf("-o json: %s", joined)
 	}
 }
@@ -243,7 +247,8 @@ func TestVerifyPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if shown := "$ rollcall verify --kubeconfig karmada.config\n" + out + "```\n"; !strings.Contains(string(page), shown) {
+	if shown := "$ rollcall verify --kubeconfig karmada.config\n" + out +
+		"```\n"; !strings.Contains(string(page), shown) {
 		t.Errorf("it does not show:\n%s", shown)
 	}
 }
@@ -257,7 +262,8 @@ func TestVerifyCertificate(t *testing.T) {
 	defer server.Close()
 	certificate, key := selfSigned(t)
 	file := writeKubeconfig(t, server, "", func(config string) string {
-		return strings.Replace(config, "user: {token: }", "user: {client-certificate: tls.crt, client-key-data: "+base64.StdEncoding.EncodeToString(key)+"}", 1)
+		return strings.Replace(config, "user: {token: }", "user: {client-certificate: tls.crt, client-key-data: "+
+			base64.StdEncoding.EncodeToString(key)+"}", 1)
 	})
 	if err := os.WriteFile(filepath.Join(filepath.Dir(file), "tls.crt"), certificate, 0o600); err != nil {
 		t.Fatal(err)
@@ -283,19 +289,28 @@ func TestVerifyRefuses(t *testing.T) {
 		args []string
 		want string
 	}{
-		"a program to sign on":     {replace("{token: s3cret-token}", "{exec: {command: /bin/true}}"), nil, "runs a program to sign on is refused"},
-		"a provider":               {replace("{token: s3cret-token}", "{auth-provider: {name: x}}"), nil, "runs a program to sign on is refused"},
-		"a password":               {replace("{token: s3cret-token}", "{username: a, password: hunter2}"), nil, "user name and password are no longer taken"},
-		"impersonation":            {replace("token:", "as: admin, token:"), nil, "impersonation is not supported"},
-		"any server":               {replace("{server:", "{insecure-skip-tls-verify: true, server:"), nil, "insecure-skip-tls-verify is refused"},
-		"no TLS":                   {replace("https:", "http:"), nil, "the server is no https URL"},
-		"another authority":        {func(config string) string { return replaceCA(t, config) }, nil, "certificate signed by unknown authority"},
-		"a wrong token":            {replace("s3cret-token", "hunter2"), nil, "answers 401 Unauthorized"},
-		"an unknown context":       {nil, []string{"--karmada-context", "x"}, `it has no context "x"`},
-		"no user":                  {replace("name: karmada, user:", "name: other, user:"), nil, `it has no user "karmada"`},
-		"no kubeconfig":            {func(string) string { return "s3cret-token: [" }, nil, "is not one"},
-		"a certificate alone":      {replace("{token: s3cret-token}", "{client-certificate-data: "+base64.StdEncoding.EncodeToString([]byte("x"))+"}"), nil, "are no pair"},
-		"an API server of none":    {nil, []string{"--api-server", "x"}, "the tree has no Karmada API server of this ID, but talos-ottawa/karmada-system/karmada-kubeconfig"},
+		"a program to sign on": {replace("{token: s3cret-token}", "{exec: {command: /bin/true}}"), nil,
+			"runs a program to sign on is refused"},
+		"a provider": {replace("{token: s3cret-token}", "{auth-provider: {name: x}}"), nil,
+			"runs a program to sign on is refused"},
+		"a password": {replace("{token: s3cret-token}", "{username: a, password: hunter2}"), nil,
+			"user name and password are no longer taken"},
+		"impersonation": {replace("token:", "as: admin, token:"), nil, "impersonation is not supported"},
+		"any server": {replace("{server:", "{insecure-skip-tls-verify: true, server:"), nil,
+			"insecure-skip-tls-verify is refused"},
+		"no TLS": {replace("https:", "http:"), nil, "the server is no https URL"},
+		"another authority": {func(config string) string {
+			return replaceCA(t, config)
+		}, nil, "certificate signed by unknown authority"},
+		"a wrong token":      {replace("s3cret-token", "hunter2"), nil, "answers 401 Unauthorized"},
+		"an unknown context": {nil, []string{"--karmada-context", "x"}, `it has no context "x"`},
+		"no user": {replace("name: karmada, user:", "name: other, user:"), nil,
+			`it has no user "karmada"`},
+		"no kubeconfig": {func(string) string { return "s3cret-token: [" }, nil, "is not one"},
+		"a certificate alone": {replace("{token: s3cret-token}",
+			"{client-certificate-data: "+base64.StdEncoding.EncodeToString([]byte("x"))+"}"), nil, "are no pair"},
+		"an API server of none": {nil, []string{"--api-server", "x"},
+			"the tree has no Karmada API server of this ID, but talos-ottawa/karmada-system/karmada-kubeconfig"},
 		"another format":           {nil, []string{"-o", "yaml"}, "-o yaml: the format is none of table, json"},
 		"another severity":         {nil, []string{"--fail-on", "x"}, "--fail-on x: none of"},
 		"a folder as a kubeconfig": {nil, []string{"--kubeconfig", "."}, "is not a regular file"},
@@ -332,17 +347,21 @@ func TestVerifyKubeconfig(t *testing.T) {
 		"no such context":      {right, []string{"--context", "prod"}, `it has no context "prod"`},
 		"the flag goes first":  {other, []string{"--kubeconfig", right}, ""},
 		"a list with one file": {list("", "/nowhere/config", right, right), nil, ""},
-		"a list with several":  {list(right, other), nil, "KUBECONFIG names several files, " + right + ", " + other + ": name one of them with --kubeconfig"},
+		"a list with several": {list(right, other), nil, "KUBECONFIG names several files, " + right + ", " + other +
+			": name one of them with --kubeconfig"},
 		"one that is not there": {"/nowhere/config", nil,
 			"read the kubeconfig: stat /nowhere/config: "},
 		"a wrong one": {other, nil, `it has no context ""`},
-		"none":        {"", nil, "nothing leads to the Karmada API server: name a kubeconfig with --kubeconfig or in KUBECONFIG"},
+		"none": {"", nil,
+			"nothing leads to the Karmada API server: name a kubeconfig with --kubeconfig or in KUBECONFIG"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out, errs bytes.Buffer
 			env := func(name string) string { return map[string]string{"KUBECONFIG": c.env}[name] }
-			code := run(append([]string{"verify", "--no-cache", "--root", "../../testdata/fleet"}, c.args...), strings.NewReader(""), &out, &errs, env)
-			if want := map[bool]int{true: clean, false: unfinished}[c.want == ""]; code != want || !strings.Contains(errs.String(), c.want) {
+			code := run(append([]string{"verify", "--no-cache", "--root", "../../testdata/fleet"}, c.args...),
+				strings.NewReader(""), &out, &errs, env)
+			if want := map[bool]int{true: clean, false: unfinished}[c.want == ""]; code != want ||
+				!strings.Contains(errs.String(), c.want) {
 				t.Errorf("exit code %d: %s, want %q", code, errs.String(), c.want)
 			}
 		})
@@ -355,19 +374,32 @@ func TestVerifyElsewhere(t *testing.T) {
 		answer http.HandlerFunc
 		want   string
 	}{
-		"no Karmada":        {http.NotFound, "list clusters.cluster.karmada.io: the API server does not serve them"},
-		"a redirect":        {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusFound) }, "a redirect leads elsewhere"},
-		"no list":           {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, "the answer is no list of objects"},
-		"a list for ever":   {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"metadata":{"continue":"x"}}`) }, "an empty part of the list is not the last"},
-		"an error of its":   {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "x", http.StatusServiceUnavailable) }, "answers 503 Service Unavailable"},
-		"objects of hell":   {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"items":[{"metadata":3},{}]}`) }, ""},
-		"a list of strings": {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"items":["x"]}`) }, "the answer is no list of objects"},
+		"no Karmada": {http.NotFound, "list clusters.cluster.karmada.io: the API server does not serve them"},
+		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/x", http.StatusFound)
+		}, "a redirect leads elsewhere"},
+		"no list": {func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, "<html>")
+		}, "the answer is no list of objects"},
+		"a list for ever": {func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, `{"metadata":{"continue":"x"}}`)
+		}, "an empty part of the list is not the last"},
+		"an error of its": {func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "x", http.StatusServiceUnavailable)
+		}, "answers 503 Service Unavailable"},
+		"objects of hell": {func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, `{"items":[{"metadata":3},{}]}`)
+		}, ""},
+		"a list of strings": {func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, `{"items":["x"]}`)
+		}, "the answer is no list of objects"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewTLSServer(c.answer)
 			defer server.Close()
 			code, _, errs := rollcallVerify("--kubeconfig", writeKubeconfig(t, server, "x", nil))
-			if c.want == "" && code != findings || c.want != "" && (code != unfinished || !strings.Contains(errs, c.want)) {
+			if c.want == "" && code != findings || c.want != "" &&
+				(code != unfinished || !strings.Contains(errs, c.want)) {
 				t.Errorf("exit code %d, %q, want %q", code, errs, c.want)
 			}
 		})
@@ -379,7 +411,8 @@ func replaceCA(t *testing.T, config string) string {
 	certificate, _ := selfSigned(t)
 	before, _, _ := strings.Cut(config, "certificate-authority-data: ")
 	_, after, _ := strings.Cut(config, "}}]\nusers")
-	return before + "certificate-authority-data: " + base64.StdEncoding.EncodeToString(certificate) + "}}]\nusers" + after
+	return before + "certificate-authority-data: " + base64.StdEncoding.EncodeToString(certificate) + "}}]\nusers" +
+		after
 }
 
 func selfSigned(t *testing.T) (certificate, key []byte) {
@@ -388,7 +421,8 @@ func selfSigned(t *testing.T) (certificate, key []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "rollcall"}, NotAfter: time.Now().Add(time.Hour),
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "rollcall"},
+		NotAfter: time.Now().Add(time.Hour),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
 	if err != nil {
@@ -398,5 +432,6 @@ func selfSigned(t *testing.T) (certificate, key []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
 }

@@ -28,15 +28,16 @@ type known struct {
 
 var identityForm = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// WithBaseline is the configuration with the findings of the file that its baseline names, in the tree that it is of. What is wrong with
-// its content is one *Error or several joined.
+// WithBaseline is the configuration with the findings of the file that its baseline names, in the tree that it is of.
+// What is wrong with its content is one *Error or several joined.
 func (c Config) WithBaseline(fsys fs.FS) (Config, error) {
 	if c.Baseline == "" {
 		return c, nil
 	}
 	info, err := fs.Stat(fsys, c.Baseline)
 	if errors.Is(err, fs.ErrNotExist) {
-		return c, fmt.Errorf("read the baseline: %s does not exist; \"rollcall --write-baseline %s\" writes it", c.Baseline, c.Baseline)
+		return c, fmt.Errorf("read the baseline: %s does not exist; \"rollcall --write-baseline %s\" writes it",
+			c.Baseline, c.Baseline)
 	}
 	if err != nil || !info.Mode().IsRegular() {
 		return c, fmt.Errorf("read the baseline: %s is not a regular file", c.Baseline)
@@ -105,8 +106,10 @@ func (c Config) WithoutBaseline() Config {
 // declaredBaseline are the findings of the baseline as exceptions.
 func (c Config) declaredBaseline() (all []fleet.DeclaredException) {
 	for i, k := range c.known {
-		all = append(all, fleet.DeclaredException{Identity: k.identity, Exception: fleet.Exception{Rule: k.rule, Reason: "it is in the baseline", Document: -1,
-			Line: k.line, Column: k.column, Declared: &fleet.Origin{File: c.Baseline, Field: []any{"findings", i}}}})
+		all = append(all, fleet.DeclaredException{Identity: k.identity,
+			Exception: fleet.Exception{Rule: k.rule, Reason: "it is in the baseline", Document: -1,
+				Line: k.line, Column: k.column, Declared: &fleet.Origin{
+					File: c.Baseline, Field: []any{"findings", i}}}})
 	}
 	return all
 }

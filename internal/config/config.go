@@ -1,7 +1,6 @@
 // Package config reads .rollcall.yaml, what the owner of a fleet says of it. Everything in it may be left out.
-//
-// Reading is strict: an unknown key, a wrong type and a name that cannot be right are errors with their line and column,
-// all of them at once, because a misspelt key would otherwise switch off what it was meant to switch on.
+// Reading is strict: an unknown key, a wrong type and a name that cannot be right are errors with their line and
+// column, all of them at once, because a misspelt key would otherwise switch off what it was meant to switch on.
 package config
 
 import (
@@ -25,8 +24,8 @@ import (
 // Name is the configuration's file at the root of a tree.
 const Name = ".rollcall.yaml"
 
-// Misnamed are names that the file is given by mistake. What stands under them is refused: to leave it unread would switch off all that
-// it says.
+// Misnamed are names that the file is given by mistake. What stands under them is refused: to leave it unread would
+// switch off all that it says.
 var Misnamed = []string{".rollcall.yml", ".rollcall.json"}
 
 // ErrMisnamed tells that there is a file of such a name.
@@ -37,35 +36,38 @@ const maxSize = 1 << 20
 
 // Config is .rollcall.yaml: what its owner says of the fleet. Every key may be left out.
 type Config struct {
-	// Members are the names of all Karmada member clusters of the fleet. Left out, the tree tells: its agents, its Cluster
-	// objects and its Flux clusters. An entry may say more of a member than its name, where no Cluster object in Git does.
+	// Members are the names of all Karmada member clusters of the fleet. Left out, the tree tells: its agents,
+	// its Cluster objects and its Flux clusters. An entry may say more of a member than its name, where no
+	// Cluster object in Git does.
 	Members []string `json:"members,omitempty" jsonschema:"uniqueItems=true"`
 	// Failover is what is to happen when a member is lost.
 	Failover Failover `json:"failover,omitzero"`
 	// Clusters are the Flux clusters of the fleet, all of them. Left out, the tree tells where Flux starts.
 	Clusters []Cluster `json:"clusters,omitempty"`
-	// Sources are Flux sources whose artifacts are made of a folder of the tree. Those from which Flux starts need no entry, nor do
-	// GitRepositories with the same URL.
+	// Sources are Flux sources whose artifacts are made of a folder of the tree. Those from which Flux starts need no
+	// entry, nor do GitRepositories with the same URL.
 	Sources []Source `json:"sources,omitempty"`
 	// Rules gives rules another severity, by rule id; off switches a rule off.
 	Rules map[string]fleet.Severity `json:"rules,omitempty"`
 	// RulePaths are folders of further rules, relative to the root of the tree.
 	RulePaths []string `json:"rulePaths,omitempty" jsonschema:"uniqueItems=true"`
-	// Exclude are globs of paths that are not read at all, relative to the root of the tree: "*" and "?" stay within one
-	// path element, "**" spans any number of them, and a glob that matches a folder excludes everything below it. There
-	// are no character classes and no alternatives: "[", "]", "{" and "}" are errors.
+	// Exclude are globs of paths that are not read at all, relative to the root of the tree: "*" and "?" stay within
+	// one path element, "**" spans any number of them, and a glob that matches a folder excludes everything below it.
+	// There are no character classes and no alternatives: "[", "]", "{" and "}" are errors.
 	Exclude []string `json:"exclude,omitempty" jsonschema:"uniqueItems=true"`
-	// Recipients are the only ones that files may be encrypted to, by SOPS and in its creation rules. The first entry that matches
-	// a file's path counts; a file that none matches is not judged.
+	// Recipients are the only ones that files may be encrypted to, by SOPS and in its creation rules. The first entry
+	// that matches a file's path counts; a file that none matches is not judged.
 	Recipients []Recipients `json:"recipients,omitempty"`
-	// MinFollowed is the part of the Flux Kustomizations in the files, in percent, that must be followed: a run that follows less fails.
+	// MinFollowed is the part of the Flux Kustomizations in the files, in percent, that must be followed: a
+	// run that follows less fails.
 	MinFollowed int `json:"minFollowed,omitempty" jsonschema:"minimum=0,maximum=100"`
 	// Exceptions are of findings in files that cannot say so themselves.
 	Exceptions []Exception `json:"exceptions,omitempty"`
-	// Baseline is a file of findings that are known and not reported, relative to the root of the tree; "rollcall --write-baseline FILE"
-	// writes it. An entry that is no longer found is a finding itself.
+	// Baseline is a file of findings that are known and not reported, relative to the root of the tree; "rollcall
+	// --write-baseline FILE" writes it. An entry that is no longer found is a finding itself.
 	Baseline string `json:"baseline,omitempty"`
-	// KarmadaVersion is the version of the control plane, "1.18" or "v1.18.2", from 1.0 to 1.19. Left out, the tree tells.
+	// KarmadaVersion is the version of the control plane, "1.18" or "v1.18.2", from 1.0 to 1.19.
+	// Left out, the tree tells.
 	KarmadaVersion string `json:"karmadaVersion,omitempty" jsonschema:"pattern=^v?1\\.(1?[0-9])(\\.(0|[1-9][0-9]*))?(-[0-9A-Za-z.-]+)?(\\+[0-9A-Za-z.-]+)?$"`
 
 	// Admission is how the webhook answers.
@@ -94,19 +96,21 @@ type Member struct {
 type Cluster struct {
 	// Name is what reports call the cluster.
 	Name string `json:"name" jsonschema:"minLength=1"`
-	// Path is the folder from which Flux starts, relative to the root of the tree: spec.path of the first Kustomization, below Root.
+	// Path is the folder from which Flux starts, relative to the root of the tree: spec.path of the first
+	// Kustomization, below Root.
 	Path string `json:"path" jsonschema:"minLength=1"`
-	// Root is the folder that the artifact of Flux's source is made of, relative to the root of the tree, which it is by default: all paths
-	// of the cluster's Kustomizations lead from there.
+	// Root is the folder that the artifact of Flux's source is made of, relative to the root of the tree, which it is
+	// by default: all paths of the cluster's Kustomizations lead from there.
 	Root string `json:"root,omitempty"`
-	// Variables are those that Flux substitutes from ConfigMaps and Secrets that are not in Git. No value is to be secret.
+	// Variables are those that Flux substitutes from ConfigMaps and Secrets that are not in Git.
+	// No value is to be secret.
 	Variables map[string]string `json:"variables,omitempty"`
 
 	field []any
 }
 
-// Source is a Flux source whose artifact is made of a folder of the tree: of this repository, or of another one that lies beside it below
-// the root of the tree.
+// Source is a Flux source whose artifact is made of a folder of the tree: of this repository, or of another one that
+// lies beside it below the root of the tree.
 type Source struct {
 	// Kind is that of the source.
 	Kind string `json:"kind" jsonschema:"enum=GitRepository,enum=OCIRepository,enum=Bucket,enum=ExternalArtifact"`
@@ -118,7 +122,8 @@ type Source struct {
 	Path string `json:"path" jsonschema:"minLength=1"`
 }
 
-// Exception is one from a rule. What it names of paths, clusters and objects must all fit a finding, and it names one of these at least.
+// Exception is one from a rule. What it names of paths, clusters and objects must all fit a finding, and it
+// names one of these at least.
 type Exception struct {
 	// Rule is the rule's id, and Reason says why.
 	Rule   string `json:"rule" jsonschema:"minLength=1"`
@@ -140,8 +145,8 @@ type Exception struct {
 type Recipients struct {
 	// Paths are globs of the files, as in Exclude.
 	Paths []string `json:"paths" jsonschema:"required,uniqueItems=true"`
-	// Keys are age's and SSH's public keys and PGP's fingerprints; of a service's keys the kind alone: kms, gcp_kms, azure_kv, hc_vault or
-	// hckms.
+	// Keys are age's and SSH's public keys and PGP's fingerprints; of a service's keys the kind alone: kms, gcp_kms,
+	// azure_kv, hc_vault or hckms.
 	Keys []string `json:"keys" jsonschema:"required,uniqueItems=true"`
 }
 
@@ -197,8 +202,8 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
 }
 
-// Read reads a configuration. A file that does not exist is an empty one; ErrMisnamed where it has another name. What is wrong with its
-// content is one *Error or several joined.
+// Read reads a configuration. A file that does not exist is an empty one; ErrMisnamed where it has another name. What
+// is wrong with its content is one *Error or several joined.
 func Read(fsys fs.FS, name string) (Config, error) {
 	if path.Base(name) == Name {
 		for _, other := range Misnamed {
@@ -237,12 +242,14 @@ func (c Config) Declared() fleet.Declared {
 	for i, name := range c.Members {
 		origin := fleet.Origin{File: c.name, Field: []any{"members", i}}
 		m := c.described[name]
-		d.Members = append(d.Members, fleet.DeclaredMember{Name: name, Origin: origin, Mode: m.Mode, Provider: m.Provider, Region: m.Region,
+		d.Members = append(d.Members, fleet.DeclaredMember{
+			Name: name, Origin: origin, Mode: m.Mode, Provider: m.Provider, Region: m.Region,
 			Labels: m.Labels, Zones: m.Zones, Taints: m.Taints})
 	}
 	for i, x := range c.Exceptions {
 		declared := fleet.DeclaredException{Clusters: x.Clusters, Objects: x.Objects,
-			Exception: fleet.Exception{Rule: x.Rule, Reason: x.Reason, Until: x.Until, Owner: x.Owner, Document: -1, Line: x.line, Column: x.column,
+			Exception: fleet.Exception{Rule: x.Rule, Reason: x.Reason, Until: x.Until, Owner: x.Owner, Document: -1,
+				Line: x.line, Column: x.column,
 				Declared: &fleet.Origin{File: c.name, Field: []any{"exceptions", i}}}}
 		if len(x.Paths) > 0 {
 			declared.Path, _ = glob.Compile(x.Paths) // which the decoder has done before
@@ -322,8 +329,8 @@ func parse(name string, data []byte) (c Config, err error) {
 
 var syntaxLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?`)
 
-// syntaxError finds the line in the YAML library's message. The library knows no column. What the message quotes is not shown: in a
-// file that was never meant as one of ours it may be a password.
+// syntaxError finds the line in the YAML library's message. The library knows no column. What the message quotes is not
+// shown: in a file that was never meant as one of ours it may be a password.
 func syntaxError(name string, err error) error {
 	e := &Error{File: name, Line: 1, Column: 1}
 	text := err.Error()

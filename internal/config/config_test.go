@@ -19,13 +19,15 @@ func read(content string) (Config, error) {
 }
 
 func TestMembers(t *testing.T) {
-	c, err := read(`members: [a, {name: b, mode: Push, labels: {site: x}, region: eu, zone: eu-1, taints: [{key: k, effect: NoExecute}]}]`)
+	c, err := read(
+		`members: [a, {name: b, mode: Push, labels: {site: x}, region: eu, zone: eu-1, taints: [{key: k, effect: NoExecute}]}]`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []fleet.DeclaredMember{
 		{Name: "a", Origin: fleet.Origin{File: Name, Field: []any{"members", 0}}},
-		{Name: "b", Origin: fleet.Origin{File: Name, Field: []any{"members", 1}}, Mode: "Push", Region: "eu", Zones: []string{"eu-1"},
+		{Name: "b", Origin: fleet.Origin{File: Name, Field: []any{"members", 1}}, Mode: "Push", Region: "eu",
+			Zones:  []string{"eu-1"},
 			Labels: map[string]string{"site": "x"}, Taints: []fleet.Taint{{Key: "k", Effect: "NoExecute"}}},
 	}
 	if got := c.Declared().Members; !reflect.DeepEqual(got, want) {
@@ -73,9 +75,11 @@ admission:
 		Exclude:        []string{"archive/**", "**/*.tmpl.yaml"},
 		KarmadaVersion: "v1.18.2",
 		Recipients: []Recipients{{Paths: []string{"clusters/**"}, Keys: []string{
-			"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p", "kms", "1F35 C1B2 C3D4 E5F6 0718 293A 4B5C 6D7E 8F90 1234"}}},
-		Clusters: []Cluster{{Name: "ottawa", Path: "fleet/clusters/ottawa", Root: "fleet", Variables: map[string]string{"REGION": "eu", "EMPTY": ""},
-			field: []any{"clusters", 0}}},
+			"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p", "kms",
+			"1F35 C1B2 C3D4 E5F6 0718 293A 4B5C 6D7E 8F90 1234"}}},
+		Clusters: []Cluster{{Name: "ottawa", Path: "fleet/clusters/ottawa", Root: "fleet",
+			Variables: map[string]string{"REGION": "eu", "EMPTY": ""},
+			field:     []any{"clusters", 0}}},
 		Sources: []Source{{Kind: "OCIRepository", Namespace: "apps", Name: "shop", Path: "shop"}},
 		name:    Name,
 		Admission: Admission{
@@ -133,7 +137,8 @@ func TestFaults(t *testing.T) {
 		{"a list", "- ottawa\n", `1:1: the configuration must be a mapping, not a list`},
 		{"text", "members\n", `1:1: the configuration must be a mapping, not text`},
 		{"a misspelt key", "member: [a]\n", `1:1: unknown key "member"; did you mean "members"?`},
-		{"an unknown key", "x: 1\n", `1:1: unknown key "x"; the configuration has admission, baseline, clusters, exceptions, exclude, failover, karmadaVersion, members, minFollowed, recipients, rulePaths, rules, sources`},
+		{"an unknown key", "x: 1\n",
+			`1:1: unknown key "x"; the configuration has admission, baseline, clusters, exceptions, exclude, failover, karmadaVersion, members, minFollowed, recipients, rulePaths, rules, sources`},
 		{"an unknown key inside", "failover: {first: a}\n", `1:12: unknown key "first"; failover has order`},
 		{"a member", `members: [{name: a, mode: Pul, zones: eu, labels: {x: 1}, taints: [{key: k}]}, {name: a}]
 `, `1:27: members.mode: the value is none of Push, Pull
@@ -141,7 +146,8 @@ func TestFaults(t *testing.T) {
 1:55: a value of members.labels must be text, not a number: write it in quotes
 1:68: an entry of members.taints needs "effect"
 1:87: members: the entry is there twice`},
-		{"a merge key", "failover: &a {}\n<<: *a\n", `2:1: unknown key "<<"; the configuration has admission, baseline, clusters, exceptions, exclude, failover, karmadaVersion, members, minFollowed, recipients, rulePaths, rules, sources`},
+		{"a merge key", "failover: &a {}\n<<: *a\n",
+			`2:1: unknown key "<<"; the configuration has admission, baseline, clusters, exceptions, exclude, failover, karmadaVersion, members, minFollowed, recipients, rulePaths, rules, sources`},
 		{"a key twice", "members: [a]\nmembers: [b]\n", `2:1: key "members" is there twice`},
 		{"a mapping as key", "? {a: b}\n: c\n", `1:3: a key of the configuration must be text, not a mapping`},
 		{"everything at once", `members: [ottawa, 7, ottawa, "", Ottawa, {a: b}, ~]
@@ -190,7 +196,8 @@ sources: [{kind: HelmRepository, name: "", path: x}, {kind: Bucket}]
 6:54: an entry of sources needs "name"
 6:54: an entry of sources needs "path"`},
 		{"no version", "karmadaVersion: latest\n", `1:17: karmadaVersion is no version, like "1.18" or "v1.18.2"`},
-		{"a version that nobody knows", "karmadaVersion: \"1.81\"\n", `1:17: karmadaVersion is none of the versions that are known here, 1.0 to 1.19; left out, the tree tells`},
+		{"a version that nobody knows", "karmadaVersion: \"1.81\"\n",
+			`1:17: karmadaVersion is none of the versions that are known here, 1.0 to 1.19; left out, the tree tells`},
 		{"scalars for lists", "members: a\nrules: on\nfailover: []\n", `1:10: members must be a list, not text
 2:8: rules must be a mapping, not text
 3:11: failover must be a mapping, not a list`},
@@ -268,7 +275,9 @@ func TestSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := `{"additionalProperties":{"type":"string","enum":["error","warning","info","off"]},"type":"object"}`; string(got) != want {
+	if want :=
+		`{"additionalProperties":{"type":"string","enum":["error","warning","info","off"]},"type":"object"}`; string(
+		got) != want {
 		t.Errorf("rules: %s", got)
 	}
 	if s.AdditionalProperties != jsonschema.FalseSchema {
@@ -281,7 +290,8 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("a: &a [*a]\n"))
 	f.Add([]byte("? [\n---\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		lines := strings.Count(string(data), "\n") + strings.Count(string(data), "\r") + strings.Count(string(data), "\u0085") +
+		lines := strings.Count(string(data), "\n") + strings.Count(string(data), "\r") +
+			strings.Count(string(data), "\u0085") +
 			strings.Count(string(data), "\u2028") + strings.Count(string(data), "\u2029") + 2
 		_, err := parse(Name, data)
 		for _, err := range all(err) {

@@ -57,7 +57,8 @@ func (d *decoder) config(n *yaml.Node) Config {
 	if members != nil {
 		for _, entry := range order {
 			if !slices.Contains(c.Members, entry.Value) {
-				d.fail(entry, "failover.order: the entry is not in members%s", spelling.DidYouMean(entry.Value, c.Members))
+				d.fail(entry, "failover.order: the entry is not in members%s",
+					spelling.DidYouMean(entry.Value, c.Members))
 			}
 		}
 	}
@@ -149,7 +150,9 @@ var memberForm = regexp.MustCompile(`^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`)
 
 func (d *decoder) member(n *yaml.Node, what string) {
 	if !memberForm.MatchString(n.Value) {
-		d.fail(n, "%s: the entry cannot be the name of a cluster: it must be lowercase letters, digits, \"-\" and \".\"", what)
+		d.fail(n,
+			"%s: the entry cannot be the name of a cluster: it must be lowercase letters, digits, \"-\" and \".\"",
+			what)
 	}
 }
 
@@ -199,7 +202,8 @@ func (d *decoder) describedMember(n *yaml.Node) (name *yaml.Node, m Member) {
 		"labels": func(n *yaml.Node) {
 			m.Labels = map[string]string{}
 			d.entries(n, "members.labels", func(key, value *yaml.Node) {
-				if value = resolve(value); value.Kind == yaml.ScalarNode && value.ShortTag() == "!!str" || d.text(value, "a value of members.labels") {
+				if value = resolve(value); value.Kind == yaml.ScalarNode && value.ShortTag() == "!!str" ||
+					d.text(value, "a value of members.labels") {
 					m.Labels[key.Value] = value.Value
 				}
 			})
@@ -237,7 +241,9 @@ func (d *decoder) glob(n *yaml.Node, what string) {
 		d.fail(n, "%s: the entry must be relative to the root of the tree and stay in it", what)
 	}
 	if strings.ContainsAny(n.Value, "[]{}") {
-		d.fail(n, "%s: the entry has a bracket or brace, which is not supported: the wildcards are \"*\", \"?\" and \"**\"", what)
+		d.fail(n,
+			"%s: the entry has a bracket or brace, which is not supported: the wildcards are \"*\", \"?\" and \"**\"",
+			what)
 	}
 }
 
@@ -252,7 +258,8 @@ func (d *decoder) clusters(n *yaml.Node) (all []Cluster) {
 			"variables": func(n *yaml.Node) {
 				c.Variables = map[string]string{}
 				d.entries(n, "clusters.variables", func(key, value *yaml.Node) {
-					if value = resolve(value); value.Kind == yaml.ScalarNode && value.ShortTag() == "!!str" || d.text(value, "a value of clusters.variables") {
+					if value = resolve(value); value.Kind == yaml.ScalarNode && value.ShortTag() == "!!str" ||
+						d.text(value, "a value of clusters.variables") {
 						c.Variables[key.Value] = value.Value
 					}
 					if !variableForm.MatchString(key.Value) {
@@ -304,7 +311,8 @@ func (d *decoder) exceptions(n *yaml.Node) (all []Exception) {
 		}
 		d.needs(n, "an entry of exceptions", map[string]string{"rule": x.Rule, "reason": x.Reason})
 		if len(x.Paths)+len(x.Clusters)+len(x.Objects) == 0 {
-			d.fail(n, "an entry of exceptions must name paths, clusters or objects; \"rules\" turns a rule off everywhere")
+			d.fail(n,
+				"an entry of exceptions must name paths, clusters or objects; \"rules\" turns a rule off everywhere")
 		}
 		all = append(all, x)
 	})
@@ -373,7 +381,9 @@ func (d *decoder) needs(n *yaml.Node, what string, values map[string]string) {
 		return
 	}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
-		if there := slices.ContainsFunc(n.Content, func(k *yaml.Node) bool { return k.Value == key }); values[key] == "" && !there {
+		if there := slices.ContainsFunc(n.Content, func(k *yaml.Node) bool {
+			return k.Value == key
+		}); values[key] == "" && !there {
 			d.fail(n, "%s needs %q", what, key)
 		}
 	}
@@ -431,8 +441,8 @@ func (d *decoder) recipients(n *yaml.Node) (all []Recipients) {
 	return all
 }
 
-// keyForm is that of a public key of age or SSH, of a fingerprint of PGP, and of the kinds of other keys in SOPS's metadata. What is none
-// is not shown: it may be a private key.
+// keyForm is that of a public key of age or SSH, of a fingerprint of PGP, and of the kinds of other keys in SOPS's
+// metadata. What is none is not shown: it may be a private key.
 var keyForm = regexp.MustCompile(`^(?:age1[0-9a-z]+|ssh-[0-9a-z-]+ [0-9A-Za-z+/=]+(?: .*)?|(?:0x)?[0-9A-Fa-f ]{8,80}|` +
 	`kms|gcp_kms|azure_kv|hc_vault|hckms)$`)
 
@@ -526,7 +536,8 @@ func (c Config) CheckRules(known []string) error {
 	for _, places := range []map[string]position{c.rules, c.modes} {
 		for id, at := range places {
 			if !slices.Contains(known, id) {
-				d.fail(&yaml.Node{Line: at.line, Column: at.column}, "no rule is called %q%s", id, spelling.DidYouMean(id, known))
+				d.fail(&yaml.Node{Line: at.line, Column: at.column}, "no rule is called %q%s", id,
+					spelling.DidYouMean(id, known))
 			}
 		}
 	}

@@ -24,15 +24,19 @@ func (Config) JSONSchemaExtend(s *jsonschema.Schema) {
 		for _, name := range slices.Sorted(maps.Keys(fields)) {
 			properties.Set(name, fields[name])
 		}
-		return &jsonschema.Schema{Type: "object", Required: required, Properties: properties, AdditionalProperties: jsonschema.FalseSchema}
+		return &jsonschema.Schema{Type: "object", Required: required, Properties: properties,
+			AdditionalProperties: jsonschema.FalseSchema}
 	}
 	mode, effect := text("How Karmada reaches it."), text("")
 	mode.Enum, effect.Enum = []any{"Push", "Pull"}, []any{"NoSchedule", "NoExecute", "PreferNoSchedule"}
-	taint := of([]string{"key", "effect"}, map[string]*jsonschema.Schema{"key": text(""), "value": text(""), "effect": effect})
+	taint := of([]string{"key", "effect"}, map[string]*jsonschema.Schema{
+		"key": text(""), "value": text(""), "effect": effect})
 	described := of([]string{"name"}, map[string]*jsonschema.Schema{
-		"name": text("The member's name."), "mode": mode, "provider": text("The Cluster's spec.provider."), "region": text("The Cluster's spec.region."),
-		"zone": text("The only one of the Cluster's spec.zones."), "zones": texts("The Cluster's spec.zones."),
-		"labels": {Type: "object", AdditionalProperties: &jsonschema.Schema{Type: "string"}, Description: "The Cluster's labels."},
+		"name": text("The member's name."), "mode": mode, "provider": text("The Cluster's spec.provider."),
+		"region": text("The Cluster's spec.region."),
+		"zone":   text("The only one of the Cluster's spec.zones."), "zones": texts("The Cluster's spec.zones."),
+		"labels": {Type: "object", AdditionalProperties: &jsonschema.Schema{Type: "string"},
+			Description: "The Cluster's labels."},
 		"taints": {Type: "array", Items: taint, Description: "The Cluster's spec.taints."},
 	})
 	members.Items = &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string"}, described}}

@@ -9,8 +9,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
-// Under is what a change's configuration says of the fleet, with what the base's says of how it is judged: a change has no say in its own
-// checks. Its members, clusters, sources, order and version are facts, and its own.
+// Under is what a change's configuration says of the fleet, with what the base's says of how it is judged: a change has
+// no say in its own checks. Its members, clusters, sources, order and version are facts, and its own.
 func (c Config) Under(base Config) Config {
 	c.Rules, c.rules = base.Rules, base.rules
 	c.MinFollowed, c.Baseline, c.known = base.MinFollowed, base.Baseline, base.known
@@ -46,7 +46,8 @@ func (c Config) Relaxes(base Config) (lines []string) {
 		lines = append(lines, "other recipients are allowed")
 	}
 	if c.MinFollowed < base.MinFollowed {
-		lines = append(lines, fmt.Sprintf("%d %% of the Kustomizations must be followed, and not %d %%", c.MinFollowed, base.MinFollowed))
+		lines = append(lines, fmt.Sprintf("%d %% of the Kustomizations must be followed, and not %d %%", c.MinFollowed,
+			base.MinFollowed))
 	}
 	for _, x := range c.Exceptions {
 		if !slices.ContainsFunc(base.Exceptions, x.equal) {
@@ -62,7 +63,8 @@ func (c Config) Relaxes(base Config) (lines []string) {
 
 // equal tells whether both allow the same for as long.
 func (x Exception) equal(other Exception) bool {
-	return x.Rule == other.Rule && x.Until == other.Until && slices.Equal(x.Paths, other.Paths) && slices.Equal(x.Clusters, other.Clusters) &&
+	return x.Rule == other.Rule && x.Until == other.Until && slices.Equal(x.Paths, other.Paths) &&
+		slices.Equal(x.Clusters, other.Clusters) &&
 		slices.Equal(x.Objects, other.Objects)
 }
 

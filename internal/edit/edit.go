@@ -1,9 +1,9 @@
-// Package edit changes single fields of YAML and JSON files and leaves every other byte as it is: comments, quotes,
-// indentation, line ends. The place is found through the parser's nodes and the text is changed there; no document is ever
-// written anew.
-//
-// Whatever the text looks like, an edit holds only if it can be proven: the documents are decoded before and after, and must
-// differ in that field and nowhere else. Every error of this package says why an edit is refused; none shows a value.
+// Package edit changes single fields of YAML and JSON files and leaves every other byte as it is: comments,
+// quotes, indentation, line ends. The place is found through the parser's nodes and the text is changed there; no
+// document is ever written anew.
+// Whatever the text looks like, an edit holds only if it can be proven: the documents are decoded before and
+// after, and must differ in that field and nowhere else. Every error of this package says why an edit is
+// refused; none shows a value.
 package edit
 
 import (

@@ -15,7 +15,8 @@ type place struct {
 	rest  []any      // the steps that are not there yet
 }
 
-// find walks down a path. What several places share, by an alias or a merge key, is refused: changing one would change all.
+// find walks down a path. What several places share, by an alias or a merge key, is refused:
+// changing one would change all.
 func find(root *yaml.Node, path []any) (place, error) {
 	shared := map[*yaml.Node]bool{}
 	findShared(root, shared)

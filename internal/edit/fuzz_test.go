@@ -13,8 +13,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// Whatever the file looks like, an edit that is not refused changes one value and no other, in one place of the text: what is
-// cut out is a value on one line at most.
+// Whatever the file looks like, an edit that is not refused changes one value and no other, in one place of the text:
+// what is cut out is a value on one line at most.
 func FuzzApply(f *testing.F) {
 	for _, in := range []string{
 		"a:\n  b: 1 # one\n  c: [x, y]\n---\nd: {e: f}\n",
@@ -36,7 +36,8 @@ func FuzzApply(f *testing.F) {
 		}
 		for document := range before {
 			for _, field := range fields(before[document]) {
-				got, refused := edit.Apply(in, []fleet.Edit{{Origin: fleet.Origin{Document: document}, Field: field, Value: value}})
+				got, refused := edit.Apply(in, []fleet.Edit{{Origin: fleet.Origin{Document: document}, Field: field,
+					Value: value}})
 				if refused == nil {
 					checkEdit(t, in, got, document, field, value)
 				}
@@ -75,7 +76,8 @@ func fields(content any) [][]any {
 		if len(all) > 100 {
 			return
 		}
-		all = append(all, slices.Clone(field), append(slices.Clone(field), "new", "newer"), append(slices.Clone(field), "-"))
+		all = append(all, slices.Clone(field), append(slices.Clone(field), "new", "newer"),
+			append(slices.Clone(field), "-"))
 		switch content := content.(type) {
 		case map[string]any:
 			for key, value := range content {

@@ -147,7 +147,8 @@ func (t text) end(n *yaml.Node) (int, error) {
 	case n.Value == "" || bytes.HasPrefix(rest, []byte(n.Value)):
 		length = len(n.Value)
 	}
-	if length < 0 || length == 0 && n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+	if length < 0 || length == 0 &&
+		n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
 		return 0, errors.New("text on several lines stands there")
 	}
 	return at + length, nil
@@ -190,8 +191,8 @@ func (t text) fill(p place, value any) ([]splice, error) {
 	return []splice{t.insert(p.key.Line, p.key.Column+1, lines)}, nil
 }
 
-// intoBlock adds an entry after the last one of a mapping or list in block style: after its last line, or else after the
-// blank lines and comments that follow, which may be a part of it if it is a block of text.
+// intoBlock adds an entry after the last one of a mapping or list in block style: after its last line, or else after
+// the blank lines and comments that follow, which may be a part of it if it is a block of text.
 func (t text) intoBlock(n *yaml.Node, rest []any, value any) ([]splice, error) {
 	first, last := n.Content[0], n.Content[len(n.Content)-1]
 	column, style := first.Column, yaml.Style(0)
@@ -214,8 +215,8 @@ func (t text) intoBlock(n *yaml.Node, rest []any, value any) ([]splice, error) {
 	return []splice{t.insert(end, column-1, lines), t.insert(after, column-1, lines)}, nil
 }
 
-// blockEnd counts the lines up to the end of the entry that begins on a line, without and with the blank lines and comments
-// that follow. The column is that of the entry's mapping or list.
+// blockEnd counts the lines up to the end of the entry that begins on a line, without and with the blank lines and
+// comments that follow. The column is that of the entry's mapping or list.
 func (t text) blockEnd(line, column int, mapping bool) (end, after int) {
 	end = min(line, len(t.lines))
 	for after = end; after < len(t.lines); after++ {

@@ -9,9 +9,9 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// Verify compares what Flux applies before and after the edits. Each object that was there must still be there and be as it
-// was, but for the field that was to change, in every cluster that receives it; a value that a patch or a variable brings
-// along does not change by its file. Further objects may come.
+// Verify compares what Flux applies before and after the edits. Each object that was there must still be there and be
+// as it was, but for the field that was to change, in every cluster that receives it; a value that a patch or a
+// variable brings along does not change by its file. Further objects may come.
 func Verify(before, after *fleet.Tree, edits []fleet.Edit) error {
 	touched := map[document][]fleet.Edit{}
 	for _, e := range edits {

@@ -36,7 +36,8 @@ spec: {interval: 10m, path: ./clusters/` + name + `, prune: true, sourceRef: {ki
 
 // What Flux applies changes where it is to change, in each cluster, and nowhere else.
 func TestVerify(t *testing.T) {
-	replicas := fleet.Edit{Origin: fleet.Origin{File: "base/deployment.yaml"}, Field: path("spec", "replicas"), Value: int64(2)}
+	replicas := fleet.Edit{Origin: fleet.Origin{File: "base/deployment.yaml"}, Field: path("spec", "replicas"),
+		Value: int64(2)}
 	for _, tt := range []struct {
 		name  string
 		files map[string]string
@@ -48,19 +49,22 @@ func TestVerify(t *testing.T) {
 			files: map[string]string{"base/deployment.yaml": "apiVersion: v1\nkind: List\nitems:\n" +
 				"- {apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: default}}\n" +
 				"- {apiVersion: apps/v1, kind: Deployment, metadata: {name: app, namespace: default}, spec: {replicas: 1}}\n"},
-			edit: fleet.Edit{Origin: fleet.Origin{File: "base/deployment.yaml", Field: path("items", 1)}, Field: path("spec", "replicas"), Value: int64(2)}},
+			edit: fleet.Edit{Origin: fleet.Origin{File: "base/deployment.yaml", Field: path("items", 1)},
+				Field: path("spec", "replicas"), Value: int64(2)}},
 		{name: "a further object",
 			files: map[string]string{"base/other.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\n"},
-			edit:  fleet.Edit{Origin: fleet.Origin{File: "base/kustomization.yaml"}, Field: path("resources", "-"), Value: "other.yaml"}},
+			edit: fleet.Edit{Origin: fleet.Origin{File: "base/kustomization.yaml"}, Field: path("resources", "-"),
+				Value: "other.yaml"}},
 		{name: "patched in one cluster",
 			files: map[string]string{"clusters/b/kustomization.yaml": "resources: [../../base]\n" +
 				"patches: [{target: {kind: Deployment}, patch: '[{\"op\": \"replace\", \"path\": \"/spec/replicas\", \"value\": 5}]'}]\n"},
 			edit: replicas,
 			want: `what Flux applies there is not what the file has, by a patch or a variable, in Deployment "app"`},
 		{name: "in a build that fails",
-			files: map[string]string{"clusters/b/kustomization.yaml": "resources: [../../base]\npatches: [{path: none.yaml}]\n"},
-			edit:  replicas,
-			want:  `the build that applies Deployment "app" fails, so the effect is not known`},
+			files: map[string]string{
+				"clusters/b/kustomization.yaml": "resources: [../../base]\npatches: [{path: none.yaml}]\n"},
+			edit: replicas,
+			want: `the build that applies Deployment "app" fails, so the effect is not known`},
 		{name: "another object takes its value from there",
 			files: map[string]string{
 				"base/kustomization.yaml": "resources: [deployment.yaml, other.yaml]\nreplacements:\n" +
@@ -71,8 +75,9 @@ func TestVerify(t *testing.T) {
 			want: `ConfigMap "other" changes too`},
 		{name: "gone",
 			files: map[string]string{"base/other.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\n"},
-			edit:  fleet.Edit{Origin: fleet.Origin{File: "base/kustomization.yaml"}, Field: path("resources", 0), Value: "other.yaml"},
-			want:  `Deployment "app" is no longer applied by Flux`},
+			edit: fleet.Edit{Origin: fleet.Origin{File: "base/kustomization.yaml"}, Field: path("resources", 0),
+				Value: "other.yaml"},
+			want: `Deployment "app" is no longer applied by Flux`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			files := fstest.MapFS{}

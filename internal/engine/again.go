@@ -11,11 +11,11 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// Checked is a fleet that the rules have checked, and what each verdict rests on: so that when some of the fleet has changed only
-// that is judged again which the change may bear on.
+// Checked is a fleet that the rules have checked, and what each verdict rests on: so that when some of the fleet has
+// changed only that is judged again which the change may bear on.
 type Checked struct {
-	// Findings are what Check finds, and Excepted what it would find as well if there were no exceptions. They share nothing with what is
-	// kept.
+	// Findings are what Check finds, and Excepted what it would find as well if there were no exceptions. They share
+	// nothing with what is kept.
 	Findings, Excepted []fleet.Finding
 
 	engine *Engine
@@ -45,8 +45,8 @@ func keyOf(s *fleet.Subject) subjectKey {
 	return key
 }
 
-// verdict is what the rules have found in a subject, and the facts that it rests on, as numbers of Checked.paths: those that stand,
-// or may come to stand, in the subject's own input, and those that the rules have read.
+// verdict is what the rules have found in a subject, and the facts that it rests on, as numbers of Checked.paths: those
+// that stand, or may come to stand, in the subject's own input, and those that the rules have read.
 type verdict struct {
 	found []fleet.Finding
 	facts []int

@@ -20,8 +20,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/loader"
 )
 
-// Checking a fleet again finds what checking it for the first time finds: for every example, after each of its files in turn was
-// taken away, changed and brought back.
+// Checking a fleet again finds what checking it for the first time finds: for every example, after each of its files in
+// turn was taken away, changed and brought back.
 func TestCheckAgain(t *testing.T) {
 	examples, err := example.ReadAll("../../testdata/rules")
 	if err != nil {
@@ -49,7 +49,8 @@ func TestCheckAgain(t *testing.T) {
 					other := maps.Clone(tree.Files)
 					delete(other, name)
 					again.compare(t, "without "+name, other)
-					other[name] = &fstest.MapFile{Data: bytes.ReplaceAll(tree.Files[name].Data, []byte("name: "), []byte("name: x"))}
+					other[name] = &fstest.MapFile{Data: bytes.ReplaceAll(
+						tree.Files[name].Data, []byte("name: "), []byte("name: x"))}
 					again.compare(t, "other names in "+name, other)
 				}
 				again.compare(t, "as it was", tree.Files)
@@ -77,21 +78,23 @@ metadata: {name: flux-system}
 spec: {interval: 10m, path: ./clusters/a, prune: true, sourceRef: {kind: GitRepository, name: flux-system}}
 `)},
 			"clusters/a/kustomization.yaml": {Data: []byte("resources: [" + names + "]\n")},
-			"clusters/a/config.yaml":        {Data: []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: a}\n")},
+			"clusters/a/config.yaml": {Data: []byte(
+				"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: a}\n")},
 		}
 	}
 	again := newAgain(t, e, listing("config.yaml"), config.Config{})
 	for _, names := range []string{"config.yaml", "config.yaml, gone.yaml", "config.yaml, lost.yaml", "config.yaml"} {
 		again.compare(t, names, listing(names))
 		missing := strings.TrimPrefix(names, "config.yaml")
-		if found := again.last.Findings; (missing != "") != (len(found) == 1) || missing != "" && !strings.Contains(found[0].Message, missing[2:]) {
+		if found := again.last.Findings; (missing != "") != (len(found) == 1) ||
+			missing != "" && !strings.Contains(found[0].Message, missing[2:]) {
 			t.Errorf("%s: %+v", names, found)
 		}
 	}
 }
 
-// It does so after edits of any kind, such as people's files go through while they are written: of one line each, some of which
-// stay.
+// It does so after edits of any kind, such as people's files go through while they are written: of one line
+// each, some of which stay.
 func TestCheckEdits(t *testing.T) {
 	e, files, c, names := testFleet(t)
 	for seed := range uint64(4) {
@@ -103,7 +106,8 @@ func TestCheckEdits(t *testing.T) {
 			for range 40 {
 				name := names[r.IntN(len(names))]
 				old := files[name]
-				edited, how := editLine(r, strings.Split(string(old.Data), "\n"), strings.Split(string(files[names[r.IntN(len(names))]].Data), "\n"))
+				edited, how := editLine(r, strings.Split(string(old.Data), "\n"),
+					strings.Split(string(files[names[r.IntN(len(names))]].Data), "\n"))
 				files[name] = &fstest.MapFile{Data: []byte(strings.Join(edited, "\n"))}
 				again.compare(t, how+" in "+name, files)
 				if r.IntN(4) > 0 {

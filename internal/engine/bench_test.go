@@ -28,16 +28,19 @@ func benchFleet(n int) (*fleet.Fleet, []fleet.Subject) {
 	policies, secrets := map[string]*fleet.Object{}, map[string]*fleet.Object{}
 	for i := range 100 {
 		name := fmt.Sprintf("policy-%d", i)
-		o := &fleet.Object{ID: "karmada/" + policyKind + "/default/" + name, APIServer: "karmada", Content: map[string]any{
-			"apiVersion": "policy.karmada.io/v1alpha1", "kind": "PropagationPolicy",
-			"metadata": map[string]any{"name": name, "namespace": "default"},
-			"spec": map[string]any{
-				"resourceSelectors": []any{map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "name": "app"}},
-				"placement":         map[string]any{"clusterAffinity": map[string]any{"clusterNames": names[:5]}},
-			},
-		}}
+		o := &fleet.Object{ID: "karmada/" + policyKind + "/default/" + name, APIServer: "karmada",
+			Content: map[string]any{
+				"apiVersion": "policy.karmada.io/v1alpha1", "kind": "PropagationPolicy",
+				"metadata": map[string]any{"name": name, "namespace": "default"},
+				"spec": map[string]any{
+					"resourceSelectors": []any{map[string]any{"apiVersion": "apps/v1", "kind": "Deployment",
+						"name": "app"}},
+					"placement": map[string]any{"clusterAffinity": map[string]any{"clusterNames": names[:5]}},
+				},
+			}}
 		policies[name] = o
-		subjects = append(subjects, fleet.Subject{Kind: policyKind, Input: fleet.Input{Subject: policyKind, APIServer: "karmada", Object: o.Content}})
+		subjects = append(subjects, fleet.Subject{Kind: policyKind,
+			Input: fleet.Input{Subject: policyKind, APIServer: "karmada", Object: o.Content}})
 	}
 	for i := range n {
 		name, path := fmt.Sprintf("secret-%d", i), fmt.Sprintf("clusters/a/apps/%d/secret.yaml", i)
@@ -45,7 +48,8 @@ func benchFleet(n int) (*fleet.Fleet, []fleet.Subject) {
 			Path: path, Class: fleet.Manifest, ReachedBy: []string{"a"},
 			Documents: []fleet.Document{{
 				APIVersion: "v1", Kind: "Secret", Namespace: "default", Name: name,
-				Encryption: &fleet.Encryption{Selector: "encrypted_regex", Pattern: "^(data|stringData)$", MAC: "found", Recipients: []string{"age", "age"}},
+				Encryption: &fleet.Encryption{Selector: "encrypted_regex", Pattern: "^(data|stringData)$", MAC: "found",
+					Recipients: []string{"age", "age"}},
 				Values: []fleet.Value{
 					{Field: []any{"stringData", "password"}, In: "Secret", Class: fleet.Encrypted, Length: 24},
 					{Field: []any{"stringData", "user"}, In: "Secret", Class: fleet.Encrypted, Length: 24},
@@ -57,9 +61,11 @@ func benchFleet(n int) (*fleet.Fleet, []fleet.Subject) {
 			"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": name, "namespace": "default"},
 			"data": map[string]any{"password": map[string]any{"$class": "enc", "$len": 24}},
 		}}
-		subjects = append(subjects, fleet.Subject{Kind: "File", Origin: fleet.Origin{File: path}, Input: fleet.Input{Subject: "File", File: &file}})
+		subjects = append(subjects, fleet.Subject{Kind: "File", Origin: fleet.Origin{File: path},
+			Input: fleet.Input{Subject: "File", File: &file}})
 	}
-	f.Objects["karmada"] = map[string]map[string]map[string]*fleet.Object{policyKind: {"default": policies}, "Secret": {"default": secrets}}
+	f.Objects["karmada"] = map[string]map[string]map[string]*fleet.Object{
+		policyKind: {"default": policies}, "Secret": {"default": secrets}}
 	return f, subjects
 }
 

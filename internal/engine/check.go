@@ -21,9 +21,8 @@ import (
 
 // Check judges the subjects of f. The findings are sorted by place, rule and message; what several clusters have from
 // one shared file is found once. A finding's Place has no lines yet, but for findings about exceptions.
-//
-// An error means that the rules could not finish: ctx is done, a built-in failed, or a violation has not the form of one. With a
-// StoppedError the findings are those of the other rules.
+// An error means that the rules could not finish: ctx is done, a built-in failed, or a violation has not the form of
+// one. With a StoppedError the findings are those of the other rules.
 func (e *Engine) Check(ctx context.Context, f *fleet.Fleet) ([]fleet.Finding, error) {
 	return e.check(ctx, f, f.SubjectsOf(e.onFiles.judge))
 }
@@ -52,7 +51,8 @@ func (e *Engine) checkAll(
 	return found, excepted, stopped.err()
 }
 
-// conclude makes of what was found in each subject what is found in the fleet. What a rule found before it was stopped does not count.
+// conclude makes of what was found in each subject what is found in the fleet. What a rule found before it
+// was stopped does not count.
 func (e *Engine) conclude(
 	ctx context.Context, f *fleet.Fleet, facts *facts, stopped *stopped, each [][]fleet.Finding,
 ) (found, excepted []fleet.Finding, err error) {
@@ -97,7 +97,8 @@ func (all kinds) assign(subjects []fleet.Subject) []assignment {
 }
 
 // judge evaluates the rules of each assignment. The findings are in the order of the assignments.
-func (e *Engine) judge(ctx context.Context, facts *facts, stopped *stopped, assignments []assignment) ([][]fleet.Finding, error) {
+func (e *Engine) judge(ctx context.Context, facts *facts, stopped *stopped,
+	assignments []assignment) ([][]fleet.Finding, error) {
 	found := make([][]fleet.Finding, len(assignments))
 	err := e.each(ctx, len(assignments), func(evaluate *evaluation, i int) (err error) {
 		evaluate.store, evaluate.stopped = facts, stopped
@@ -117,7 +118,8 @@ type evaluation struct {
 	stopped *stopped
 }
 
-// minPerWorker is how many evaluations a goroutine has to do to be worth its start: it has to be woken, and to grow its stack.
+// minPerWorker is how many evaluations a goroutine has to do to be worth its start: it has to be
+// woken, and to grow its stack.
 const minPerWorker = 8
 
 // each does something n times, on all processors where that is worth it, and gives the error of the first that fails.
@@ -172,7 +174,8 @@ func (e *Engine) judgeOne(evaluate *evaluation, p ruleSet, s *fleet.Subject) ([]
 }
 
 // evaluate judges a subject within the limits; over tells which one it takes more than that.
-func (e *Engine) evaluate(evaluate *evaluation, p ruleSet, s *fleet.Subject) (found []fleet.Finding, over string, err error) {
+func (e *Engine) evaluate(evaluate *evaluation, p ruleSet, s *fleet.Subject) (found []fleet.Finding, over string,
+	err error) {
 	evaluate.guard.start()
 	found, err = e.violations(evaluate, p, s)
 	return found, evaluate.guard.end(), err
@@ -201,8 +204,8 @@ func (e *Engine) violations(evaluate *evaluation, p ruleSet, s *fleet.Subject) (
 	if err != nil {
 		return nil, err
 	}
-	// Objects hold what their authors wrote: null or a text where Karmada has a list makes an expression undefined, as a
-	// field that is not there does. Any other failure is the rule's.
+	// Objects hold what their authors wrote: null or a text where Karmada has a list makes an expression undefined, as
+	// a field that is not there does. Any other failure is the rule's.
 	for i := range failures {
 		if failures[i].Code != topdown.TypeErr {
 			return nil, &Failure{Place: placeOf(&failures[i]), err: &failures[i]}
@@ -224,8 +227,8 @@ func (e *Engine) violations(evaluate *evaluation, p ruleSet, s *fleet.Subject) (
 	return found, nil
 }
 
-// Failure is an error of a rule. Its text may quote the object that was judged; Place says no more than where in the rules it
-// is, and of what kind: "policy-active.rego:12: eval_builtin_error".
+// Failure is an error of a rule. Its text may quote the object that was judged; Place says no more than where in the
+// rules it is, and of what kind: "policy-active.rego:12: eval_builtin_error".
 type Failure struct {
 	Place string
 	err   error
@@ -259,7 +262,8 @@ func (e *Engine) complete(v violation, rule *Rule, s *fleet.Subject) fleet.Findi
 		found.Place.Line, found.Place.Column = v.line, max(v.column, 1)
 	}
 	for _, r := range v.related {
-		found.Related = append(found.Related, fleet.Related{Message: secret.Message(r.message), Field: r.field, Place: place(r.origin, s)})
+		found.Related = append(found.Related, fleet.Related{
+			Message: secret.Message(r.message), Field: r.field, Place: place(r.origin, s)})
 	}
 	for _, e := range v.edits {
 		origin := found.Place.Origin

@@ -20,7 +20,8 @@ func plainSecret(cluster, name, file string) fleet.Subject {
 		Object: fleet.ObjectRef{Cluster: cluster, APIServer: cluster, Kind: "Secret", Name: name},
 		Origin: origin,
 		Input: fleet.Input{
-			Subject: "Secret", Cluster: cluster, APIServer: cluster, Origin: origin, Object: map[string]any{"name": name},
+			Subject: "Secret", Cluster: cluster, APIServer: cluster, Origin: origin,
+			Object: map[string]any{"name": name},
 		},
 	}
 }
@@ -36,7 +37,8 @@ func TestCheckCompletes(t *testing.T) {
 	"related": [{"message": "here"}, {"message": "there", "field": ["x"], "origin": {"file": "there.yaml", "document": 0}}],
 	"edits": [{"field": ["x", "-"], "value": 3}, {"field": ["y"], "value": true, "origin": {"file": "a.yaml", "document": 1}}],
 } if input.object.name == "a"`),
-		"bare.rego":   regoFile("bare", "Secret", `violation contains {"message": sprintf("secret %q", [input.object.name])}`),
+		"bare.rego": regoFile("bare", "Secret",
+			`violation contains {"message": sprintf("secret %q", [input.object.name])}`),
 		"silent.rego": regoFile("silent", "Member", `violation contains {"message": "never"} if input.member`),
 	})
 	a := plainSecret("c", "a", "a.yaml")
@@ -58,7 +60,8 @@ func TestCheckCompletes(t *testing.T) {
 				{Message: "there", Field: []any{"x"}, Place: fleet.Place{Origin: fleet.Origin{File: "there.yaml"}}},
 			},
 			Edits: []fleet.Edit{
-				{Origin: fleet.Origin{File: "other.yaml", Document: 3, Field: []any{"items", 1}}, Field: []any{"x", "-"}, Value: int64(3)},
+				{Origin: fleet.Origin{File: "other.yaml", Document: 3, Field: []any{"items", 1}},
+					Field: []any{"x", "-"}, Value: int64(3)},
 				{Origin: fleet.Origin{File: "a.yaml", Document: 1}, Field: []any{"y"}, Value: true},
 			},
 		},
@@ -70,7 +73,8 @@ func TestCheckCompletes(t *testing.T) {
 
 func TestSeverities(t *testing.T) {
 	files := map[string]string{
-		"own.rego":  regoFile("own", "Secret", `violation contains {"message": "m", "severity": "error"} if input.object`),
+		"own.rego": regoFile("own", "Secret",
+			`violation contains {"message": "m", "severity": "error"} if input.object`),
 		"meta.rego": regoFile("meta", "Secret", `violation contains {"message": "m"} if input.object`),
 	}
 	for name, test := range map[string]struct {
@@ -82,10 +86,12 @@ func TestSeverities(t *testing.T) {
 			options: map[string]fleet.Severity{"own": fleet.Info, "meta": fleet.Error},
 			want:    map[string]fleet.Severity{"own": fleet.Info, "meta": fleet.Error},
 		},
-		"off": {options: map[string]fleet.Severity{"own": fleet.Off}, want: map[string]fleet.Severity{"meta": fleet.Warning}},
+		"off": {options: map[string]fleet.Severity{"own": fleet.Off},
+			want: map[string]fleet.Severity{"meta": fleet.Warning}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			found, err := mustEngine(t, test.options, files).check(t.Context(), &fleet.Fleet{}, []fleet.Subject{plainSecret("c", "a", "a.yaml")})
+			found, err := mustEngine(t, test.options, files).check(
+				t.Context(), &fleet.Fleet{}, []fleet.Subject{plainSecret("c", "a", "a.yaml")})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -113,13 +119,17 @@ violation contains {"message": "graver in b", "severity": _severity} if input.ob
 _severity := "error" if input.cluster == "b" else := "info"`),
 	})
 	subjects := []fleet.Subject{
-		plainSecret("b", "shared", "common.yaml"), plainSecret("a", "shared", "common.yaml"), plainSecret("c", "z", "a.yaml"),
+		plainSecret("b", "shared", "common.yaml"), plainSecret("a", "shared", "common.yaml"),
+		plainSecret("c", "z", "a.yaml"),
 		plainSecret("d", "nowhere", ""), plainSecret("e", "nowhere", ""),
 	}
 	want := []string{
-		`/d [x 9] first field warning`, `/e [x 9] first field warning`, `/d [x 10] second field warning`, `/e [x 10] second field warning`,
+		`/d [x 9] first field warning`, `/e [x 9] first field warning`, `/d [x 10] second field warning`,
+		`/e [x 10] second field warning`,
 		`a.yaml/c [x 9] first field warning`, `a.yaml/c [x 10] second field warning`,
-		`common.yaml/b [] graver in b (in 2 Flux clusters: a, b) error`, `common.yaml/a [x 9] first field (in 2 Flux clusters: a, b) warning`, `common.yaml/a [x 10] second field (in 2 Flux clusters: a, b) warning`,
+		`common.yaml/b [] graver in b (in 2 Flux clusters: a, b) error`,
+		`common.yaml/a [x 9] first field (in 2 Flux clusters: a, b) warning`,
+		`common.yaml/a [x 10] second field (in 2 Flux clusters: a, b) warning`,
 	}
 	for shift := range subjects {
 		order := append(append([]fleet.Subject{}, subjects[shift:]...), subjects[:shift]...)
@@ -129,7 +139,8 @@ _severity := "error" if input.cluster == "b" else := "info"`),
 		}
 		var got []string
 		for _, f := range found {
-			got = append(got, fmt.Sprintf("%s/%s %v %s %s", f.Place.File, f.Object.Cluster, f.Field, f.Message, f.Severity))
+			got = append(got, fmt.Sprintf("%s/%s %v %s %s", f.Place.File, f.Object.Cluster, f.Field, f.Message,
+				f.Severity))
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("found\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -140,10 +151,13 @@ _severity := "error" if input.cluster == "b" else := "info"`),
 // Where the clusters that share a file would have it mended in different ways, there is no one right answer.
 func TestCheckMergesEdits(t *testing.T) {
 	e := mustEngine(t, nil, map[string]string{
-		"same.rego":  regoFile("same", "Secret", `violation contains {"message": "m", "edits": [{"field": ["x"], "value": 1}]} if input.object`),
-		"other.rego": regoFile("other", "Secret", `violation contains {"message": "m", "edits": [{"field": ["x"], "value": input.cluster}]} if input.object`),
+		"same.rego": regoFile("same", "Secret",
+			`violation contains {"message": "m", "edits": [{"field": ["x"], "value": 1}]} if input.object`),
+		"other.rego": regoFile("other", "Secret",
+			`violation contains {"message": "m", "edits": [{"field": ["x"], "value": input.cluster}]} if input.object`),
 	})
-	found, err := e.check(t.Context(), &fleet.Fleet{}, []fleet.Subject{plainSecret("a", "s", "common.yaml"), plainSecret("b", "s", "common.yaml")})
+	found, err := e.check(t.Context(), &fleet.Fleet{}, []fleet.Subject{
+		plainSecret("a", "s", "common.yaml"), plainSecret("b", "s", "common.yaml")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +184,8 @@ violation contains {"message": origin.file, "origin": origin} if {
 	})
 	s := plainSecret("c", "a", "a.yaml")
 	f := &fleet.Fleet{Objects: map[string]map[string]map[string]map[string]*fleet.Object{"c": {"Secret": {"": {
-		"a": {ID: "c/Secret//a", Origin: fleet.Origin{File: "found.yaml", Document: 1, Field: []any{"items", 0}}, Content: s.Input.Object},
+		"a": {ID: "c/Secret//a", Origin: fleet.Origin{File: "found.yaml", Document: 1, Field: []any{"items", 0}},
+			Content: s.Input.Object},
 	}}}}}
 	found, err := e.check(t.Context(), f, []fleet.Subject{s})
 	if err != nil {
@@ -187,15 +202,20 @@ violation contains {"message": origin.file, "origin": origin} if {
 
 func TestCheckErrors(t *testing.T) {
 	for name, test := range map[string]struct{ body, want string }{
-		"no message":  {`violation contains {"field": []} if input.object`, `rule "r": violation: message is missing`},
-		"no object":   {`violation contains "text" if input.object`, `rule "r": violation: must be an object`},
-		"unknown key": {`violation contains {"message": "m", "feild": []} if input.object`, `rule "r": violation: feild is unknown`},
+		"no message": {`violation contains {"field": []} if input.object`, `rule "r": violation: message is missing`},
+		"no object":  {`violation contains "text" if input.object`, `rule "r": violation: must be an object`},
+		"unknown key": {`violation contains {"message": "m", "feild": []} if input.object`,
+			`rule "r": violation: feild is unknown`},
 		"dotted field": {
-			`violation contains {"message": "m", "field": "a.b"} if input.object`, `rule "r": violation: field must be an array`,
+			`violation contains {"message": "m", "field": "a.b"} if input.object`,
+			`rule "r": violation: field must be an array`,
 		},
-		"index":    {`violation contains {"message": "m", "field": [-1]} if input.object`, `rule "r": violation: field has an index that is no whole number`},
-		"severity": {`violation contains {"message": "m", "severity": "off"} if input.object`, `rule "r": violation: severity must be error, warning or info`},
-		"origin":   {`violation contains {"message": "m", "origin": {"line": 1}} if input.object`, `rule "r": violation: origin line is unknown`},
+		"index": {`violation contains {"message": "m", "field": [-1]} if input.object`,
+			`rule "r": violation: field has an index that is no whole number`},
+		"severity": {`violation contains {"message": "m", "severity": "off"} if input.object`,
+			`rule "r": violation: severity must be error, warning or info`},
+		"origin": {`violation contains {"message": "m", "origin": {"line": 1}} if input.object`,
+			`rule "r": violation: origin line is unknown`},
 		"related": {
 			`violation contains {"message": "m", "related": [{"field": ["x"]}]} if input.object`,
 			`rule "r": violation: related violation: message is missing`,
@@ -208,16 +228,19 @@ func TestCheckErrors(t *testing.T) {
 			`violation contains {"message": "m", "edits": [{"field": ["x"], "value": [1]}]} if input.object`,
 			`rule "r": violation: edits value must be text, true, false or a whole number`,
 		},
-		"built-in": {`violation contains {"message": "m"} if to_number(input.object.name) > 1`, `rules/r.rego:13: eval_builtin_error: to_number`},
+		"built-in": {`violation contains {"message": "m"} if to_number(input.object.name) > 1`,
+			`rules/r.rego:13: eval_builtin_error: to_number`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := mustEngine(t, nil, map[string]string{"r.rego": regoFile("r", "Secret", test.body)})
-			_, err := e.check(t.Context(), &fleet.Fleet{}, []fleet.Subject{plainSecret("c", "a", "a.yaml"), plainSecret("c", "b", "b.yaml")})
+			_, err := e.check(t.Context(), &fleet.Fleet{}, []fleet.Subject{
+				plainSecret("c", "a", "a.yaml"), plainSecret("c", "b", "b.yaml")})
 			if want := "judge Secret c a in a.yaml: " + test.want; err == nil || !strings.HasPrefix(err.Error(), want) {
 				t.Errorf("error %v, want %s", err, want)
 			}
 			var failure *Failure
-			if errors.As(err, &failure) != (name == "built-in") || failure != nil && failure.Place != "rules/r.rego:13: eval_builtin_error" {
+			if errors.As(err, &failure) != (name == "built-in") ||
+				failure != nil && failure.Place != "rules/r.rego:13: eval_builtin_error" {
 				t.Errorf("the place of %v is %+v", err, failure)
 			}
 		})
@@ -255,8 +278,8 @@ func TestCheckStopsWithContext(t *testing.T) {
 	}
 }
 
-// Two control planes of one name, and a Kustomization that comes to be an object of the fleet, are told apart when they are judged
-// again.
+// Two control planes of one name, and a Kustomization that comes to be an object of the fleet, are told apart
+// when they are judged again.
 func TestCheckAgainNamesakes(t *testing.T) {
 	const kustomization = "Kustomization.kustomize.toolkit.fluxcd.io"
 	e := mustEngine(t, nil, map[string]string{
@@ -275,12 +298,14 @@ violation contains {"message": "undefined"} if {
 			"a/k/karmada/Karmada":     {ID: "a/k/karmada/Karmada", Cluster: "a", Namespace: "k", Name: "karmada"},
 		},
 		Kustomizations: map[string]fleet.Kustomization{
-			"a/k/apps": {ID: "a/k/apps", Cluster: "a", Namespace: "k", Name: "apps", Origin: fleet.Origin{File: "a.yaml"}},
+			"a/k/apps": {ID: "a/k/apps", Cluster: "a", Namespace: "k", Name: "apps",
+				Origin: fleet.Origin{File: "a.yaml"}},
 		},
 	}
 	defined := *f
 	defined.Objects = map[string]map[string]map[string]map[string]*fleet.Object{"a": {kustomization: {"k": {"apps": {
-		Cluster: "a", APIServer: "a", Group: "kustomize.toolkit.fluxcd.io", Kind: "Kustomization", Namespace: "k", Name: "apps",
+		Cluster: "a", APIServer: "a", Group: "kustomize.toolkit.fluxcd.io", Kind: "Kustomization", Namespace: "k",
+		Name:    "apps",
 		Content: map[string]any{"kind": "Kustomization"}, Origin: fleet.Origin{File: "a.yaml"}}}}}}
 	var last *Checked
 	for _, step := range []struct {
@@ -295,7 +320,8 @@ violation contains {"message": "undefined"} if {
 		for _, found := range last.Findings {
 			got = append(got, found.Message)
 		}
-		if want := []string{"a/k/karmada/HelmRelease", "a/k/karmada/Karmada", step.want}; !reflect.DeepEqual(got, want) {
+		if want := []string{"a/k/karmada/HelmRelease", "a/k/karmada/Karmada", step.want}; !reflect.DeepEqual(
+			got, want) {
 			t.Errorf("found %q, want %q", got, want)
 		}
 	}

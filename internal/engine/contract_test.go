@@ -79,7 +79,8 @@ func TestFormatted(t *testing.T) {
 	}
 }
 
-// What opa check --strict and opa test do: the rules compile and their tests pass without anything that the engine adds.
+// What opa check --strict and opa test do: the rules compile and their tests pass without
+// anything that the engine adds.
 func TestStockOPA(t *testing.T) {
 	modules, store, err := tester.Load([]string{"../../rules"}, func(_ string, info os.FileInfo, _ int) bool {
 		return !info.IsDir() && filepath.Ext(info.Name()) != ".rego"
@@ -112,8 +113,9 @@ func TestTypes(t *testing.T) {
 	}
 }
 
-// A rule that may refuse a change, and reads more than the object, says what may still mend its error: else Flux, which asks about all
-// objects of a Kustomization before it applies the first, would be stopped by what the next object or the next revision brings.
+// A rule that may refuse a change, and reads more than the object, says what may still mend its error: else Flux, which
+// asks about all objects of a Kustomization before it applies the first, would be stopped by what the next object or
+// the next revision brings.
 func TestWaitsAreDeclared(t *testing.T) {
 	e, err := New(t.Context(), Options{})
 	if err != nil {

@@ -59,7 +59,8 @@ type Engine struct {
 // kinds are the rules that judge subjects, by the kind of subject.
 type kinds map[string]ruleSet
 
-// ruleSet holds the rules that judge a subject together: a query that gives the violations of each under a variable with its ID.
+// ruleSet holds the rules that judge a subject together: a query that gives the violations of each
+// under a variable with its ID.
 type ruleSet struct {
 	rules []*Rule
 	query ast.Body
@@ -75,12 +76,15 @@ func newRuleSet(rules []*Rule) ruleSet {
 
 // only is the part of the rules that are named.
 func (p ruleSet) only(ids []string) ruleSet {
-	return newRuleSet(slices.DeleteFunc(slices.Clone(p.rules), func(r *Rule) bool { return !slices.Contains(ids, r.ID) }))
+	return newRuleSet(slices.DeleteFunc(slices.Clone(p.rules), func(r *Rule) bool {
+		return !slices.Contains(ids, r.ID)
+	}))
 }
 
 // violations is where a rule has them.
 func violations(id string) ast.Ref {
-	return ast.Ref{ast.DefaultRootDocument, ast.InternedTerm("rules"), ast.StringTerm(id), ast.InternedTerm("violation")}
+	return ast.Ref{ast.DefaultRootDocument, ast.InternedTerm("rules"), ast.StringTerm(id),
+		ast.InternedTerm("violation")}
 }
 
 // New compiles the rules. A rule that does not compile is an error with its file, row and column.

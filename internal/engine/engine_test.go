@@ -60,7 +60,8 @@ func TestRules(t *testing.T) {
 	})
 	want := []Rule{
 		{ID: "a", Title: "Title of a", Description: "Description.", Fix: "mend it", Severity: fleet.Warning,
-			Subjects: []string{"Deployment.apps", "Member"}, Sources: []string{"source of a"}, Refs: []string{"https://example.com/a"}},
+			Subjects: []string{"Deployment.apps", "Member"}, Sources: []string{"source of a"},
+			Refs: []string{"https://example.com/a"}},
 		{ID: "b", Title: "Title of b", Description: "Description.", Fix: "mend it", Severity: fleet.Off,
 			Subjects: []string{"Secret"}, Sources: []string{"source of b"}, Refs: []string{"https://example.com/b"}},
 	}
@@ -106,43 +107,59 @@ func TestNewRejects(t *testing.T) {
 			files: rule(`violation contains {"message": "m"} if http.send({}).status_code == 1`),
 			want:  "undefined function http.send",
 		},
-		"clock":  {files: rule(`violation contains {"message": "m"} if time.now_ns() > 1`), want: "undefined function time.now_ns"},
-		"chance": {files: rule(`violation contains {"message": "m"} if rand.intn("x", 2) == 1`), want: "undefined function rand.intn"},
+		"clock": {files: rule(`violation contains {"message": "m"} if time.now_ns() > 1`),
+			want: "undefined function time.now_ns"},
+		"chance": {files: rule(`violation contains {"message": "m"} if rand.intn("x", 2) == 1`),
+			want: "undefined function rand.intn"},
 
 		"misspelt violation": {
 			files: rule(`violatoin contains {"message": "m"} if input.subject`),
 			want:  `rules/r.rego:13: a rule exports violation, a partial set, and nothing else; call "violatoin" "_violatoin"`,
 		},
-		"violation as a value": {files: rule(`violation := []`), want: `a rule exports violation, a partial set, and nothing else`},
-		"no violation":         {files: rule(`_x := 1`), want: `rules/r.rego:11: a rule must have a partial set called violation`},
+		"violation as a value": {files: rule(`violation := []`),
+			want: `a rule exports violation, a partial set, and nothing else`},
+		"no violation": {files: rule(`_x := 1`),
+			want: `rules/r.rego:11: a rule must have a partial set called violation`},
 		"other package": {
 			files: map[string]string{"s.rego": regoFile("r", "Secret", body)},
 			want:  `rules/s.rego:11: package data.rules.r must be rules["s"], like its file`,
 		},
-		"outside": {files: map[string]string{"s.rego": "package fleet\n"}, want: `rules/s.rego:1: package data.fleet must be rules["<id>"] or lib.<name>`},
-		"id":      {files: map[string]string{"A_b.rego": regoFile("A_b", "Secret", body)}, want: `rule id "A_b" must be kebab-case`},
+		"outside": {files: map[string]string{"s.rego": "package fleet\n"},
+			want: `rules/s.rego:1: package data.fleet must be rules["<id>"] or lib.<name>`},
+		"id": {files: map[string]string{"A_b.rego": regoFile("A_b", "Secret", body)},
+			want: `rule id "A_b" must be kebab-case`},
 		"package twice": {
 			files: map[string]string{"lib/a.rego": "package lib.a\n", "lib/b.rego": "package lib.a\n"},
 			want:  "rules/lib/b.rego: package data.lib.a is already in rules/lib/a.rego",
 		},
 
-		"no metadata": {files: map[string]string{"r.rego": "package rules.r\n" + body}, want: `rule "r" has no METADATA`},
-		"no title":    {files: map[string]string{"r.rego": "# METADATA\n# custom: {severity: error, subjects: [Secret]}\npackage rules.r\n" + body}, want: "rules/r.rego:1: METADATA of rule \"r\": title is missing"},
-		"no severity": {files: map[string]string{"r.rego": metadata + "#   subjects: [Secret]\npackage rules.r\n" + body}, want: "custom.severity is missing"},
-		"severity":    {files: map[string]string{"r.rego": metadata + "#   severity: fatal\npackage rules.r\n" + body}, want: "custom.severity must be one of error, warning, info"},
-		"no subjects": {files: map[string]string{"r.rego": metadata + "#   severity: error\npackage rules.r\n" + body}, want: "custom.subjects is missing"},
-		"subjects":    {files: map[string]string{"r.rego": regoFile("r", "apps/Deployment", body)}, want: `custom.subjects: "apps/Deployment" must be`},
+		"no metadata": {files: map[string]string{"r.rego": "package rules.r\n" + body},
+			want: `rule "r" has no METADATA`},
+		"no title": {files: map[string]string{
+			"r.rego": "# METADATA\n# custom: {severity: error, subjects: [Secret]}\npackage rules.r\n" + body},
+			want: "rules/r.rego:1: METADATA of rule \"r\": title is missing"},
+		"no severity": {files: map[string]string{"r.rego": metadata + "#   subjects: [Secret]\npackage rules.r\n" +
+			body}, want: "custom.severity is missing"},
+		"severity": {files: map[string]string{"r.rego": metadata + "#   severity: fatal\npackage rules.r\n" + body},
+			want: "custom.severity must be one of error, warning, info"},
+		"no subjects": {files: map[string]string{"r.rego": metadata + "#   severity: error\npackage rules.r\n" + body},
+			want: "custom.subjects is missing"},
+		"subjects": {files: map[string]string{"r.rego": regoFile("r", "apps/Deployment", body)},
+			want: `custom.subjects: "apps/Deployment" must be`},
 		"misspelt entity": {files: map[string]string{"r.rego": regoFile("r", "Membr", body)},
 			want: `custom.subjects: "Membr" is neither an entity nor the kind of a core object; another kind is written "Kind.group"; did you mean "Member"?`},
-		"kind without its group": {files: map[string]string{"r.rego": regoFile("r", "Deployment", body)}, want: `custom.subjects: "Deployment" is neither`},
-		"unknown key":            {files: map[string]string{"r.rego": metadata + "#   severty: error\npackage rules.r\n" + body}, want: "custom.severty is none of"},
+		"kind without its group": {files: map[string]string{"r.rego": regoFile("r", "Deployment", body)},
+			want: `custom.subjects: "Deployment" is neither`},
+		"unknown key": {files: map[string]string{
+			"r.rego": metadata + "#   severty: error\npackage rules.r\n" + body}, want: "custom.severty is none of"},
 
 		"unknown rule": {
 			files:      map[string]string{"secret-encrypted.rego": regoFile("secret-encrypted", "Secret", body)},
 			severities: map[string]fleet.Severity{"secret-encripted": fleet.Off},
 			want:       `no rule is called "secret-encripted"; did you mean "secret-encrypted"?`,
 		},
-		"unlike any rule": {files: rule(body), severities: map[string]fleet.Severity{"quite-different": fleet.Off}, want: `no rule is called "quite-different"`},
+		"unlike any rule": {files: rule(body), severities: map[string]fleet.Severity{"quite-different": fleet.Off},
+			want: `no rule is called "quite-different"`},
 		"no severity at all": {
 			files:      rule(body),
 			severities: map[string]fleet.Severity{"r": "fatal"},
@@ -168,7 +185,8 @@ func TestNewStopsWithContext(t *testing.T) {
 
 // What OPA's built-in rules must not see twice: a user's folder may use the libraries and must not change them.
 func TestDirs(t *testing.T) {
-	own := fstest.MapFS{"own.rego": {Data: []byte(regoFile("own", "Member", `violation contains {"message": data.lib.greet.text} if input.member`))}}
+	own := fstest.MapFS{"own.rego": {Data: []byte(regoFile(
+		"own", "Member", `violation contains {"message": data.lib.greet.text} if input.member`))}}
 	base := fstest.MapFS{"lib/greet.rego": {Data: []byte("package lib.greet\n\ntext := \"hello\"\n")}}
 	e, err := newEngine(t.Context(), []source{{name: "rules", fsys: base}, {fsys: own}}, nil)
 	if err != nil {
@@ -180,11 +198,14 @@ func TestDirs(t *testing.T) {
 		t.Errorf("found %+v, %v, want hello", found, err)
 	}
 	_, err = newEngine(t.Context(), []source{{name: "rules", fsys: base}, {fsys: base}}, nil)
-	if want := "read the rules: lib/greet.rego: package data.lib.greet is already in rules/lib/greet.rego"; err == nil || err.Error() != want {
+	if want :=
+		"read the rules: lib/greet.rego: package data.lib.greet is already in rules/lib/greet.rego"; err == nil ||
+		err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 	_, err = newEngine(t.Context(), []source{{name: "rules", fsys: base}, {fsys: own}, {fsys: own}}, nil)
-	if want := "read the rules: own.rego of rule folder 2: package data.rules.own is already in own.rego of rule folder 1"; err == nil || err.Error() != want {
+	if want :=
+		"read the rules: own.rego of rule folder 2: package data.rules.own is already in own.rego of rule folder 1"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }

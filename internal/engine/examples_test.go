@@ -16,7 +16,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// Every example has exactly the findings that it wants, through the real loader: at these lines, of these rules, no other.
+// Every example has exactly the findings that it wants, through the real loader: at these lines,
+// of these rules, no other.
 func TestExamples(t *testing.T) {
 	e, err := engine.New(t.Context(), engine.Options{})
 	if err != nil {
@@ -39,7 +40,9 @@ func TestExamples(t *testing.T) {
 		for _, tree := range trees {
 			t.Run(rule.ID+"/"+tree.Name, func(t *testing.T) {
 				t.Parallel()
-				if tree.Broken() && !slices.ContainsFunc(tree.Wants, func(w example.Want) bool { return w.Rule == rule.ID }) {
+				if tree.Broken() && !slices.ContainsFunc(tree.Wants, func(w example.Want) bool {
+					return w.Rule == rule.ID
+				}) {
 					t.Errorf("nothing wants a finding of %s", rule.ID)
 				}
 				found, err := example.Check(t.Context(), e, rule, tree)
@@ -157,7 +160,9 @@ func TestSeverities(t *testing.T) {
 	} {
 		found := checkExample(t, e, c.rule, c.tree)
 		for part, want := range c.want {
-			i := slices.IndexFunc(found, func(f fleet.Finding) bool { return f.Rule == c.rule && strings.Contains(f.Message, part) })
+			i := slices.IndexFunc(found, func(f fleet.Finding) bool {
+				return f.Rule == c.rule && strings.Contains(f.Message, part)
+			})
 			if i < 0 || found[i].Severity != want {
 				t.Errorf("%s/%s: %q is not of severity %s: %v", c.rule, c.tree, part, want, found)
 			}

@@ -11,8 +11,8 @@ import (
 // commentDocument is the Document of an exception that is a comment: it excepts its whole file.
 const commentDocument = -1
 
-// notJudged is UsedException.Used of an exception from a rule that is off or left out, or that judges objects, in a file of which no
-// cluster has any: whether it is needed cannot be told.
+// notJudged is UsedException.Used of an exception from a rule that is off or left out, or that judges objects, in a
+// file of which no cluster has any: whether it is needed cannot be told.
 const notJudged = -1
 
 // exceptions are what a fleet excepts.
@@ -72,7 +72,8 @@ func (e *Engine) judgesFiles(id string) bool {
 	return slices.ContainsFunc(e.rules, func(r Rule) bool { return r.ID == id && slices.Contains(r.Subjects, "File") })
 }
 
-// of are the exceptions that allow a finding. Its place is where the rule points, which need not be the object that it judged.
+// of are the exceptions that allow a finding. Its place is where the rule points, which need not be
+// the object that it judged.
 func (all exceptions) of(finding fleet.Finding) []*fleet.UsedException {
 	at := exceptionKey{finding.Rule, finding.Place.File, finding.Place.Document}
 	allowed := slices.Clone(all.at[at])
@@ -97,7 +98,8 @@ func (all exceptions) of(finding fleet.Finding) []*fleet.UsedException {
 
 // all are the exceptions of both kinds.
 func (all exceptions) all() []*fleet.UsedException {
-	every := slices.Concat(slices.Concat(slices.Collect(maps.Values(all.at))...), slices.Concat(slices.Collect(maps.Values(all.baseline))...))
+	every := slices.Concat(slices.Concat(slices.Collect(maps.Values(all.at))...),
+		slices.Concat(slices.Collect(maps.Values(all.baseline))...))
 	for _, x := range all.declared {
 		every = append(every, x.UsedException)
 	}
@@ -125,7 +127,8 @@ func (all exceptions) except(found []fleet.Finding) (kept, excepted []fleet.Find
 func (all exceptions) subjects() []fleet.Subject {
 	used := all.all()
 	slices.SortFunc(used, func(a, b *fleet.UsedException) int {
-		return cmp.Or(cmp.Compare(a.Origin.File, b.Origin.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Rule, b.Rule))
+		return cmp.Or(cmp.Compare(a.Origin.File, b.Origin.File), cmp.Compare(a.Line, b.Line),
+			cmp.Compare(a.Column, b.Column), cmp.Compare(a.Rule, b.Rule))
 	})
 	subjects := make([]fleet.Subject, len(used))
 	for i, x := range used {

@@ -30,8 +30,8 @@ func newFacts(f *fleet.Fleet) *facts {
 	return &facts{fleet: reflect.ValueOf(f), enc: newEncoder()}
 }
 
-// overlaid are the facts of another fleet that shares most of its content with this one: what is shared and was converted
-// here is not converted again. The other may be forgotten, this one may not.
+// overlaid are the facts of another fleet that shares most of its content with this one: what is shared and was
+// converted here is not converted again. The other may be forgotten, this one may not.
 func (f *facts) overlaid(other *fleet.Fleet) *facts {
 	enc := newEncoder()
 	enc.converted = func(at address) *ast.Term {
@@ -76,7 +76,8 @@ func (e *encoder) child(v reflect.Value, step string) reflect.Value {
 	switch v.Kind() {
 	case reflect.Struct:
 		for _, field := range fieldsOf(v.Type()) {
-			if value := v.FieldByIndex(field.index); string(field.key.Value.(ast.String)) == step && !(field.omitEmpty && isEmpty(value)) {
+			if value := v.FieldByIndex(field.index); string(field.key.Value.(ast.String)) == step &&
+				!(field.omitEmpty && isEmpty(value)) {
 				return value
 			}
 		}

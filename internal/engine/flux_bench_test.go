@@ -12,7 +12,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/loader"
 )
 
-// fluxFleet is one Flux cluster with so many Kustomizations of ten objects each, of which each waits for the one before.
+// fluxFleet is one Flux cluster with so many Kustomizations of ten objects each, of which each
+// waits for the one before.
 func fluxFleet(n int) fstest.MapFS {
 	files := fstest.MapFS{"clusters/eu/flux-system/gotk-sync.yaml": {Data: []byte(`apiVersion: source.toolkit.fluxcd.io/v1
 kind: GitRepository
@@ -43,7 +44,8 @@ spec:
 `, i, max(i-1, 0)/2)}
 		text := ""
 		for k := range 9 {
-			text += fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"${NAME}-%d\", namespace: default}\ndata: {a: b, c: \"%[1]d\"}\n---\n", k)
+			text += fmt.Sprintf(
+				"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"${NAME}-%d\", namespace: default}\ndata: {a: b, c: \"%[1]d\"}\n---\n", k)
 		}
 		text += fmt.Sprintf(`apiVersion: helm.toolkit.fluxcd.io/v2
 kind: HelmRelease
@@ -95,9 +97,15 @@ func BenchmarkFluxReviews(b *testing.B) {
 		kind string
 		edit func(spec map[string]any, i int)
 	}{
-		"Kustomization/interval": {"Kustomization.kustomize.toolkit.fluxcd.io", func(spec map[string]any, i int) { spec["interval"] = fmt.Sprint(i, "m") }},
-		"Kustomization/path":     {"Kustomization.kustomize.toolkit.fluxcd.io", func(spec map[string]any, i int) { spec["path"] = fmt.Sprintf("./apps/%d", (i+1)%n) }},
-		"Kustomization/none":     {"Kustomization.kustomize.toolkit.fluxcd.io", func(spec map[string]any, i int) { spec["path"] = fmt.Sprintf("./none/%d", i) }},
+		"Kustomization/interval": {"Kustomization.kustomize.toolkit.fluxcd.io", func(spec map[string]any, i int) {
+			spec["interval"] = fmt.Sprint(i, "m")
+		}},
+		"Kustomization/path": {"Kustomization.kustomize.toolkit.fluxcd.io", func(spec map[string]any, i int) {
+			spec["path"] = fmt.Sprintf("./apps/%d", (i+1)%n)
+		}},
+		"Kustomization/none": {"Kustomization.kustomize.toolkit.fluxcd.io", func(spec map[string]any, i int) {
+			spec["path"] = fmt.Sprintf("./none/%d", i)
+		}},
 		"Kustomization/dependsOn": {"Kustomization.kustomize.toolkit.fluxcd.io", func(spec map[string]any, i int) {
 			spec["dependsOn"] = []any{map[string]any{"name": fmt.Sprint("app-", (i+7)%n)}}
 		}},
@@ -115,8 +123,10 @@ func BenchmarkFluxReviews(b *testing.B) {
 				spec := maps.Clone(after["spec"].(map[string]any))
 				c.edit(spec, i)
 				after["spec"] = spec
-				ref := fleet.ObjectRef{Cluster: "eu", APIServer: "eu", Group: o.Group, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}
-				if _, err := j.Introduced(b.Context(), engine.Change{Object: ref, Before: o.Content, After: after}); err != nil {
+				ref := fleet.ObjectRef{Cluster: "eu", APIServer: "eu", Group: o.Group, Kind: o.Kind,
+					Namespace: o.Namespace, Name: o.Name}
+				if _, err := j.Introduced(b.Context(), engine.Change{
+					Object: ref, Before: o.Content, After: after}); err != nil {
 					b.Fatal(err)
 				}
 			}

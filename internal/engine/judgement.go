@@ -10,16 +10,16 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// Judgement is what the rules say of a fleet as API servers have it, and what of the fleet each verdict rests on: so that
-// after one object has changed only that is judged again which the change may bear on. Safe for concurrent use.
+// Judgement is what the rules say of a fleet as API servers have it, and what of the fleet each verdict rests on: so
+// that after one object has changed only that is judged again which the change may bear on. Safe for concurrent use.
 type Judgement struct {
 	engine *Engine
 	*atAdmission
 	fleet      *fleet.Fleet
 	facts      *facts
 	exceptions exceptions
-	// subjects are those of the fleet, each as the fact that leads to it. readers are those whose rules have read a fact,
-	// and owners those that have it in their own input.
+	// subjects are those of the fleet, each as the fact that leads to it. readers are those whose rules have read a
+	// fact, and owners those that have it in their own input.
 	subjects        []fleet.Path
 	readers, owners readers
 	// known are the identities of what is found in the fleet.
@@ -43,10 +43,12 @@ func (e *Engine) newAtAdmission() *atAdmission {
 
 // Judge judges a fleet for admission: by the rules that make sense there.
 func (e *Engine) Judge(ctx context.Context, f *fleet.Fleet) (*Judgement, error) {
-	j := &Judgement{engine: e, atAdmission: e.atAdmission(), fleet: f, facts: newFacts(f), exceptions: e.exceptions(f), known: map[string]bool{}}
+	j := &Judgement{engine: e, atAdmission: e.atAdmission(), fleet: f, facts: newFacts(f), exceptions: e.exceptions(f),
+		known: map[string]bool{}}
 	assignments := j.kinds.assign(f.SubjectsOf(j.kinds.judge))
 	j.subjects = make([]fleet.Path, len(assignments))
-	read, own, found := make([][]reading, len(assignments)), make([][]reading, len(assignments)), make([][]fleet.Finding, len(assignments))
+	read, own, found := make([][]reading, len(assignments)), make([][]reading, len(assignments)),
+		make([][]fleet.Finding, len(assignments))
 	err := e.each(ctx, len(assignments), func(evaluate *evaluation, i int) (err error) {
 		h := &assignments[i]
 		facts := &recorder{facts: j.facts, read: f.ExceptionsAt(h.subject.Object)}
@@ -83,8 +85,8 @@ type Change struct {
 // IsNone is true where the object stays as it is, as when Flux applies once more what is there.
 func (c Change) IsNone() bool { return c.Before != nil && reflect.DeepEqual(c.Before, c.After) }
 
-// Introduced are the findings that a change brings about: those that the fleet has after it and not before, whatever else
-// of the object is in Git. They are about the object itself or about others that hang on it.
+// Introduced are the findings that a change brings about: those that the fleet has after it and not before, whatever
+// else of the object is in Git. They are about the object itself or about others that hang on it.
 func (j *Judgement) Introduced(ctx context.Context, c Change) ([]fleet.Finding, error) {
 	if c.IsNone() {
 		return nil, nil
@@ -114,14 +116,15 @@ func (j *Judgement) identities(ctx context.Context, f *fleet.Fleet, pending []pe
 	return all, err
 }
 
-// pendingCheck is a subject that has to be judged, as the fact that leads to it, and the rules to judge it by; nil for all.
+// pendingCheck is a subject that has to be judged, as the fact that leads to it, and the rules to
+// judge it by; nil for all.
 type pendingCheck struct {
 	subject fleet.Path
 	rules   []string
 }
 
-// affected are the checks that changes of facts may bear on: the subjects that have read one or have it in their input, by the
-// rules that may have done so, and those that have come to be. The fleets are those before and after.
+// affected are the checks that changes of facts may bear on: the subjects that have read one or have it in their input,
+// by the rules that may have done so, and those that have come to be. The fleets are those before and after.
 func (j *Judgement) affected(changed []fleet.Path, fleets ...*fleet.Fleet) []pendingCheck {
 	touched := map[int32][]fleet.Path{} // what has changed of what a subject's rules may read, by the subject
 	for _, fact := range changed {
@@ -156,7 +159,8 @@ func (j *Judgement) affected(changed []fleet.Path, fleets ...*fleet.Fleet) []pen
 	return pending
 }
 
-// rulesOn are the rules of a subject that may read one of the paths; all of them, nil, where an exception stands at one.
+// rulesOn are the rules of a subject that may read one of the paths; all of them, nil, where
+// an exception stands at one.
 func (j *Judgement) rulesOn(subject fleet.Path, paths []fleet.Path) []string {
 	s, _ := j.fleet.BareSubjectAt(subject)
 	for _, fact := range j.fleet.ExceptionsAt(s.Object) {
@@ -166,16 +170,19 @@ func (j *Judgement) rulesOn(subject fleet.Path, paths []fleet.Path) []string {
 	}
 	ids := []string{}
 	for _, r := range j.kinds[s.Kind].rules {
-		if slices.ContainsFunc(j.mayRead[r.ID], func(read fleet.Path) bool { return slices.ContainsFunc(paths, read.Meets) }) {
+		if slices.ContainsFunc(j.mayRead[r.ID], func(read fleet.Path) bool {
+			return slices.ContainsFunc(paths, read.Meets)
+		}) {
 			ids = append(ids, r.ID)
 		}
 	}
 	return ids
 }
 
-// judge makes the checks in a fleet that shares most of its facts with the judged one. It tells as well which of them, and which of
-// their rules, have findings.
-func (j *Judgement) judge(ctx context.Context, f *fleet.Fleet, pending []pendingCheck) (all []fleet.Finding, failing []pendingCheck, err error) {
+// judge makes the checks in a fleet that shares most of its facts with the judged one. It tells as well which of them,
+// and which of their rules, have findings.
+func (j *Judgement) judge(ctx context.Context, f *fleet.Fleet, pending []pendingCheck) (all []fleet.Finding,
+	failing []pendingCheck, err error) {
 	var assignments []assignment
 	for _, m := range pending {
 		s, ok := f.BareSubjectAt(m.subject)
@@ -213,5 +220,7 @@ func (j *Judgement) judge(ctx context.Context, f *fleet.Fleet, pending []pending
 func (j *Judgement) excepted(f *fleet.Fleet, finding fleet.Finding) bool {
 	object, _ := f.ObjectOf(finding.Object)
 	return len(j.exceptions.of(finding)) > 0 ||
-		slices.ContainsFunc(object.Exceptions(), func(x fleet.Exception) bool { return x.Rule == finding.Rule && !x.Expired(f.Date) })
+		slices.ContainsFunc(object.Exceptions(), func(x fleet.Exception) bool {
+			return x.Rule == finding.Rule && !x.Expired(f.Date)
+		})
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// Admitting an object onto the rest of its fleet gives what lint gives for that object: for every object of every example
-// of every rule. Rules whose METADATA says "never" or "only" are the exceptions.
+// Admitting an object onto the rest of its fleet gives what lint gives for that object: for every object of every
+// example of every rule. Rules whose METADATA says "never" or "only" are the exceptions.
 func TestParity(t *testing.T) {
 	e, err := engine.New(t.Context(), engine.Options{})
 	if err != nil {
@@ -55,8 +55,10 @@ func TestParity(t *testing.T) {
 							if err != nil {
 								t.Fatal(err)
 							}
-							compareChange(t, j, s, s.Input.Object, edited, state{f, linted}, state{with, found}, never, only)
-							compareChange(t, j, s, edited, s.Input.Object, state{with, found}, state{f, linted}, never, only)
+							compareChange(t, j, s, s.Input.Object, edited, state{f, linted}, state{with, found}, never,
+								only)
+							compareChange(t, j, s, edited, s.Input.Object, state{with, found}, state{f, linted}, never,
+								only)
 						}
 					}
 				}
@@ -66,7 +68,8 @@ func TestParity(t *testing.T) {
 }
 
 // compareVerdicts creates an object at its API server.
-func compareVerdicts(t *testing.T, f *fleet.Fleet, j *engine.Judgement, s fleet.Subject, linted []fleet.Finding, only map[string]bool) {
+func compareVerdicts(t *testing.T, f *fleet.Fleet, j *engine.Judgement, s fleet.Subject, linted []fleet.Finding,
+	only map[string]bool) {
 	t.Helper()
 	found, err := j.Introduced(t.Context(), engine.Change{Object: s.Object, After: s.Input.Object})
 	if err != nil {
@@ -97,14 +100,17 @@ func edits(object map[string]any, n int) []map[string]any {
 		fields, _ := value.(map[string]any)
 		for _, name := range slices.Sorted(maps.Keys(fields)) {
 			field := append(slices.Clone(path), name)
-			if !slices.Contains([]string{"apiVersion", "kind", "metadata", "metadata.name", "metadata.namespace"}, strings.Join(field, ".")) {
+			if !slices.Contains([]string{"apiVersion", "kind", "metadata", "metadata.name", "metadata.namespace"},
+				strings.Join(field, ".")) {
 				paths = append(paths, field)
 			}
 			collect(field, fields[name])
 		}
 	}
 	collect(nil, object)
-	rand.New(rand.NewPCG(1, uint64(len(paths)))).Shuffle(len(paths), func(i, j int) { paths[i], paths[j] = paths[j], paths[i] })
+	rand.New(rand.NewPCG(1, uint64(len(paths)))).Shuffle(len(paths), func(i, j int) {
+		paths[i], paths[j] = paths[j], paths[i]
+	})
 	var all []map[string]any
 	for _, path := range paths[:min(n, len(paths))] {
 		all = append(all, without(object, path))
@@ -129,9 +135,10 @@ type state struct {
 	found []fleet.Finding
 }
 
-// compareChange changes an object: what that brings about is what lint finds afterwards and not before, whatever subject it is
-// about.
-func compareChange(t *testing.T, j *engine.Judgement, s fleet.Subject, before, after map[string]any, was, is state, never, only map[string]bool) {
+// compareChange changes an object: what that brings about is what lint finds afterwards and not before,
+// whatever subject it is about.
+func compareChange(t *testing.T, j *engine.Judgement, s fleet.Subject, before, after map[string]any, was, is state,
+	never, only map[string]bool) {
 	t.Helper()
 	found, err := j.Introduced(t.Context(), engine.Change{Object: s.Object, Before: before, After: after})
 	if err != nil {

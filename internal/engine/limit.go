@@ -18,14 +18,15 @@ import (
 const (
 	// maxTime is how long the rules may judge one subject. The slowest of real fleets takes a tenth of a second.
 	maxTime = 10 * time.Second
-	// maxMemory is how much live memory may be added meanwhile, in bytes. Before the garbage collector has seen it, it is twice as much.
+	// maxMemory is how much live memory may be added meanwhile, in bytes. Before the garbage collector has
+	// seen it, it is twice as much.
 	maxMemory = 512 << 20
 	// between is the time between two looks at what is going on.
 	between = 20 * time.Millisecond
 )
 
-// guard stops an evaluation: when all of them are to stop, or when this one goes beyond its limits. It is OPA's topdown.Cancel, which
-// OPA asks at every expression and in every built-in that may take long.
+// guard stops an evaluation: when all of them are to stop, or when this one goes beyond its limits. It is OPA's
+// topdown.Cancel, which OPA asks at every expression and in every built-in that may take long.
 type guard struct {
 	all     *atomic.Bool
 	over    atomic.Pointer[string] // which limit; nil for none
@@ -101,8 +102,9 @@ func look(guards []*guard, now time.Time, live int64) {
 	}
 }
 
-// oneByOne judges a subject by one rule after another, to find the one that goes beyond the limits. Where none does, as when the
-// memory was another's, the findings are those of all. A rule that does is an error where nothing can be found without it.
+// oneByOne judges a subject by one rule after another, to find the one that goes beyond the limits. Where none
+// does, as when the memory was another's, the findings are those of all. A rule that does is an error where
+// nothing can be found without it.
 func (e *Engine) oneByOne(evaluate *evaluation, p ruleSet, s *fleet.Subject) ([]fleet.Finding, error) {
 	var all []fleet.Finding
 	for _, rule := range p.rules {
@@ -122,7 +124,8 @@ func (e *Engine) oneByOne(evaluate *evaluation, p ruleSet, s *fleet.Subject) ([]
 	return all, nil
 }
 
-// StoppedError is the error of a run in which rules went beyond a limit. They judged nothing; what the other rules found stands.
+// StoppedError is the error of a run in which rules went beyond a limit. They judged nothing; what the
+// other rules found stands.
 type StoppedError struct {
 	// Rules are the rules, by ID, each with the subject and the limit.
 	Rules map[string]error
@@ -137,7 +140,8 @@ func (s *StoppedError) Error() string {
 	return strings.Join(all, "\n")
 }
 
-// stopped are the rules that went beyond a limit in one run: no subject after that is judged by them. Safe for concurrent use.
+// stopped are the rules that went beyond a limit in one run: no subject after that is judged by
+// them. Safe for concurrent use.
 type stopped struct {
 	mu    sync.Mutex
 	rules map[string]error

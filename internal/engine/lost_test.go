@@ -10,8 +10,9 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// What a file that cannot be read was to bring is not known: the file is the only error, whatever the fleet lacks for want of it.
-// Where a file is not there, what it was to bring is not there either: a member may be left without an agent, objects without a namespace.
+// What a file that cannot be read was to bring is not known: the file is the only error, whatever the fleet lacks for
+// want of it. Where a file is not there, what it was to bring is not there either: a member may be left without an
+// agent, objects without a namespace.
 func TestOneFileLost(t *testing.T) {
 	e, files, c, names := testFleet(t)
 	errors := func(t *testing.T, files fstest.MapFS) (found []fleet.Finding) {
@@ -22,12 +23,14 @@ func TestOneFileLost(t *testing.T) {
 			t.Parallel()
 			lost := maps.Clone(files)
 			lost[name] = &fstest.MapFile{Data: append(bytes.Clone(files[name].Data), "\n}: {\n"...)}
-			if found := errors(t, lost); len(found) != 1 || found[0].Rule != "file-parses" || found[0].Place.File != name {
+			if found := errors(t, lost); len(found) != 1 || found[0].Rule != "file-parses" ||
+				found[0].Place.File != name {
 				t.Errorf("unreadable: %v", found)
 			}
 			delete(lost, name)
 			for _, f := range errors(t, lost) {
-				if !slices.Contains([]string{"kustomize-builds", "kustomization-path-exists", "member-has-agent", "namespace-given"}, f.Rule) {
+				if !slices.Contains([]string{"kustomize-builds", "kustomization-path-exists", "member-has-agent",
+					"namespace-given"}, f.Rule) {
 					t.Errorf("not there: %v", f)
 				}
 			}

@@ -15,7 +15,8 @@ import (
 // mended in different ways there is no one right answer, and no edit is left.
 func merge(found []fleet.Finding) []fleet.Finding {
 	slices.SortStableFunc(found, func(a, b fleet.Finding) int {
-		return cmp.Or(compare(a, b), cmp.Compare(b.Severity.Rank(), a.Severity.Rank()), compareObjects(a.Object, b.Object), cmp.Compare(a.Message, b.Message))
+		return cmp.Or(compare(a, b), cmp.Compare(b.Severity.Rank(), a.Severity.Rank()),
+			compareObjects(a.Object, b.Object), cmp.Compare(a.Message, b.Message))
 	})
 	var merged []fleet.Finding
 	first := 0 // of those that may say the same as the one that is looked at
@@ -24,7 +25,8 @@ func merge(found []fleet.Finding) []fleet.Finding {
 			first = len(merged)
 		}
 		same := slices.IndexFunc(merged[first:], func(m fleet.Finding) bool {
-			return m.Message == f.Message || f.Object.Cluster != "" && m.Object.Cluster != "" && !slices.Contains(clustersOf(m), f.Object.Cluster)
+			return m.Message == f.Message || f.Object.Cluster != "" && m.Object.Cluster != "" &&
+				!slices.Contains(clustersOf(m), f.Object.Cluster)
 		})
 		if same < 0 || f.Place.File == "" && merged[first+same].Object != f.Object {
 			merged = append(merged, f)
@@ -35,7 +37,9 @@ func merge(found []fleet.Finding) []fleet.Finding {
 			m.Edits = nil
 		}
 	}
-	slices.SortStableFunc(merged, func(a, b fleet.Finding) int { return cmp.Or(compare(a, b), cmp.Compare(a.Message, b.Message)) })
+	slices.SortStableFunc(merged, func(a, b fleet.Finding) int {
+		return cmp.Or(compare(a, b), cmp.Compare(a.Message, b.Message))
+	})
 	return merged
 }
 
@@ -64,7 +68,8 @@ func nameClusters(found []fleet.Finding) {
 		case n < 2:
 			f.Clusters = nil
 		case n > shown:
-			f.Message = fmt.Sprintf("%s (in %d Flux clusters: %s, …)", f.Message, n, strings.Join(f.Clusters[:shown], ", "))
+			f.Message = fmt.Sprintf("%s (in %d Flux clusters: %s, …)", f.Message, n,
+				strings.Join(f.Clusters[:shown], ", "))
 		default:
 			f.Message = fmt.Sprintf("%s (in %d Flux clusters: %s)", f.Message, n, strings.Join(f.Clusters, ", "))
 		}

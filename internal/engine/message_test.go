@@ -42,7 +42,8 @@ func TestMessages(t *testing.T) {
 		switch {
 		case !begins.MatchString(m.Message):
 			t.Errorf("%s: %q does not begin in lower case or with a name", m.Rule, m.Message)
-		case strings.HasSuffix(m.Message, "."), strings.Contains(words, "; ") && !strings.Contains(words, "kustomize cannot"):
+		case strings.HasSuffix(m.Message, "."), strings.Contains(words, "; ") &&
+			!strings.Contains(words, "kustomize cannot"):
 			t.Errorf("%s: %q is not one sentence without a period", m.Rule, m.Message)
 		case conditional.MatchString(words):
 			t.Errorf("%s: %q does not state the fault in the present tense", m.Rule, m.Message)

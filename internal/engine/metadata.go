@@ -24,12 +24,12 @@ type Rule struct {
 	// Fix says what to do, in one sentence; a violation may say it better.
 	Fix      string
 	Severity fleet.Severity
-	// Admission is what an error means to the webhook: "deny" refuses the change also where it is about another object than
-	// the one that changes, "warn" never refuses, "never" is a rule that makes sense on files only and "only" one that makes
-	// none there. Empty: an error refuses the change of its own object, and warns of others.
+	// Admission is what an error means to the webhook: "deny" refuses the change also where it is about another object
+	// than the one that changes, "warn" never refuses, "never" is a rule that makes sense on files only and "only" one
+	// that makes none there. Empty: an error refuses the change of its own object, and warns of others.
 	Admission string
-	// Waits says what may still mend an error of the rule at admission: WaitsOrder or WaitsRevision. Empty where the object alone
-	// is at fault.
+	// Waits says what may still mend an error of the rule at admission: WaitsOrder or WaitsRevision. Empty where the
+	// object alone is at fault.
 	Waits string
 	// Subjects are the kinds that the rule judges, as fleet.Subject names them.
 	Subjects []string
@@ -51,9 +51,11 @@ const (
 
 // What METADATA's custom.waits may say.
 const (
-	// WaitsOrder: the next object of the same apply may be what is missing, and need not be in Git, so the rule never refuses.
+	// WaitsOrder: the next object of the same apply may be what is missing, and need not be in Git,
+	// so the rule never refuses.
 	WaitsOrder = "order"
-	// WaitsRevision: the rule reads what else is in Git. It refuses only while there is no newer revision than the one that it reads.
+	// WaitsRevision: the rule reads what else is in Git. It refuses only while there is no newer revision
+	// than the one that it reads.
 	WaitsRevision = "revision"
 )
 
@@ -67,14 +69,17 @@ var entities = []string{"Agent", "Cluster", "ControlPlane", "Exception", "File",
 
 // coreKinds are the kinds of the core group that can stand in a file. Without the list a misspelt entity would be a
 // kind that no fleet has, and its rule would never speak.
-var coreKinds = []string{"Binding", "ConfigMap", "Endpoints", "Event", "LimitRange", "List", "Namespace", "Node", "PersistentVolume",
-	"PersistentVolumeClaim", "Pod", "PodTemplate", "ReplicationController", "ResourceQuota", "Secret", "Service", "ServiceAccount"}
+var coreKinds = []string{"Binding", "ConfigMap", "Endpoints", "Event", "LimitRange", "List", "Namespace", "Node",
+	"PersistentVolume",
+	"PersistentVolumeClaim", "Pod", "PodTemplate", "ReplicationController", "ResourceQuota", "Secret", "Service",
+	"ServiceAccount"}
 
 // readRule reads a rule's METADATA and holds the rule to its contract.
 func readRule(m module) (Rule, error) {
 	id := name(m.Package.Path, 2)
 	if base := strings.TrimSuffix(path.Base(m.file), ".rego"); base != id {
-		return Rule{}, fmt.Errorf("%s: package %s must be rules[%q], like its file", m.Package.Location, m.Package.Path, base)
+		return Rule{}, fmt.Errorf("%s: package %s must be rules[%q], like its file", m.Package.Location, m.Package.Path,
+			base)
 	}
 	if !idForm.MatchString(id) {
 		return Rule{}, fmt.Errorf("%s: rule id %q must be kebab-case", m.Package.Location, id)
@@ -106,7 +111,8 @@ func checkExports(m module) error {
 		case name == "violation" && r.Head.RuleKind() == ast.MultiValue && len(r.Head.Ref()) == 1:
 			found = true
 		default:
-			return fmt.Errorf("%s: a rule exports violation, a partial set, and nothing else; call %q %q", r.Location, name, "_"+name)
+			return fmt.Errorf("%s: a rule exports violation, a partial set, and nothing else; call %q %q", r.Location,
+				name, "_"+name)
 		}
 	}
 	if !found {
@@ -149,10 +155,12 @@ func (r *Rule) readCustom(custom map[string]any) error {
 	}
 	for i, s := range r.Subjects {
 		if !subjectForm.MatchString(s) || slices.Contains(r.Subjects[:i], s) {
-			return fmt.Errorf(`custom.subjects: %q must be "Kind.group", the kind of a core object or an entity, once`, s)
+			return fmt.Errorf(`custom.subjects: %q must be "Kind.group", the kind of a core object or an entity, once`,
+				s)
 		}
 		if known := slices.Concat(entities, coreKinds); !strings.Contains(s, ".") && !slices.Contains(known, s) {
-			return fmt.Errorf(`custom.subjects: %q is neither an entity nor the kind of a core object; another kind is written "Kind.group"%s`,
+			return fmt.Errorf(
+				`custom.subjects: %q is neither an entity nor the kind of a core object; another kind is written "Kind.group"%s`,
 				s, spelling.DidYouMean(s, known))
 		}
 	}

@@ -84,7 +84,8 @@ func readModules(ctx context.Context, sources []source) ([]module, error) {
 		if other, ok := packages[name]; ok { // Rego would OR the rules of both
 			here, there := m.file, modules[other].file
 			if here == there { // both in the user's folders, which have numbers and no names
-				here, there = fmt.Sprintf("%s of rule folder %d", here, texts[i].folder), fmt.Sprintf("%s of rule folder %d", there, texts[other].folder)
+				here, there = fmt.Sprintf("%s of rule folder %d", here, texts[i].folder),
+					fmt.Sprintf("%s of rule folder %d", there, texts[other].folder)
 			}
 			return nil, fmt.Errorf("read the rules: %s: package %s is already in %s", here, m.Package.Path, there)
 		}
@@ -147,7 +148,8 @@ func (t moduleText) parse(allowed *ast.Capabilities) (module, error) {
 	}
 	m := module{t.file, t.folder, parsed}
 	if (m.root() != "rules" && m.root() != "lib") || len(m.Package.Path) != 3 || name(m.Package.Path, 2) == "" {
-		return module{}, fmt.Errorf(`%s: package %s must be rules["<id>"] or lib.<name>`, m.Package.Location, m.Package.Path)
+		return module{}, fmt.Errorf(`%s: package %s must be rules["<id>"] or lib.<name>`, m.Package.Location,
+			m.Package.Path)
 	}
 	return m, nil
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/loader"
 )
 
-// The order in which maps are gone through and goroutines take turns shows nowhere: not in the facts and not in the findings of
-// any example. ROLLCALL_TIMES says how often each is read again.
+// The order in which maps are gone through and goroutines take turns shows nowhere: not in the facts and not in the
+// findings of any example. ROLLCALL_TIMES says how often each is read again.
 func TestOrderShowsNowhere(t *testing.T) {
 	examples, err := example.ReadAll("../../testdata/rules")
 	if err != nil {

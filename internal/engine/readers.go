@@ -27,8 +27,8 @@ func (r *recorder) Read(ctx context.Context, t storage.Transaction, path storage
 	return r.facts.Read(ctx, t, path)
 }
 
-// mayRead is what a rule may read, or a library for it, as its text has it: paths of the input, ["input", "object", "spec"], and of
-// the facts, ["fleet", "members", "*"]. A step that is no text stands for any.
+// mayRead is what a rule may read, or a library for it, as its text has it: paths of the input, ["input", "object",
+// "spec"], and of the facts, ["fleet", "members", "*"]. A step that is no text stands for any.
 func (e *Engine) mayRead(r Rule) []fleet.Path {
 	var paths []fleet.Path
 	var note func(*ast.Term) bool
@@ -89,7 +89,8 @@ func stepsOf(ref ast.Ref) fleet.Path {
 	return path
 }
 
-// reading is a fact and the subject, an index of Judgement.subjects, whose input it stands in or whose rules have read it.
+// reading is a fact and the subject, an index of Judgement.subjects, whose input it stands in or
+// whose rules have read it.
 type reading struct {
 	fact fleet.Path
 	by   int32
@@ -103,7 +104,9 @@ type readers struct {
 }
 
 func newReaders(all []reading) readers {
-	slices.SortFunc(all, func(a, b reading) int { return cmp.Or(slices.Compare(a.fact, b.fact), cmp.Compare(a.by, b.by)) })
+	slices.SortFunc(all, func(a, b reading) int {
+		return cmp.Or(slices.Compare(a.fact, b.fact), cmp.Compare(a.by, b.by))
+	})
 	return readersAt(0, all)
 }
 
@@ -135,7 +138,9 @@ func (r *readers) of(fact fleet.Path) []int32 {
 	var found []int32
 	for _, step := range fact {
 		found = append(found, r.by...)
-		i, known := slices.BinarySearchFunc(r.below, step, func(b readers, step string) int { return strings.Compare(b.step, step) })
+		i, known := slices.BinarySearchFunc(r.below, step, func(b readers, step string) int {
+			return strings.Compare(b.step, step)
+		})
 		if !known {
 			return found
 		}

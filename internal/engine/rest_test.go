@@ -15,8 +15,9 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// Admitting an object onto a fleet without it, in which the rest of the files is as it was, finds of the object what lint finds of
-// it in the whole: for every object of every example. Each rule about an object that is judged at admission must show so.
+// Admitting an object onto a fleet without it, in which the rest of the files is as it was, finds of the object
+// what lint finds of it in the whole: for every object of every example. Each rule about an object that is judged
+// at admission must show so.
 func TestParityWithTheRest(t *testing.T) {
 	e, err := engine.New(t.Context(), engine.Options{})
 	if err != nil {
@@ -43,7 +44,8 @@ func TestParityWithTheRest(t *testing.T) {
 				}
 				for _, s := range whole.Subjects() {
 					if s.Input.Object == nil || len(s.Origin.Field) > 0 ||
-						s.Input.Kustomization != nil && s.Input.Kustomization.Decryption == "unknown" { // Git does not show all of it
+						// Git does not show all of it
+						s.Input.Kustomization != nil && s.Input.Kustomization.Decryption == "unknown" {
 						continue
 					}
 					want := about(linted, s.Object, never)
@@ -76,9 +78,10 @@ func TestParityWithTheRest(t *testing.T) {
 		}
 	}
 	for _, r := range e.Rules() {
-		if never[r.ID] || r.Admission == engine.AdmissionOnly || !slices.ContainsFunc(r.Subjects, func(kind string) bool {
-			return strings.HasSuffix(kind, ".toolkit.fluxcd.io")
-		}) {
+		if never[r.ID] || r.Admission == engine.AdmissionOnly ||
+			!slices.ContainsFunc(r.Subjects, func(kind string) bool {
+				return strings.HasSuffix(kind, ".toolkit.fluxcd.io")
+			}) {
 			continue
 		}
 		if !covered[r.ID] {
@@ -90,7 +93,8 @@ func TestParityWithTheRest(t *testing.T) {
 // about are the findings about an object, without what makes sense on files only.
 func about(all []fleet.Finding, o fleet.ObjectRef, never map[string]bool) (found []fleet.Finding) {
 	for _, f := range all {
-		if f.Object.Group == o.Group && f.Object.Kind == o.Kind && f.Object.Namespace == o.Namespace && f.Object.Name == o.Name &&
+		if f.Object.Group == o.Group && f.Object.Kind == o.Kind && f.Object.Namespace == o.Namespace &&
+			f.Object.Name == o.Name &&
 			f.Object.APIServer == o.APIServer && !never[f.Rule] {
 			found = append(found, f)
 		}
@@ -101,7 +105,8 @@ func about(all []fleet.Finding, o fleet.ObjectRef, never map[string]bool) (found
 func compareFound(t *testing.T, s fleet.Subject, found, want []fleet.Finding, covered map[string]bool) {
 	t.Helper()
 	same := func(a, b fleet.Finding) bool {
-		return a.Rule == b.Rule && a.Severity == b.Severity && a.Message == b.Message && reflect.DeepEqual(a.Field, b.Field)
+		return a.Rule == b.Rule && a.Severity == b.Severity && a.Message == b.Message &&
+			reflect.DeepEqual(a.Field, b.Field)
 	}
 	for _, f := range found {
 		if !slices.ContainsFunc(want, func(other fleet.Finding) bool { return same(f, other) }) {
@@ -117,7 +122,8 @@ func compareFound(t *testing.T, s fleet.Subject, found, want []fleet.Finding, co
 	}
 }
 
-// without1 is a tree with another object in the place of a subject's; false where the subject is not a document of a file.
+// without1 is a tree with another object in the place of a subject's; false where the subject is
+// not a document of a file.
 func without1(tree example.Tree, s fleet.Subject) (example.Tree, bool) {
 	file := tree.Files[s.Origin.File]
 	if file == nil {
@@ -129,7 +135,8 @@ func without1(tree example.Tree, s fleet.Subject) (example.Tree, bool) {
 			Kind     string
 			Metadata struct{ Name string }
 		}
-		return yaml.Unmarshal([]byte(part), &object) == nil && object.Kind == s.Object.Kind && object.Metadata.Name == s.Object.Name
+		return yaml.Unmarshal([]byte(part), &object) == nil && object.Kind == s.Object.Kind &&
+			object.Metadata.Name == s.Object.Name
 	})
 	if at < 0 {
 		return tree, false

@@ -16,8 +16,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/loader"
 )
 
-// An example that is right has no finding either where a variable stands for any of its fields: what Git does not show is
-// unknown, and unknown is never wrong.
+// An example that is right has no finding either where a variable stands for any of its fields: what Git does not show
+// is unknown, and unknown is never wrong.
 func TestVariablesAreUnknown(t *testing.T) {
 	e, err := engine.New(t.Context(), engine.Options{})
 	if err != nil {
@@ -49,7 +49,8 @@ func testVariables(t *testing.T, e *engine.Engine, tree example.Tree, seen map[s
 	for i, object := range read.Objects {
 		for _, path := range fields(object.Content, nil) {
 			kind := object.Kind + like(path)
-			if path[0] != "spec" && path[0] != "webhooks" || len(path) == 1 || object.Kind == "Deployment" || seen[kind] {
+			if path[0] != "spec" && path[0] != "webhooks" || len(path) == 1 || object.Kind == "Deployment" ||
+				seen[kind] {
 				continue
 			}
 			seen[kind] = true
@@ -95,7 +96,8 @@ func TestWhatFluxDoesNotApplyIsNotJudged(t *testing.T) {
 	}
 	for _, rule := range e.Rules() {
 		judged := func(kind string) bool {
-			return kind == "Agent" || strings.HasSuffix(kind, ".policy.karmada.io") || strings.Contains(kind, "WebhookConfiguration")
+			return kind == "Agent" || strings.HasSuffix(kind, ".policy.karmada.io") ||
+				strings.Contains(kind, "WebhookConfiguration")
 		}
 		if !slices.ContainsFunc(rule.Subjects, judged) {
 			continue

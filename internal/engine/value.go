@@ -14,9 +14,9 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// Facts returns data.fleet as rules see it: maps, slices, strings, numbers and booleans. It differs from encoding/json's
-// form of the fleet in this: no list and no map is ever null, and what is null in an object is not there, as an API server
-// has it.
+// Facts returns data.fleet as rules see it: maps, slices, strings, numbers and booleans. It differs from
+// encoding/json's form of the fleet in this: no list and no map is ever null, and what is null in an object is not
+// there, as an API server has it.
 func Facts(f *fleet.Fleet) (any, error) {
 	term, err := newEncoder().encode(f)
 	if err != nil {
@@ -30,9 +30,9 @@ func Facts(f *fleet.Fleet) (any, error) {
 type encoder struct {
 	// texts are the terms of short texts, which recur endlessly.
 	texts map[string]*ast.Term
-	// seen are the terms of maps and of slices of structs by their address. They are converted once, because a fleet never
-	// changes, and clusters share their objects. Only what lives as long as the encoder, or until seen is cleared, may be
-	// encoded: another value may come to lie where one was that nobody keeps.
+	// seen are the terms of maps and of slices of structs by their address. They are converted once, because a fleet
+	// never changes, and clusters share their objects. Only what lives as long as the encoder, or until seen is
+	// cleared, may be encoded: another value may come to lie where one was that nobody keeps.
 	seen map[address]*ast.Term
 	// converted are further such terms, nil for none.
 	converted func(address) *ast.Term

@@ -20,14 +20,18 @@ func TestEncodeLikeJSON(t *testing.T) {
 	object := map[string]any{
 		"text": "x", "yes": true, "int": 3, "int64": int64(-1 << 53), "uint64": uint64(math.MaxUint64),
 		"float": 0.25, "whole": 1e9, "number": json.Number("12345678901234567890"),
-		"list": []any{"a", 1, map[string]any{"b": []any{}}}, "strings": []string{"a"}, "map": map[string]string{"k": "v"},
+		"list": []any{"a", 1, map[string]any{"b": []any{}}}, "strings": []string{"a"},
+		"map": map[string]string{"k": "v"},
 	}
 	input := fleet.Input{
 		Subject: "Exception", Object: object,
-		Exception: &fleet.UsedException{Exception: fleet.Exception{Rule: "r", Document: -1, Line: 700}, Known: true, Used: 513},
+		Exception: &fleet.UsedException{Exception: fleet.Exception{Rule: "r", Document: -1, Line: 700}, Known: true,
+			Used: 513},
 		File: &fleet.File{
-			Path: "p", ReachedBy: []string{"a"}, Problems: []fleet.Problem{{Kind: "syntax", Line: 1}}, Exceptions: []fleet.Exception{}, KeyDrift: []fleet.KeyDrift{}, PinDrift: []fleet.PinDrift{}, RegionGaps: []fleet.RegionGap{},
-			Documents: []fleet.Document{{Values: []fleet.Value{{Field: []any{"a", 0}, Class: fleet.Plain}}}},
+			Path: "p", ReachedBy: []string{"a"}, Problems: []fleet.Problem{{Kind: "syntax", Line: 1}},
+			Exceptions: []fleet.Exception{}, KeyDrift: []fleet.KeyDrift{}, PinDrift: []fleet.PinDrift{},
+			RegionGaps: []fleet.RegionGap{},
+			Documents:  []fleet.Document{{Values: []fleet.Value{{Field: []any{"a", 0}, Class: fleet.Plain}}}},
 		},
 		Origin: fleet.Origin{File: "f", Field: []any{"items", 2}},
 	}
@@ -59,16 +63,21 @@ func TestEncodeNil(t *testing.T) {
 	empty, none := map[string]any{}, []any{}
 	origin := map[string]any{"file": "", "document": json.Number("0")}
 	want := map[string]any{
-		"schema": "", "failoverOrder": none, "members": empty, "agents": empty, "controlPlanes": empty, "apiServers": empty,
-		"kustomizations": empty, "objects": empty, "policies": empty, "claims": empty, "products": empty, "makers": empty, "applied": empty, "date": "", "karmadaVersion": "",
+		"schema": "", "failoverOrder": none, "members": empty, "agents": empty, "controlPlanes": empty,
+		"apiServers":     empty,
+		"kustomizations": empty, "objects": empty, "policies": empty, "claims": empty, "products": empty,
+		"makers": empty, "applied": empty, "date": "", "karmadaVersion": "",
 		"membership": map[string]any{"basis": "", "certain": false, "names": none},
 		"clusters": map[string]any{"a": map[string]any{
-			"name": "", "entry": "", "declared": false, "fluxVersion": "", "variables": empty, "incomplete": none, "origin": origin,
+			"name": "", "entry": "", "declared": false, "fluxVersion": "", "variables": empty, "incomplete": none,
+			"origin": origin,
 		}},
 		"files": map[string]any{"f": map[string]any{
-			"path": "", "class": "", "reachedBy": none, "unlistedIn": "", "keyDrift": none, "pinDrift": none, "regionGaps": none, "problems": none, "exceptions": none,
+			"path": "", "class": "", "reachedBy": none, "unlistedIn": "", "keyDrift": none, "pinDrift": none,
+			"regionGaps": none, "problems": none, "exceptions": none,
 			"documents": []any{map[string]any{
-				"index": json.Number("0"), "apiVersion": "", "kind": "", "namespace": "", "name": "", "encryption": nil, "values": none,
+				"index": json.Number("0"), "apiVersion": "", "kind": "", "namespace": "", "name": "", "encryption": nil,
+				"values": none,
 			}},
 		}},
 	}
@@ -112,18 +121,22 @@ func TestFactsRead(t *testing.T) {
 		}
 		switch v := want.Value.(type) {
 		case ast.Object:
-			v.Foreach(func(key, value *ast.Term) { read(append(slices.Clone(path), string(key.Value.(ast.String))), value) })
+			v.Foreach(func(key, value *ast.Term) {
+				read(append(slices.Clone(path), string(key.Value.(ast.String))), value)
+			})
 		case *ast.Array:
 			for i := range v.Len() {
 				read(append(slices.Clone(path), strconv.Itoa(i)), v.Elem(i))
 			}
 		}
-		if _, err := lazy.Read(t.Context(), transaction{}, append(slices.Clone(path), "nothing")); !storage.IsNotFound(err) {
+		if _, err := lazy.Read(t.Context(), transaction{}, append(slices.Clone(path), "nothing")); !storage.IsNotFound(
+			err) {
 			t.Fatalf("%s/nothing: %v", path, err)
 		}
 	}
 	read(storage.Path{"fleet"}, whole)
-	if got, err := lazy.Read(t.Context(), transaction{}, nil); err != nil || ast.NewObject(ast.Item(ast.StringTerm("fleet"), whole)).Compare(got.(ast.Value)) != 0 {
+	if got, err := lazy.Read(t.Context(), transaction{}, nil); err != nil ||
+		ast.NewObject(ast.Item(ast.StringTerm("fleet"), whole)).Compare(got.(ast.Value)) != 0 {
 		t.Errorf("%v, %v", got, err)
 	}
 	if _, err := lazy.Read(t.Context(), transaction{}, storage.Path{"rules"}); !storage.IsNotFound(err) {

@@ -150,8 +150,9 @@ func cutWants(name string, data []byte) ([]byte, []Want, error) {
 // today is the day on which examples are judged.
 const today = "2026-01-01"
 
-// Check judges the example of a rule: it lints the tree as the command does, or, where the rule makes sense at admission
-// alone, admits each object onto the rest. The tree's configuration may give rules other severities than the engine.
+// Check judges the example of a rule: it lints the tree as the command does, or, where the rule makes sense
+// at admission alone, admits each object onto the rest. The tree's configuration may give rules other
+// severities than the engine.
 func Check(ctx context.Context, e *engine.Engine, rule engine.Rule, tree Tree) ([]fleet.Finding, error) {
 	if rule.Admission != engine.AdmissionOnly {
 		return Lint(ctx, e, tree)
@@ -173,7 +174,9 @@ func Check(ctx context.Context, e *engine.Engine, rule engine.Rule, tree Tree) (
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, slices.DeleteFunc(found, func(finding fleet.Finding) bool { return finding.Rule != rule.ID })...)
+		all = append(all, slices.DeleteFunc(found, func(finding fleet.Finding) bool {
+			return finding.Rule != rule.ID
+		})...)
 	}
 	loader.Locate(tree.Files, all)
 	return all, nil
@@ -193,8 +196,8 @@ func Lint(ctx context.Context, e *engine.Engine, tree Tree) ([]fleet.Finding, er
 	return found, nil
 }
 
-// Build reads a tree as the command does, and the webhook: with the engine unless the tree's configuration gives rules other
-// severities.
+// Build reads a tree as the command does, and the webhook: with the engine unless the tree's configuration
+// gives rules other severities.
 func Build(ctx context.Context, e *engine.Engine, tree Tree) (*engine.Engine, *fleet.Fleet, error) {
 	c, err := config.Read(tree.Files, config.Name)
 	if err != nil {
@@ -226,7 +229,8 @@ type Message struct {
 	Fix      string         `json:"fix"`
 }
 
-// Messages are all that the rules say of their own examples in a folder, each once, in the order of the rules and the trees.
+// Messages are all that the rules say of their own examples in a folder, each once, in the order
+// of the rules and the trees.
 func Messages(ctx context.Context, e *engine.Engine, dir string) (all []Message, err error) {
 	examples, err := ReadAll(dir)
 	if err != nil {
@@ -257,16 +261,21 @@ func Compare(wants []Want, found []fleet.Finding) []string {
 	}
 	for _, w := range wants {
 		for _, text := range w.Texts {
-			if !slices.ContainsFunc(found, func(f fleet.Finding) bool { return at(w, f) && strings.Contains(f.Message, text) }) {
+			if !slices.ContainsFunc(found, func(f fleet.Finding) bool {
+				return at(w, f) && strings.Contains(f.Message, text)
+			}) {
 				differences = append(differences, fmt.Sprintf("not found: %s:%d %s %q", w.File, w.Line, w.Rule, text))
 			}
 		}
 	}
 	for _, f := range found {
 		if !slices.ContainsFunc(wants, func(w Want) bool {
-			return at(w, f) && slices.ContainsFunc(w.Texts, func(text string) bool { return strings.Contains(f.Message, text) })
+			return at(w, f) && slices.ContainsFunc(w.Texts, func(text string) bool {
+				return strings.Contains(f.Message, text)
+			})
 		}) {
-			differences = append(differences, fmt.Sprintf("not wanted: %s:%d %s %q", f.Place.File, f.Place.Line, f.Rule, f.Message))
+			differences = append(differences, fmt.Sprintf("not wanted: %s:%d %s %q", f.Place.File, f.Place.Line, f.Rule,
+				f.Message))
 		}
 	}
 	return differences

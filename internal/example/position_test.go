@@ -26,7 +26,8 @@ func TestPositions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, dir := range append([]string{"../../testdata/seed", "../../testdata/fleet"}, filepath.SplitList(os.Getenv("ROLLCALL_CORPUS"))...) {
+	for _, dir := range append([]string{"../../testdata/seed", "../../testdata/fleet"},
+		filepath.SplitList(os.Getenv("ROLLCALL_CORPUS"))...) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			fsys, err := loader.Open(dir)
 			if err != nil {
@@ -49,7 +50,9 @@ func TestPositions(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, tree := range trees {
-			t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar")+"/"+tree.Name, func(t *testing.T) { holdPositions(t, e, tree.Files) })
+			t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar")+"/"+tree.Name, func(t *testing.T) {
+				holdPositions(t, e, tree.Files)
+			})
 		}
 	}
 }
@@ -80,7 +83,8 @@ func holdPositions(t *testing.T, e *engine.Engine, fsys fs.FS) {
 		if f.Place.Line > len(lines) {
 			t.Errorf("%s:%d is not in the file: %s", f.Place.File, f.Place.Line, f.Rule)
 		} else if !namesNothing(f) && !isFile(f) && !names(f, lines[f.Place.Line-1]) {
-			t.Errorf("%s:%d %v does not hold what is named: %s [%s]", f.Place.File, f.Place.Line, f.Field, f.Message, f.Rule)
+			t.Errorf("%s:%d %v does not hold what is named: %s [%s]", f.Place.File, f.Place.Line, f.Field, f.Message,
+				f.Rule)
 		}
 	}
 }
@@ -99,7 +103,9 @@ func names(f fleet.Finding, line string) bool {
 		}
 	}
 	words := bareName.FindAllString(line, -1)
-	if slices.ContainsFunc(bareName.FindAllString(f.Message, -1), func(n string) bool { return slices.Contains(words, n) }) {
+	if slices.ContainsFunc(bareName.FindAllString(f.Message, -1), func(n string) bool {
+		return slices.Contains(words, n)
+	}) {
 		return true
 	}
 	if n := len(f.Field); n > 0 && strings.HasPrefix(strings.TrimSpace(line), "- ") {

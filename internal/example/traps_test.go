@@ -50,7 +50,8 @@ func TestTraps(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, file := range read.Files {
-				if own[file.Path] != nil && strings.HasPrefix(file.Path, "clusters/") && len(file.ReachedBy) == 0 && !strings.HasSuffix(file.Path, ".sops.yaml") {
+				if own[file.Path] != nil && strings.HasPrefix(file.Path, "clusters/") && len(file.ReachedBy) == 0 &&
+					!strings.HasSuffix(file.Path, ".sops.yaml") {
 					t.Errorf("%s is not read", file.Path)
 				}
 			}

@@ -33,7 +33,8 @@ func ReadObjectives(data []byte) (all []Objective, err error) {
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	d.KnownFields(true)
 	if err := d.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
-		return nil, errors.New("it must be a mapping with objectives, a list of mappings with losing, pending, stays and unknown alone")
+		return nil, errors.New(
+			"it must be a mapping with objectives, a list of mappings with losing, pending, stays and unknown alone")
 	}
 	if len(file.Objectives) == 0 {
 		return nil, errors.New("it has no objectives")
@@ -46,7 +47,8 @@ func ReadObjectives(data []byte) (all []Objective, err error) {
 	return file.Objectives, nil
 }
 
-// Unmet says in words which objectives are not met. What is refused, or pending while all members are ready, is so after any loss.
+// Unmet says in words which objectives are not met. What is refused, or pending while all members are
+// ready, is so after any loss.
 func Unmet(d Document, objectives []Objective) (all []string) {
 	if n := d.Aside[Refused]; n > 0 && len(objectives) > 0 {
 		all = append(all, fmt.Sprintf("Karmada refuses the policies of %d workloads, which no objective allows", n))
@@ -57,7 +59,8 @@ func Unmet(d Document, objectives []Objective) (all []string) {
 			most    *int
 		}{{Pending, o.Pending}, {Unknown, o.Unknown}} {
 			if n := d.Aside[c.outcome]; c.most != nil && n > *c.most {
-				all = append(all, fmt.Sprintf("no loss at all: %s %d, and the objective allows %d", c.outcome, n, *c.most))
+				all = append(all, fmt.Sprintf("no loss at all: %s %d, and the objective allows %d", c.outcome, n,
+					*c.most))
 			}
 		}
 		seen := map[string]bool{}
@@ -73,7 +76,8 @@ func Unmet(d Document, objectives []Objective) (all []string) {
 					most    *int
 				}{{Pending, l.Pending, o.Pending}, {Stays, l.Stays, o.Stays}, {Unknown, l.Unknown, o.Unknown}} {
 					if n := c.n + d.Aside[c.outcome]; c.most != nil && c.n > 0 && n > *c.most {
-						all = append(all, fmt.Sprintf("the loss of %q: %s %d, and the objective allows %d", name, c.outcome, n, *c.most))
+						all = append(all, fmt.Sprintf("the loss of %q: %s %d, and the objective allows %d", name,
+							c.outcome, n, *c.most))
 					}
 				}
 			}

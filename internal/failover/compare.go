@@ -21,8 +21,8 @@ type Move struct {
 	After  *Report `json:"after"`
 }
 
-// Compare are the workloads of policies for which the answer differs: where their replicas run, or what becomes of them when a member is
-// lost. They are sorted by workload.
+// Compare are the workloads of policies for which the answer differs: where their replicas run, or what becomes of them
+// when a member is lost. They are sorted by workload.
 func Compare(before, after *fleet.Fleet) []Move {
 	a, b := answers(before), answers(after)
 	standing := sameSurroundings(before, after)
@@ -52,8 +52,8 @@ func Compare(before, after *fleet.Fleet) []Move {
 	return moves
 }
 
-// answers are the rows by workload, or by policy where that has no workload in Git. Of several policies that select a workload it is the one
-// that places it.
+// answers are the rows by workload, or by policy where that has no workload in Git. Of several policies that select a
+// workload it is the one that places it.
 func answers(f *fleet.Fleet) map[string]*row {
 	all := map[string]*row{}
 	for _, r := range rowsOf(f, Question{Policies: Policies(f)}) {
@@ -72,8 +72,10 @@ func answers(f *fleet.Fleet) map[string]*row {
 
 // sameSurroundings tells whether all that decides beside policies and workloads is the same.
 func sameSurroundings(a, b *fleet.Fleet) bool {
-	return reflect.DeepEqual(a.Members, b.Members) && reflect.DeepEqual(a.Membership, b.Membership) && reflect.DeepEqual(a.ControlPlanes, b.ControlPlanes) &&
-		reflect.DeepEqual(a.APIServers, b.APIServers) && slices.Equal(a.FailoverOrder, b.FailoverOrder) && a.KarmadaVersion == b.KarmadaVersion
+	return reflect.DeepEqual(a.Members, b.Members) && reflect.DeepEqual(a.Membership, b.Membership) &&
+		reflect.DeepEqual(a.ControlPlanes, b.ControlPlanes) &&
+		reflect.DeepEqual(a.APIServers, b.APIServers) && slices.Equal(a.FailoverOrder, b.FailoverOrder) &&
+		a.KarmadaVersion == b.KarmadaVersion
 }
 
 // solve is the report of a row with its scenarios; rows of one key are solved once. Nil for none.
@@ -106,8 +108,12 @@ func sameAnswer(a, b *Report) bool {
 
 // same tells whether the replicas run in the same places, whatever the reason.
 func (s *Scenario) same(other *Scenario) bool {
-	return s.Outcome == other.Outcome && maps.Equal(nonzero(s.Replicas), nonzero(other.Replicas)) && (s.Replicas == nil) == (other.Replicas == nil) &&
-		slices.Equal(s.Others, other.Others) && slices.EqualFunc(s.Alternatives, other.Alternatives, func(a, b map[string]int) bool { return maps.Equal(nonzero(a), nonzero(b)) })
+	return s.Outcome == other.Outcome && maps.Equal(nonzero(s.Replicas), nonzero(other.Replicas)) &&
+		(s.Replicas == nil) == (other.Replicas == nil) &&
+		slices.Equal(s.Others, other.Others) && slices.EqualFunc(
+		s.Alternatives, other.Alternatives, func(a, b map[string]int) bool {
+			return maps.Equal(nonzero(a), nonzero(b))
+		})
 }
 
 func nonzero(replicas map[string]int) map[string]int {
@@ -202,7 +208,8 @@ func orNone(cell string) string {
 	return cell
 }
 
-// losings say what the loss of single members does now, where it did something else; members of which the same is said stand together.
+// losings say what the loss of single members does now, where it did something else; members of which the
+// same is said stand together.
 func losings(was, is *Report) (all []string) {
 	before := map[string]*Scenario{}
 	for i := range was.Scenarios {
@@ -218,7 +225,8 @@ func losings(was, is *Report) (all []string) {
 			continue
 		}
 		old := before[s.Lost[0]]
-		if old != nil && old.Outcome == s.Outcome && (s.Outcome != Moves || maps.Equal(nonzero(old.Replicas), nonzero(s.Replicas))) {
+		if old != nil && old.Outcome == s.Outcome && (s.Outcome != Moves ||
+			maps.Equal(nonzero(old.Replicas), nonzero(s.Replicas))) {
 			continue
 		}
 		if old == nil && len(nonzero(is.Scenarios[0].Replicas)) > 0 && is.Scenarios[0].Replicas[s.Lost[0]] == 0 {

@@ -86,7 +86,9 @@ func (r *reader) of(policy fleet.Object, key string) (Application, fleet.State, 
 // strangers are the clusters that a policy names and that may be members, where the list of these leaves a doubt.
 func (r *reader) strangers(preferred []string) (all []string) {
 	for _, name := range preferred {
-		_, shown := slices.BinarySearchFunc(r.known, name, func(m fleet.Member, name string) int { return cmp.Compare(m.Name, name) })
+		_, shown := slices.BinarySearchFunc(r.known, name, func(m fleet.Member, name string) int {
+			return cmp.Compare(m.Name, name)
+		})
 		m, listed := r.f.Members[name]
 		if !shown && (listed && !m.MereHost || !listed && !r.f.Membership.Certain) {
 			all = append(all, name)
@@ -165,7 +167,8 @@ func controlPlane(f *fleet.Fleet, server string) (fleet.ControlPlane, bool) {
 	return fleet.ControlPlane{}, false
 }
 
-// Steps checks steps that somebody asks for against the fleet, and fills in the clusters of a region. An error says what is not there.
+// Steps checks steps that somebody asks for against the fleet, and fills in the clusters of a region. An
+// error says what is not there.
 func Steps(f *fleet.Fleet, steps []Step) ([]Step, error) {
 	checked := slices.Clone(steps)
 	for i, s := range checked {
@@ -183,7 +186,8 @@ func Steps(f *fleet.Fleet, steps []Step) ([]Step, error) {
 		if len(checked[i].Clusters) == 0 {
 			slices.Sort(regions)
 			regions = slices.DeleteFunc(slices.Compact(regions), func(r string) bool { return r == "" })
-			return nil, fmt.Errorf("--lose-region %s: Git shows no member in that region; the fleet has %s", s.Region, cmp.Or(strings.Join(regions, ", "), "none"))
+			return nil, fmt.Errorf("--lose-region %s: Git shows no member in that region; the fleet has %s", s.Region,
+				cmp.Or(strings.Join(regions, ", "), "none"))
 		}
 	}
 	return checked, nil

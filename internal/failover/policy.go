@@ -128,8 +128,8 @@ func ParsePolicy(object map[string]any) (Policy, error) {
 	return p, nil
 }
 
-// tier is where the cluster belongs in the term: 0 is the term itself, 1 and more its tiers, -1 nowhere. Where that is not
-// known, it hangs on the property that is named.
+// tier is where the cluster belongs in the term: 0 is the term itself, 1 and more its tiers, -1 nowhere. Where that is
+// not known, it hangs on the property that is named.
 func (t *Term) tier(m *fleet.Member, workload bool, minor int) (tier int, unseen string) {
 	affinities := []*Affinity{&t.Affinity}
 	if workload { // what needs no capacity never overflows
@@ -178,22 +178,27 @@ func (p *Placement) strategy() string {
 func (p *Placement) ignoresSpread() bool {
 	s := p.ReplicaScheduling
 	return s != nil && s.ReplicaSchedulingType == "Divided" && s.ReplicaDivisionPreference == "Weighted" &&
-		(s.WeightPreference == nil || len(s.WeightPreference.StaticWeightList) > 0 && s.WeightPreference.DynamicWeight == "")
+		(s.WeightPreference == nil || len(s.WeightPreference.StaticWeightList) > 0 &&
+			s.WeightPreference.DynamicWeight == "")
 }
 
-// WeightOrder is the order in which the policy's static weights rank clusters, the heaviest first. It is empty where they rank none: each
-// weight must be of one cluster that is named, all of them must differ, and no reason may be given for running on several.
+// WeightOrder is the order in which the policy's static weights rank clusters, the heaviest first. It is empty where
+// they rank none: each weight must be of one cluster that is named, all of them must differ, and no reason may be
+// given for running on several.
 func WeightOrder(policy fleet.Object) []string {
 	p, err := ParsePolicy(policy.Content)
 	annotations, _ := policy.Content["metadata"].(map[string]any)["annotations"].(map[string]any)
-	if err != nil || p.Placement.ReplicaScheduling == nil || p.Placement.strategy() != static || annotations["rollcall.dev/active-active"] != nil {
+	if err != nil || p.Placement.ReplicaScheduling == nil || p.Placement.strategy() != static ||
+		annotations["rollcall.dev/active-active"] != nil {
 		return nil
 	}
 	weights := p.Placement.ReplicaScheduling.WeightPreference
 	if weights == nil {
 		return nil
 	}
-	list := slices.SortedFunc(slices.Values(weights.StaticWeightList), func(a, b Weight) int { return cmp.Compare(b.Weight, a.Weight) })
+	list := slices.SortedFunc(slices.Values(weights.StaticWeightList), func(a, b Weight) int {
+		return cmp.Compare(b.Weight, a.Weight)
+	})
 	var names []string
 	for i, w := range list {
 		to := w.TargetCluster

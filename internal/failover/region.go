@@ -17,13 +17,15 @@ type regionOf struct {
 // maxCombinations bounds the combinations of regions that are tried.
 const maxCombinations = 100_000
 
-// byRegion chooses regions that have enough clusters, of each the first cluster, and then the first of those that are left.
+// byRegion chooses regions that have enough clusters, of each the first cluster, and then the
+// first of those that are left.
 //
 // Source: karmada-io/karmada v1.18.2 pkg/scheduler/core/spreadconstraint/select_clusters_by_region.go:27.
 func (s *scheduler) byRegion(b *binding, all []candidate, region, cluster Spread) ([]candidate, error) {
 	regions := s.regions(b, all, region, cluster)
 	if len(regions) < region.MinGroups {
-		return nil, fmt.Errorf("fewer regions have a healthy cluster (%d) than minGroups asks for (%d)", len(regions), region.MinGroups)
+		return nil, fmt.Errorf("fewer regions have a healthy cluster (%d) than minGroups asks for (%d)", len(regions),
+			region.MinGroups)
 	}
 	combinations, ok := feasibleRegions(regions, region, cluster.MinGroups)
 	switch {
@@ -56,7 +58,8 @@ func (s *scheduler) byRegion(b *binding, all []candidate, region, cluster Spread
 
 // regions are those of the clusters, with their scores, in the order in which combinations are tried.
 //
-// Source: karmada-io/karmada v1.18.2 pkg/scheduler/core/spreadconstraint/group_clusters.go:237 and 255 (calcGroupScore).
+// Source: karmada-io/karmada v1.18.2 pkg/scheduler/core/spreadconstraint/group_clusters.go:237
+// and 255 (calcGroupScore).
 func (s *scheduler) regions(b *binding, all []candidate, region, cluster Spread) []regionOf {
 	var regions []regionOf
 	for _, c := range all {
@@ -71,11 +74,13 @@ func (s *scheduler) regions(b *binding, all []candidate, region, cluster Spread)
 			regions[i].score = duplicatedScore(r.clusters, int64(b.replicas))
 		} else {
 			groups := int64(region.MinGroups)
-			regions[i].score = dividedScore(r.clusters, (int64(b.replicas)+groups-1)/groups, max(cluster.MinGroups, region.MinGroups))
+			regions[i].score = dividedScore(r.clusters, (int64(b.replicas)+groups-1)/groups,
+				max(cluster.MinGroups, region.MinGroups))
 		}
 	}
 	slices.SortFunc(regions, func(a, b regionOf) int {
-		return cmp.Or(cmp.Compare(len(a.clusters), len(b.clusters)), cmp.Compare(b.score, a.score), cmp.Compare(a.name, b.name))
+		return cmp.Or(cmp.Compare(len(a.clusters), len(b.clusters)), cmp.Compare(b.score, a.score),
+			cmp.Compare(a.name, b.name))
 	})
 	return regions
 }
@@ -118,8 +123,8 @@ func dividedScore(clusters []candidate, replicas int64, groups int) int64 {
 	return replicas*unit + sum/valid
 }
 
-// feasibleRegions are the combinations of regions that have enough clusters together, none with another of them inside it; false
-// where there are too many.
+// feasibleRegions are the combinations of regions that have enough clusters together, none with another of them inside
+// it; false where there are too many.
 //
 // Source: karmada-io/karmada v1.18.2 pkg/scheduler/core/spreadconstraint/select_groups.go:135 (findFeasiblePaths).
 func feasibleRegions(regions []regionOf, constraint Spread, clusters int) (found [][]regionOf, ok bool) {
@@ -152,7 +157,8 @@ func feasibleRegions(regions []regionOf, constraint Spread, clusters int) (found
 	return found, steps <= maxCombinations
 }
 
-// best is the combination with the highest scores, then with the most clusters, then the first; or a shorter one that it begins with.
+// best is the combination with the highest scores, then with the most clusters, then the first; or a
+// shorter one that it begins with.
 //
 // Source: karmada-io/karmada v1.18.2 pkg/scheduler/core/spreadconstraint/select_groups.go:187 (prioritizePaths).
 func best(combinations [][]regionOf) []regionOf {
@@ -163,7 +169,9 @@ func best(combinations [][]regionOf) []regionOf {
 		return score, clusters
 	}
 	for _, path := range combinations {
-		slices.SortFunc(path, func(a, b regionOf) int { return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.name, b.name)) })
+		slices.SortFunc(path, func(a, b regionOf) int {
+			return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.name, b.name))
+		})
 	}
 	slices.SortStableFunc(combinations, func(a, b []regionOf) int {
 		scoreA, clustersA := weight(a)
@@ -172,7 +180,9 @@ func best(combinations [][]regionOf) []regionOf {
 	})
 	chosen := combinations[0]
 	for _, path := range combinations[1:] {
-		begins := len(path) < len(chosen) && slices.EqualFunc(path, chosen[:len(path)], func(a, b regionOf) bool { return a.name == b.name })
+		begins := len(path) < len(chosen) && slices.EqualFunc(path, chosen[:len(path)], func(a, b regionOf) bool {
+			return a.name == b.name
+		})
 		if begins {
 			chosen = path
 		}

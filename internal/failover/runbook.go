@@ -11,7 +11,8 @@ import (
 
 // evictionSeconds is how long Karmada takes from one eviction to the next, by default.
 //
-// Source: karmada-io/karmada v1.18.2 cmd/controller-manager/app/options/cluster_failover.go:52 (--resource-eviction-rate).
+// Source: karmada-io/karmada v1.18.2 cmd/controller-manager/app/options/cluster_failover.go:52
+// (--resource-eviction-rate).
 const evictionSeconds = 2
 
 // WriteMarkdown writes a runbook: for each member what its loss does, in what order and time, and how to bring it back.
@@ -32,7 +33,8 @@ func WriteMarkdown(w io.Writer, d Document) error {
 }
 
 func writeChapter(b *strings.Builder, d Document, l Lost, name string) {
-	fmt.Fprintf(b, "\n## %s\n\nWorkloads: %d. Replicas that move: %d. Workloads that are left pending: %d, that stay: %d, unknown: %d.\n",
+	fmt.Fprintf(b,
+		"\n## %s\n\nWorkloads: %d. Replicas that move: %d. Workloads that are left pending: %d, that stay: %d, unknown: %d.\n",
 		secret.Name(name), l.Workloads, l.Moved, l.Pending, l.Stays, l.Unknown)
 	if l.hangsOnPlane() {
 		fmt.Fprintf(b, "\n%s.\n", hosting)
@@ -45,7 +47,9 @@ func writeChapter(b *strings.Builder, d Document, l Lost, name string) {
 		{outcome: Stays, title: "What is not placed anew"}, {outcome: Unknown, title: "What is not known"}}
 	for _, r := range d.Policies {
 		healthy := slices.IndexFunc(r.Scenarios, func(s Scenario) bool { return len(s.Steps) == 0 })
-		after := slices.IndexFunc(r.Scenarios, func(s Scenario) bool { return len(s.Steps) == 1 && slices.Equal(s.Lost, []string{name}) })
+		after := slices.IndexFunc(r.Scenarios, func(s Scenario) bool {
+			return len(s.Steps) == 1 && slices.Equal(s.Lost, []string{name})
+		})
 		if r.Workload == nil || healthy < 0 || after < 0 {
 			continue
 		}
@@ -55,7 +59,8 @@ func writeChapter(b *strings.Builder, d Document, l Lost, name string) {
 		}
 		for i := range sections {
 			if sections[i].outcome == s.Outcome {
-				sections[i].lines = append(sections[i].lines, fmt.Sprintf("%s (%s) → %s: %s", r.what(), qualified(r.Policy), s.placed(r.Members), secret.Message(s.Why)))
+				sections[i].lines = append(sections[i].lines, fmt.Sprintf(
+					"%s (%s) → %s: %s", r.what(), qualified(r.Policy), s.placed(r.Members), secret.Message(s.Why)))
 			}
 		}
 	}
@@ -68,13 +73,17 @@ func writeChapter(b *strings.Builder, d Document, l Lost, name string) {
 			fmt.Fprintf(b, "%d. %s\n", i+1, line)
 		}
 		if s.outcome == Moves {
-			fmt.Fprintf(b, "\nA lost pull member counts as lost after 30 to 50 s, a push member after 30 s; the evictions then take %d s or more, by default.\n",
+			fmt.Fprintf(b,
+				"\nA lost pull member counts as lost after 30 to 50 s, a push member after 30 s; the evictions then take %d s or more, by default.\n",
 				evictionSeconds*len(s.lines))
-			b.WriteString("What moves runs twice if the member still runs cut off from the control plane, until it can be reached again.\n")
+			b.WriteString(
+				"What moves runs twice if the member still runs cut off from the control plane, until it can be reached again.\n")
 		}
 	}
-	fmt.Fprintf(b, "\nTo bring it back: make %s ready, see that no ClusterTaintPolicy's taint is left on it, and look with\n"+
-		"`rollcall failover --lose %s --recover %s --rebalance` where a WorkloadRebalancer puts the replicas.\n", secret.Name(name), secret.Name(name), secret.Name(name))
+	fmt.Fprintf(b,
+		"\nTo bring it back: make %s ready, see that no ClusterTaintPolicy's taint is left on it, and look with\n"+
+			"`rollcall failover --lose %s --recover %s --rebalance` where a WorkloadRebalancer puts the replicas.\n",
+		secret.Name(name), secret.Name(name), secret.Name(name))
 }
 
 // writeAside writes the chapter of what runs on no member while all are ready.
@@ -86,7 +95,8 @@ func writeAside(b *strings.Builder, d Document) {
 			continue
 		}
 		if n++; n == 1 {
-			b.WriteString("\n## Whatever is lost\n\nWhat runs nowhere, or nobody knows where, while all members are ready:\n\n")
+			b.WriteString(
+				"\n## Whatever is lost\n\nWhat runs nowhere, or nobody knows where, while all members are ready:\n\n")
 		}
 		fmt.Fprintf(b, "%d. %s (%s), %s: %s\n", n, r.what(), qualified(r.Policy), outcome, secret.Message(why))
 	}

@@ -51,8 +51,8 @@ func unknown(format string, args ...any) error { return &unknownError{fmt.Sprint
 // errNoFit: no cluster is feasible. It alone clears what was assigned before.
 var errNoFit = errors.New("no healthy cluster is left that the policy allows")
 
-// schedule assigns the binding anew. An error other than *unknownError is why Karmada cannot, and the binding is then as
-// Karmada leaves it.
+// schedule assigns the binding anew. An error other than *unknownError is why Karmada cannot, and the binding is
+// then as Karmada leaves it.
 //
 // Source: karmada-io/karmada v1.18.2 pkg/scheduler/scheduler.go:588 and 618.
 func (s *scheduler) schedule(b *binding) error {
@@ -128,8 +128,8 @@ func (s *scheduler) place(b *binding, group *Term) (seats, error) {
 	return s.assign(b, group, candidates)
 }
 
-// feasible are the clusters that the filters let through: those that the group matches and whose taints are tolerated, or that
-// run the object already and were not told to evict it.
+// feasible are the clusters that the filters let through: those that the group matches and whose taints are tolerated,
+// or that run the object already and were not told to evict it.
 //
 // Source: karmada-io/karmada v1.18.2 pkg/scheduler/framework/plugins: clusteraffinity, tainttoleration:59,
 // clustereviction:50, spreadconstraint:55, workloadaffinity, workloadantiaffinity.
@@ -165,7 +165,8 @@ func (s *scheduler) feasible(b *binding, group *Term) ([]candidate, error) {
 				return nil, unknown("%s", b.taints(m).Doubt)
 			case fleet.Missing:
 				if !b.lost[m.Name] {
-					kept = cmp.Or(kept, fmt.Errorf("%w: the taint %q of %q is not tolerated", errNoFit, taint.Key, m.Name))
+					kept = cmp.Or(kept, fmt.Errorf("%w: the taint %q of %q is not tolerated", errNoFit, taint.Key,
+						m.Name))
 				}
 				continue
 			}
@@ -255,7 +256,8 @@ func (p *Placement) spread(field string) (found Spread, ok bool) {
 
 // byPreference sorts clusters as the scheduler does: by tier, those that run the object first, then by room and name.
 func byPreference(a, b candidate) int {
-	return cmp.Or(cmp.Compare(a.tier, b.tier), -compareBool(a.here, b.here), cmp.Compare(b.available(), a.available()), cmp.Compare(a.name, b.name))
+	return cmp.Or(cmp.Compare(a.tier, b.tier), -compareBool(a.here, b.here), cmp.Compare(b.available(), a.available()),
+		cmp.Compare(a.name, b.name))
 }
 
 // available is the room for replicas, those included that are there.
@@ -301,7 +303,8 @@ func withRoom(all []candidate, n, replicas int) ([]candidate, error) {
 	for i := n - 1; i >= 0 && !enough(); i-- {
 		best := -1
 		for j, c := range rest {
-			if most := chosen[i].available(); c.available() > most && (best < 0 || c.available() > rest[best].available()) {
+			if most := chosen[i].available(); c.available() > most &&
+				(best < 0 || c.available() > rest[best].available()) {
 				best = j
 			}
 		}
@@ -417,7 +420,9 @@ func (s *scheduler) weight(list []Weight, cluster string) (best int64, unseen st
 	if known {
 		return best, ""
 	}
-	i, _ := slices.BinarySearchFunc(s.members, cluster, func(m fleet.Member, name string) int { return cmp.Compare(m.Name, name) })
+	i, _ := slices.BinarySearchFunc(s.members, cluster, func(m fleet.Member, name string) int {
+		return cmp.Compare(m.Name, name)
+	})
 	for j := range list {
 		switch state, property := list[j].TargetCluster.Matches(&s.members[i], s.minor); state {
 		case fleet.Unknown:

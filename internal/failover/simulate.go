@@ -15,24 +15,26 @@ type Application struct {
 	Policy Policy
 	// Replicas is how many the workload asks for.
 	Replicas int
-	// Uncounted says why that is not known; empty where it is. Bare: it is no workload, or asks for no replicas, so that it goes
-	// to every cluster that is selected.
+	// Uncounted says why that is not known; empty where it is. Bare: it is no workload, or asks for no replicas, so
+	// that it goes to every cluster that is selected.
 	Uncounted string
 	Bare      bool
 	// Kind is the workload's, "Deployment.apps".
 	Kind string
-	// Standing is Idle, Refused or Unknown where Karmada does not place it by this policy, or may not; Idle says why. Both are empty
-	// where it does.
+	// Standing is Idle, Refused or Unknown where Karmada does not place it by this policy, or may not; Idle says why.
+	// Both are empty where it does.
 	Standing Outcome
 	Idle     string
-	// Members are the member clusters, sorted by name. Strangers are clusters that the policy names and that may be members.
+	// Members are the member clusters, sorted by name. Strangers are clusters that the policy
+	// names and that may be members.
 	Members   []fleet.Member
 	Strangers []string
 	// Order is the order in which clusters are lost; members that it leaves out are lost one at a time only.
 	Order []string
 	// Minor is the control plane's Karmada version 1.Minor; 0 is unknown, and counts as the newest.
 	Minor int
-	// Switches are those of cluster failover, by what they are called; see Armed. Nil where the control plane is not in Git.
+	// Switches are those of cluster failover, by what they are called; see Armed. Nil where the
+	// control plane is not in Git.
 	Switches map[string]fleet.State
 	// Hosts are the members that run the control plane too.
 	Hosts []string
@@ -48,8 +50,8 @@ type Scenario struct {
 	Steps []string `json:"steps"`
 	// Lost are the clusters that are lost, in the order in which they were.
 	Lost []string `json:"lost"`
-	// Replicas are the clusters' replicas, those on lost clusters included as long as Karmada leaves them there. Nil where
-	// they are unknown.
+	// Replicas are the clusters' replicas, those on lost clusters included as long as Karmada leaves them there.
+	// Nil where they are unknown.
 	Replicas map[string]int `json:"replicas" jsonschema:"nullable"`
 	// Alternatives are other ways in which it may come, each as likely: Karmada breaks ties by the object's UID.
 	Alternatives []map[string]int `json:"alternatives,omitempty"`
@@ -82,8 +84,8 @@ const (
 	Refused Outcome = "refused"
 )
 
-// Simulate gives the healthy fleet first, then the loss of each member that may hold replicas, then the loss of one after
-// another in the application's order.
+// Simulate gives the healthy fleet first, then the loss of each member that may hold replicas, then the loss of one
+// after another in the application's order.
 func Simulate(a Application) []Scenario {
 	order := a.inOrder()
 	all := a.Alone(order)
@@ -126,8 +128,8 @@ type Effect struct {
 	To    map[string]int
 }
 
-// Effects are the outcome while all members are ready, and the effects of the loss of each member alone. Where Karmada breaks a tie by the
-// object's UID it is one of the ways.
+// Effects are the outcome while all members are ready, and the effects of the loss of each member alone. Where Karmada
+// breaks a tie by the object's UID it is one of the ways.
 func (a *Application) Effects() (Outcome, []Effect) {
 	b := &binding{workload: !a.Bare, replicas: a.Replicas}
 	s, early := a.begin(b, strings.Compare)
@@ -154,7 +156,8 @@ func (a *Application) Effects() (Outcome, []Effect) {
 			effects = append(effects, Effect{Member: name, Outcome: Stays, Why: "nothing moves, because " + list(off)})
 			continue
 		}
-		b.clusters, b.lost, b.evicted, b.group = maps.Clone(healthy.clusters), map[string]bool{}, maps.Clone(healthy.evicted), healthy.group
+		b.clusters, b.lost, b.evicted, b.group = maps.Clone(healthy.clusters), map[string]bool{},
+			maps.Clone(healthy.evicted), healthy.group
 		r := a.follow(s, b, first, losses([]string{name}))[1]
 		e := Effect{Member: name, Outcome: r.outcome, Why: r.why, To: map[string]int{}}
 		for cluster, n := range r.clusters {
@@ -243,7 +246,9 @@ func (a *Application) scenario(steps []Step, n int, workloads [][]result, others
 		if s.Outcome == "" || workload.outcome == Unknown {
 			s.Outcome, s.Why = workload.outcome, workload.why
 		}
-		if workload.clusters != nil && !slices.ContainsFunc(ways, func(w map[string]int) bool { return maps.Equal(w, workload.clusters) }) {
+		if workload.clusters != nil && !slices.ContainsFunc(ways, func(w map[string]int) bool {
+			return maps.Equal(w, workload.clusters)
+		}) {
 			ways = append(ways, workload.clusters)
 		}
 	}
@@ -254,7 +259,10 @@ func (a *Application) scenario(steps []Step, n int, workloads [][]result, others
 		}
 	}
 	for _, name := range a.Policy.Suspension.DispatchingOnClusters.ClusterNames {
-		if slices.ContainsFunc(append(ways, s.Replicas), func(way map[string]int) bool { _, placed := way[name]; return placed }) {
+		if slices.ContainsFunc(append(ways, s.Replicas), func(way map[string]int) bool {
+			_, placed := way[name]
+			return placed
+		}) {
 			s.Why += fmt.Sprintf("; spec.suspension holds back what goes to %q", name)
 		}
 	}
@@ -299,10 +307,12 @@ const (
 	oldestMinor = 15
 )
 
-// begin makes the scheduler of a binding that runs nowhere yet; or the result, where that is certain or unknown without one.
+// begin makes the scheduler of a binding that runs nowhere yet; or the result, where that is
+// certain or unknown without one.
 func (a *Application) begin(b *binding, tie order) (*scheduler, *result) {
 	b.clusters, b.lost, b.evicted, b.recovered = seats{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
-	s := &scheduler{placement: &a.Policy.Placement, members: a.Members, strangers: a.Strangers, tie: tie, minor: cmp.Or(a.Minor, newestMinor),
+	s := &scheduler{placement: &a.Policy.Placement, members: a.Members, strangers: a.Strangers, tie: tie,
+		minor:   cmp.Or(a.Minor, newestMinor),
 		grouped: a.Grouped && b.workload,
 		capacity: func(cluster string) (int, bool) {
 			n, ok := a.Capacity[cluster]
@@ -312,7 +322,8 @@ func (a *Application) begin(b *binding, tie order) (*scheduler, *result) {
 	case a.Idle != "":
 		return s, &result{outcome: a.Standing, why: a.Idle}
 	case a.Minor > 0 && a.Minor < oldestMinor:
-		return s, &result{outcome: Unknown, why: fmt.Sprintf("Karmada 1.%d fails over in another way than 1.%d and later, which are known here", a.Minor, oldestMinor)}
+		return s, &result{outcome: Unknown, why: fmt.Sprintf(
+			"Karmada 1.%d fails over in another way than 1.%d and later, which are known here", a.Minor, oldestMinor)}
 	case name != "" && name != "default-scheduler":
 		return s, &result{outcome: Unknown, why: fmt.Sprintf("the scheduler %q is not Karmada's own", name)}
 	case a.Uncounted != "" && b.workload:
@@ -394,7 +405,8 @@ func (a *Application) place(s *scheduler, b *binding) result {
 		if err = s.schedule(b); isUnknown(err) {
 			return failed(err, nil)
 		}
-		r.why += fmt.Sprintf("; it is evicted from %q after %d s, whose taint it does not tolerate for longer", name, seconds)
+		r.why += fmt.Sprintf("; it is evicted from %q after %d s, whose taint it does not tolerate for longer", name,
+			seconds)
 	}
 	if err != nil {
 		return failed(err, b.clusters)
@@ -403,7 +415,8 @@ func (a *Application) place(s *scheduler, b *binding) result {
 	return r
 }
 
-// unbearable is the first cluster, by name, whose NoExecute taint a binding tolerates for some time alone; empty where there is none.
+// unbearable is the first cluster, by name, whose NoExecute taint a binding tolerates for some time alone;
+// empty where there is none.
 func (a *Application) unbearable(b *binding) (name string, seconds int64) {
 	for _, name := range slices.Sorted(maps.Keys(b.clusters)) {
 		m, _ := a.member(name)
@@ -414,7 +427,8 @@ func (a *Application) unbearable(b *binding) (name string, seconds int64) {
 	return "", 0
 }
 
-// unplaced is a step where it is not known what ran where. A loss moves nothing where cluster failover is off all the same.
+// unplaced is a step where it is not known what ran where. A loss moves nothing where cluster
+// failover is off all the same.
 func (a *Application) unplaced(last result, step Step) result {
 	if step.Kind != Lose && step.Kind != LoseRegion {
 		return last
@@ -435,7 +449,9 @@ func failed(err error, clusters seats) result {
 
 // member is the one of the name.
 func (a *Application) member(name string) (fleet.Member, bool) {
-	i, ok := slices.BinarySearchFunc(a.Members, name, func(m fleet.Member, name string) int { return cmp.Compare(m.Name, name) })
+	i, ok := slices.BinarySearchFunc(a.Members, name, func(m fleet.Member, name string) int {
+		return cmp.Compare(m.Name, name)
+	})
 	if !ok {
 		return fleet.Member{}, false
 	}

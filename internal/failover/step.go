@@ -121,7 +121,9 @@ func (a *Application) lose(s *scheduler, b *binding, names []string) result {
 	if r.outcome == Stays {
 		r.why = "cluster failover removes it there, and the other members run it as before"
 	}
-	if slices.ContainsFunc(evicted, func(name string) bool { return slices.Contains(a.Hosts, name) }) && r.outcome == Moves {
+	if slices.ContainsFunc(evicted, func(name string) bool {
+		return slices.Contains(a.Hosts, name)
+	}) && r.outcome == Moves {
 		r.why += ", unless the control plane is lost with it, which runs there too: then nothing moves"
 	}
 	return r
@@ -171,20 +173,26 @@ func (a *Application) recover(s *scheduler, b *binding, name string) result {
 	case state == fleet.Unknown:
 		return result{Unknown, m.Recovered.Doubt, nil}
 	case state == fleet.Missing && taint.By != "":
-		return result{Stays, fmt.Sprintf("nothing goes back, because the ClusterTaintPolicy %q never removes its taint from %q", taint.By, name), same}
+		return result{Stays, fmt.Sprintf(
+			"nothing goes back, because the ClusterTaintPolicy %q never removes its taint from %q", taint.By, name),
+			same}
 	case !s.enqueues(b, &m):
 		return result{still, fmt.Sprintf("nothing goes back to %q, which is not in the group that runs it", name), same}
 	case !b.rescheduled(s.placement):
-		return result{still, fmt.Sprintf("nothing goes back to %q until the workload is scaled or rebalanced, or the policy changes", name), same}
+		return result{still, fmt.Sprintf(
+			"nothing goes back to %q until the workload is scaled or rebalanced, or the policy changes", name), same}
 	}
-	return again(s, b, same, fmt.Sprintf("Karmada places it on %q again", name), fmt.Sprintf("nothing goes back to %q", name))
+	return again(s, b, same, fmt.Sprintf("Karmada places it on %q again", name),
+		fmt.Sprintf("nothing goes back to %q", name))
 }
 
 // enqueues tells whether a change of a cluster makes the scheduler look at the binding.
 func (s *scheduler) enqueues(b *binding, m *fleet.Member) bool {
 	affinity := s.placement.ClusterAffinity
 	if groups := s.placement.ClusterAffinities; affinity == nil && len(groups) > 0 {
-		affinity = &groups[max(0, slices.IndexFunc(groups, func(t Term) bool { return t.AffinityName == b.group }))].Affinity
+		affinity = &groups[max(0, slices.IndexFunc(groups, func(t Term) bool {
+			return t.AffinityName == b.group
+		}))].Affinity
 	}
 	if affinity == nil {
 		return true
@@ -220,7 +228,9 @@ func rebalance(s *scheduler, b *binding) result {
 	b.fresh = true
 	defer func() { b.fresh = false }()
 	stays := "it is placed anew, as it was"
-	if i := slices.IndexFunc(s.placement.ClusterAffinities, func(t Term) bool { return t.AffinityName == b.group }); i > 0 && s.minor < 19 {
+	if i := slices.IndexFunc(s.placement.ClusterAffinities, func(t Term) bool {
+		return t.AffinityName == b.group
+	}); i > 0 && s.minor < 19 {
 		stays += fmt.Sprintf("; before Karmada 1.19 a WorkloadRebalancer does not lead back from the group %q", b.group)
 	}
 	return again(s, b, maps.Clone(b.clusters), "the WorkloadRebalancer has it placed anew", stays)
@@ -236,15 +246,19 @@ func scale(s *scheduler, b *binding, replicas int) result {
 	if !b.rescheduled(s.placement) {
 		return result{still, "it has as many replicas already", before}
 	}
-	return again(s, b, before, fmt.Sprintf("%d replicas are placed", replicas), fmt.Sprintf("%d replicas are placed", replicas))
+	return again(s, b, before, fmt.Sprintf("%d replicas are placed", replicas),
+		fmt.Sprintf("%d replicas are placed", replicas))
 }
 
 // healthKinds are the kinds whose health Karmada interprets, beside those of a ResourceInterpreterCustomization.
 //
 // Source: karmada-io/karmada v1.18.2 pkg/resourceinterpreter/default/native/healthy.go:33, default/thirdparty.
-var healthKinds = []string{"Deployment.apps", "StatefulSet.apps", "ReplicaSet.apps", "DaemonSet.apps", "Service", "Ingress.networking.k8s.io",
-	"PersistentVolumeClaim", "Pod", "PodDisruptionBudget.policy", "CloneSet.apps.kruise.io", "StatefulSet.apps.kruise.io",
-	"UnitedDeployment.apps.kruise.io", "BroadcastJob.apps.kruise.io", "Workflow.argoproj.io", "FlinkDeployment.flink.apache.org"}
+var healthKinds = []string{"Deployment.apps", "StatefulSet.apps", "ReplicaSet.apps", "DaemonSet.apps", "Service",
+	"Ingress.networking.k8s.io",
+	"PersistentVolumeClaim", "Pod", "PodDisruptionBudget.policy", "CloneSet.apps.kruise.io",
+	"StatefulSet.apps.kruise.io",
+	"UnitedDeployment.apps.kruise.io", "BroadcastJob.apps.kruise.io", "Workflow.argoproj.io",
+	"FlinkDeployment.flink.apache.org"}
 
 // unhealthy is application failover.
 //
@@ -291,13 +305,16 @@ func (a *Application) join(s *scheduler, b *binding, name string) result {
 		return result{still, fmt.Sprintf("%q is a member already", name), same}
 	}
 	m := fleet.Member{Name: name, Healthy: fleet.Tainted{Ways: [][]fleet.Taint{{}}}}
-	s.members = slices.SortedFunc(slices.Values(append(slices.Clone(s.members), m)), func(a, b fleet.Member) int { return strings.Compare(a.Name, b.Name) })
+	s.members = slices.SortedFunc(slices.Values(append(slices.Clone(s.members), m)), func(a, b fleet.Member) int {
+		return strings.Compare(a.Name, b.Name)
+	})
 	s.strangers = slices.DeleteFunc(slices.Clone(s.strangers), func(stranger string) bool { return stranger == name })
 	switch {
 	case !s.enqueues(b, &m):
 		return result{still, fmt.Sprintf("the policy does not select %q", name), same}
 	case !b.rescheduled(s.placement):
-		return result{still, fmt.Sprintf("nothing goes to %q until the workload is scaled or rebalanced, or the policy changes", name), same}
+		return result{still, fmt.Sprintf(
+			"nothing goes to %q until the workload is scaled or rebalanced, or the policy changes", name), same}
 	}
 	return again(s, b, same, fmt.Sprintf("it goes to %q too", name), fmt.Sprintf("nothing goes to %q", name))
 }

@@ -17,11 +17,11 @@ const Schema = "rollcall.dev/failover/v1"
 // Document is what is known of some policies.
 type Document struct {
 	Schema string `json:"schema"`
-	// Matrix has a row for each member whose loss concerns one of the policies' workloads, members with equal rows together. Empty where
-	// somebody asked for certain steps.
+	// Matrix has a row for each member whose loss concerns one of the policies' workloads, members with equal rows
+	// together. Empty where somebody asked for certain steps.
 	Matrix []Lost `json:"matrix"`
-	// Aside counts the workloads that are in no row of the matrix, since they run on no member while all are ready, by what becomes of
-	// them: refused, pending or unknown.
+	// Aside counts the workloads that are in no row of the matrix, since they run on no member while all are ready, by
+	// what becomes of them: refused, pending or unknown.
 	Aside map[Outcome]int `json:"aside"`
 	// Policies has an entry for each policy and workload: all, or those that fit.
 	Policies []Report `json:"policies"`
@@ -55,7 +55,8 @@ type Receiver struct {
 // Question is what somebody wants to know.
 type Question struct {
 	Policies []fleet.Object
-	// Names are those of policies and workloads, as they are or as namespace/name; a workload's may be Kind/name. Nil asks for all.
+	// Names are those of policies and workloads, as they are or as namespace/name; a workload's may be
+	// Kind/name. Nil asks for all.
 	Names []string
 	// Capacity is for how many more replicas a cluster has room.
 	Capacity map[string]int
@@ -83,7 +84,8 @@ type row struct {
 
 // Survey answers a question.
 func Survey(f *fleet.Fleet, q Question) Document {
-	d := Document{Schema: Schema, Matrix: []Lost{}, Aside: map[Outcome]int{}, Policies: []Report{}, asked: len(q.Steps) > 0}
+	d := Document{Schema: Schema, Matrix: []Lost{}, Aside: map[Outcome]int{}, Policies: []Report{},
+		asked: len(q.Steps) > 0}
 	rows := rowsOf(f, q)
 	scenarios := map[string][]Scenario{}
 	if len(q.Steps) == 0 {
@@ -154,7 +156,8 @@ func rowsOf(f *fleet.Fleet, q Question) (rows []row) {
 		for _, w := range f.Policies[fleet.PolicyID(policy)].Workloads {
 			r := row{workload: w, report: reportOf(policy)}
 			if r.report.Replicas, r.report.Uncounted = w.Replicas, w.Uncounted != ""; w.Kind != "" {
-				r.report.Workload = &WorkloadRef{Kind: w.Kind, Namespace: w.Namespace, Name: w.Name, Least: w.Least, Most: w.Most, Scaler: w.Scaler}
+				r.report.Workload = &WorkloadRef{Kind: w.Kind, Namespace: w.Namespace, Name: w.Name, Least: w.Least,
+					Most: w.Most, Scaler: w.Scaler}
 			}
 			if r.named(q.Names, policies) {
 				of = append(of, r)
@@ -164,7 +167,8 @@ func rowsOf(f *fleet.Fleet, q Question) (rows []row) {
 			continue
 		}
 		spec, _ := policy.Content["spec"].(map[string]any)
-		decides, _ := json.Marshal([]any{policy.APIServer, spec["placement"], spec["failover"], spec["schedulerName"], spec["propagateDeps"], spec["suspension"]})
+		decides, _ := json.Marshal([]any{policy.APIServer, spec["placement"], spec["failover"], spec["schedulerName"],
+			spec["propagateDeps"], spec["suspension"]})
 		a, gated, err := read.of(policy, string(decides))
 		if refused, _ := standings(policy, of[0].workload); err != nil && refused != fleet.Refused {
 			of[0].report = reportOf(policy)
@@ -176,11 +180,13 @@ func rowsOf(f *fleet.Fleet, q Question) (rows []row) {
 		for _, r := range of {
 			w := r.workload
 			r.application = a
-			r.application.Kind, r.application.Replicas, r.application.Uncounted, r.application.Bare = w.Kind, w.Replicas, w.Uncounted, w.Bare
+			r.application.Kind, r.application.Replicas, r.application.Uncounted, r.application.Bare = w.Kind,
+				w.Replicas, w.Uncounted, w.Bare
 			standing, why := standings(policy, w)
 			r.application.Standing, r.application.Idle = Outcome(standing), why
 			r.application.Grouped = gated != fleet.Missing && grouped(&a.Policy.Placement, w.Labels)
-			r.key = fmt.Sprint(string(decides), w.Replicas, w.Bare, r.application.Grouped, w.Kind, "\x00", w.Uncounted, "\x00", r.application.Idle)
+			r.key = fmt.Sprint(string(decides), w.Replicas, w.Bare, r.application.Grouped, w.Kind, "\x00", w.Uncounted,
+				"\x00", r.application.Idle)
 			rows = append(rows, r)
 		}
 	}
@@ -188,8 +194,10 @@ func rowsOf(f *fleet.Fleet, q Question) (rows []row) {
 }
 
 func reportOf(policy fleet.Object) Report {
-	return Report{File: policy.Origin.File, Members: []string{}, Scenarios: []Scenario{}, Policy: fleet.ObjectRef{Cluster: policy.Cluster,
-		APIServer: policy.APIServer, Group: policy.Group, Kind: policy.Kind, Namespace: policy.Namespace, Name: policy.Name}}
+	return Report{File: policy.Origin.File, Members: []string{}, Scenarios: []Scenario{},
+		Policy: fleet.ObjectRef{Cluster: policy.Cluster,
+			APIServer: policy.APIServer, Group: policy.Group, Kind: policy.Kind, Namespace: policy.Namespace,
+			Name: policy.Name}}
 }
 
 // named tells whether one of the names is that of the row's policy or workload.
@@ -226,7 +234,8 @@ func Names(f *fleet.Fleet, policies []fleet.Object) (all []string) {
 
 // has tells whether the loss of some member has one of the outcomes.
 func (r *row) has(only []Outcome) bool {
-	return len(only) == 0 || slices.Contains(only, Unknown) && r.report.Error != "" || slices.Contains(only, r.healthy) && len(r.effects) == 0 ||
+	return len(only) == 0 || slices.Contains(only, Unknown) && r.report.Error != "" ||
+		slices.Contains(only, r.healthy) && len(r.effects) == 0 ||
 		slices.ContainsFunc(r.effects, func(e Effect) bool { return slices.Contains(only, e.Outcome) })
 }
 
@@ -241,7 +250,8 @@ func matrix(rows []row) []Lost {
 		for _, e := range r.effects {
 			l := lost[e.Member]
 			if l == nil {
-				l = &Lost{Members: []string{e.Member}, To: []Receiver{}, ControlPlane: slices.Contains(r.application.Hosts, e.Member)}
+				l = &Lost{Members: []string{e.Member}, To: []Receiver{},
+					ControlPlane: slices.Contains(r.application.Hosts, e.Member)}
 				lost[e.Member], to[e.Member] = l, map[string]int{}
 			}
 			l.Workloads++
@@ -280,6 +290,7 @@ func matrix(rows []row) []Lost {
 }
 
 func (l Lost) same(other Lost) bool {
-	return l.Workloads == other.Workloads && l.Moved == other.Moved && l.Pending == other.Pending && l.Stays == other.Stays &&
+	return l.Workloads == other.Workloads && l.Moved == other.Moved && l.Pending == other.Pending &&
+		l.Stays == other.Stays &&
 		l.Unknown == other.Unknown && l.ControlPlane == other.ControlPlane && slices.Equal(l.To, other.To)
 }

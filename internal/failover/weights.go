@@ -20,8 +20,8 @@ type (
 // Source: karmada-io/karmada v1.18.2 pkg/util/helper/binding.go:117 tieBreakerByUID.
 type order func(a, b string) int
 
-// webster gives n seats one by one to the highest votes/(2*seats+1); of equals, to the one with fewer. All seats above a bid go
-// at once, so that the time is no matter of n.
+// webster gives n seats one by one to the highest votes/(2*seats+1); of equals, to the one with fewer. All seats above
+// a bid go at once, so that the time is no matter of n.
 //
 // Source: karmada-io/karmada v1.18.2 pkg/util/helper/webstermethod.go.
 func webster(n int, v votes, tie order) seats {
@@ -37,7 +37,8 @@ func webster(n int, v votes, tie order) seats {
 	}
 	for range n - won.sum() {
 		best := slices.MinFunc(names, func(a, b string) int {
-			return cmp.Or(cmp.Compare(priority(v[b], won[b]), priority(v[a], won[a])), cmp.Compare(won[a], won[b]), tie(a, b))
+			return cmp.Or(cmp.Compare(priority(v[b], won[b]), priority(v[a], won[a])), cmp.Compare(won[a], won[b]),
+				tie(a, b))
 		})
 		won[best]++
 	}

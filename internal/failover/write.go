@@ -51,9 +51,9 @@ func WriteJSON(w io.Writer, d Document) error {
 	return enc.Encode(d)
 }
 
-// WriteTable writes the matrix of all single losses, and then a table for each workload: a row for each scenario, a column for each member
-// in which the scenarios differ. Equal rows, and workloads with equal tables, are written once; reasons stand below, each once. Lines are
-// at most width characters long where that is possible; 0 is no limit.
+// WriteTable writes the matrix of all single losses, and then a table for each workload: a row for each scenario, a
+// column for each member in which the scenarios differ. Equal rows, and workloads with equal tables, are written once;
+// reasons stand below, each once. Lines are at most width characters long where that is possible; 0 is no limit.
 func WriteTable(w io.Writer, d Document, width int) error {
 	var b strings.Builder
 	n := notes{}
@@ -71,7 +71,8 @@ func WriteTable(w io.Writer, d Document, width int) error {
 		b.WriteString(g.table)
 	}
 	if d.LeftOut > 0 {
-		fmt.Fprintf(&b, "\n%d more workloads: name a policy to see them, or ask for some outcomes with --only\n", d.LeftOut)
+		fmt.Fprintf(&b, "\n%d more workloads: name a policy to see them, or ask for some outcomes with --only\n",
+			d.LeftOut)
 	}
 	n.write(&b, width)
 	_, err := io.WriteString(w, b.String())
@@ -108,7 +109,8 @@ func fitting(width int, table func(most int) string) string {
 	return text
 }
 
-// matrixTable has a row for each lost member; members with equal rows stand together. A cell has at most so many names, or one more.
+// matrixTable has a row for each lost member; members with equal rows stand together. A cell has at most
+// so many names, or one more.
 func matrixTable(rows []Lost, most int, n *notes) string {
 	var b strings.Builder
 	table := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
@@ -122,7 +124,8 @@ func matrixTable(rows []Lost, most int, n *notes) string {
 		if r.hangsOnPlane() {
 			note = n.add(hosting)
 		}
-		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\n", either(names(r.Members), most)+note, r.Workloads, orDash(count(r.Moved)), orDash(count(r.Pending)),
+		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\n", either(names(r.Members), most)+note, r.Workloads,
+			orDash(count(r.Moved)), orDash(count(r.Pending)),
 			orDash(count(r.Stays)), orDash(count(r.Unknown)), orDash(strings.Join(to, ", ")))
 	}
 	table.Flush()
@@ -241,7 +244,10 @@ func writeHeading(b *strings.Builder, reports []Report) {
 			return
 		}
 		of := name(r)
-		if slices.ContainsFunc(reports, func(other Report) bool { return other.Policy != r.Policy && name(other) == of }) { // a file for several clusters
+		// a file for several clusters
+		if slices.ContainsFunc(reports, func(other Report) bool {
+			return other.Policy != r.Policy && name(other) == of
+		}) {
 			of += " on " + secret.Printable(r.Policy.APIServer)
 		}
 		fmt.Fprintf(b, "%s: %s\n", of, r.what())
@@ -286,8 +292,11 @@ func (r *Report) table(width int, n *notes) string {
 	columns := slices.DeleteFunc(slices.Clone(r.Members), func(m string) bool {
 		return !slices.ContainsFunc(r.Scenarios, func(s Scenario) bool { c := s.cell(m); return c != "–" && c != "?" })
 	})
-	first, says := "lost", func(step string) string { return secret.Message(strings.TrimPrefix(step, string(Lose)+" ")) }
-	if slices.ContainsFunc(r.Scenarios, func(s Scenario) bool { return len(s.Steps) != len(s.Lost) }) { // not losses alone
+	first, says := "lost", func(step string) string {
+		return secret.Message(strings.TrimPrefix(step, string(Lose)+" "))
+	}
+	// not losses alone
+	if slices.ContainsFunc(r.Scenarios, func(s Scenario) bool { return len(s.Steps) != len(s.Lost) }) {
 		first, says = "after", secret.Message
 	}
 	type row struct {
@@ -301,7 +310,9 @@ func (r *Report) table(width int, n *notes) string {
 			cells = append(cells, s.cell(m))
 		}
 		cells = append(cells, others(s), string(s.Outcome)+n.add(s.Why))
-		i := slices.IndexFunc(rows, func(of row) bool { return len(s.Steps) == 1 && len(of.steps) > 0 && slices.Equal(of.cells, cells) })
+		i := slices.IndexFunc(rows, func(of row) bool {
+			return len(s.Steps) == 1 && len(of.steps) > 0 && slices.Equal(of.cells, cells)
+		})
 		switch {
 		case i >= 0:
 			rows[i].steps = append(rows[i].steps, says(s.Steps[0]))
@@ -362,7 +373,8 @@ func (r *Report) always() (Outcome, string) {
 		return "", ""
 	}
 	for _, s := range r.Scenarios {
-		if first := r.Scenarios[0]; s.Outcome != first.Outcome || s.Why != first.Why || s.Replicas != nil || s.Others != nil {
+		if first := r.Scenarios[0]; s.Outcome != first.Outcome || s.Why != first.Why || s.Replicas != nil ||
+			s.Others != nil {
 			return "", ""
 		}
 	}
@@ -431,8 +443,9 @@ func (s *Scenario) cell(member string) string {
 	return text
 }
 
-// WriteMermaid writes the matrix as a graph: each member once, in the colour of the worst that its loss does, and where replicas go
-// from it. Where somebody asked for certain steps it is a graph for each report: what runs where after each of them.
+// WriteMermaid writes the matrix as a graph: each member once, in the colour of the worst that its loss does, and
+// where replicas go from it. Where somebody asked for certain steps it is a graph for each report: what runs
+// where after each of them.
 func WriteMermaid(w io.Writer, d Document) error {
 	var b strings.Builder
 	b.WriteString("flowchart LR\n")
@@ -514,7 +527,8 @@ func writeSteps(b *strings.Builder, reports []Report) {
 			fmt.Fprintf(b, "    %s[%s]\n", id, label(s.placed(r.Members)))
 			if len(s.Steps) > 0 {
 				last := len(s.Steps) - 1
-				fmt.Fprintf(b, "    %s -->|%s| %s\n", ids[strings.Join(s.Steps[:last], "\x00")], label(secret.Message(s.Steps[last])+": "+string(s.Outcome)), id)
+				fmt.Fprintf(b, "    %s -->|%s| %s\n", ids[strings.Join(s.Steps[:last], "\x00")],
+					label(secret.Message(s.Steps[last])+": "+string(s.Outcome)), id)
 			}
 		}
 		b.WriteString("  end\n")

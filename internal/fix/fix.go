@@ -39,8 +39,8 @@ type Fixes struct {
 	After   State
 	Files   map[string]File
 	Refused []fleet.Refusal
-	// NewlyVisible are the findings of a fixed object that only show now: Karmada refuses a policy for its first fault, and what it
-	// says once that is gone is no reason to keep the first.
+	// NewlyVisible are the findings of a fixed object that only show now: Karmada refuses a policy for its first fault,
+	// and what it says once that is gone is no reason to keep the first.
 	NewlyVisible []fleet.Finding
 
 	source Source
@@ -129,7 +129,9 @@ func (f *Fixes) try(ctx context.Context, findings []fleet.Finding) (next *Fixes,
 
 // make makes one edit, unless another finding has asked for the same.
 func (f *Fixes) make(e fleet.Edit) (why, err error) {
-	if slices.ContainsFunc(f.edits, func(other fleet.Edit) bool { return target(other) == target(e) && other.Value == e.Value }) {
+	if slices.ContainsFunc(f.edits, func(other fleet.Edit) bool {
+		return target(other) == target(e) && other.Value == e.Value
+	}) {
 		return nil, nil
 	}
 	file, begun := f.Files[e.Origin.File]
@@ -147,8 +149,8 @@ func (f *Fixes) make(e fleet.Edit) (why, err error) {
 	return nil, nil
 }
 
-// worse says what is wrong after the fixes that should not be: what was to be fixed, or what was not there before and is
-// graver, or about another object.
+// worse says what is wrong after the fixes that should not be: what was to be fixed, or what was not there before and
+// is graver, or about another object.
 func (f *Fixes) worse() error {
 	before, gone := map[string]int{}, map[string]bool{}
 	for _, found := range f.before.Found {
@@ -178,8 +180,8 @@ func (f *Fixes) worse() error {
 	return nil
 }
 
-// identity is what of a finding stays when others are fixed: its words and lines may change. An entry of a list is its place,
-// not its name as in fleet.Identity: a fix may change a name, and moves no entry.
+// identity is what of a finding stays when others are fixed: its words and lines may change. An entry of a list is its
+// place, not its name as in fleet.Identity: a fix may change a name, and moves no entry.
 func identity(f fleet.Finding) string {
 	return fmt.Sprintf("%s %q %q %v %q", f.Rule, f.Object, f.Place.File, f.Place.Origin, f.Field)
 }

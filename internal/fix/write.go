@@ -10,8 +10,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/checkout"
 )
 
-// Write writes the files into the folder that holds the tree, each as a whole or not at all. A file that is no longer as it was read
-// is an error, which calls it shown(name).
+// Write writes the files into the folder that holds the tree, each as a whole or not at all. A file that is no longer
+// as it was read is an error, which calls it shown(name).
 func (f *Fixes) Write(dir string, shown func(name string) string) error {
 	if len(f.Files) == 0 {
 		return nil

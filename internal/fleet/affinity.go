@@ -37,11 +37,11 @@ const (
 
 var properties = []string{LabelsProperty, ProviderProperty, RegionProperty, ZonesProperty}
 
-// Matches tells whether the affinity selects a member in Karmada 1.minor, where 0 is unknown and counts as the newest. Where
-// that is unknown, it hangs on the property that is named.
+// Matches tells whether the affinity selects a member in Karmada 1.minor, where 0 is unknown and counts as the newest.
+// Where that is unknown, it hangs on the property that is named.
 //
-// Source: karmada v1.18.2 pkg/util/selector.go:97 (ClusterMatches); v1.17.5 pkg/util/selector.go matchZones: there all zones
-// of a Cluster had to be among the values.
+// Source: karmada v1.18.2 pkg/util/selector.go:97 (ClusterMatches); v1.17.5 pkg/util/selector.go matchZones: there all
+// zones of a Cluster had to be among the values.
 func (a *ClusterAffinity) Matches(m *Member, minor int) (State, string) {
 	if slices.Contains(a.Exclude, m.Name) || len(a.ClusterNames) > 0 && !slices.Contains(a.ClusterNames, m.Name) {
 		return Missing, ""
@@ -86,7 +86,8 @@ func (r *FieldRequirement) matches(m *Member, minor int) (property string, fits 
 	if m.Region != "" {
 		fields[RegionProperty] = m.Region
 	}
-	operator, ok := map[string]selection.Operator{"In": selection.In, "NotIn": selection.NotIn, "Exists": selection.Exists,
+	operator, ok := map[string]selection.Operator{"In": selection.In, "NotIn": selection.NotIn,
+		"Exists":       selection.Exists,
 		"DoesNotExist": selection.DoesNotExist, "Gt": selection.GreaterThan, "Lt": selection.LessThan}[r.Operator]
 	requirement, err := labels.NewRequirement(r.Key, operator, r.Values)
 	return r.Key, ok && err == nil && requirement.Matches(fields)

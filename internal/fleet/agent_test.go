@@ -50,15 +50,23 @@ spec:
 		lease     string
 		endpoint  Agent // its address, state and field
 	}{
-		"equals sign": {"command: [/bin/karmada-agent, --cluster-name=ottawa]", "ottawa", Found, join(field, "command", 1), "karmada-system", none},
-		"two words":   {"args: [--v=4, --cluster-name, ottawa]", "ottawa", Found, join(field, "args", 2), "karmada-system", none},
-		"env":         {"args: [--cluster-name=$(MEMBER)]", "ottawa", Found, join(field, "args", 0), "karmada-system", none},
-		"shell":       {`command: [sh, -c, "exec /bin/karmada-agent --cluster-name=ottawa"]`, "ottawa", Found, join(field, "command", 2), "karmada-system", none},
-		"other env":   {"args: [--cluster-name=$(OTHER)]", "", Unknown, join(field, "args", 0), "karmada-system", none},
-		"variable":    {`args: ["--cluster-name=${LOCATION}"]`, "", Unknown, join(field, "args", 0), "karmada-system", none},
-		"none":        {"args: [--v=4]", "", Missing, field, "karmada-system", none},
-		"more flags": {"args: [--cluster-name=ottawa, --leader-elect-resource-namespace=agents, --cluster-api-endpoint=https://a]", "ottawa", Found,
-			join(field, "args", 0), "agents", Agent{Endpoint: "https://a", EndpointState: Found, EndpointField: join(field, "args", 2)}},
+		"equals sign": {"command: [/bin/karmada-agent, --cluster-name=ottawa]", "ottawa", Found,
+			join(field, "command", 1), "karmada-system", none},
+		"two words": {"args: [--v=4, --cluster-name, ottawa]", "ottawa", Found, join(field, "args", 2),
+			"karmada-system", none},
+		"env": {"args: [--cluster-name=$(MEMBER)]", "ottawa", Found, join(field, "args", 0), "karmada-system",
+			none},
+		"shell": {`command: [sh, -c, "exec /bin/karmada-agent --cluster-name=ottawa"]`, "ottawa", Found,
+			join(field, "command", 2), "karmada-system", none},
+		"other env": {"args: [--cluster-name=$(OTHER)]", "", Unknown, join(field, "args", 0), "karmada-system", none},
+		"variable": {`args: ["--cluster-name=${LOCATION}"]`, "", Unknown, join(field, "args", 0), "karmada-system",
+			none},
+		"none": {"args: [--v=4]", "", Missing, field, "karmada-system", none},
+		"more flags": {
+			"args: [--cluster-name=ottawa, --leader-elect-resource-namespace=agents, --cluster-api-endpoint=https://a]",
+			"ottawa", Found,
+			join(field, "args", 0), "agents", Agent{Endpoint: "https://a", EndpointState: Found,
+				EndpointField: join(field, "args", 2)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := fixture{}
@@ -66,11 +74,14 @@ spec:
 			x.apply(t, "a", "a", deployment+c.container)
 			equal(t, "agents", Build(&x.Tree, Declared{}).Agents, map[string]Agent{"a/karmada-system/karmada-agent": {
 				ID: "a/karmada-system/karmada-agent", Kind: "Deployment", Cluster: "a", Reached: true,
-				Origin: Origin{File: "clusters/a/apps.yaml"}, Version: "1.18.2", Tag: "v1.18.2", TagField: join(field, "image"),
+				Origin: Origin{File: "clusters/a/apps.yaml"}, Version: "1.18.2", Tag: "v1.18.2",
+				TagField:  join(field, "image"),
 				Namespace: "karmada-system", LeaseNamespace: c.lease,
-				Endpoint: c.endpoint.Endpoint, EndpointState: c.endpoint.EndpointState, EndpointField: c.endpoint.EndpointField,
-				Name: c.member, NameState: c.state, NameField: c.field,
-				ServerState: Unknown, ServerField: field, Unlisted: []UnlistedValues{}, Credentials: map[string]Credential{}, Zones: []string{},
+				Endpoint: c.endpoint.Endpoint, EndpointState: c.endpoint.EndpointState,
+				EndpointField: c.endpoint.EndpointField,
+				Name:          c.member, NameState: c.state, NameField: c.field,
+				ServerState: Unknown, ServerField: field, Unlisted: []UnlistedValues{},
+				Credentials: map[string]Credential{}, Zones: []string{},
 			}})
 		})
 	}
@@ -98,7 +109,9 @@ func TestAgentWithoutReplicas(t *testing.T) {
 	for replicas, want := range map[string]bool{"": false, "replicas: 1, ": false, "replicas: 0, ": true} {
 		x := fixture{}
 		x.cluster("a")
-		x.apply(t, "a", "a", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: karmada-agent, namespace: k}\nspec: {"+replicas+container+"}\n")
+		x.apply(t, "a", "a",
+			"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: karmada-agent, namespace: k}\nspec: {"+replicas+
+				container+"}\n")
 		f := Build(&x.Tree, Declared{})
 		equal(t, replicas, []any{f.Agents["a/k/karmada-agent"].Suspended, len(f.Members["ottawa"].Agents)},
 			[]any{want, map[bool]int{true: 0, false: 1}[want]})
@@ -138,7 +151,8 @@ func TestStrayAgent(t *testing.T) {
 	equal(t, "two of them", listAs(), "")
 	x.Unreached = append(alone, leading("elsewhere/ks.yaml", app))
 	equal(t, "one that another file would list", listAs(), "")
-	x.Unreached = append(alone, leading(folder+"karmada-agent/ks.yaml", "clusters/talos-${LOCATION}/apps/karmada-agent"))
+	x.Unreached = append(alone, leading(folder+"karmada-agent/ks.yaml",
+		"clusters/talos-${LOCATION}/apps/karmada-agent"))
 	equal(t, "one that leads to a folder around it, by a variable", listAs(), "karmada-agent/ks.yaml")
 	x.Unreached = append(alone, leading(folder+"karmada-agent/ks.yaml", "clusters/${UNKNOWN}/apps/karmada-agent/app"))
 	equal(t, "one that may lead to it", listAs(), "")

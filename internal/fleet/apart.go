@@ -2,8 +2,8 @@ package fleet
 
 import "strings"
 
-// Apart tells, of a fact that is an override policy, which other override policies it is nothing to: those that select none of the objects
-// that it selects in one of the fleets.
+// Apart tells, of a fact that is an override policy, which other override policies it is nothing to: those that select
+// none of the objects that it selects in one of the fleets.
 func Apart(fact Path, fleets ...*Fleet) func(Subject) bool {
 	if len(fact) < 5 || fact[0] != "objects" || !isOverride(fact[2]) {
 		return func(Subject) bool { return false }

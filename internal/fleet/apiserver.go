@@ -39,7 +39,8 @@ func (f *Fleet) findComplete() {
 	}
 	delete(f.charts, "")
 	for id, server := range f.APIServers {
-		server.Complete = f.Clusters[server.Cluster].Declared && f.charts[id] == 0 && !variable[server.Cluster] && !f.receivesMore(id)
+		server.Complete = f.Clusters[server.Cluster].Declared && f.charts[id] == 0 && !variable[server.Cluster] &&
+			!f.receivesMore(id)
 		f.APIServers[id] = server
 	}
 }
@@ -52,7 +53,8 @@ func chartTarget(release Object) string {
 	return release.APIServer
 }
 
-// chartAt is chartTarget, and empty where nothing installs the chart: to Karmada a HelmRelease is an object to bring to members.
+// chartAt is chartTarget, and empty where nothing installs the chart: to Karmada a HelmRelease is an
+// object to bring to members.
 func (f *Fleet) chartAt(release Object) string {
 	target := chartTarget(release)
 	if target == release.APIServer && f.APIServers[target].Kind == "karmada" {
@@ -66,14 +68,16 @@ func isElsewhere(release Object) bool {
 	return hasVariable(jsonOf(at(release.Content, "spec", "kubeConfig")))
 }
 
-// receivesMore is true where something unknown may bring an API server further objects: what makes its cluster incomplete,
-// or a single file on another server, which may hold objects and seldom a Kustomization.
+// receivesMore is true where something unknown may bring an API server further objects: what makes its cluster
+// incomplete, or a single file on another server, which may hold objects and seldom a Kustomization.
 func (f *Fleet) receivesMore(server string) bool {
 	if len(f.Clusters[f.APIServers[server].Cluster].Incomplete) > 0 {
 		return true
 	}
 	for _, k := range f.tree.Kustomizations {
-		if k.APIServer == server && slices.ContainsFunc(k.Incomplete, func(i Incomplete) bool { return i.Kind == UnknownRemoteFile }) {
+		if k.APIServer == server && slices.ContainsFunc(k.Incomplete, func(i Incomplete) bool {
+			return i.Kind == UnknownRemoteFile
+		}) {
 			return true
 		}
 	}

@@ -81,7 +81,8 @@ func (f *Fleet) joinServers() {
 type key struct{ server, kind, namespace, name string }
 
 func (k key) compare(other key) int {
-	return cmp.Or(cmp.Compare(k.server, other.server), cmp.Compare(k.kind, other.kind), cmp.Compare(k.namespace, other.namespace), cmp.Compare(k.name, other.name))
+	return cmp.Or(cmp.Compare(k.server, other.server), cmp.Compare(k.kind, other.kind),
+		cmp.Compare(k.namespace, other.namespace), cmp.Compare(k.name, other.name))
 }
 
 func keyOf(object Object) key {

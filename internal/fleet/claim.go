@@ -19,7 +19,8 @@ const (
 	Doubtful Standing = "unknown" // Karmada refuses it or not, by its version, which is not known
 )
 
-// Standings gives a function that tells whether a policy places a workload, and why not. It remembers the policies that it was asked about.
+// Standings gives a function that tells whether a policy places a workload, and why not. It remembers the
+// policies that it was asked about.
 func (f *Fleet) Standings() func(policy Object, w Workload) (Standing, string) {
 	type verdict struct {
 		standing Standing
@@ -73,7 +74,9 @@ func (f *Fleet) accepted(policy Object) (Standing, string) {
 			return Refused, "Karmada refuses the policy: " + p.Message
 		}
 		if doubt == "" {
-			doubt = fmt.Sprintf("Karmada 1.%d refuses the policy, older versions do not, and the version is not in Git: %s", p.NotBefore, p.Message)
+			doubt = fmt.Sprintf(
+				"Karmada 1.%d refuses the policy, older versions do not, and the version is not in Git: %s",
+				p.NotBefore, p.Message)
 		}
 	}
 	if doubt != "" {
@@ -86,17 +89,19 @@ func (f *Fleet) accepted(policy Object) (Standing, string) {
 //
 // Source: karmada v1.18.2 pkg/detector/detector.go:276, pkg/util/names/names.go:189 (IsReservedNamespace).
 func (f *Fleet) skips(server, namespace string) bool {
-	return namespace == systemNamespace || namespace == "karmada-cluster" || strings.HasPrefix(namespace, "karmada-es-") ||
+	return namespace == systemNamespace || namespace == "karmada-cluster" ||
+		strings.HasPrefix(namespace, "karmada-es-") ||
 		slices.ContainsFunc(f.controlPlaneOf(server).SkippedNamespaces, func(pattern string) bool {
 			of, err := regexp.Compile("^" + pattern + "$")
 			return err == nil && of.MatchString(namespace)
 		})
 }
 
-// precedes orders the claims of one object: a PropagationPolicy's before a ClusterPropagationPolicy's, then by spec.priority, by how telling
-// the selector is, and by name.
+// precedes orders the claims of one object: a PropagationPolicy's before a ClusterPropagationPolicy's, then by
+// spec.priority, by how telling the selector is, and by name.
 //
-// Source: karmada v1.18.2 pkg/detector/detector.go:245 (propagateResource), pkg/detector/compare.go:40 (getHighestPriorityPropagationPolicy).
+// Source: karmada v1.18.2 pkg/detector/detector.go:245 (propagateResource), pkg/detector/compare.go:40
+// (getHighestPriorityPropagationPolicy).
 func precedes(a, b Claim) int {
 	telling := []string{byName, byLabels, byKind}
 	return cmp.Or(-cmp.Compare(a.Kind, b.Kind), -cmp.Compare(a.Priority, b.Priority),

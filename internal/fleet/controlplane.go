@@ -227,7 +227,8 @@ func operatorControlPlane(object Object) ControlPlane {
 		evictionSwitch: flagState(args, evictionFlag, Found),
 		webhookSwitch:  flagState(mapAt(components, "karmadaWebhook", "extraArgs"), webhookFlag, Found),
 	}
-	c.Exposures = c.rendered(kind, textAt(server, "loadBalancerClass"), mapAt(server, "serviceAnnotations"), nil, domain)
+	c.Exposures = c.rendered(kind, textAt(server, "loadBalancerClass"), mapAt(server, "serviceAnnotations"), nil,
+		domain)
 	return c
 }
 

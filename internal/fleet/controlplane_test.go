@@ -30,14 +30,16 @@ apiVersion: policy.karmada.io/v1alpha1
 kind: ClusterTaintPolicy
 metadata: {name: lost}
 spec: {taints: [{key: lost, effect: NoExecute}]}`)
-	release, service := Origin{File: "clusters/talos-ottawa/apps.yaml"}, Origin{File: "clusters/talos-ottawa/apps.yaml", Document: 1}
+	release, service := Origin{File: "clusters/talos-ottawa/apps.yaml"},
+		Origin{File: "clusters/talos-ottawa/apps.yaml", Document: 1}
 	equal(t, "control planes", Build(&x.Tree, Declared{}).ControlPlanes, map[string]ControlPlane{
 		"talos-ottawa/karmada-system/karmada": {
 			ID: "talos-ottawa/karmada-system/karmada", Kind: "HelmRelease", Cluster: "talos-ottawa",
 			Namespace: "karmada-system", Name: "karmada", Origin: release, Version: "1.18.2",
-			APIServers:       []string{"talos-ottawa/flux-system/karmada-kubeconfig"},
-			CertificateHosts: []string{"*.karmada-system.svc", "*.karmada-system.svc.home.arpa", "karmada.example.test"},
-			HostsState:       Found, HostsField: []any{"spec", "values", "certs", "auto", "hosts"},
+			APIServers: []string{"talos-ottawa/flux-system/karmada-kubeconfig"},
+			CertificateHosts: []string{"*.karmada-system.svc", "*.karmada-system.svc.home.arpa",
+				"karmada.example.test"},
+			HostsState: Found, HostsField: []any{"spec", "values", "certs", "auto", "hosts"},
 			Exposures: []Exposure{
 				{"karmada-apiserver", true, []int{5443}, service},
 				{"karmada-apiserver-ts.karmada-system.svc", false, []int{5443}, service},
@@ -45,10 +47,13 @@ spec: {taints: [{key: lost, effect: NoExecute}]}`)
 				{"karmada-apiserver.karmada-system.svc", false, []int{5443}, release},
 				{"karmada-apiserver.karmada-system.svc.home.arpa", false, []int{5443}, release},
 			},
-			Lacks: []string{}, FailoverArmed: map[string]State{"gate": Found, "eviction": Found, "taint": Found, "webhook": Found},
-			FeatureGates: map[string]bool{"PropagateDeps": true, "Failover": true, "GracefulEviction": false}, GatesState: Found,
+			Lacks: []string{}, FailoverArmed: map[string]State{
+				"gate": Found, "eviction": Found, "taint": Found, "webhook": Found},
+			FeatureGates:    map[string]bool{"PropagateDeps": true, "Failover": true, "GracefulEviction": false},
+			GatesState:      Found,
 			Certificates:    map[string]Credential{},
-			SystemNamespace: "karmada-system", SkippedNamespaces: []string{"kube-.*"}, Schedulers: []string{"default-scheduler"},
+			SystemNamespace: "karmada-system", SkippedNamespaces: []string{"kube-.*"},
+			Schedulers: []string{"default-scheduler"},
 		},
 	})
 }
@@ -78,10 +83,12 @@ spec:
 				{"main-karmada-apiserver.infra.svc", false, []int{5443}, origin},
 				{"main-karmada-apiserver.infra.svc.cluster.local", false, []int{5443}, origin},
 			},
-			Lacks: []string{"--enable-no-execute-taint-eviction"}, FailoverArmed: map[string]State{"gate": Found, "eviction": Missing, "taint": Unknown, "webhook": Found},
-			FeatureGates: map[string]bool{"Failover": true}, GatesState: Found,
+			Lacks:         []string{"--enable-no-execute-taint-eviction"},
+			FailoverArmed: map[string]State{"gate": Found, "eviction": Missing, "taint": Unknown, "webhook": Found},
+			FeatureGates:  map[string]bool{"Failover": true}, GatesState: Found,
 			Certificates:    map[string]Credential{},
-			SystemNamespace: "karmada-system", SkippedNamespaces: []string{"kube-.*"}, Schedulers: []string{"default-scheduler"},
+			SystemNamespace: "karmada-system", SkippedNamespaces: []string{"kube-.*"},
+			Schedulers: []string{"default-scheduler"},
 		},
 	})
 }
@@ -94,12 +101,15 @@ func TestCertificateHosts(t *testing.T) {
 		hosts []string
 		state State
 	}{
-		"default":          {"", defaults, Found},
-		"custom":           {"values: {certs: {mode: custom}}", []string{}, Unknown},
-		"variable":         {`values: {certs: {auto: {hosts: ["${HOST}", localhost]}}}`, []string{"localhost"}, Unknown},
+		"default": {"", defaults, Found},
+		"custom":  {"values: {certs: {mode: custom}}", []string{}, Unknown},
+		"variable": {`values: {certs: {auto: {hosts: ["${HOST}", localhost]}}}`, []string{"localhost"},
+			Unknown},
 		"strange template": {`values: {certs: {auto: {hosts: ["{{ .Values.x }}"]}}}`, []string{}, Unknown},
-		"single entry":     {"valuesFrom: [{kind: ConfigMap, name: x, targetPath: 'certs.auto.hosts[6]'}]", []string{}, Unknown},
-		"whole file":       {"valuesFrom: [{kind: Secret, name: x}]\n  values: {installMode: host}", []string{}, Unknown},
+		"single entry": {"valuesFrom: [{kind: ConfigMap, name: x, targetPath: 'certs.auto.hosts[6]'}]", []string{},
+			Unknown},
+		"whole file": {"valuesFrom: [{kind: Secret, name: x}]\n  values: {installMode: host}", []string{},
+			Unknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := fixture{}
@@ -117,23 +127,29 @@ func TestFailoverArmed(t *testing.T) {
 		version, spec string
 		want          map[string]State
 	}{
-		"defaults": {"1.18.2", "", map[string]State{"gate": Missing, "eviction": Missing, "taint": Unknown, "webhook": Missing}},
-		"old":      {"1.13.0", "", map[string]State{"gate": Unknown, "eviction": Unknown, "taint": Unknown, "webhook": Unknown}},
-		"whole file": {"1.18.2", "valuesFrom: [{kind: Secret, name: x}]\n  values: {controllerManager: {featureGates: {Failover: true}}}",
+		"defaults": {"1.18.2", "", map[string]State{"gate": Missing, "eviction": Missing, "taint": Unknown,
+			"webhook": Missing}},
+		"old": {"1.13.0", "", map[string]State{"gate": Unknown, "eviction": Unknown, "taint": Unknown,
+			"webhook": Unknown}},
+		"whole file": {"1.18.2",
+			"valuesFrom: [{kind: Secret, name: x}]\n  values: {controllerManager: {featureGates: {Failover: true}}}",
 			map[string]State{"gate": Found, "eviction": Unknown, "taint": Unknown, "webhook": Missing}},
-		"variable": {"1.18.2", `values: {controllerManager: {featureGates: {Failover: "${FAILOVER}"}, extraCommandArgs: {enable-no-execute-taint-eviction: "${FAILOVER}"}}}`,
+		"variable": {"1.18.2",
+			`values: {controllerManager: {featureGates: {Failover: "${FAILOVER}"}, extraCommandArgs: {enable-no-execute-taint-eviction: "${FAILOVER}"}}}`,
 			map[string]State{"gate": Unknown, "eviction": Unknown, "taint": Unknown, "webhook": Missing}},
 		"all in a variable": {"1.18.2", `postRenderers: "${RENDERERS}"
   values: {controllerManager: "${MANAGER}"}`,
 			map[string]State{"gate": Unknown, "eviction": Unknown, "taint": Unknown, "webhook": Unknown}},
-		"gates in a variable": {"1.18.2", `values: {controllerManager: {extraCommandArgs: {feature-gates: "${GATES}"}}}`,
+		"gates in a variable": {"1.18.2",
+			`values: {controllerManager: {extraCommandArgs: {feature-gates: "${GATES}"}}}`,
 			map[string]State{"gate": Unknown, "eviction": Missing, "taint": Unknown, "webhook": Missing}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := fixture{}
 			x.cluster("a")
 			x.apply(t, "a", "a", strings.Replace(host, "1.18.2", c.version, 1)+"\n  "+c.spec)
-			equal(t, "armed", Build(&x.Tree, Declared{}).ControlPlanes["a/karmada-system/karmada"].FailoverArmed, c.want)
+			equal(t, "armed", Build(&x.Tree, Declared{}).ControlPlanes["a/karmada-system/karmada"].FailoverArmed,
+				c.want)
 		})
 	}
 }
@@ -144,10 +160,12 @@ func TestPropagateDepsGate(t *testing.T) {
 		gates map[string]bool
 		state State
 	}{
-		"values: {controllerManager: {featureGates: {Failover: true}}}":                {map[string]bool{"Failover": true, "PropagateDeps": false}, Found},
-		"values: {controllerManager: {featureGates: {PropagateDeps: null}}}":           {map[string]bool{}, Found},
-		`values: {controllerManager: {featureGates: {PropagateDeps: "${DEPS}"}}}`:      {map[string]bool{}, Unknown},
-		"values: {controllerManager: {extraCommandArgs: {feature-gates: A=true}}}":     {map[string]bool{"A": true, "PropagateDeps": false}, Found},
+		"values: {controllerManager: {featureGates: {Failover: true}}}": {
+			map[string]bool{"Failover": true, "PropagateDeps": false}, Found},
+		"values: {controllerManager: {featureGates: {PropagateDeps: null}}}":      {map[string]bool{}, Found},
+		`values: {controllerManager: {featureGates: {PropagateDeps: "${DEPS}"}}}`: {map[string]bool{}, Unknown},
+		"values: {controllerManager: {extraCommandArgs: {feature-gates: A=true}}}": {
+			map[string]bool{"A": true, "PropagateDeps": false}, Found},
 		`values: {controllerManager: {extraCommandArgs: {feature-gates: "${GATES}"}}}`: {map[string]bool{}, Unknown},
 	} {
 		x := fixture{}
@@ -161,7 +179,8 @@ func TestPropagateDepsGate(t *testing.T) {
 
 // A policy that taints may come from where Git does not show.
 func TestTaintsOfAnIncompleteServer(t *testing.T) {
-	source, file := []Incomplete{{Kind: UnknownSource, Why: "elsewhere"}}, []Incomplete{{Kind: UnknownRemoteFile, Why: "remote"}}
+	source, file := []Incomplete{{Kind: UnknownSource, Why: "elsewhere"}},
+		[]Incomplete{{Kind: UnknownRemoteFile, Why: "remote"}}
 	for name, c := range map[string]struct {
 		cluster, kustomization []Incomplete
 		taint                  State
@@ -175,7 +194,8 @@ func TestTaintsOfAnIncompleteServer(t *testing.T) {
 		x.cluster("a")
 		x.Clusters[0].Incomplete = c.cluster
 		const server = "a/flux-system/karmada-kubeconfig"
-		x.Kustomizations = []Kustomization{{ID: "a/flux-system/karmada", Cluster: "a", APIServer: server, Incomplete: c.kustomization}}
+		x.Kustomizations = []Kustomization{{ID: "a/flux-system/karmada", Cluster: "a", APIServer: server,
+			Incomplete: c.kustomization}}
 		x.apply(t, "a", "a", host)
 		f := Build(&x.Tree, Declared{})
 		equal(t, name, f.ControlPlanes["a/karmada-system/karmada"].FailoverArmed["taint"], c.taint)
@@ -189,13 +209,17 @@ func TestExposures(t *testing.T) {
 		manifest string
 		want     []Exposure // without the names inside the cluster
 	}{
-		"load balancer": {"apiVersion: v1\nkind: Service\n" + namespace + "}\nspec: {type: LoadBalancer, ports: [{port: 443}]}",
+		"load balancer": {"apiVersion: v1\nkind: Service\n" + namespace +
+			"}\nspec: {type: LoadBalancer, ports: [{port: 443}]}",
 			[]Exposure{{Host: "", Ports: []int{443}}}},
-		"external-dns": {"apiVersion: v1\nkind: Service\n" + namespace + ", annotations: {external-dns.alpha.kubernetes.io/hostname: k.example.test., lbipam.cilium.io/ips: 10.0.0.9}}\nspec: {type: LoadBalancer, ports: [{port: 443}]}",
+		"external-dns": {"apiVersion: v1\nkind: Service\n" + namespace +
+			", annotations: {external-dns.alpha.kubernetes.io/hostname: k.example.test., lbipam.cilium.io/ips: 10.0.0.9}}\nspec: {type: LoadBalancer, ports: [{port: 443}]}",
 			[]Exposure{{Host: "10.0.0.9", Ports: []int{443}}, {Host: "k.example.test", Ports: []int{443}}}},
-		"node port": {"apiVersion: v1\nkind: Service\n" + namespace + "}\nspec: {type: NodePort, ports: [{port: 5443, nodePort: 32443}]}",
+		"node port": {"apiVersion: v1\nkind: Service\n" + namespace +
+			"}\nspec: {type: NodePort, ports: [{port: 5443, nodePort: 32443}]}",
 			[]Exposure{{Host: "", Ports: []int{32443}}}},
-		"tailscale default": {"apiVersion: v1\nkind: Service\n" + namespace + ", annotations: {tailscale.com/expose: \"true\"}}\nspec: {ports: [{port: 5443}]}",
+		"tailscale default": {"apiVersion: v1\nkind: Service\n" + namespace +
+			", annotations: {tailscale.com/expose: \"true\"}}\nspec: {ports: [{port: 5443}]}",
 			[]Exposure{{Host: "karmada-system-karmada-apiserver-x", Tailscale: true, Ports: []int{5443}}}},
 		"ingress": {`
 apiVersion: networking.k8s.io/v1
@@ -214,7 +238,8 @@ kind: Gateway
 metadata: {name: g, namespace: gw}
 spec: {listeners: [{name: http, port: 80}, {name: tls, port: 6443}]}`,
 			[]Exposure{{Host: "k.example.test", Ports: []int{6443}}}},
-		"another Service": {"apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: karmada-system}\nspec: {type: LoadBalancer, selector: {app: web}}", []Exposure{}},
+		"another Service": {
+			"apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: karmada-system}\nspec: {type: LoadBalancer, selector: {app: web}}", []Exposure{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := fixture{}
@@ -251,7 +276,8 @@ func TestAPIServers(t *testing.T) {
 		"c": {ID: "c", Kind: "cluster", Cluster: "c"},
 		"a/flux-system/karmada-kubeconfig": {ID: "a/flux-system/karmada-kubeconfig", Kind: "karmada", Cluster: "a",
 			KubeConfig: "flux-system/karmada-kubeconfig", ControlPlane: "a/karmada-system/karmada", Complete: true},
-		"b/flux-system/far": {ID: "b/flux-system/far", Kind: "unknown", Cluster: "b", KubeConfig: "flux-system/far", Complete: true},
+		"b/flux-system/far": {ID: "b/flux-system/far", Kind: "unknown", Cluster: "b", KubeConfig: "flux-system/far",
+			Complete: true},
 		"b/infra/hub": {ID: "b/infra/hub", Kind: "karmada", Cluster: "b", KubeConfig: "infra/hub",
 			ControlPlane: "a/karmada-system/karmada", Complete: true},
 	})

@@ -13,8 +13,8 @@ import (
 type Coverage struct {
 	// Clusters are the Flux clusters, by name.
 	Clusters []CoveredCluster `json:"clusters"`
-	// Kustomizations are the Flux Kustomizations in the files, and those of them whose path a cluster was followed to. One that several
-	// clusters reconcile from one file counts once.
+	// Kustomizations are the Flux Kustomizations in the files, and those of them whose path a cluster was followed to.
+	// One that several clusters reconcile from one file counts once.
 	Kustomizations Count `json:"kustomizations"`
 	// Unreached are the folders with manifests that no cluster reconciles: the highest with none that one does.
 	Unreached []UnreachedFolder `json:"unreached"`
@@ -23,8 +23,8 @@ type Coverage struct {
 // CoveredCluster is a Flux cluster and where it was followed from.
 type CoveredCluster struct {
 	Name string `json:"name"`
-	// Entry is the folder that Flux starts from. Started is false where nothing tells that, and the files of the cluster's folder were read
-	// one by one.
+	// Entry is the folder that Flux starts from. Started is false where nothing tells that, and the files of the
+	// cluster's folder were read one by one.
 	Entry   string `json:"entry"`
 	Started bool   `json:"started"`
 	// From is the object that tells; nil for none.
@@ -135,8 +135,8 @@ func (f *Fleet) unreached() []UnreachedFolder {
 	return all
 }
 
-// IsFleet is false where nothing in the tree has to do with Flux or Karmada, and nobody says that it is one: no folder of a cluster, no
-// object of theirs.
+// IsFleet is false where nothing in the tree has to do with Flux or Karmada, and nobody says that it is one: no folder
+// of a cluster, no object of theirs.
 func (f *Fleet) IsFleet() bool {
 	if slices.ContainsFunc(slices.Collect(maps.Values(f.Clusters)), func(c Cluster) bool { return !f.isMadeUp(c) }) {
 		return true

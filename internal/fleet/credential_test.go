@@ -23,7 +23,8 @@ import (
 // agents are those of a tree with one cluster, "a", of one manifest.
 func agents(t *testing.T, manifest string) map[string]fleet.Agent {
 	t.Helper()
-	tree, err := loader.Load(context.Background(), fstest.MapFS{"clusters/a/apps.yaml": {Data: []byte(manifest)}}, loader.Options{})
+	tree, err := loader.Load(context.Background(), fstest.MapFS{"clusters/a/apps.yaml": {Data: []byte(manifest)}},
+		loader.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,20 +80,24 @@ metadata: {name: agent, namespace: karmada-system}
 func TestChartAgent(t *testing.T) {
 	file := "clusters/a/apps.yaml"
 	release, secret := fleet.Origin{File: file}, fleet.Origin{File: file, Document: 2}
-	equal(t, "agents", agents(t, chartAgent+"stringData: {ca.crt: '"+ciphertext(1100)+"', tls.key: '"+ciphertext(20)+"'}\n"),
+	equal(t, "agents", agents(t, chartAgent+"stringData: {ca.crt: '"+ciphertext(1100)+"', tls.key: '"+ciphertext(20)+
+		"'}\n"),
 		map[string]fleet.Agent{"a/karmada-system/karmada-agent": {
 			ID: "a/karmada-system/karmada-agent", Kind: "HelmRelease", Cluster: "a",
-			Origin: release, Reached: true, Version: "1.15.2", Tag: "v1.15.2", TagField: fleet.Field{"spec", "valuesFrom", 0},
+			Origin: release, Reached: true, Version: "1.15.2", Tag: "v1.15.2",
+			TagField:  fleet.Field{"spec", "valuesFrom", 0},
 			Namespace: "karmada-system", Release: "karmada-agent", LeaseNamespace: "karmada-system",
 			Endpoint: "10.0.0.1:6443", EndpointState: fleet.Found, EndpointField: fleet.Field{"spec", "valuesFrom", 0},
 			Name: "ottawa", NameState: fleet.Found, NameField: fleet.Field{"spec", "valuesFrom", 0},
 			ServerState: fleet.Unknown, ServerField: fleet.Field{"spec", "valuesFrom", 4},
 			Unlisted: []fleet.UnlistedValues{}, Zones: []string{}, Credentials: map[string]fleet.Credential{
-				"caCrt": {State: fleet.Found, From: "Secret/agent", Class: fleet.Encrypted, Length: 1100, Origin: secret,
-					Field: fleet.Field{"stringData", "ca.crt"}},
+				"caCrt": {State: fleet.Found, From: "Secret/agent", Class: fleet.Encrypted, Length: 1100,
+					Origin: secret,
+					Field:  fleet.Field{"stringData", "ca.crt"}},
 				"crt": {State: fleet.Missing, From: "Secret/agent", Origin: secret, Field: fleet.Field{"data"}},
-				"key": {State: fleet.Found, From: "Secret/agent", Class: fleet.Encrypted, Length: 20, Placeholder: true, Origin: secret,
-					Field: fleet.Field{"stringData", "tls.key"}},
+				"key": {State: fleet.Found, From: "Secret/agent", Class: fleet.Encrypted, Length: 20, Placeholder: true,
+					Origin: secret,
+					Field:  fleet.Field{"stringData", "tls.key"}},
 			},
 		}})
 }
@@ -103,8 +108,10 @@ func TestCertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC), IsCA: true,
-		BasicConstraintsValid: true, Subject: pkix.Name{CommonName: "system:karmada:agent:ottawa", Organization: []string{"system:karmada:agents"}},
+	template := x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC),
+		IsCA:                  true,
+		BasicConstraintsValid: true, Subject: pkix.Name{CommonName: "system:karmada:agent:ottawa",
+			Organization: []string{"system:karmada:agents"}},
 		DNSNames: []string{"a.example.test"}}
 	der, err := x509.CreateCertificate(rand.Reader, &template, &template, public, private)
 	if err != nil {
@@ -116,7 +123,8 @@ func TestCertificate(t *testing.T) {
 	for name, manifest := range map[string]string{
 		"stringData": chartAgent + fmt.Sprintf("stringData: {tls.crt: %q}\n", text),
 		"data":       chartAgent + "data: {tls.crt: " + base64.StdEncoding.EncodeToString([]byte(text)) + "}\n",
-		"ConfigMap":  strings.ReplaceAll(chartAgent, "Secret", "ConfigMap") + fmt.Sprintf("data: {tls.crt: %q}\n", text),
+		"ConfigMap": strings.ReplaceAll(chartAgent, "Secret", "ConfigMap") +
+			fmt.Sprintf("data: {tls.crt: %q}\n", text),
 	} {
 		got := agents(t, manifest)["a/karmada-system/karmada-agent"].Credentials["crt"]
 		class := fleet.Public
@@ -154,15 +162,23 @@ spec:
 		key  string
 		want fleet.Credential
 	}{
-		"a key":             {fmt.Sprintf("key: %q", private), fleet.Credential{State: fleet.Found, From: "values", Class: fleet.Key, Length: len(private)}},
-		"encrypted":         {"key: '" + ciphertext(1700) + "'", fleet.Credential{State: fleet.Found, From: "values", Class: fleet.Encrypted, Length: 1700}},
-		"variable":          {`key: "${AGENT_KEY}"`, fleet.Credential{State: fleet.Found, From: "values", Class: fleet.Variable, Length: 12}},
-		"placeholder":       {fmt.Sprintf("key: %q", charts), fleet.Credential{State: fleet.Found, From: "values", Class: fleet.Plain, Length: len(charts), Placeholder: true}},
-		"empty":             {`key: ""`, fleet.Credential{State: fleet.Found, From: "values", Class: fleet.Empty, Placeholder: true}},
-		"null":              {"key: null", fleet.Credential{State: fleet.Missing, From: "values"}},
-		"absent":            {"", fleet.Credential{State: fleet.Missing}},
-		"in a whole file":   {whole, fleet.Credential{State: fleet.Unknown, From: "Secret/hidden", Field: fleet.Field{"spec", "valuesFrom", 0}}},
-		"over a whole file": {"key: " + long + whole, fleet.Credential{State: fleet.Found, From: "values", Class: fleet.Plain, Length: 300}},
+		"a key": {fmt.Sprintf("key: %q", private),
+			fleet.Credential{State: fleet.Found, From: "values", Class: fleet.Key, Length: len(private)}},
+		"encrypted": {"key: '" + ciphertext(1700) + "'",
+			fleet.Credential{State: fleet.Found, From: "values", Class: fleet.Encrypted, Length: 1700}},
+		"variable": {`key: "${AGENT_KEY}"`, fleet.Credential{
+			State: fleet.Found, From: "values", Class: fleet.Variable, Length: 12}},
+		"placeholder": {fmt.Sprintf("key: %q", charts),
+			fleet.Credential{State: fleet.Found, From: "values", Class: fleet.Plain, Length: len(charts),
+				Placeholder: true}},
+		"empty": {`key: ""`, fleet.Credential{
+			State: fleet.Found, From: "values", Class: fleet.Empty, Placeholder: true}},
+		"null":   {"key: null", fleet.Credential{State: fleet.Missing, From: "values"}},
+		"absent": {"", fleet.Credential{State: fleet.Missing}},
+		"in a whole file": {whole, fleet.Credential{State: fleet.Unknown, From: "Secret/hidden",
+			Field: fleet.Field{"spec", "valuesFrom", 0}}},
+		"over a whole file": {"key: " + long + whole, fleet.Credential{
+			State: fleet.Found, From: "values", Class: fleet.Plain, Length: 300}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			key, rest, _ := strings.Cut(c.key, "\n")
@@ -173,7 +189,8 @@ spec:
 				c.want.Field = field
 			}
 			c.want.Origin = fleet.Origin{File: "clusters/a/apps.yaml"}
-			equal(t, "key", agents(t, strings.Replace(inline, "key: %s", key, 1)+rest)["a/karmada-system/agent"].Credentials["key"], c.want)
+			equal(t, "key", agents(t, strings.Replace(inline, "key: %s", key, 1)+
+				rest)["a/karmada-system/agent"].Credentials["key"], c.want)
 		})
 	}
 }
@@ -190,5 +207,6 @@ spec:
       containers:
         - {name: agent, image: "karmada/karmada-agent:v1.18.2", args: ["https://me:Zx81correcthorse@example.test"]}
 `)["a/karmada-system/karmada-agent"]
-	equal(t, "agent", []any{got.NameState, got.EndpointState, got.LeaseNamespace}, []any{fleet.Unknown, fleet.Unknown, ""})
+	equal(t, "agent", []any{got.NameState, got.EndpointState, got.LeaseNamespace},
+		[]any{fleet.Unknown, fleet.Unknown, ""})
 }

@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// Differences are the facts in which two fleets differ; an object is one fact. What the two share costs next to nothing.
+// Differences are the facts in which two fleets differ; an object is one fact. What the two
+// share costs next to nothing.
 func (f *Fleet) Differences(other *Fleet) []Path {
 	var changed []Path
 	for name, differs := range map[string]bool{
@@ -90,7 +91,10 @@ func compare[V any](a, b map[string]V, do func(key string, v, w V, inBoth bool))
 
 // equal is true for two objects of one place with the same facts.
 func (o *Object) equal(other *Object) bool {
-	return o == other || o.ID == other.ID && o.Cluster == other.Cluster && o.APIServer == other.APIServer && o.Kustomization == other.Kustomization && o.ResourceSet == other.ResourceSet &&
-		o.Suspended == other.Suspended && o.Group == other.Group && o.Kind == other.Kind && o.Namespace == other.Namespace && o.Name == other.Name &&
-		o.elsewhere == other.elsewhere && reflect.DeepEqual(&o.Origin, &other.Origin) && reflect.DeepEqual(o.Content, other.Content)
+	return o == other || o.ID == other.ID && o.Cluster == other.Cluster && o.APIServer == other.APIServer &&
+		o.Kustomization == other.Kustomization && o.ResourceSet == other.ResourceSet &&
+		o.Suspended == other.Suspended && o.Group == other.Group && o.Kind == other.Kind &&
+		o.Namespace == other.Namespace && o.Name == other.Name &&
+		o.elsewhere == other.elsewhere && reflect.DeepEqual(&o.Origin, &other.Origin) &&
+		reflect.DeepEqual(o.Content, other.Content)
 }

@@ -87,13 +87,15 @@ func (o Object) Exceptions() []Exception {
 	return ParseExceptions(textAt(o.Content, "metadata", "annotations", IgnoreAnnotation))
 }
 
-// ExceptionsAt are the paths of the facts that hold the exceptions of the object that a subject is about, if there is one.
+// ExceptionsAt are the paths of the facts that hold the exceptions of the object that a subject
+// is about, if there is one.
 func (f *Fleet) ExceptionsAt(ref ObjectRef) []Path {
 	object, ok := f.ObjectOf(ref)
 	if !ok {
 		return nil
 	}
-	return []Path{{"objects", object.APIServer, kindOf(object), object.Namespace, object.Name, "object", "metadata", "annotations"}}
+	return []Path{{"objects", object.APIServer, kindOf(object), object.Namespace, object.Name, "object", "metadata",
+		"annotations"}}
 }
 
 // ObjectOf is the object that a finding is about: the one of that name, or the one that an agent or a control plane is.
@@ -103,7 +105,8 @@ func (f *Fleet) ObjectOf(ref ObjectRef) (Object, bool) {
 		return f.entityObject(ref.Name, f.Agents[ref.Name].Kind)
 	case "ControlPlane":
 		for _, id := range sorted(f.ControlPlanes) {
-			if c := f.ControlPlanes[id]; c.Cluster == ref.Cluster && c.Namespace == ref.Namespace && c.Name == ref.Name {
+			if c := f.ControlPlanes[id]; c.Cluster == ref.Cluster && c.Namespace == ref.Namespace &&
+				c.Name == ref.Name {
 				return f.entityObject(c.ID, c.Kind)
 			}
 		}

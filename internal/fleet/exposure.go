@@ -195,7 +195,9 @@ func (f *Fleet) routeExposures(route Object, fronts map[string]bool) []Exposure 
 		return fronts[namespace+"/"+textAt(backend, "name")]
 	}
 	rules := listAt(spec, "rules")
-	if !slices.ContainsFunc(rules, func(rule any) bool { return slices.ContainsFunc(listAt(rule, "backendRefs"), leads) }) {
+	if !slices.ContainsFunc(rules, func(rule any) bool {
+		return slices.ContainsFunc(listAt(rule, "backendRefs"), leads)
+	}) {
 		return nil
 	}
 	ports := []int{}
@@ -237,7 +239,8 @@ func (f *Fleet) gatewayPorts(route Object, parent any) []int {
 // distinct sorts exposures and drops repeated ones.
 func distinct(exposures []Exposure) []Exposure {
 	key := func(e Exposure) string {
-		return fmt.Sprintf("%s %t %v %s %d %v", e.Host, e.Tailscale, e.Ports, e.Origin.File, e.Origin.Document, e.Origin.Field)
+		return fmt.Sprintf("%s %t %v %s %d %v", e.Host, e.Tailscale, e.Ports, e.Origin.File, e.Origin.Document,
+			e.Origin.Field)
 	}
 	slices.SortFunc(exposures, func(a, b Exposure) int { return cmp.Compare(key(a), key(b)) })
 	return slices.CompactFunc(exposures, func(a, b Exposure) bool { return key(a) == key(b) })

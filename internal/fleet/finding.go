@@ -27,7 +27,8 @@ type Finding struct {
 	Edits []Edit
 	// Object is the object or the entity of the fleet that was judged.
 	Object ObjectRef
-	// Clusters are the Flux clusters in which the same is found at the same place, sorted, where these are several; else nil.
+	// Clusters are the Flux clusters in which the same is found at the same place, sorted, where
+	// these are several; else nil.
 	Clusters []string
 	// Field leads from the object to what is wrong: ["spec", "placement", "clusterAffinity", "clusterNames", 2].
 	Field Field
@@ -46,8 +47,8 @@ type Finding struct {
 type Edit struct {
 	// Origin is the document, or the object in it.
 	Origin Origin
-	// Field leads from the origin to the value. Mappings on the way that are not there are made; "-" at its end stands for a
-	// further entry after the last one of a list.
+	// Field leads from the origin to the value. Mappings on the way that are not there are made; "-" at its end stands
+	// for a further entry after the last one of a list.
 	Field Field
 	// Value is a string, a bool or an int64.
 	Value any

@@ -28,8 +28,8 @@ type Declared struct {
 
 // Follower follows Flux again through the files of a tree. Safe for concurrent use.
 type Follower interface {
-	// Follow follows what hangs on an object of a Flux cluster's own API server, with the object as content has it, nil where it is
-	// not there. The content may be without its secrets.
+	// Follow follows what hangs on an object of a Flux cluster's own API server, with the object as content has it, nil
+	// where it is not there. The content may be without its secrets.
 	Follow(o ObjectRef, content map[string]any) Followed
 }
 
@@ -78,14 +78,14 @@ type Fleet struct {
 	// ("" for cluster scope) and name. Where several Kustomizations apply one object, the first by ID stands here.
 	Objects map[string]map[string]map[string]map[string]*Object `json:"objects"`
 
-	// Products are the Secrets and ConfigMaps that something in Git makes, looked up like Objects; in the namespace "*" those that
-	// every namespace has.
+	// Products are the Secrets and ConfigMaps that something in Git makes, looked up like Objects; in the namespace "*"
+	// those that every namespace has.
 	Products map[string]map[string]map[string]map[string]*Product `json:"products"`
-	// Makers count, by API server, namespace and kind, the objects that may make further Secrets and ConfigMaps there: charts,
-	// controllers that are not known, and bindings of roles; in the namespace "*" those that may anywhere.
+	// Makers count, by API server, namespace and kind, the objects that may make further Secrets and ConfigMaps there:
+	// charts, controllers that are not known, and bindings of roles; in the namespace "*" those that may anywhere.
 	Makers map[string]map[string]map[string]int `json:"makers"`
-	// Applied is what shows of the objects of each Kustomization beside the others', by its ID, in the tree: With leaves it as it is. A
-	// Kustomization of which there is nothing to say has no entry.
+	// Applied is what shows of the objects of each Kustomization beside the others', by its ID, in the tree: With
+	// leaves it as it is. A Kustomization of which there is nothing to say has no entry.
 	Applied map[string]Applied `json:"applied"`
 
 	Policies map[string]Policy `json:"policies"` // by ID
@@ -96,12 +96,14 @@ type Fleet struct {
 	follower   Follower
 	declared   []DeclaredMember
 	exceptions []DeclaredException
-	// consulted are the places that HelmReleases' charts and values were looked up at, whether something is there or not.
+	// consulted are the places that HelmReleases' charts and values were looked up at, whether
+	// something is there or not.
 	consulted map[key]bool
 	// aims are the policies by what their selectors ask for; changed are those that With has changed since.
 	aims    map[aim][]key
 	changed []key
-	// taintPlanes are the control planes, by ID, as far as taints go; the one of members that are not registered has no ID.
+	// taintPlanes are the control planes, by ID, as far as taints go; the one of members that are
+	// not registered has no ID.
 	taintPlanes map[string]*taintPlane
 	// charts counts the HelmReleases that install a chart at an API server, by its ID.
 	charts map[string]int
@@ -112,8 +114,8 @@ type Membership struct {
 	// Basis is "declared" (the configuration lists them), "live" (the Karmada API server does), "tree" (agents, Cluster
 	// objects and Flux clusters) or "none" (nothing tells: every name is unknown).
 	Basis string `json:"basis"`
-	// Certain is true where the list is declared or live, or where the tree leaves no doubt: a control plane and agents are
-	// in Git and every agent's name can be read. Otherwise a member may have been joined by hand.
+	// Certain is true where the list is declared or live, or where the tree leaves no doubt: a control plane and agents
+	// are in Git and every agent's name can be read. Otherwise a member may have been joined by hand.
 	Certain bool `json:"certain"`
 	// Names are the members' names, sorted.
 	Names []string `json:"names"`
@@ -144,18 +146,18 @@ type Member struct {
 	Misnamed []string `json:"misnamed"`
 	// Unnamed are the IDs of agents in FluxCluster whose name cannot be read: one of them may be this member's.
 	Unnamed []string `json:"unnamed"`
-	// Labels, Provider, Region, Zones and Taints are the configuration's, else the Cluster object's or the agent's; empty where
-	// nothing tells.
+	// Labels, Provider, Region, Zones and Taints are the configuration's, else the Cluster object's or the agent's;
+	// empty where nothing tells.
 	Labels   map[string]string `json:"labels"`
 	Provider string            `json:"provider"`
 	Region   string            `json:"region"`
 	Zones    []string          `json:"zones"`
 	Taints   []Taint           `json:"taints"`
-	// Unseen are those of "labels", "provider", "region" and "zones" that nothing tells: an agent registers a Cluster, and
-	// somebody may add them.
+	// Unseen are those of "labels", "provider", "region" and "zones" that nothing tells: an agent registers a Cluster,
+	// and somebody may add them.
 	Unseen []string `json:"unseen"`
-	// Healthy, Lost and Recovered are the taints that it has while it is healthy, once it is lost, and when it is ready again:
-	// Taints and those of ClusterTaintPolicies.
+	// Healthy, Lost and Recovered are the taints that it has while it is healthy, once it is lost, and when it is ready
+	// again: Taints and those of ClusterTaintPolicies.
 	Healthy   Tainted `json:"healthy"`
 	Lost      Tainted `json:"lost"`
 	Recovered Tainted `json:"recovered"`
@@ -182,10 +184,10 @@ type Agent struct {
 	// ListIn is, for an unreached agent, the file that should list it: the nearest kustomization.yaml that Flux
 	// reads, or the nearest one at or above the agent's folder. Empty where there is none.
 	ListIn string `json:"listIn"`
-	// ListAs is the entry that ListIn's resources lack, where one cluster alone reads that file and one entry is right: the
-	// agent's file, the file with the only Flux Kustomization that leads to a folder around the agent, or a folder around
-	// either that has a kustomization.yaml of its own. Else empty, as where a Flux Kustomization of the cluster leads to a
-	// folder that is not there or not known.
+	// ListAs is the entry that ListIn's resources lack, where one cluster alone reads that file and one entry is right:
+	// the agent's file, the file with the only Flux Kustomization that leads to a folder around the agent, or a folder
+	// around either that has a kustomization.yaml of its own. Else empty, as where a Flux Kustomization of the cluster
+	// leads to a folder that is not there or not known.
 	ListAs string `json:"listAs"`
 	// Name is the member's name that it registers; NameState is unknown where it comes from something unreadable.
 	Name      string `json:"name"`
@@ -211,8 +213,8 @@ type Agent struct {
 	Credentials map[string]Credential `json:"credentials"`
 	// Unlisted are the objects of valuesFrom that lie in the cluster's files and that nothing reconciles.
 	Unlisted []UnlistedValues `json:"unlisted"`
-	// Version is the chart's version or the image's tag, empty where unknown. Tag is the image's tag as it is written, empty where
-	// none is; TagField leads to it.
+	// Version is the chart's version or the image's tag, empty where unknown. Tag is the image's tag as it is written,
+	// empty where none is; TagField leads to it.
 	Version  string `json:"version"`
 	Tag      string `json:"tag"`
 	TagField Field  `json:"tagField"`
@@ -266,29 +268,31 @@ type ControlPlane struct {
 	// APIServers are the IDs of the API servers that its kubeconfig Secret leads to; its cluster's own too where that
 	// has no entry point, since every object then stands there.
 	APIServers []string `json:"apiServers"`
-	// CertificateHosts are the names that the API server's certificate covers, wildcards included; HostsState is unknown
-	// where certificates are brought along (certs.mode custom) or the values cannot be read.
+	// CertificateHosts are the names that the API server's certificate covers, wildcards included; HostsState is
+	// unknown where certificates are brought along (certs.mode custom) or the values cannot be read.
 	CertificateHosts []string `json:"certificateHosts"`
 	HostsState       State    `json:"hostsState"`
 	// HostsField leads to the list in the control plane's object.
 	HostsField Field `json:"hostsField"`
-	// Certificates are those that the chart's values bring along, by where they stand: certs.custom.caCrt and crt, etcd.external.certs.caCrt
-	// and crt. Empty where Karmada makes them itself.
+	// Certificates are those that the chart's values bring along, by where they stand: certs.custom.caCrt and crt,
+	// etcd.external.certs.caCrt and crt. Empty where Karmada makes them itself.
 	Certificates map[string]Credential `json:"certificates"`
 	// Exposures are the addresses at which something in Git makes its API server reachable.
 	Exposures []Exposure `json:"exposures"`
-	// FailoverArmed are the switches of cluster failover that Git can show, each found, missing or unknown: "gate", "eviction",
-	// "taint", "webhook".
+	// FailoverArmed are the switches of cluster failover that Git can show, each found, missing or unknown: "gate",
+	// "eviction", "taint", "webhook".
 	FailoverArmed map[string]State `json:"failoverArmed"`
 	// Lacks is what cluster failover certainly lacks, in words: the switches that are missing.
 	Lacks []string `json:"lacks"`
-	// FeatureGates are the controller manager's, as the values give them; GatesState is unknown where there may be more.
+	// FeatureGates are the controller manager's, as the values give them; GatesState is
+	// unknown where there may be more.
 	FeatureGates map[string]bool `json:"featureGates"`
 	GatesState   State           `json:"gatesState"`
-	// SystemNamespace is Karmada's own on its API server, "karmada-system" unless the chart says otherwise; empty where it
-	// cannot be read.
+	// SystemNamespace is Karmada's own on its API server, "karmada-system" unless the chart says otherwise;
+	// empty where it cannot be read.
 	SystemNamespace string `json:"systemNamespace"`
-	// SkippedNamespaces are the regular expressions of --skipped-propagating-namespaces; empty where they cannot be read.
+	// SkippedNamespaces are the regular expressions of --skipped-propagating-namespaces; empty
+	// where they cannot be read.
 	SkippedNamespaces []string `json:"skippedNamespaces"`
 	// Schedulers are the names of its schedulers in Git, sorted; empty where more may run than Git shows.
 	Schedulers []string `json:"schedulers"`
@@ -315,8 +319,8 @@ type APIServer struct {
 	KubeConfig string `json:"kubeConfig"`
 	// ControlPlane is the ID of the Karmada control plane in Git that serves it, empty where none does.
 	ControlPlane string `json:"controlPlane"`
-	// Complete: Git shows all that Flux brings there. Otherwise something unknown, or a chart, may bring further objects; and
-	// without an entry point nobody knows what Flux brings.
+	// Complete: Git shows all that Flux brings there. Otherwise something unknown, or a chart, may bring further
+	// objects; and without an entry point nobody knows what Flux brings.
 	Complete bool `json:"complete"`
 }
 
@@ -350,11 +354,11 @@ type Input struct {
 	FluxCluster   *Cluster       `json:"fluxCluster,omitempty"`
 	// Policy is what a policy of Karmada with resourceSelectors selects.
 	Policy *Policy `json:"policy,omitempty"`
-	// Invalid is what Karmada, or the API of Flux, refuses an object of one of its kinds for, in the order of the fields; absent where it
-	// does not.
+	// Invalid is what Karmada, or the API of Flux, refuses an object of one of its kinds for, in the order of the
+	// fields; absent where it does not.
 	Invalid []Invalid `json:"invalid,omitempty"`
-	// Overrides is what is worth saying of the instructions of an override policy, on the objects in Git that it selects; absent
-	// where nothing is.
+	// Overrides is what is worth saying of the instructions of an override policy, on the objects in Git that it
+	// selects; absent where nothing is.
 	Overrides []OverrideEffect `json:"overrides,omitempty"`
 	File      *File            `json:"file,omitempty"`
 	Exception *UsedException   `json:"exception,omitempty"`
@@ -364,8 +368,8 @@ type Input struct {
 type OverrideEffect struct {
 	// Field leads to the instruction, or to its path, in the policy.
 	Field Field `json:"field"`
-	// Effect is "fails" (it cannot be applied), "wipes" (it takes away more than it says) or "idle" (it changes nothing in any of the
-	// selected objects).
+	// Effect is "fails" (it cannot be applied), "wipes" (it takes away more than it says) or "idle" (it changes nothing
+	// in any of the selected objects).
 	Effect string `json:"effect"`
 	// Message says it, as one part of a sentence.
 	Message string `json:"message"`
@@ -377,9 +381,9 @@ type OverrideEffect struct {
 type Invalid struct {
 	// Field leads to the fault; what is missing is no step of it.
 	Field Field `json:"field"`
-	// Problem is "api-version", "unknown-field", "newer-field", "type", "required", "enum", "bounds", "form" or "duplicate"
-	// where the schema refuses the object; "webhook", or of two sorts "propagate-deps" and "other-namespace", where karmada-webhook
-	// does.
+	// Problem is "api-version", "unknown-field", "newer-field", "type", "required", "enum", "bounds", "form" or
+	// "duplicate" where the schema refuses the object; "webhook", or of two sorts "propagate-deps" and
+	// "other-namespace", where karmada-webhook does.
 	Problem string `json:"problem"`
 	// Message says it in one sentence.
 	Message string `json:"message"`
@@ -387,7 +391,8 @@ type Invalid struct {
 	Fix string `json:"fix"`
 	// Since is y of the first release 1.y that has the field; 0 but for "newer-field".
 	Since int `json:"since"`
-	// NotBefore is y of the newest release 1.y, where it is not known which one it is and an older one takes the object; else 0.
+	// NotBefore is y of the newest release 1.y, where it is not known which one it is and an older one
+	// takes the object; else 0.
 	NotBefore int `json:"notBefore"`
 	// Edits has the one edit that mends it, where one is certain.
 	Edits []InvalidEdit `json:"edits"`

@@ -108,7 +108,8 @@ func (r release) readValues(inline any) []layer {
 		}
 	}
 	own := []any{"spec", "values"}
-	values := layer{values: map[string]any{}, from: "values", origin: r.object.Origin, field: own, by: own, inline: true}
+	values := layer{values: map[string]any{}, from: "values", origin: r.object.Origin, field: own, by: own,
+		inline: true}
 	switch inline := inline.(type) {
 	case map[string]any:
 		values.values = inline
@@ -319,7 +320,8 @@ func chartName(object Object, find finder) (name, version string) {
 	case "OCIRepository":
 		if source, ok := find(ociKind, namespace, name); ok {
 			versions := mapAt(source.Content, "spec", "ref")
-			return path.Base(textAt(source.Content, "spec", "url")), textAt(versions, "tag") + textAt(versions, "semver")
+			return path.Base(textAt(source.Content, "spec", "url")),
+				textAt(versions, "tag") + textAt(versions, "semver")
 		}
 	case "HelmChart":
 		if source, ok := find(helmChartKind, namespace, name); ok {

@@ -25,14 +25,16 @@ func (f *Fleet) invalid(object Object) []Invalid {
 	var all []Invalid
 	if isFlux(object.Group) {
 		for _, p := range flux.Problems(object.Content) {
-			all = append(all, Invalid{Field: p.Field, Problem: p.Kind, Message: p.Message, Fix: p.Fix, Edits: []InvalidEdit{}})
+			all = append(all, Invalid{Field: p.Field, Problem: p.Kind, Message: p.Message, Fix: p.Fix,
+				Edits: []InvalidEdit{}})
 		}
 	}
 	if !isKarmada(object.Group) {
 		return all
 	}
 	for _, p := range karmada.Problems(object.Content, f.karmadaMinor(object.APIServer)) {
-		invalid := Invalid{Field: orEmpty(p.Field), Problem: string(p.Kind), Message: p.Message, Fix: p.Fix, Since: p.Since,
+		invalid := Invalid{Field: orEmpty(p.Field), Problem: string(p.Kind), Message: p.Message, Fix: p.Fix,
+			Since:     p.Since,
 			NotBefore: p.NotBefore, Edits: []InvalidEdit{}}
 		if p.Value != nil {
 			invalid.Edits = append(invalid.Edits, InvalidEdit{p.Field, p.Value})
@@ -42,8 +44,8 @@ func (f *Fleet) invalid(object Object) []Invalid {
 	return all
 }
 
-// karmadaMinor is y of the version 1.y of the Karmada behind an API server; 0 where it is not known. It is the declared one, or that
-// of the control plane that serves the API server, or of the only one there is.
+// karmadaMinor is y of the version 1.y of the Karmada behind an API server; 0 where it is not known. It is the declared
+// one, or that of the control plane that serves the API server, or of the only one there is.
 func (f *Fleet) karmadaMinor(server string) int {
 	version := f.KarmadaVersion
 	if version == "" {

@@ -38,8 +38,8 @@ func LiveResources() []LiveResource {
 type LiveMember struct {
 	// Mode is spec.syncMode, "Push" or "Pull".
 	Mode string `json:"mode"`
-	// Ready is the status of the condition Ready: "True", "False", "Unknown"; empty where none was ever reported. Reason and
-	// Since are that condition's, Since in RFC 3339.
+	// Ready is the status of the condition Ready: "True", "False", "Unknown"; empty where none was ever reported.
+	// Reason and Since are that condition's, Since in RFC 3339.
 	Ready  string `json:"ready"`
 	Reason string `json:"reason"`
 	Since  string `json:"since"`
@@ -56,11 +56,13 @@ type LiveServer struct {
 }
 
 // LiveObject takes from an object, as an API server returns it, what Live keeps of it: no status but a Cluster's
-// conditions and version, and nothing that changes from minute to minute. The content is not changed. False for what has
-// no name that could be shown, and for a kind that is none of LiveResources.
+// conditions and version, and nothing that changes from minute to minute. The content is not changed. False for what
+// has no name that could be shown, and for a kind that is none of LiveResources.
 func LiveObject(content map[string]any) (Object, bool) {
 	version, kind := textAt(content, "apiVersion"), textAt(content, "kind")
-	at := slices.IndexFunc(LiveResources(), func(r LiveResource) bool { return r.Group+"/"+r.Version == version && r.Kind == kind })
+	at := slices.IndexFunc(LiveResources(), func(r LiveResource) bool {
+		return r.Group+"/"+r.Version == version && r.Kind == kind
+	})
 	name, namespace := textAt(content, "metadata", "name"), textAt(content, "metadata", "namespace")
 	if at < 0 || name == "" || printable(namespace+name) != namespace+name {
 		return Object{}, false
@@ -135,8 +137,8 @@ func printable(text string) string {
 	}, text)
 }
 
-// indexLive files what is live beside what Git shows. A policy in Git stays as Git has it, since Flux will make it so; a
-// Cluster is as Karmada has it, since its agent and its administrator write it, and its place in Git stays.
+// indexLive files what is live beside what Git shows. A policy in Git stays as Git has it, since Flux will make it so;
+// a Cluster is as Karmada has it, since its agent and its administrator write it, and its place in Git stays.
 func (f *Fleet) indexLive(live Live) {
 	server := f.liveServer(live.APIServer)
 	f.Live = &LiveServer{APIServer: server}
@@ -155,7 +157,8 @@ func (f *Fleet) indexLive(live Live) {
 	}
 }
 
-// addLiveServer makes sure that the API server that is live is one that Karmada serves, though Git may bring nothing there.
+// addLiveServer makes sure that the API server that is live is one that Karmada serves, though
+// Git may bring nothing there.
 func (f *Fleet) addLiveServer() {
 	if f.Live == nil {
 		return
@@ -176,8 +179,8 @@ func (f *Fleet) liveServer(named string) string {
 	return cmp.Or(named, "karmada")
 }
 
-// KarmadaServers are the IDs of the API server that Karmada serves: several where several kubeconfigs lead to one control
-// plane. None where the tree has no Karmada, or more than one.
+// KarmadaServers are the IDs of the API server that Karmada serves: several where several kubeconfigs lead to one
+// control plane. None where the tree has no Karmada, or more than one.
 func (f *Fleet) KarmadaServers() []string {
 	var ids []string
 	planes := map[string]bool{}

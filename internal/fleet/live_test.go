@@ -32,16 +32,20 @@ status:
 
 func TestLiveObject(t *testing.T) {
 	ottawa, ok := LiveObject(parse(t, "", liveOttawa)[0].Content)
-	equal(t, "a Cluster", ottawa, Object{Group: "cluster.karmada.io", Kind: "Cluster", Name: "ottawa", Content: map[string]any{
-		"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster",
-		"metadata": map[string]any{"name": "ottawa", "labels": map[string]any{"env": "prod"}},
-		"spec": map[string]any{"id": "abc", "syncMode": "Pull", "provider": "metal", "region": "north", "zones": []any{"a"},
-			"taints": []any{map[string]any{"key": "k", "effect": "NoSchedule"}}},
-		"status": map[string]any{"kubernetesVersion": "v1.35.4", "conditions": []any{
-			map[string]any{"type": "Ready", "status": "False", "reason": "ClusterNotReachable", "lastTransitionTime": "2026-11-24T10:00:00Z"},
-			map[string]any{"type": "CompleteAPIEnablements", "status": "True", "reason": "Complete", "lastTransitionTime": "2026-11-24T09:00:00Z"},
-		}},
-	}})
+	equal(t, "a Cluster", ottawa, Object{Group: "cluster.karmada.io", Kind: "Cluster", Name: "ottawa",
+		Content: map[string]any{
+			"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster",
+			"metadata": map[string]any{"name": "ottawa", "labels": map[string]any{"env": "prod"}},
+			"spec": map[string]any{"id": "abc", "syncMode": "Pull", "provider": "metal", "region": "north",
+				"zones":  []any{"a"},
+				"taints": []any{map[string]any{"key": "k", "effect": "NoSchedule"}}},
+			"status": map[string]any{"kubernetesVersion": "v1.35.4", "conditions": []any{
+				map[string]any{"type": "Ready", "status": "False", "reason": "ClusterNotReachable",
+					"lastTransitionTime": "2026-11-24T10:00:00Z"},
+				map[string]any{"type": "CompleteAPIEnablements", "status": "True", "reason": "Complete",
+					"lastTransitionTime": "2026-11-24T09:00:00Z"},
+			}},
+		}})
 	member, isMember := ottawa.Member()
 	equal(t, "its member", member, LiveMember{Mode: "Pull", Ready: "False", Reason: "ClusterNotReachable",
 		Since: "2026-11-24T10:00:00Z", KubernetesVersion: "v1.35.4"})
@@ -63,11 +67,12 @@ metadata: {name: web, namespace: shop, uid: "1", generation: 4, finalizers: [x],
 spec: {placement: {}}
 status: {x: 1}`)[0]
 	kept, _ := LiveObject(policy.Content)
-	equal(t, "a policy", kept, Object{Group: "policy.karmada.io", Kind: "PropagationPolicy", Namespace: "shop", Name: "web", Content: map[string]any{
-		"apiVersion": "policy.karmada.io/v1alpha1", "kind": "PropagationPolicy",
-		"metadata": map[string]any{"name": "web", "namespace": "shop", "labels": map[string]any{"a": "b"}},
-		"spec":     map[string]any{"placement": map[string]any{}},
-	}})
+	equal(t, "a policy", kept, Object{Group: "policy.karmada.io", Kind: "PropagationPolicy", Namespace: "shop",
+		Name: "web", Content: map[string]any{
+			"apiVersion": "policy.karmada.io/v1alpha1", "kind": "PropagationPolicy",
+			"metadata": map[string]any{"name": "web", "namespace": "shop", "labels": map[string]any{"a": "b"}},
+			"spec":     map[string]any{"placement": map[string]any{}},
+		}})
 	for _, other := range []string{
 		"apiVersion: v1\nkind: Secret\nmetadata: {name: s}",
 		"apiVersion: policy.karmada.io/v1alpha1\nkind: PropagationPolicy\nmetadata: {}",
@@ -93,7 +98,9 @@ func TestLiveMembers(t *testing.T) {
 		live     string
 		want     []string
 	}{
-		"a name is no member where Karmada has none": {func(x *fixture) { x.cluster("a") }, nil, "kind: List", []string{"live true"}},
+		"a name is no member where Karmada has none": {func(x *fixture) {
+			x.cluster("a")
+		}, nil, "kind: List", []string{"live true"}},
 		"registered by hand": {func(x *fixture) {
 			x.cluster("hub")
 			x.cluster("talos-ottawa")
@@ -134,13 +141,15 @@ func TestLiveMembers(t *testing.T) {
 func TestLivePolicies(t *testing.T) {
 	const server = "hub/karmada-system/karmada-kubeconfig"
 	policy := func(name, cluster string) string {
-		return "\napiVersion: policy.karmada.io/v1alpha1\nkind: PropagationPolicy\nmetadata: {name: " + name + ", namespace: shop}\n" +
+		return "\napiVersion: policy.karmada.io/v1alpha1\nkind: PropagationPolicy\nmetadata: {name: " + name +
+			", namespace: shop}\n" +
 			"spec: {resourceSelectors: [{apiVersion: apps/v1, kind: Deployment, name: web}], placement: {clusterAffinity: {clusterNames: [" + cluster + "]}}}"
 	}
 	x := fixture{}
 	x.cluster("hub")
 	x.apply(t, "hub", "hub", host)
-	x.apply(t, "hub", server, policy("both", "git")+"\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}")
+	x.apply(t, "hub", server, policy("both", "git")+
+		"\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}")
 	before := len(x.Objects)
 	f := Build(&x.Tree, Declared{Live: liveOf(t, policy("both", "live")+"\n---"+policy("more", "live")+`
 ---
@@ -152,16 +161,20 @@ spec: {taints: [{key: k, effect: NoExecute}]}`)})
 	equal(t, "the API server", f.Live, &LiveServer{APIServer: server})
 	equal(t, "the tree", len(x.Objects), before)
 	names := f.Objects[server]["PropagationPolicy.policy.karmada.io"]["shop"]
-	equal(t, "a policy in Git", textsAt(names["both"].Content, "spec", "placement", "clusterAffinity", "clusterNames"), []string{"git"})
+	equal(t, "a policy in Git", textsAt(names["both"].Content, "spec", "placement", "clusterAffinity", "clusterNames"),
+		[]string{"git"})
 	more := names["more"]
 	more.Content = nil
-	equal(t, "a policy that is live alone", *more, Object{ID: server + "/PropagationPolicy.policy.karmada.io/shop/more", Cluster: "hub",
+	equal(t, "a policy that is live alone", *more, Object{
+		ID: server + "/PropagationPolicy.policy.karmada.io/shop/more", Cluster: "hub",
 		APIServer: server, Group: "policy.karmada.io", Kind: "PropagationPolicy", Namespace: "shop", Name: "more"})
 	equal(t, "claims", len(f.Claims[server]["Deployment.apps"]["shop"]["web"]), 2)
 	equal(t, "the taint", f.ControlPlanes["hub/karmada-system/karmada"].FailoverArmed[TaintSwitch], Found)
 
-	gone, _ := f.With(ObjectRef{APIServer: server, Group: "policy.karmada.io", Kind: "ClusterTaintPolicy", Name: "lost"}, nil)
-	equal(t, "the taint once it is deleted", gone.ControlPlanes["hub/karmada-system/karmada"].FailoverArmed[TaintSwitch], Missing)
+	gone, _ := f.With(ObjectRef{APIServer: server, Group: "policy.karmada.io", Kind: "ClusterTaintPolicy",
+		Name: "lost"}, nil)
+	equal(t, "the taint once it is deleted",
+		gone.ControlPlanes["hub/karmada-system/karmada"].FailoverArmed[TaintSwitch], Missing)
 }
 
 func TestLiveServer(t *testing.T) {
@@ -179,5 +192,6 @@ func TestLiveServer(t *testing.T) {
 	equal(t, "one of two", Build(&x.Tree, Declared{Live: &Live{}}).Live.APIServer, "karmada")
 	equal(t, "the named one", Build(&x.Tree, Declared{Live: &Live{APIServer: "hub/b/two"}}).Live.APIServer, "hub/b/two")
 	x.apply(t, "hub", "hub", host)
-	equal(t, "two kubeconfigs of one control plane", Build(&x.Tree, Declared{Live: &Live{}}).Live.APIServer, "hub/a/one")
+	equal(t, "two kubeconfigs of one control plane", Build(&x.Tree, Declared{Live: &Live{}}).Live.APIServer,
+		"hub/a/one")
 }

@@ -146,8 +146,9 @@ func (r *roll) add(name, cluster string) {
 	if declared.Taints == nil {
 		member.Taints = taintsOf(spec)
 	}
-	for property, text := range map[string]string{LabelsProperty: jsonOf(member.Labels), ProviderProperty: member.Provider,
-		RegionProperty: member.Region, ZonesProperty: jsonOf(member.Zones)} {
+	for property, text := range map[string]string{LabelsProperty: jsonOf(member.Labels),
+		ProviderProperty: member.Provider,
+		RegionProperty:   member.Region, ZonesProperty: jsonOf(member.Zones)} {
 		given := map[string]bool{LabelsProperty: declared.Labels != nil, ProviderProperty: declared.Provider != "",
 			RegionProperty: declared.Region != "", ZonesProperty: declared.Zones != nil}[property]
 		if hasVariable(text) || !given && !registered {
@@ -205,14 +206,16 @@ func (r *roll) takeAgents() {
 		if member.Origin.File == "" {
 			member.Origin = r.Clusters[member.FluxCluster].Origin
 		}
-		member.MereHost = member.Host && !member.Declared && !member.Registered && len(member.Agents)+len(member.Suspended) == 0
+		member.MereHost = member.Host && !member.Declared && !member.Registered &&
+			len(member.Agents)+len(member.Suspended) == 0
 		r.members[name] = member
 	}
 }
 
 // takeFlags takes what an agent says of its cluster, where nothing else does.
 func (m *Member) takeFlags(agent Agent) {
-	said := map[string]string{ProviderProperty: agent.Provider, RegionProperty: agent.Region, ZonesProperty: strings.Join(agent.Zones, ",")}
+	said := map[string]string{ProviderProperty: agent.Provider, RegionProperty: agent.Region,
+		ZonesProperty: strings.Join(agent.Zones, ",")}
 	m.Unseen = slices.DeleteFunc(m.Unseen, func(property string) bool {
 		if text := said[property]; text == "" || hasVariable(text) {
 			return false

@@ -12,9 +12,11 @@ func line(m Member) string {
 	for _, part := range []struct {
 		name string
 		ids  []string
-	}{{"agents", m.Agents}, {"suspended", m.Suspended}, {"stray", m.Stray}, {"misnamed", m.Misnamed}, {"unnamed", m.Unnamed}} {
+	}{{"agents", m.Agents}, {"suspended", m.Suspended}, {"stray", m.Stray}, {"misnamed", m.Misnamed},
+		{"unnamed", m.Unnamed}} {
 		if len(part.ids) > 0 {
-			short := strings.NewReplacer("/karmada-system/karmada-agent", "", "/karmada-agent", "").Replace(strings.Join(part.ids, ","))
+			short := strings.NewReplacer("/karmada-system/karmada-agent", "", "/karmada-agent", "").Replace(
+				strings.Join(part.ids, ","))
 			text += " " + part.name + ":" + short
 		}
 	}
@@ -79,7 +81,8 @@ func TestMembers(t *testing.T) {
 		"registered": {func(x tree) {
 			clusters(x, "talos-ottawa", "talos-robbinsdale", "home")
 			x.apply(t, "talos-ottawa", "talos-ottawa", host)
-			x.apply(t, "talos-ottawa", "talos-ottawa/flux-system/karmada-kubeconfig", registration("robbinsdale", "Push"))
+			x.apply(t, "talos-ottawa", "talos-ottawa/flux-system/karmada-kubeconfig",
+				registration("robbinsdale", "Push"))
 			x.apply(t, "home", "home", "apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata: {name: pg}")
 		}, Declared{}, []string{"tree false", "robbinsdale=talos-robbinsdale registered Push"}},
 		"registered, wrong agent names": {func(x tree) {
@@ -133,9 +136,11 @@ func TestMemberOfClusterObject(t *testing.T) {
 	equal(t, "member", Build(&x.Tree, Declared{}).Members, map[string]Member{"one": {
 		Name: "one", Registered: true, Mode: "Push", Provider: "metal", Region: "north", Zones: []string{"a", "b"},
 		Labels: map[string]string{"env": "prod"}, Origin: Origin{File: "clusters/a/apps.yaml"},
-		Agents: []string{}, Suspended: []string{}, Stray: []string{}, Misnamed: []string{}, Unnamed: []string{}, Unseen: []string{}, Taints: []Taint{},
-		Healthy:   Tainted{Ways: [][]Taint{{}}},
-		Lost:      Tainted{Ways: [][]Taint{{{Key: "cluster.karmada.io/not-ready", Effect: "NoSchedule"}}}, Without: "no ClusterTaintPolicy adds a NoExecute taint", More: true},
+		Agents: []string{}, Suspended: []string{}, Stray: []string{}, Misnamed: []string{}, Unnamed: []string{},
+		Unseen: []string{}, Taints: []Taint{},
+		Healthy: Tainted{Ways: [][]Taint{{}}},
+		Lost: Tainted{Ways: [][]Taint{{{Key: "cluster.karmada.io/not-ready", Effect: "NoSchedule"}}},
+			Without: "no ClusterTaintPolicy adds a NoExecute taint", More: true},
 		Recovered: Tainted{Ways: [][]Taint{{}}},
 	}})
 }

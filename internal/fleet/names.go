@@ -9,14 +9,15 @@ import (
 // names match members with Flux clusters: a cluster's folder, its variables and the member it registers as are
 // often three different names.
 type names struct {
-	clusters  map[string]Cluster
-	agents    map[string][]Agent         // reached, by the Flux cluster that they run in
-	byAgent   map[string][]string        // clusters by the name that an agent there registers
-	byValue   map[string]map[string]bool // clusters by the value of a variable that names them
-	bySuffix  map[string]map[string]bool // clusters by what follows a dash in their name
-	strays    map[string]map[string]bool // names of stray agents by the cluster below whose folder they lie
-	customs   []string                   // ways in which the agents' names follow from their clusters, the commonest first
-	shortened []string                   // what those names leave out of the clusters' names
+	clusters map[string]Cluster
+	agents   map[string][]Agent         // reached, by the Flux cluster that they run in
+	byAgent  map[string][]string        // clusters by the name that an agent there registers
+	byValue  map[string]map[string]bool // clusters by the value of a variable that names them
+	bySuffix map[string]map[string]bool // clusters by what follows a dash in their name
+	strays   map[string]map[string]bool // names of stray agents by the cluster below whose folder they lie
+	// ways in which the agents' names follow from their clusters, the commonest first
+	customs   []string
+	shortened []string // what those names leave out of the clusters' names
 }
 
 func (f *Fleet) clusterNames(agents []Agent) names {
@@ -62,7 +63,8 @@ func (f *Fleet) clusterNames(agents []Agent) names {
 func NamesCluster(key string) bool {
 	plain := separators.Replace(strings.ToUpper(key))
 	plain = strings.TrimPrefix(plain, "KARMADA")
-	return slices.Contains([]string{"CLUSTER", "CLUSTERNAME", "CLUSTERID", "LOCATION", "LOCATIONNAME", "REGION", "SITE", "SITENAME",
+	return slices.Contains([]string{"CLUSTER", "CLUSTERNAME", "CLUSTERID", "LOCATION", "LOCATIONNAME", "REGION", "SITE",
+		"SITENAME",
 		"MEMBER", "MEMBERNAME", "MEMBERCLUSTER"}, plain)
 }
 

@@ -14,7 +14,8 @@ const (
 
 func isOverride(kind string) bool { return kind == overrideKind || kind == clusterOverrideKind }
 
-// maxTried is how many bytes of objects all instructions of all override policies are tried on, each policy with the same share.
+// maxTried is how many bytes of objects all instructions of all override policies are tried on, each
+// policy with the same share.
 const maxTried = 1 << 30
 
 // effects are what the instructions of an override policy come to, each once, on the first object where it does.
@@ -29,7 +30,8 @@ func (f *Fleet) effects(policy Object) []OverrideEffect {
 		tried++
 		seen := map[string]bool{}
 		for _, effect := range f.effectsOn(object, policy) {
-			of := OverrideEffect{Field: effect.Field, Effect: string(effect.Kind), Message: effect.Message, Object: selected}
+			of := OverrideEffect{Field: effect.Field, Effect: string(effect.Kind), Message: effect.Message,
+				Object: selected}
 			id := jsonOf(effect.Field) + of.Effect
 			if effect.Kind == karmada.Idle && !seen[id] {
 				idle[id]++
@@ -85,8 +87,8 @@ func (f *Fleet) selectedBy(policy Object) []Selected {
 	return all
 }
 
-// effectsOn are those of a policy on one object. What fails on the object as Git has it, and not after all other overrides, is none:
-// they may be for the same cluster.
+// effectsOn are those of a policy on one object. What fails on the object as Git has it, and not after all other
+// overrides, is none: they may be for the same cluster.
 func (f *Fleet) effectsOn(object, policy Object) []karmada.Effect {
 	var effects []karmada.Effect
 	for i, rule := range rulesOf(policy) {
@@ -95,9 +97,10 @@ func (f *Fleet) effectsOn(object, policy Object) []karmada.Effect {
 			template, known := f.afterOthers(object, policy, i)
 			after := template.Apply(rule.overriders, rule.field)
 			of = slices.DeleteFunc(of, func(e karmada.Effect) bool {
-				return e.Kind == karmada.Fails && (!known || !slices.ContainsFunc(after, func(other karmada.Effect) bool {
-					return other.Kind == karmada.Fails && slices.Equal(e.Field, other.Field)
-				}))
+				return e.Kind == karmada.Fails && (!known || !slices.ContainsFunc(
+					after, func(other karmada.Effect) bool {
+						return other.Kind == karmada.Fails && slices.Equal(e.Field, other.Field)
+					}))
 			})
 		}
 		effects = append(effects, of...)
@@ -105,7 +108,8 @@ func (f *Fleet) effectsOn(object, policy Object) []karmada.Effect {
 	return effects
 }
 
-// afterOthers is the object after all overrides but one rule of a policy, in Karmada's order; false where one of them is not known.
+// afterOthers is the object after all overrides but one rule of a policy, in Karmada's order; false where
+// one of them is not known.
 //
 // Source: karmada v1.18.2 pkg/util/overridemanager/overridemanager.go:96 and 204.
 func (f *Fleet) afterOthers(object, policy Object, but int) (template karmada.Template, known bool) {
@@ -117,14 +121,17 @@ func (f *Fleet) afterOthers(object, policy Object, but int) (template karmada.Te
 	for _, by := range slices.Compact(others) {
 		other, ok := f.object(by)
 		if !ok || !isOverride(by.kind) ||
-			by.kind == overrideKind && cmp.Or(other.Namespace, defaultNamespace) != cmp.Or(object.Namespace, defaultNamespace) {
+			by.kind == overrideKind && cmp.Or(other.Namespace, defaultNamespace) != cmp.Or(
+				object.Namespace, defaultNamespace) {
 			continue
 		}
 		own, spec := by == keyOf(policy), mapAt(other.Content, "spec")
-		known = known && (own || !steers(spec["resourceSelectors"])) && !isText(spec["overrideRules"]) && !isText(spec["overriders"])
-		if len(listAt(spec, "resourceSelectors")) > 0 && !slices.ContainsFunc(f.selectedBy(other), func(s Selected) bool {
-			return s.Kind == place.kind && s.Namespace == place.namespace && s.Name == place.name
-		}) {
+		known = known && (own || !steers(spec["resourceSelectors"])) && !isText(spec["overrideRules"]) &&
+			!isText(spec["overriders"])
+		if len(listAt(spec, "resourceSelectors")) > 0 && !slices.ContainsFunc(
+			f.selectedBy(other), func(s Selected) bool {
+				return s.Kind == place.kind && s.Namespace == place.namespace && s.Name == place.name
+			}) {
 			continue
 		}
 		if left -= costOf(object, other); left < 0 {
@@ -173,10 +180,12 @@ type overrideRule struct {
 func rulesOf(policy Object) []overrideRule {
 	var rules []overrideRule
 	for i, rule := range listAt(policy.Content, "spec", "overrideRules") {
-		rules = append(rules, overrideRule{rule, mapAt(rule, "overriders"), []any{"spec", "overrideRules", i, "overriders"}})
+		rules = append(rules, overrideRule{rule, mapAt(rule, "overriders"),
+			[]any{"spec", "overrideRules", i, "overriders"}})
 	}
 	if len(rules) == 0 {
-		rules = append(rules, overrideRule{at(policy.Content, "spec", "overriders"), mapAt(policy.Content, "spec", "overriders"), []any{"spec", "overriders"}})
+		rules = append(rules, overrideRule{at(policy.Content, "spec", "overriders"),
+			mapAt(policy.Content, "spec", "overriders"), []any{"spec", "overriders"}})
 	}
 	return rules
 }

@@ -11,7 +11,8 @@ import (
 
 const defaultNamespace = "default"
 
-// policyKinds are the kinds with resourceSelectors; true where they place what they select, false where they override it.
+// policyKinds are the kinds with resourceSelectors; true where they place what they select,
+// false where they override it.
 var policyKinds = map[string]bool{
 	"PropagationPolicy.policy.karmada.io":        true,
 	"ClusterPropagationPolicy.policy.karmada.io": true,
@@ -25,21 +26,23 @@ type Policy struct {
 	ID string `json:"id"`
 	// Selections are in the order of spec.resourceSelectors.
 	Selections []Selection `json:"selections"`
-	// Workloads are those among what it selects that have replicas; one of no kind stands for what has none, where it selects nothing else.
-	// Empty for a policy that places nothing.
+	// Workloads are those among what it selects that have replicas; one of no kind stands for what has none, where it
+	// selects nothing else. Empty for a policy that places nothing.
 	Workloads []Workload `json:"workloads"`
-	// Losses are what becomes of its workloads when their clusters are lost, by reason; empty where it has no spec.failover.
+	// Losses are what becomes of its workloads when their clusters are lost, by reason; empty
+	// where it has no spec.failover.
 	Losses []Loss `json:"losses"`
 }
 
 // Selection is what one resourceSelector selects.
 type Selection struct {
-	// State is found where Git has such an object; missing where nothing can be such an object; unknown where the selector
-	// has a variable, or something unknown may bring objects to the API server.
+	// State is found where Git has such an object; missing where nothing can be such an object; unknown where the
+	// selector has a variable, or something unknown may bring objects to the API server.
 	State State `json:"state"`
 	// Kind is "Deployment.apps"; the core group has no suffix.
 	Kind string `json:"kind"`
-	// By is "name", "labels" or "kind": a name precedes labels, and labels precede the kind alone. Name is the selector's, if any.
+	// By is "name", "labels" or "kind": a name precedes labels, and labels precede the kind alone. Name
+	// is the selector's, if any.
 	By   string `json:"by"`
 	Name string `json:"name"`
 	// Objects are sorted by namespace and name.
@@ -107,7 +110,8 @@ func (f *Fleet) readPolicies() {
 func (f *Fleet) readPolicy(object Object) {
 	p := f.policy(object)
 	f.Policies[p.ID] = p
-	anything := aim{server: object.APIServer} // an override without selectors is for all, one with a variable for nobody knows what
+	// an override without selectors is for all, one with a variable for nobody knows what
+	anything := aim{server: object.APIServer}
 	if len(p.Selections) == 0 {
 		f.aims[anything] = append(f.aims[anything], keyOf(object))
 	}
@@ -141,7 +145,8 @@ func (f *Fleet) policy(object Object) Policy {
 
 // PolicyID is the ID of a policy: the API server's, the kind, the namespace if any, and the name.
 func PolicyID(object Object) string {
-	return policyIDOf(ObjectRef{APIServer: object.APIServer, Kind: object.Kind, Namespace: object.Namespace, Name: object.Name})
+	return policyIDOf(ObjectRef{APIServer: object.APIServer, Kind: object.Kind, Namespace: object.Namespace,
+		Name: object.Name})
 }
 
 func policyIDOf(o ObjectRef) string {
@@ -149,11 +154,13 @@ func policyIDOf(o ObjectRef) string {
 	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "/")
 }
 
-// seenVersions are the apiVersions in which Karmada sees objects, those that its API server prefers, whatever they are written in: by group
-// where that has one for all kinds, else by kind. A selector of another version selects nothing.
+// seenVersions are the apiVersions in which Karmada sees objects, those that its API server prefers, whatever they are
+// written in: by group where that has one for all kinds, else by kind. A selector of another version selects nothing.
 //
-// Source: karmada v1.18.2 pkg/detector/detector.go:189, pkg/util/selector.go:56; kubernetes v1.35 pkg/controlplane/instance.go.
-var seenVersions = map[string]string{"": "v1", "apps": "apps/v1", "autoscaling": "autoscaling/v2", "batch": "batch/v1", "policy": "policy/v1",
+// Source: karmada v1.18.2 pkg/detector/detector.go:189, pkg/util/selector.go:56; kubernetes v1.35
+// pkg/controlplane/instance.go.
+var seenVersions = map[string]string{"": "v1", "apps": "apps/v1", "autoscaling": "autoscaling/v2", "batch": "batch/v1",
+	"policy":                    "policy/v1",
 	"rbac.authorization.k8s.io": "rbac.authorization.k8s.io/v1", "Ingress.networking.k8s.io": "networking.k8s.io/v1",
 	"NetworkPolicy.networking.k8s.io": "networking.k8s.io/v1"}
 
@@ -173,7 +180,8 @@ func readSelector(entry any, policy Object) selector {
 	if s.namespace == "" && !strings.HasPrefix(policy.Kind, "Cluster") {
 		s.namespace = cmp.Or(policy.Namespace, defaultNamespace)
 	}
-	if seen := cmp.Or(seenVersions[s.kind], seenVersions[group]); seen != "" && version != "" && version != seen && !hasVariable(version) {
+	if seen := cmp.Or(seenVersions[s.kind], seenVersions[group]); seen != "" && version != "" && version != seen &&
+		!hasVariable(version) {
 		s.seen = seen
 	}
 	for _, text := range []string{version, kind, s.namespace, s.name} {
@@ -200,7 +208,8 @@ func labelSelector(fields map[string]any) (labels.Selector, error) {
 }
 
 func (f *Fleet) selection(s selector, server string) Selection {
-	result := Selection{State: Unknown, Kind: s.kind, By: s.by, Name: s.name, Objects: []Selected{}, Elsewhere: []string{}}
+	result := Selection{State: Unknown, Kind: s.kind, By: s.by, Name: s.name, Objects: []Selected{},
+		Elsewhere: []string{}}
 	if s.unknown {
 		return result
 	}
@@ -217,7 +226,8 @@ func (f *Fleet) selection(s selector, server string) Selection {
 	}
 	guess := false // an object with a variable in its name or labels may be the one
 	for _, namespace := range sorted(namespaces) {
-		if s.namespace != "" && cmp.Or(namespace, defaultNamespace) != s.namespace { // none is the default one at an API server
+		// none is the default one at an API server
+		if s.namespace != "" && cmp.Or(namespace, defaultNamespace) != s.namespace {
 			continue
 		}
 		candidates := []string{s.name}
@@ -230,7 +240,8 @@ func (f *Fleet) selection(s selector, server string) Selection {
 			if s.name != "" && s.name != name || !s.labels.Matches(labelsOf(object)) {
 				continue
 			}
-			result.Objects = append(result.Objects, Selected{Kind: s.kind, Namespace: namespace, Name: name, Origin: object.Origin})
+			result.Objects = append(result.Objects, Selected{
+				Kind: s.kind, Namespace: namespace, Name: name, Origin: object.Origin})
 		}
 	}
 	switch {
@@ -246,12 +257,13 @@ func (f *Fleet) selection(s selector, server string) Selection {
 // ownKinds are the kinds of which Karmada's API server has objects of its own.
 var ownKinds = []string{"Namespace", crdKind, "APIService.apiregistration.k8s.io", "PriorityClass.scheduling.k8s.io",
 	"ClusterRole.rbac.authorization.k8s.io", "ClusterRoleBinding.rbac.authorization.k8s.io",
-	"MutatingWebhookConfiguration.admissionregistration.k8s.io", "ValidatingWebhookConfiguration.admissionregistration.k8s.io"}
+	"MutatingWebhookConfiguration.admissionregistration.k8s.io",
+	"ValidatingWebhookConfiguration.admissionregistration.k8s.io"}
 
 const crdKind = "CustomResourceDefinition.apiextensions.k8s.io"
 
-// own is true for a selector of what may be there without Git: the CRDs of Karmada and of multi-cluster Services, namespaces
-// and roles that every API server has, or anything at all of such a kind.
+// own is true for a selector of what may be there without Git: the CRDs of Karmada and of multi-cluster Services,
+// namespaces and roles that every API server has, or anything at all of such a kind.
 //
 // Source: karmada v1.18.2 charts/karmada/_crds/bases.
 func (s selector) own() bool {
@@ -305,7 +317,8 @@ func (p Policy) claims(policy Object) map[key]Claim {
 	for _, selection := range p.Selections {
 		for _, selected := range selection.Objects {
 			place := key{policy.APIServer, selected.Kind, selected.Namespace, selected.Name}
-			if other, ok := claims[place]; ok && slices.Index(telling, other.By) <= slices.Index(telling, selection.By) {
+			if other, ok := claims[place]; ok && slices.Index(telling, other.By) <= slices.Index(
+				telling, selection.By) {
 				continue
 			}
 			claims[place] = Claim{Policy: p.ID, Kind: policy.Kind, Namespace: policy.Namespace, Name: policy.Name,

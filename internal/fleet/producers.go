@@ -240,9 +240,11 @@ var targets = map[string][]target{
 		{name: "spec.managedSecret.name", needed: true, namespace: "spec.managedSecret.namespace"},
 	},
 	"InfisicalSecret.secrets.infisical.com": {
-		{name: "spec.managedSecretReference.secretName", needed: true, namespace: "spec.managedSecretReference.secretNamespace"},
+		{name: "spec.managedSecretReference.secretName", needed: true,
+			namespace: "spec.managedSecretReference.secretNamespace"},
 		{name: "spec.managedKubeSecretReferences.secretName", needed: true, namespace: AnyNamespace},
-		{kind: "ConfigMap", name: "spec.managedKubeConfigMapReferences.configMapName", needed: true, namespace: AnyNamespace},
+		{kind: "ConfigMap", name: "spec.managedKubeConfigMapReferences.configMapName", needed: true,
+			namespace: AnyNamespace},
 	},
 	"BitwardenSecret.k8s.bitwarden.com": {{name: "spec.secretName", needed: true}},
 	"SopsSecret.isindir.github.com": {

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// Share lets equal parts of the objects' contents be one and the same. Nobody can tell, since contents are never changed; but
-// applications that are much alike then take about half the memory, which is for whoever holds a tree for days.
+// Share lets equal parts of the objects' contents be one and the same. Nobody can tell, since contents are
+// never changed; but applications that are much alike then take about half the memory, which is for
+// whoever holds a tree for days.
 func (t *Tree) Share() {
 	s := sharing{texts: map[string]part{}, parts: map[string]part{}}
 	for i, object := range t.Objects {

@@ -24,7 +24,8 @@ func TestShare(t *testing.T) {
 		for i := range 2 { // such as decoders make
 			for _, tree := range []*fleet.Tree{shared, tree} {
 				tree.Objects = append(tree.Objects, &fleet.Object{Content: map[string]any{
-					"a": []any{int64(1), float64(1), "1", true, nil, map[string]any{}, []any{}, []any{nil}, []any{"", ""}, []any{"#0", "$0"}},
+					"a": []any{int64(1), float64(1), "1", true, nil, map[string]any{}, []any{}, []any{nil},
+						[]any{"", ""}, []any{"#0", "$0"}},
 					"b": map[string]any{"a": int64(i)}, "c": map[string]any{"a": "b"}, "d": map[string]any{"ab": ""},
 				}}, &fleet.Object{})
 			}

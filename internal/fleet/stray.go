@@ -35,22 +35,26 @@ func (f *Fleet) readStrayAgents() {
 	}
 }
 
-// unlistedValues are the objects that a release takes values from, that nothing applies, and that lie beside the release or below
-// its cluster's folder all the same; each at the first entry that names it.
+// unlistedValues are the objects that a release takes values from, that nothing applies, and that lie beside the
+// release or below its cluster's folder all the same; each at the first entry that names it.
 func (f *Fleet) unlistedValues(r release) []UnlistedValues {
 	unlisted := []UnlistedValues{}
 	for i, ref := range r.Spec.ValuesFrom {
-		said := slices.ContainsFunc(unlisted, func(u UnlistedValues) bool { return u.Kind == ref.Kind && u.Name == ref.Name })
+		said := slices.ContainsFunc(unlisted, func(u UnlistedValues) bool {
+			return u.Kind == ref.Kind && u.Name == ref.Name
+		})
 		if _, applied := r.find(ref.Kind, r.object.Namespace, ref.Name); applied || said || ref.Optional {
 			continue
 		}
 		at := slices.IndexFunc(f.tree.Unreached, func(o *Object) bool {
 			file := o.Origin.File
-			return o.Kind == ref.Kind && o.Group == "" && o.Name == ref.Name && (o.Namespace == "" || o.Namespace == r.object.Namespace) &&
+			return o.Kind == ref.Kind && o.Group == "" && o.Name == ref.Name &&
+				(o.Namespace == "" || o.Namespace == r.object.Namespace) &&
 				(path.Dir(file) == path.Dir(r.object.Origin.File) || f.clusterFolders().of(file) == r.object.Cluster)
 		})
 		if at >= 0 {
-			unlisted = append(unlisted, UnlistedValues{ref.Kind, ref.Name, []any{"spec", "valuesFrom", i}, f.tree.Unreached[at].Origin})
+			unlisted = append(unlisted, UnlistedValues{ref.Kind, ref.Name, []any{"spec", "valuesFrom", i},
+				f.tree.Unreached[at].Origin})
 		}
 	}
 	return unlisted
@@ -157,9 +161,10 @@ func (k kustomizeFiles) above(folder string) string {
 	}
 }
 
-// entry is what a kustomization file would list for a file at or below its folder to be applied: the file, or the file with
-// the only Flux Kustomization that leads to a folder around it; in place of either, the outermost folder around it that has a
-// list of its own. Empty where several Flux Kustomizations lead there, or one of which nobody knows where it leads may do so.
+// entry is what a kustomization file would list for a file at or below its folder to be applied: the file, or the file
+// with the only Flux Kustomization that leads to a folder around it; in place of either, the outermost folder around
+// it that has a list of its own. Empty where several Flux Kustomizations lead there, or one of which nobody knows
+// where it leads may do so.
 func (k kustomizeFiles) entry(listIn, file string, leading map[string][]string) string {
 	home := path.Dir(listIn)
 	var flux []string
@@ -168,7 +173,8 @@ func (k kustomizeFiles) entry(listIn, file string, leading map[string][]string) 
 	}
 	entry := file
 	switch inside := func(file string) bool { return k.above(path.Dir(file)) == listIn }; {
-	case len(flux) > 1 || len(flux) == 1 && !inside(flux[0]) || len(flux) == 0 && slices.ContainsFunc(leading[somewhere], inside):
+	case len(flux) > 1 || len(flux) == 1 && !inside(flux[0]) ||
+		len(flux) == 0 && slices.ContainsFunc(leading[somewhere], inside):
 		return ""
 	case len(flux) == 1:
 		entry = flux[0]
@@ -184,18 +190,21 @@ func (k kustomizeFiles) entry(listIn, file string, leading map[string][]string) 
 	return entry
 }
 
-// losesWay is true where nobody knows where a Flux Kustomization of the cluster leads, or it leads to what is not there or does
-// not build: it may mean any folder.
+// losesWay is true where nobody knows where a Flux Kustomization of the cluster leads, or it leads to what is not there
+// or does not build: it may mean any folder.
 func (f *Fleet) losesWay(cluster string) bool {
 	return slices.ContainsFunc(f.Clusters[cluster].Incomplete, func(i Incomplete) bool {
 		return i.Kind == UnknownPath || i.Kind == UnknownAbsent
-	}) || slices.ContainsFunc(f.tree.Kustomizations, func(k Kustomization) bool { return k.Cluster == cluster && k.Build == Missing })
+	}) || slices.ContainsFunc(f.tree.Kustomizations, func(k Kustomization) bool {
+		return k.Cluster == cluster && k.Build == Missing
+	})
 }
 
 // somewhere is the folder that a Flux Kustomization leads to whose path has a variable that is not known.
 const somewhere = ""
 
-// unreachedKustomizations are the files with Flux Kustomizations that nothing reconciles, by the folder that they lead to.
+// unreachedKustomizations are the files with Flux Kustomizations that nothing reconciles, by the
+// folder that they lead to.
 func (f *Fleet) unreachedKustomizations(places clusterFolders) map[string][]string {
 	leading := map[string][]string{}
 	for _, object := range f.tree.Unreached {

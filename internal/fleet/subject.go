@@ -4,8 +4,8 @@ import (
 	"maps"
 )
 
-// Subjects are all things that rules may judge, by kind and then in a fixed order: every object once, and the entities of
-// the fleet. They share their contents with the fleet and must not be changed.
+// Subjects are all things that rules may judge, by kind and then in a fixed order: every object once, and the entities
+// of the fleet. They share their contents with the fleet and must not be changed.
 func (f *Fleet) Subjects() []Subject {
 	return f.SubjectsOf(func(string) bool { return true })
 }
@@ -20,7 +20,8 @@ func (f *Fleet) SubjectsOf(wanted func(kind string) bool) []Subject {
 		"ControlPlane":    each(f.ControlPlanes, controlPlaneSubject),
 		"File":            each(f.Files, fileSubject),
 	}
-	total := len(f.Kustomizations) + len(f.Clusters) + len(f.Members) + len(f.Agents) + len(f.ControlPlanes) + len(f.Files)
+	total := len(f.Kustomizations) + len(f.Clusters) + len(f.Members) + len(f.Agents) + len(f.ControlPlanes) +
+		len(f.Files)
 	kinds := map[string]bool{}
 	for kind := range entities {
 		kinds[kind] = wanted(kind)
@@ -80,9 +81,13 @@ func (f *Fleet) bareSubject(object Object) Subject {
 		s.Input.Kustomization = lookUp(f.Kustomizations, id)
 	case helmReleaseKind, deploymentKind:
 		s.Input.Agent = entityOf(f.Agents, id, object.Kind, func(a *Agent) string { return a.Kind })
-		s.Input.ControlPlane = entityOf(f.ControlPlanes, id, object.Kind, func(c *ControlPlane) string { return c.Kind })
+		s.Input.ControlPlane = entityOf(f.ControlPlanes, id, object.Kind, func(c *ControlPlane) string {
+			return c.Kind
+		})
 	case karmadaKind:
-		s.Input.ControlPlane = entityOf(f.ControlPlanes, id, object.Kind, func(c *ControlPlane) string { return c.Kind })
+		s.Input.ControlPlane = entityOf(f.ControlPlanes, id, object.Kind, func(c *ControlPlane) string {
+			return c.Kind
+		})
 	case "PropagationPolicy.policy.karmada.io", "ClusterPropagationPolicy.policy.karmada.io",
 		"OverridePolicy.policy.karmada.io", "ClusterOverridePolicy.policy.karmada.io":
 		s.Input.Policy = lookUp(f.Policies, PolicyID(object))
@@ -143,7 +148,8 @@ func agentSubject(a Agent) Subject {
 }
 
 func controlPlaneSubject(c ControlPlane) Subject {
-	s := newSubject("ControlPlane", c.Origin, ObjectRef{Kind: "ControlPlane", Cluster: c.Cluster, Namespace: c.Namespace, Name: c.Name})
+	s := newSubject("ControlPlane", c.Origin, ObjectRef{
+		Kind: "ControlPlane", Cluster: c.Cluster, Namespace: c.Namespace, Name: c.Name})
 	s.Input.ControlPlane = &c
 	return s
 }
@@ -191,7 +197,8 @@ func (s Subject) Facts() []Path {
 		paths = append(paths, Path{"policies", policyIDOf(o)})
 	}
 	if isOverride(s.Kind) { // what they do hangs on each other, and on what they are done to
-		paths = append(paths, Path{"objects", o.APIServer, overrideKind}, Path{"objects", o.APIServer, clusterOverrideKind})
+		paths = append(paths, Path{"objects", o.APIServer, overrideKind},
+			Path{"objects", o.APIServer, clusterOverrideKind})
 		if s.Input.Policy != nil {
 			for _, selection := range s.Input.Policy.Selections {
 				for _, to := range selection.Objects {
@@ -203,8 +210,8 @@ func (s Subject) Facts() []Path {
 	return paths
 }
 
-// FieldsAt are the fields of the subject's input that may hang on a fact, such as ["object", "spec"]. The whole input is an
-// empty path.
+// FieldsAt are the fields of the subject's input that may hang on a fact, such as ["object", "spec"]. The
+// whole input is an empty path.
 func (s Subject) FieldsAt(fact Path) []Path {
 	var fields []Path
 	for i, own := range s.Facts() {
@@ -228,7 +235,8 @@ func (s Subject) FieldsAt(fact Path) []Path {
 
 // entities are the fields of a subject's input that hold an entity, by where entities of that sort are among the facts.
 var entities = map[string]string{
-	"agents": "agent", "controlPlanes": "controlPlane", "kustomizations": "kustomization", "members": "member", "policies": "policy", "objects": "overrides",
+	"agents": "agent", "controlPlanes": "controlPlane", "kustomizations": "kustomization", "members": "member",
+	"policies": "policy", "objects": "overrides",
 }
 
 // SubjectAt is the subject that the first of its Facts leads to; false where there is none.
@@ -241,7 +249,8 @@ func (f *Fleet) SubjectAt(path Path) (Subject, bool) {
 	return s, ok
 }
 
-// BareSubjectAt is SubjectAt without what takes time to make of an object: Input.Invalid and Input.Overrides. It has the same Facts.
+// BareSubjectAt is SubjectAt without what takes time to make of an object: Input.Invalid and
+// Input.Overrides. It has the same Facts.
 func (f *Fleet) BareSubjectAt(path Path) (Subject, bool) {
 	switch {
 	case len(path) == 5 && path[0] == "objects":

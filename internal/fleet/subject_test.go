@@ -18,7 +18,8 @@ metadata: {name: apps, namespace: flux-system}`)
 	x.apply(t, "a", "a/flux-system/karmada-kubeconfig", registration("a", "Pull"))
 	x.Kustomizations = []Kustomization{
 		{ID: "a/flux-system/apps", Cluster: "a", Namespace: "flux-system", Name: "apps", APIServer: "a"},
-		{ID: "a/flux-system/implicit", Cluster: "a", Namespace: "flux-system", Name: "implicit", APIServer: "a", Implicit: true},
+		{ID: "a/flux-system/implicit", Cluster: "a", Namespace: "flux-system", Name: "implicit", APIServer: "a",
+			Implicit: true},
 		{ID: "a/flux-system/broken", Cluster: "a", Namespace: "flux-system", Name: "broken", APIServer: "a",
 			Implicit: true, Problems: []BuildProblem{{Kind: "build"}}},
 	}
@@ -63,13 +64,16 @@ func TestHostileContent(t *testing.T) {
 	x := fixture{}
 	x.cluster("a")
 	for _, manifest := range []string{host, agent("a"), registration("a", "Pull"),
-		"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}", "apiVersion: v1\nkind: Service\nmetadata: {name: karmada-apiserver}",
+		"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}",
+		"apiVersion: v1\nkind: Service\nmetadata: {name: karmada-apiserver}",
 		"apiVersion: operator.karmada.io/v1alpha1\nkind: Karmada\nmetadata: {name: k}"} {
 		object := parse(t, "f.yaml", manifest)[0]
 		for _, spec := range []any{nil, "text", 1.5, []any{nil, "x", map[string]any{}},
-			map[string]any{"$class": "enc"}, map[string]any{"chart": []any{1.0}, "valuesFrom": "x", "values": []any{}, "template": 1},
+			map[string]any{"$class": "enc"}, map[string]any{
+				"chart": []any{1.0}, "valuesFrom": "x", "values": []any{}, "template": 1},
 			map[string]any{"chart": map[string]any{"spec": map[string]any{"chart": "karmada", "version": 1.0}},
-				"valuesFrom": []any{nil, 1.0, map[string]any{"kind": "Secret", "targetPath": "..["}}, "values": map[string]any{"installMode": map[string]any{}}}} {
+				"valuesFrom": []any{nil, 1.0, map[string]any{"kind": "Secret", "targetPath": "..["}},
+				"values":     map[string]any{"installMode": map[string]any{}}}} {
 			o := object
 			o.Content = map[string]any{"metadata": spec, "spec": spec}
 			o.APIServer, o.Cluster = "a", "a"

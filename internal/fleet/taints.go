@@ -67,11 +67,12 @@ type Eviction struct {
 	Policy string
 }
 
-// Evicts tells what becomes of a workload with tolerations: all NoExecute taints must be tolerated, each by the first toleration
-// that fits; of those that end, the first to end counts.
+// Evicts tells what becomes of a workload with tolerations: all NoExecute taints must be tolerated, each by the first
+// toleration that fits; of those that end, the first to end counts.
 //
-// Source: karmada v1.18.2 pkg/controllers/cluster/taint_manager.go:416, pkg/util/helper/taint.go:130 and 181. TimeAdded is
-// there, since Karmada sets it with the taint, and its API server for one in the spec (pkg/registry/cluster/strategy.go).
+// Source: karmada v1.18.2 pkg/controllers/cluster/taint_manager.go:416, pkg/util/helper/taint.go:130 and 181. TimeAdded
+// is there, since Karmada sets it with the taint, and its API server for one in the spec
+// (pkg/registry/cluster/strategy.go).
 func (t Tainted) Evicts(tolerations []Toleration) Eviction {
 	var all []Eviction
 	for _, way := range t.Ways {
@@ -106,7 +107,8 @@ func (t Tainted) evicts(way []Taint, tolerations []Toleration) Eviction {
 			return Eviction{State: Found, Policy: taint.By}
 		}
 		if seconds := tolerations[i].TolerationSeconds; seconds == nil && stays.Taint.Key == "" {
-			stays = Eviction{State: Missing, Taint: taint, By: i, Why: fmt.Sprintf("the policy tolerates the taint %q forever", taint.Key)}
+			stays = Eviction{State: Missing, Taint: taint, By: i,
+				Why: fmt.Sprintf("the policy tolerates the taint %q forever", taint.Key)}
 		} else if seconds != nil && (!ends || max(0, *seconds) < evicted.Seconds) {
 			ends, evicted.Seconds, evicted.Policy = true, max(0, *seconds), taint.By
 		}
@@ -238,10 +240,11 @@ func (f *Fleet) taintMembers() {
 	}
 }
 
-// tainted is a member with its taints. A Ready that is lost is Unknown where an agent reported it, and False where Karmada
-// looked itself; no other condition changes then.
+// tainted is a member with its taints. A Ready that is lost is Unknown where an agent reported it, and False where
+// Karmada looked itself; no other condition changes then.
 //
-// Source: karmada v1.18.2 pkg/controllers/cluster/cluster_controller.go:523 and 578, pkg/controllers/status/cluster_status_controller.go:183.
+// Source: karmada v1.18.2 pkg/controllers/cluster/cluster_controller.go:523 and 578,
+// pkg/controllers/status/cluster_status_controller.go:183.
 func (f *Fleet) tainted(m Member, registered map[string]Object) Member {
 	plane := f.taintPlane(m, registered)
 	m.Healthy = plane.apply(m, [][]Taint{m.Taints}, "")
@@ -253,7 +256,8 @@ func (f *Fleet) tainted(m Member, registered map[string]Object) Member {
 	}
 	if m.Lost = lost[0]; len(lost) > 1 {
 		m.Lost.Ways = append(m.Lost.Ways, lost[1].Ways...)
-		m.Lost.Doubt = cmp.Or(m.Lost.Doubt, lost[1].Doubt, fmt.Sprintf("it is not in Git whether %q is a push or a pull member", m.Name))
+		m.Lost.Doubt = cmp.Or(m.Lost.Doubt, lost[1].Doubt,
+			fmt.Sprintf("it is not in Git whether %q is a push or a pull member", m.Name))
 		m.Lost.Without, m.Lost.More = cmp.Or(m.Lost.Without, lost[1].Without), m.Lost.More || lost[1].More
 	}
 	m.Recovered = plane.apply(m, withoutOwn(m.Lost.Ways), "")
@@ -264,7 +268,9 @@ func (f *Fleet) tainted(m Member, registered map[string]Object) Member {
 func withoutOwn(ways [][]Taint) [][]Taint {
 	left := make([][]Taint, len(ways))
 	for i, way := range ways {
-		left[i] = slices.DeleteFunc(slices.Clone(way), func(t Taint) bool { return t.Effect == noSchedule && t.By == "" && slices.Contains(ownTaints, t.Key) })
+		left[i] = slices.DeleteFunc(slices.Clone(way), func(t Taint) bool {
+			return t.Effect == noSchedule && t.By == "" && slices.Contains(ownTaints, t.Key)
+		})
 	}
 	return left
 }
@@ -280,12 +286,13 @@ var ownTaints = []string{"cluster.karmada.io/unreachable", "cluster.karmada.io/n
 // maxDoubts bounds the ways that are told apart.
 const maxDoubts = 4
 
-// apply gives the taints after all policies have seen a member: lost as a pull or push member, or healthy where mode is empty.
-// Karmada goes through the policies by age, which Git does not show.
+// apply gives the taints after all policies have seen a member: lost as a pull or push member, or healthy where mode is
+// empty. Karmada goes through the policies by age, which Git does not show.
 //
 // Source: karmada v1.18.2 pkg/controllers/taint/clustertaintpolicy_controller.go:58 (Reconcile).
 func (p *taintPlane) apply(m Member, before [][]Taint, mode string) Tainted {
-	status := map[string]string{"CompleteAPIEnablements": "True", "Ready": map[string]string{"": "True", "Pull": "Unknown", "Push": "False"}[mode]}
+	status := map[string]string{"CompleteAPIEnablements": "True",
+		"Ready": map[string]string{"": "True", "Pull": "Unknown", "Push": "False"}[mode]}
 	own := map[string]string{"Pull": ownTaints[0], "Push": ownTaints[1]}[mode]
 	var acting, doubtful []taintPolicy
 	var why []string
@@ -349,7 +356,8 @@ func (p *taintPlane) apply(m Member, before [][]Taint, mode string) Tainted {
 	return result
 }
 
-// concerns tells whether a policy acts on a member: it targets the member, and adds or removes; and why it adds nothing.
+// concerns tells whether a policy acts on a member: it targets the member, and adds or
+// removes; and why it adds nothing.
 func (p *taintPolicy) concerns(m Member, minor int, status map[string]string, mode string) (State, string) {
 	if p.unread {
 		return Unknown, fmt.Sprintf("the ClusterTaintPolicy %q cannot be read", p.name)
@@ -362,7 +370,8 @@ func (p *taintPolicy) concerns(m Member, minor int, status map[string]string, mo
 			if !holds(p.AddOnConditions, status) && !holds(p.RemoveOnConditions, status) {
 				break
 			}
-			return Unknown, fmt.Sprintf("the ClusterTaintPolicy %q chooses clusters by %s, which are not in Git for %q", p.name, property, m.Name)
+			return Unknown, fmt.Sprintf("the ClusterTaintPolicy %q chooses clusters by %s, which are not in Git for %q",
+				p.name, property, m.Name)
 		}
 	}
 	adds, removes := holds(p.AddOnConditions, status), holds(p.RemoveOnConditions, status)
@@ -374,9 +383,11 @@ func (p *taintPolicy) concerns(m Member, minor int, status map[string]string, mo
 	case len(p.AddOnConditions) == 0:
 		return p.acts(removes), fmt.Sprintf("the ClusterTaintPolicy %q has no addOnConditions", p.name)
 	case status[c.ConditionType] == "":
-		return p.acts(removes), fmt.Sprintf("nothing sets the condition %q that the ClusterTaintPolicy %q requires", c.ConditionType, p.name)
+		return p.acts(removes), fmt.Sprintf("nothing sets the condition %q that the ClusterTaintPolicy %q requires",
+			c.ConditionType, p.name)
 	default:
-		return p.acts(removes), fmt.Sprintf("the ClusterTaintPolicy %q requires another status of %q than the %q of a lost %s member",
+		return p.acts(removes), fmt.Sprintf(
+			"the ClusterTaintPolicy %q requires another status of %q than the %q of a lost %s member",
 			p.name, c.ConditionType, status[c.ConditionType], cmp.Or(strings.ToLower(mode), "healthy"))
 	}
 }
@@ -407,7 +418,8 @@ func (p *taintPolicy) change(way []Taint, status map[string]string) []Taint {
 
 func (t Taint) same(other Taint) bool { return t.Key == other.Key && t.Effect == other.Effect }
 
-// conflict is what hangs on the age of the policies, in words: one adds a taint that another removes, or gives it another value.
+// conflict is what hangs on the age of the policies, in words: one adds a taint that another removes,
+// or gives it another value.
 func conflict(policies []taintPolicy, status map[string]string) string {
 	for i, p := range policies {
 		for j, q := range policies {
@@ -416,8 +428,11 @@ func conflict(policies []taintPolicy, status map[string]string) string {
 			}
 			for _, taint := range p.Taints {
 				k := slices.IndexFunc(q.Taints, taint.same)
-				if k >= 0 && (holds(q.RemoveOnConditions, status) || holds(q.AddOnConditions, status) && q.Taints[k].Value != taint.Value) {
-					return fmt.Sprintf("the ClusterTaintPolicies %q and %q contradict each other, and the younger one wins", p.name, q.name)
+				if k >= 0 && (holds(q.RemoveOnConditions, status) ||
+					holds(q.AddOnConditions, status) && q.Taints[k].Value != taint.Value) {
+					return fmt.Sprintf(
+						"the ClusterTaintPolicies %q and %q contradict each other, and the younger one wins", p.name,
+						q.name)
 				}
 			}
 		}
@@ -425,15 +440,18 @@ func conflict(policies []taintPolicy, status map[string]string) string {
 	return ""
 }
 
-// Loss is what becomes of a policy's workloads on some of its clusters when these are lost, the switches of cluster failover aside.
+// Loss is what becomes of a policy's workloads on some of its clusters when these are lost, the switches
+// of cluster failover aside.
 type Loss struct {
 	// Members are the first few of the clusters, by name; Count is how many there are.
 	Members []string `json:"members"`
 	Count   int      `json:"count"`
-	// State is found where they are evicted, missing where they stay, unknown where Git does not tell; Why says in words why not.
+	// State is found where they are evicted, missing where they stay, unknown where Git does not tell;
+	// Why says in words why not.
 	State State  `json:"state"`
 	Why   string `json:"why"`
-	// Taint is the key of a taint that is tolerated forever, Toleration the index of the toleration; empty and -1 where nothing is.
+	// Taint is the key of a taint that is tolerated forever, Toleration the index of the toleration;
+	// empty and -1 where nothing is.
 	Taint      string `json:"taint"`
 	Toleration int    `json:"toleration"`
 }
@@ -450,12 +468,14 @@ type affinityTerm struct {
 	OverflowAffinities []ClusterAffinity
 }
 
-// losses are what becomes of a policy's workloads, by reason. None where the policy does not mean failover, or cannot be read.
+// losses are what becomes of a policy's workloads, by reason. None where the policy does not mean
+// failover, or cannot be read.
 func (f *Fleet) losses(object Object) []Loss {
 	losses := []Loss{}
 	var p placementFields
 	data, err := json.Marshal(at(object.Content, "spec", "placement"))
-	if mapAt(object.Content, "spec", "failover") == nil || err != nil || hasVariable(string(data)) || json.Unmarshal(data, &p) != nil {
+	if mapAt(object.Content, "spec", "failover") == nil || err != nil || hasVariable(string(data)) ||
+		json.Unmarshal(data, &p) != nil {
 		return losses
 	}
 	index := map[Eviction]int{}

@@ -11,11 +11,11 @@ type Tree struct {
 	Clusters []Cluster
 	// Kustomizations are the Flux Kustomizations that each cluster reconciles, by ID.
 	Kustomizations []Kustomization
-	// Objects are what the API servers receive, by ID; one entry for each Kustomization that applies the object. An object never
-	// changes: trees of which one was made from the other share what is the same in both.
+	// Objects are what the API servers receive, by ID; one entry for each Kustomization that applies the object. An
+	// object never changes: trees of which one was made from the other share what is the same in both.
 	Objects []*Object
-	// Unreached are the objects in files that no cluster reconciles, of the kinds that have to do with agents. They are no part of
-	// the fleet, but an agent among them explains a member that has none.
+	// Unreached are the objects in files that no cluster reconciles, of the kinds that have to do with agents. They are
+	// no part of the fleet, but an agent among them explains a member that has none.
 	Unreached []*Object
 }
 
@@ -37,8 +37,9 @@ const (
 	Manifest      FileClass = "manifest"      // Kubernetes objects
 	KustomizeFile FileClass = "kustomization" // kustomization.yaml, kustomization.yml, Kustomization
 	Template      FileClass = "template"      // Helm, Go or Jinja template: not YAML until it is rendered
-	Data          FileClass = "data"          // YAML or JSON that is no Kubernetes object: values, patches, tool configuration
-	Text          FileClass = "text"          // anything else
+	// YAML or JSON that is no Kubernetes object: values, patches, tool configuration
+	Data FileClass = "data"
+	Text FileClass = "text" // anything else
 )
 
 // File is one file of the tree.
@@ -47,14 +48,14 @@ type File struct {
 	Class FileClass `json:"class"`
 	// ReachedBy are the clusters whose Flux reads the file, sorted. Empty: nothing reconciles it.
 	ReachedBy []string `json:"reachedBy"`
-	// UnlistedIn is, for a manifest that nothing reconciles and no kustomization file lists, the kustomization file in its folder if
-	// Flux reads that and it has no word for the manifest; for a Flux Kustomization or an object for Karmada the next one above.
-	// Empty where there is none.
+	// UnlistedIn is, for a manifest that nothing reconciles and no kustomization file lists, the kustomization file in
+	// its folder if Flux reads that and it has no word for the manifest; for a Flux Kustomization or an object for
+	// Karmada the next one above. Empty where there is none.
 	UnlistedIn string `json:"unlistedIn"`
 	// KeyDrift are the encrypted documents whose recipients are not those of the creation rule for the file.
 	KeyDrift []KeyDrift `json:"keyDrift"`
-	// PinDrift are the encrypted documents and the creation rules in the file whose recipients are not those that the configuration
-	// allows.
+	// PinDrift are the encrypted documents and the creation rules in the file whose recipients are not those that
+	// the configuration allows.
 	PinDrift []PinDrift `json:"pinDrift"`
 	// RegionGaps are, for a configuration of SOPS, the creation rules that leave values of Secrets in the clear.
 	RegionGaps []RegionGap `json:"regionGaps"`
@@ -100,11 +101,11 @@ type Value struct {
 	In     string `json:"in"`
 	Class  Class  `json:"class"`
 	Length int    `json:"length"`
-	// Key is the value's key in the Secret where the field does not end in it: of a literal of a secretGenerator, of an operation of
-	// a JSON patch, of a replacement; or the name of the variable that brings it. Absent elsewhere.
+	// Key is the value's key in the Secret where the field does not end in it: of a literal of a secretGenerator, of an
+	// operation of a JSON patch, of a replacement; or the name of the variable that brings it. Absent elsewhere.
 	Key string `json:"key,omitempty"`
-	// Secret is the Secret that Flux applies the value in, by name, where the document alone does not show it: a patch, a generator,
-	// a variable. Absent elsewhere.
+	// Secret is the Secret that Flux applies the value in, by name, where the document alone does not show it: a patch,
+	// a generator, a variable. Absent elsewhere.
 	Secret string `json:"secret,omitempty"`
 }
 
@@ -118,23 +119,24 @@ type Encryption struct {
 	Pattern  string `json:"pattern"`
 	// MAC is "found", "missing" or "malformed".
 	MAC string `json:"mac"`
-	// Recipients are the keys that the data key is encrypted to: age's and SSH's public keys, PGP's fingerprints in capitals; of
-	// other keys the kind, "kms" or "azure_kv".
+	// Recipients are the keys that the data key is encrypted to: age's and SSH's public keys, PGP's fingerprints in
+	// capitals; of other keys the kind, "kms" or "azure_kv".
 	Recipients []string `json:"recipients"`
 	// Faults are the leaves that keep Flux from decrypting the document, or that were never encrypted.
 	Faults []EncryptionFault `json:"faults"`
 }
 
-// KeyDrift is the difference between the recipients of an encrypted document and those that a creation rule names for its file:
-// what "sops updatekeys" would change.
+// KeyDrift is the difference between the recipients of an encrypted document and those that a creation rule names for
+// its file: what "sops updatekeys" would change.
 //
 // Source: getsops/sops v3.13.2 config/config.go parseCreationRuleForFile, cmd/sops/common/common.go DiffKeyGroups.
 type KeyDrift struct {
 	Document int `json:"document"`
-	// Rule is the creation rule, an entry of a .sops.yaml; the .sops.yaml next above the file where none has a rule for it.
+	// Rule is the creation rule, an entry of a .sops.yaml; the .sops.yaml next above the file
+	// where none has a rule for it.
 	Rule Origin `json:"rule"`
-	// Missing are recipients of the rule that the document is not encrypted to, Extra those of the document that the rule does
-	// not name; both sorted, and called as in Encryption. Both are empty where there is no rule.
+	// Missing are recipients of the rule that the document is not encrypted to, Extra those of the document that the
+	// rule does not name; both sorted, and called as in Encryption. Both are empty where there is no rule.
 	Missing []string `json:"missing"`
 	Extra   []string `json:"extra"`
 }
@@ -148,21 +150,22 @@ type Recipients struct {
 	Origin Origin
 }
 
-// PinDrift is the difference between the recipients of an encrypted document, or of a creation rule, and those that are allowed.
+// PinDrift is the difference between the recipients of an encrypted document, or of a creation rule,
+// and those that are allowed.
 type PinDrift struct {
 	Document int `json:"document"`
 	// Field leads to the metadata of SOPS in the document, or to the creation rule.
 	Field []any `json:"field"`
-	// Missing are the allowed recipients that are not there, Extra those that are not allowed; both sorted, and called as in
-	// Encryption.
+	// Missing are the allowed recipients that are not there, Extra those that are not allowed; both sorted,
+	// and called as in Encryption.
 	Missing []string `json:"missing"`
 	Extra   []string `json:"extra"`
 	// Allowed is the entry of the configuration.
 	Allowed Origin `json:"allowed"`
 }
 
-// RegionGap is a creation rule whose region leaves out values of Secrets: of one that it is for, or of any, where it is for "data" or
-// "stringData" in other letters.
+// RegionGap is a creation rule whose region leaves out values of Secrets: of one that it is for, or of any, where it is
+// for "data" or "stringData" in other letters.
 //
 // Source: getsops/sops v3.13.2 sops.go shouldBeEncrypted, config/config.go parseCreationRuleForFile.
 type RegionGap struct {
@@ -180,8 +183,8 @@ type RegionGap struct {
 type EncryptionFault struct {
 	Field Field `json:"field"`
 	// Kind is "plain" (a leaf inside the encrypted region that is not encrypted), "malformed" (a ciphertext that cannot
-	// be one), "outside" (a ciphertext outside the encrypted region), "region" (a region that takes no value of a file) or "metadata"
-	// (an entry of the SOPS metadata).
+	// be one), "outside" (a ciphertext outside the encrypted region), "region" (a region that takes no value of a file)
+	// or "metadata" (an entry of the SOPS metadata).
 	Kind string `json:"kind"`
 	// Why says what is wrong, without any value.
 	Why    string `json:"why"`
@@ -189,8 +192,9 @@ type EncryptionFault struct {
 	Length int    `json:"length"`
 }
 
-// Exception is a "# rollcall:ignore RULE [until DATE] [by OWNER] -- REASON" comment, which excepts its file, a line "RULE [until DATE] [by
-// OWNER]: REASON" of the annotation rollcall.dev/ignore, which excepts its object, or an entry of the configuration.
+// Exception is a "# rollcall:ignore RULE [until DATE] [by OWNER] -- REASON" comment, which excepts its file, a line
+// "RULE [until DATE] [by OWNER]: REASON" of the annotation rollcall.dev/ignore, which excepts its object, or an
+// entry of the configuration.
 type Exception struct {
 	Rule   string `json:"rule"`
 	Reason string `json:"reason"`
@@ -203,7 +207,8 @@ type Exception struct {
 	Document int `json:"document"`
 	Line     int `json:"line"`
 	Column   int `json:"column"`
-	// Declared is where the configuration says it; nil for a comment or an annotation, which stand in the file of what they except.
+	// Declared is where the configuration says it; nil for a comment or an annotation, which stand in the
+	// file of what they except.
 	Declared *Origin `json:"declared,omitempty"`
 }
 
@@ -218,7 +223,8 @@ type Cluster struct {
 	Entry string `json:"entry"`
 	// Declared is false where no entry point was found and the folder's manifests count as applied.
 	Declared bool `json:"declared"`
-	// FluxVersion is the version of Flux that the cluster's objects install, "2.9.4" or "2.9"; empty where nothing tells.
+	// FluxVersion is the version of Flux that the cluster's objects install, "2.9.4" or "2.9";
+	// empty where nothing tells.
 	FluxVersion string `json:"fluxVersion"`
 	// Variables are the names and known values of the substitution variables that the cluster's root Kustomizations
 	// see: how the cluster calls itself (CLUSTER_NAME, LOCATION …).
@@ -273,26 +279,28 @@ type Kustomization struct {
 	DependsOn   []Reference `json:"dependsOn"`
 	// Build is "found" (built), "missing" (the build fails) or "unknown" (not built here).
 	Build State `json:"build"`
-	// Undefined are the variables without a default, in objects that Flux substitutes in, that no source defines. Empty where
-	// a source is not known, or is optional and not in Git: it may define them.
+	// Undefined are the variables without a default, in objects that Flux substitutes in, that no source defines. Empty
+	// where a source is not known, or is optional and not in Git: it may define them.
 	Undefined []UndefinedVariable `json:"undefined"`
-	// Joined are the variables in objects that Flux substitutes in whose values have several lines: Flux takes the breaks out.
+	// Joined are the variables in objects that Flux substitutes in whose values have several lines:
+	// Flux takes the breaks out.
 	Joined []JoinedVariable `json:"joined"`
 	// Effects are what the build and substitution do that nobody will have meant.
 	Effects []BuildEffect `json:"effects"`
-	// Literal are the variables in names and namespaces of objects in which nothing is substituted: they are applied as they stand.
+	// Literal are the variables in names and namespaces of objects in which nothing is substituted: they
+	// are applied as they stand.
 	Literal []UndefinedVariable `json:"literal"`
 	// Problems are what makes the build fail; each with the place to mend.
 	Problems []BuildProblem `json:"problems"`
 	// Incomplete says what of the build could not be read without a network, and why.
 	Incomplete []Incomplete `json:"incomplete"`
-	// Encrypted are the SOPS-encrypted documents that this Kustomization applies, and the files that its generators and patches
-	// read: Document is -1 for one that is no YAML.
+	// Encrypted are the SOPS-encrypted documents that this Kustomization applies, and the files that its generators and
+	// patches read: Document is -1 for one that is no YAML.
 	Encrypted []Origin `json:"encrypted"`
 	// DecryptionFaults are what Flux does not decrypt, or stops at, whatever key it has.
 	DecryptionFaults []DecryptionFault `json:"decryptionFaults"`
-	// KeyFaults are there where spec.decryption names a Secret that Git shows and of which Flux takes no key that opens what is
-	// encrypted.
+	// KeyFaults are there where spec.decryption names a Secret that Git shows and of which Flux takes no key
+	// that opens what is encrypted.
 	KeyFaults []KeyFault `json:"keyFaults"`
 
 	// Applying is how Flux applies it, for who compares two trees. It is no fact.
@@ -314,7 +322,8 @@ type Applying struct {
 
 // KeyFault is a Secret of which Flux takes no key.
 //
-// Source: fluxcd/kustomize-controller v1.9.6 internal/decryptor/decryptor.go ImportKeys: by the extension of the entry's name.
+// Source: fluxcd/kustomize-controller v1.9.6 internal/decryptor/decryptor.go ImportKeys: by the
+// extension of the entry's name.
 type KeyFault struct {
 	// Secret is its name, in the namespace of the Kustomization.
 	Secret string `json:"secret"`
@@ -329,41 +338,45 @@ type KeyFault struct {
 
 // DecryptionFault is something that Flux does not decrypt, or cannot, whatever key it has.
 //
-// Source: fluxcd/kustomize-controller v1.9.6 internal/decryptor/decryptor.go DecryptSources and DecryptResource, which look at
-// an object after its build and never at the MAC; getsops/sops v3.13.2 sops.go Decrypt: each leaf of the region must be a
-// ciphertext of its own path.
+// Source: fluxcd/kustomize-controller v1.9.6 internal/decryptor/decryptor.go DecryptSources and DecryptResource, which
+// look at an object after its build and never at the MAC; getsops/sops v3.13.2 sops.go Decrypt: each leaf of the region
+// must be a ciphertext of its own path.
 type DecryptionFault struct {
-	// Kind is "changed" (the build changes what stands inside the encrypted region), "config-map" (a configMapGenerator reads an
-	// encrypted file) or "format" (a secretGenerator reads an encrypted file under a name that tells Flux another format).
+	// Kind is "changed" (the build changes what stands inside the encrypted region), "config-map" (a
+	// configMapGenerator reads an encrypted file) or "format" (a secretGenerator reads an encrypted file under a name
+	// that tells Flux another format).
 	Kind string `json:"kind"`
 	// Encrypted is the document or file.
 	Encrypted Origin `json:"encrypted"`
 	// Field leads to the leaf of the built object that is changed; empty for the other kinds.
 	Field []any `json:"field"`
-	// Origin and At lead to the entry of a kustomization file that is at fault, where no file is given to the field of the Flux
-	// Kustomization, and where nothing tells it to the leaf in the document.
+	// Origin and At lead to the entry of a kustomization file that is at fault, where no file is given to the field of
+	// the Flux Kustomization, and where nothing tells it to the leaf in the document.
 	Origin Origin `json:"origin"`
 	At     []any  `json:"at"`
 	// Why says what happens to a generator's file, without any value; empty for "changed".
 	Why string `json:"why"`
 }
 
-// UndefinedVariable is a variable that has no value: Flux fails the Kustomization since 2.9, and puts nothing in its place
-// before.
+// UndefinedVariable is a variable that has no value: Flux fails the Kustomization since 2.9, and puts
+// nothing in its place before.
 //
 // Source: fluxcd/kustomize-controller v1.9.0 internal/features/features.go StrictPostBuildSubstitutions.
 type UndefinedVariable struct {
 	Name string `json:"name"`
-	// Origin is the object that has it, or the file that a generator or a patch took it from; empty where no file shows it.
+	// Origin is the object that has it, or the file that a generator or a patch took it from;
+	// empty where no file shows it.
 	Origin Origin `json:"origin"`
 	// Field leads from the object to the first text that has it.
 	Field Field `json:"field"`
 	// Line and Column count from 1; 0 where the field alone tells the place.
 	Line   int `json:"line"`
 	Column int `json:"column"`
-	// Near is a variable that is defined and differs in the case of its letters, or in its separators, alone; empty where none does.
+	// Near is a variable that is defined and differs in the case of its letters, or in its separators,
+	// alone; empty where none does.
 	Near string `json:"near"`
-	// Doubtful: a source of variables is not in Git, or not known, and may define the variable. Such a one is here for its Near alone.
+	// Doubtful: a source of variables is not in Git, or not known, and may define the variable. Such a one
+	// is here for its Near alone.
 	Doubtful bool `json:"doubtful"`
 }
 
@@ -375,15 +388,16 @@ type JoinedVariable struct {
 	// Origin is the object that has it; Field leads from the object to the text.
 	Origin Origin `json:"origin"`
 	Field  []any  `json:"field"`
-	// PEM: the value is PEM text, or stands alone where only PEM text makes sense. Else it is another text of several lines.
+	// PEM: the value is PEM text, or stands alone where only PEM text makes sense. Else it is
+	// another text of several lines.
 	PEM bool `json:"pem"`
 }
 
 // BuildEffect is something that a build, or substitution, does without a word and that nobody will have meant.
 type BuildEffect struct {
-	// Kind is "idle" (a patch whose target is nothing in the build), "dropped" (a merge patch takes entries out of a list of a Flux
-	// object: kustomize replaces lists of custom resources) or "retyped" (a variable makes a number or a truth value where the API server
-	// takes text alone).
+	// Kind is "idle" (a patch whose target is nothing in the build), "dropped" (a merge patch takes entries out of a
+	// list of a Flux object: kustomize replaces lists of custom resources) or "retyped" (a variable makes a number or a
+	// truth value where the API server takes text alone).
 	//
 	// Sources: kubernetes-sigs/kustomize api/v0.21.1 resmap/reswrangler.go:432 (Select), kyaml yaml/merge2/merge2.go;
 	// fluxcd/kustomize-controller v1.9.6 internal/controller/kustomization_controller.go:801.
@@ -391,10 +405,11 @@ type BuildEffect struct {
 	// Origin and Field lead to the patch, or to the text with the variable.
 	Origin Origin `json:"origin"`
 	Field  Field  `json:"field"`
-	// What is, for "idle", the target's namespace where that alone keeps it from its objects, else empty; for "dropped" the list,
-	// "spec.dependsOn"; for "retyped" "a number" or "a truth value".
+	// What is, for "idle", the target's namespace where that alone keeps it from its objects, else empty; for "dropped"
+	// the list, "spec.dependsOn"; for "retyped" "a number" or "a truth value".
 	What string `json:"what"`
-	// Names are, for "idle", the target's kind and name; for "dropped" what the list has lost, at most three; for "retyped" the variables.
+	// Names are, for "idle", the target's kind and name; for "dropped" what the list has lost, at most three;
+	// for "retyped" the variables.
 	Names []string `json:"names"`
 	// Object is the object that loses it or that holds the text, `Kustomization "web"`, and In where it stands in Git.
 	Object string `json:"object"`
@@ -409,8 +424,8 @@ type Reference struct {
 	// OtherKind is set where an object of that name exists as the other kind: a HelmRelease where a Kustomization is
 	// asked for, or the reverse.
 	OtherKind string `json:"otherKind"`
-	// Cycle are the IDs by which dependencies lead from the Kustomization back to it, itself first and not repeated at the
-	// end, at most the first ten of them; empty where they do not. CycleLength is how many there are.
+	// Cycle are the IDs by which dependencies lead from the Kustomization back to it, itself first and not repeated at
+	// the end, at most the first ten of them; empty where they do not. CycleLength is how many there are.
 	Cycle       []string `json:"cycle"`
 	CycleLength int      `json:"cycleLength"`
 }
@@ -458,7 +473,8 @@ const (
 	UnknownBuild UnknownKind = "build"
 	// UnknownSpec: the spec of a Flux Kustomization cannot be decoded.
 	UnknownSpec UnknownKind = "spec"
-	// UnknownChart: what a chart makes is not rendered. It keeps no cluster from being complete: a chart brings what its release is about.
+	// UnknownChart: what a chart makes is not rendered. It keeps no cluster from being complete: a chart brings
+	// what its release is about.
 	UnknownChart UnknownKind = "chart"
 )
 
@@ -470,7 +486,8 @@ type Object struct {
 	APIServer string `json:"apiServer"`
 	// Kustomization is the ID of the Flux Kustomization that applies it.
 	Kustomization string `json:"kustomization"`
-	// ResourceSet is the ResourceSet that makes it, namespace/name, which that Kustomization applies. Absent where none does.
+	// ResourceSet is the ResourceSet that makes it, namespace/name, which that Kustomization
+	// applies. Absent where none does.
 	ResourceSet string `json:"resourceSet,omitempty"`
 	Suspended   bool   `json:"suspended"`
 	Group       string `json:"group"`
@@ -489,8 +506,8 @@ type Object struct {
 // reconciled is true where a Kustomization applies the object that is not suspended.
 func (o Object) reconciled() bool { return !o.Suspended || o.elsewhere }
 
-// IDOf is the ID of what is in a namespace of a cluster or an API server: a Kustomization, an agent, a control plane, or the API
-// server that a kubeconfig Secret leads to.
+// IDOf is the ID of what is in a namespace of a cluster or an API server: a Kustomization, an agent, a control plane,
+// or the API server that a kubeconfig Secret leads to.
 func IDOf(server, namespace, name string) string { return server + "/" + namespace + "/" + name }
 
 // GroupKind is how a kind is called where kinds of several groups stand together: "Deployment.apps", "Secret".

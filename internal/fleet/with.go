@@ -20,12 +20,12 @@ func (p Path) Meets(other Path) bool {
 	return slices.EqualFunc(p[:n], other[:n], func(a, b string) bool { return a == b || a == AnyStep || b == AnyStep })
 }
 
-// With is the fleet in which one object is as content has it, nil where it is not there, and the facts in which that fleet
-// differs from f. The object keeps its origin where f has it, and has none otherwise. f is not changed; the two share
-// everything else. Content must be without secrets, like Object.Content, and must not be changed later.
-//
-// Flux is followed again where the object is one that Flux itself reads, through the files of the tree and with all other objects
-// as they were. Without a Follower what is said of a Flux Kustomization that is not the one in Git is dropped, and so unknown.
+// With is the fleet in which one object is as content has it, nil where it is not there, and the facts in which that
+// fleet differs from f. The object keeps its origin where f has it, and has none otherwise. f is not changed; the two
+// share everything else. Content must be without secrets, like Object.Content, and must not be changed later.
+// Flux is followed again where the object is one that Flux itself reads, through the files of the tree and with
+// all other objects as they were. Without a Follower what is said of a Flux Kustomization that is not the one in
+// Git is dropped, and so unknown.
 func (f *Fleet) With(ref ObjectRef, content map[string]any) (*Fleet, []Path) {
 	at := f.keyOf(ref)
 	before, was := f.object(at)
@@ -91,14 +91,16 @@ func (f *Fleet) keyOf(ref ObjectRef) key {
 	return at
 }
 
-// follow brings what Flux makes of an object up to date, and tells what that changes. An object without content is not there.
+// follow brings what Flux makes of an object up to date, and tells what that changes. An object
+// without content is not there.
 func (f *Fleet) follow(before, after Object) (changed []Path) {
 	if before.Content != nil && after.Content != nil && !differ(before.Content, after.Content) {
 		return nil
 	}
 	followed := Followed{}
 	if f.follower != nil {
-		followed = f.follower.Follow(ObjectRef{Cluster: after.Cluster, APIServer: after.APIServer, Group: after.Group, Kind: after.Kind,
+		followed = f.follower.Follow(ObjectRef{Cluster: after.Cluster, APIServer: after.APIServer, Group: after.Group,
+			Kind:      after.Kind,
 			Namespace: after.Namespace, Name: after.Name}, after.Content)
 	} else if id := IDOf(after.APIServer, after.Namespace, after.Name); kindOf(after) == kustomizationKind {
 		if _, known := f.Kustomizations[id]; known {
@@ -199,7 +201,8 @@ func (f *Fleet) reread(at key) []Path {
 	return append(changed, f.rereadPolicy(policy)...)
 }
 
-// aim is what a selector asks for: a kind without its group, and a name or, empty, any. Whatever it selects is of that kind.
+// aim is what a selector asks for: a kind without its group, and a name or, empty, any. Whatever
+// it selects is of that kind.
 type aim struct{ server, kind, name string }
 
 // maySelect are the policies of which a selector may be about what is at a place, whatever that is like.
@@ -210,7 +213,8 @@ func (f *Fleet) maySelect(at key) []key {
 	return slices.Compact(all)
 }
 
-// rereadPolicy brings what follows from one policy up to date, and tells what that changes. One without content is gone.
+// rereadPolicy brings what follows from one policy up to date, and tells what that changes.
+// One without content is gone.
 func (f *Fleet) rereadPolicy(object Object) []Path {
 	id := PolicyID(object)
 	old, known := f.Policies[id]
@@ -248,7 +252,8 @@ func (f *Fleet) rereadPolicy(object Object) []Path {
 }
 
 // replace is an index with another value at a place, or none. What leads to the place is copied, the rest shared.
-func replace[V any](index map[string]map[string]map[string]map[string]V, at key, value V, present bool) map[string]map[string]map[string]map[string]V {
+func replace[V any](index map[string]map[string]map[string]map[string]V, at key, value V,
+	present bool) map[string]map[string]map[string]map[string]V {
 	kinds := index[at.server]
 	namespaces := kinds[at.kind]
 	names := put(namespaces[at.namespace], at.name, value, present)

@@ -14,8 +14,9 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/loader"
 )
 
-// A fleet with one object changed is the fleet that is built of a tree with that object changed, and the paths that With
-// gives lead to all that differs: for every object of every example, without it and with the content of another of its kind.
+// A fleet with one object changed is the fleet that is built of a tree with that object changed, and the
+// paths that With gives lead to all that differs: for every object of every example, without it and with the
+// content of another of its kind.
 func TestWithIsBuild(t *testing.T) {
 	examples, err := example.ReadAll("../../testdata/rules")
 	if err != nil {
@@ -49,7 +50,8 @@ func TestWithIsBuild(t *testing.T) {
 	}
 }
 
-func compareChange(t *testing.T, f *fleet.Fleet, read *fleet.Tree, declared fleet.Declared, o *fleet.Object, content map[string]any) {
+func compareChange(t *testing.T, f *fleet.Fleet, read *fleet.Tree, declared fleet.Declared, o *fleet.Object,
+	content map[string]any) {
 	t.Helper()
 	tree := *read
 	tree.Objects = slices.Clone(read.Objects)
@@ -63,24 +65,28 @@ func compareChange(t *testing.T, f *fleet.Fleet, read *fleet.Tree, declared flee
 	if content == nil {
 		tree.Objects = slices.DeleteFunc(tree.Objects, func(other *fleet.Object) bool { return other.ID == o.ID })
 	}
-	with, changed := f.With(fleet.ObjectRef{Cluster: o.Cluster, APIServer: o.APIServer, Group: o.Group, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}, content)
+	with, changed := f.With(fleet.ObjectRef{Cluster: o.Cluster, APIServer: o.APIServer, Group: o.Group, Kind: o.Kind,
+		Namespace: o.Namespace, Name: o.Name}, content)
 	built := fleet.Build(&tree, declared)
 	got, want := facts(t, with), facts(t, built)
 	for _, name := range slices.Sorted(maps.Keys(want)) {
-		// What the loader says of a Kustomization that has changed is dropped; the last object of an API server takes it along.
-		// What a Kustomization applies beside the others is of the tree: its rules are for files alone.
+		// What the loader says of a Kustomization that has changed is dropped; the last object of an API server takes
+		// it along. What a Kustomization applies beside the others is of the tree: its rules are for files alone.
 		if name == "kustomizations" || name == "applied" {
 			continue
 		}
 		if !reflect.DeepEqual(got[name], want[name]) {
-			t.Errorf("%s without (%t) its content: %s is\n%s\nand built anew\n%s", o.ID, content == nil, name, text(got[name]), text(want[name]))
+			t.Errorf("%s without (%t) its content: %s is\n%s\nand built anew\n%s", o.ID, content == nil, name,
+				text(got[name]), text(want[name]))
 		}
 	}
 	for _, path := range differences(nil, facts(t, f), got, coveredBy(changed)) {
-		t.Errorf("%s without (%t) its content: nothing says that %s differs", o.ID, content == nil, strings.Join(path, " / "))
+		t.Errorf("%s without (%t) its content: nothing says that %s differs", o.ID, content == nil,
+			strings.Join(path, " / "))
 	}
 	for _, path := range differences(nil, facts(t, f), want, coveredBy(f.Differences(built))) {
-		t.Errorf("%s without (%t) its content, built anew: nothing says that %s differs", o.ID, content == nil, strings.Join(path, " / "))
+		t.Errorf("%s without (%t) its content, built anew: nothing says that %s differs", o.ID, content == nil,
+			strings.Join(path, " / "))
 	}
 	if same := built.Differences(fleet.Build(&tree, declared)); len(same) > 0 {
 		t.Errorf("%s without (%t) its content, built anew twice: %v differ", o.ID, content == nil, same)
@@ -89,7 +95,9 @@ func compareChange(t *testing.T, f *fleet.Fleet, read *fleet.Tree, declared flee
 
 func coveredBy(facts []fleet.Path) func([]string) bool {
 	return func(path []string) bool {
-		return slices.ContainsFunc(facts, func(c fleet.Path) bool { return len(c) <= len(path) && slices.Equal([]string(c), path[:len(c)]) })
+		return slices.ContainsFunc(facts, func(c fleet.Path) bool {
+			return len(c) <= len(path) && slices.Equal([]string(c), path[:len(c)])
+		})
 	}
 }
 
@@ -154,7 +162,8 @@ func differences(path []string, a, b any, covered func([]string) bool) [][]strin
 		return [][]string{slices.Clone(path)}
 	}
 	var all [][]string
-	for _, key := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(slices.Collect(maps.Keys(m)), slices.Collect(maps.Keys(n)))))) {
+	for _, key := range slices.Compact(slices.Sorted(slices.Values(
+		slices.Concat(slices.Collect(maps.Keys(m)), slices.Collect(maps.Keys(n)))))) {
 		all = append(all, differences(append(path, key), m[key], n[key], covered)...)
 	}
 	return all

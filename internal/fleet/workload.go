@@ -11,7 +11,8 @@ import (
 
 // Workload is an object that a policy selects and that has replicas, or stands for all that have none.
 type Workload struct {
-	// Kind is "Deployment.apps"; Namespace and Name are its own. All empty where it stands for objects without replicas.
+	// Kind is "Deployment.apps"; Namespace and Name are its own. All empty where it stands for
+	// objects without replicas.
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
@@ -19,8 +20,8 @@ type Workload struct {
 	Origin Origin            `json:"origin"`
 	Field  Field             `json:"field"`
 	Labels map[string]string `json:"labels"`
-	// Replicas is how many it asks for, Least and Most those that its autoscalers may ask for. Uncounted says in words why that is not
-	// known; empty where it is.
+	// Replicas is how many it asks for, Least and Most those that its autoscalers may ask for. Uncounted says in words
+	// why that is not known; empty where it is.
 	Replicas  int    `json:"replicas"`
 	Least     int    `json:"least"`
 	Most      int    `json:"most"`
@@ -31,8 +32,8 @@ type Workload struct {
 	Bare bool `json:"bare"`
 }
 
-// interpreter tells how many replicas Karmada sees in an object of a kind; not ok where the object does not say, or says it in a way that
-// cannot be read.
+// interpreter tells how many replicas Karmada sees in an object of a kind; not ok where the object does not say, or
+// says it in a way that cannot be read.
 type interpreter struct {
 	// since is the first Karmada 1.minor that has it; 0 for all.
 	since int
@@ -43,7 +44,9 @@ type interpreter struct {
 
 // replicaField reads a field, by default one.
 func replicaField(field string, byDefault int) interpreter {
-	return interpreter{field: field, count: func(spec map[string]any) (int, bool) { return countOf(spec[field], byDefault) }}
+	return interpreter{field: field, count: func(spec map[string]any) (int, bool) {
+		return countOf(spec[field], byDefault)
+	}}
 }
 
 // countOf is a number of replicas. Kubernetes has an int32 there, and refuses what is none.
@@ -55,10 +58,11 @@ func countOf(v any, byDefault int) (int, bool) {
 	return min(max(n, 0), math.MaxInt32), ok
 }
 
-// interpreters are Karmada's own and those of other projects that it brings along, by kind. A kind that is not here has no replicas, unless
-// the fleet tells Karmada how to read it.
+// interpreters are Karmada's own and those of other projects that it brings along, by kind. A kind that is not here has
+// no replicas, unless the fleet tells Karmada how to read it.
 //
-// Source: karmada v1.18.2 pkg/resourceinterpreter/default/native/replica.go:35, default/thirdparty/resourcecustomizations (replicaResource).
+// Source: karmada v1.18.2 pkg/resourceinterpreter/default/native/replica.go:35,
+// default/thirdparty/resourcecustomizations (replicaResource).
 var interpreters = map[string]interpreter{
 	"Deployment.apps":  replicaField("replicas", 1),
 	"StatefulSet.apps": replicaField("replicas", 1),
@@ -92,7 +96,8 @@ var interpreters = map[string]interpreter{
 		if at(spec, "taskManager", "replicas") == nil {
 			tasks, known = 1, true
 			parallelism, _ := countOf(at(spec, "job", "parallelism"), -1)
-			if slots, _ := scalar(at(spec, "flinkConfiguration", "taskmanager.numberOfTaskSlots")); slots != "" && parallelism >= 0 {
+			if slots, _ := scalar(at(spec, "flinkConfiguration", "taskmanager.numberOfTaskSlots")); slots != "" &&
+				parallelism >= 0 {
 				var n int
 				if _, err := fmt.Sscan(slots, &n); err == nil && n > 0 {
 					tasks = (parallelism + n - 1) / n
@@ -103,8 +108,8 @@ var interpreters = map[string]interpreter{
 	}},
 }
 
-// workloads are those among what a policy selects, by kind, namespace and name. Where it selects none, or objects without replicas alone,
-// there is one that stands for these.
+// workloads are those among what a policy selects, by kind, namespace and name. Where it selects none, or objects
+// without replicas alone, there is one that stands for these.
 func (f *Fleet) workloads(policy Object, selections []Selection) []Workload {
 	all := []Workload{}
 	seen := map[key]bool{}
@@ -141,7 +146,8 @@ func (f *Fleet) workloads(policy Object, selections []Selection) []Workload {
 func unseenWorkload(policy Object, s Selection) Workload {
 	kind, _, _ := strings.Cut(s.Kind, ".")
 	w := Workload{Kind: s.Kind, Name: s.Name, Namespace: policy.Namespace, Field: Field{}, Labels: map[string]string{}}
-	if w.Uncounted = fmt.Sprintf("the %s %q is not in Git, so nothing tells how many replicas it has", kind, s.Name); s.Name == "" {
+	if w.Uncounted = fmt.Sprintf("the %s %q is not in Git, so nothing tells how many replicas it has", kind,
+		s.Name); s.Name == "" {
 		w.Uncounted = fmt.Sprintf("no %s that it selects is in Git, so nothing tells how many replicas there are", kind)
 	}
 	return w
@@ -165,22 +171,26 @@ func (f *Fleet) workload(object Object, minor int) (Workload, bool) {
 	if !ok {
 		return Workload{}, false
 	}
-	w := Workload{Kind: kind, Namespace: object.Namespace, Name: object.Name, Origin: object.Origin, Labels: labelsOf(object), Field: Field{"spec"}}
+	w := Workload{Kind: kind, Namespace: object.Namespace, Name: object.Name, Origin: object.Origin,
+		Labels: labelsOf(object), Field: Field{"spec"}}
 	if in.field != "" {
 		w.Field = append(w.Field, in.field)
 	}
 	n, known := in.count(mapAt(object.Content, "spec"))
 	if w.Replicas, w.Least, w.Most = n, n, n; !known {
-		w.Uncounted = fmt.Sprintf("spec.%s of the %s %q does not tell how many replicas there are", cmp.Or(in.field, "replicas"), object.Kind, object.Name)
+		w.Uncounted = fmt.Sprintf("spec.%s of the %s %q does not tell how many replicas there are",
+			cmp.Or(in.field, "replicas"), object.Kind, object.Name)
 	}
 	w.Bare = known && n == 0 && !requests(object, kind)
 	f.scale(&w, object)
 	return w, true
 }
 
-// requests tells whether the pods ask for something; where they do not, Karmada takes a workload without replicas for none.
+// requests tells whether the pods ask for something; where they do not, Karmada takes a workload
+// without replicas for none.
 //
-// Source: karmada v1.18.2 pkg/util/helper/binding.go:448 (GenerateReplicaRequirements), pkg/scheduler/core/common.go:68.
+// Source: karmada v1.18.2 pkg/util/helper/binding.go:448 (GenerateReplicaRequirements),
+// pkg/scheduler/core/common.go:68.
 func requests(object Object, kind string) bool {
 	pod := mapAt(object.Content, "spec", "template", "spec")
 	if kind == "Pod" {
@@ -209,10 +219,11 @@ const customizationKind = "ResourceInterpreterCustomization.config.karmada.io"
 // readsField is a script that gives a field of the spec, and no more.
 var readsField = regexp.MustCompile(`(?:replica\w*\s*=|return)\s*\w+\.spec\.(\w+)`)
 
-// interpreter is how Karmada counts the replicas of a kind: as a ResourceInterpreterCustomization says, or by itself; not ok for a kind
-// without replicas.
+// interpreter is how Karmada counts the replicas of a kind: as a ResourceInterpreterCustomization says, or by itself;
+// not ok for a kind without replicas.
 //
-// Source: karmada v1.18.2 pkg/resourceinterpreter/interpreter.go (GetReplicas): webhooks, customizations, other projects', its own.
+// Source: karmada v1.18.2 pkg/resourceinterpreter/interpreter.go (GetReplicas): webhooks, customizations,
+// other projects', its own.
 func (f *Fleet) interpreter(server, kind string, minor int) (interpreter, bool) {
 	for object := range f.ofKind(server, customizationKind) {
 		group, _, grouped := strings.Cut(textAt(object.Content, "spec", "target", "apiVersion"), "/")
@@ -237,10 +248,11 @@ func (f *Fleet) interpreter(server, kind string, minor int) (interpreter, bool) 
 }
 
 // scalers are the kinds that change the replicas of what they name.
-var scalers = []string{"HorizontalPodAutoscaler.autoscaling", "FederatedHPA.autoscaling.karmada.io", "CronFederatedHPA.autoscaling.karmada.io"}
+var scalers = []string{"HorizontalPodAutoscaler.autoscaling", "FederatedHPA.autoscaling.karmada.io",
+	"CronFederatedHPA.autoscaling.karmada.io"}
 
-// scale adds what autoscalers may make of the replicas: the bounds of a HorizontalPodAutoscaler or FederatedHPA, which a CronFederatedHPA may
-// change in turn, and the targets of a CronFederatedHPA.
+// scale adds what autoscalers may make of the replicas: the bounds of a HorizontalPodAutoscaler or FederatedHPA, which
+// a CronFederatedHPA may change in turn, and the targets of a CronFederatedHPA.
 //
 // Source: karmada v1.18.2 pkg/controllers/cronfederatedhpa/cronfederatedhpa_job.go (ScaleFHPA, ScaleWorkloads).
 func (f *Fleet) scale(w *Workload, object Object) {
@@ -255,7 +267,8 @@ func (f *Fleet) scale(w *Workload, object Object) {
 				w.bound(of, "targetReplicas", "targetReplicas")
 				continue
 			}
-			if n, ok := number(at(of.Content, "spec", "minReplicas")); ok || at(of.Content, "spec", "minReplicas") == nil {
+			if n, ok := number(at(of.Content, "spec", "minReplicas")); ok ||
+				at(of.Content, "spec", "minReplicas") == nil {
 				w.Least = min(w.Least, max(n, 1))
 			}
 			w.most(of, at(of.Content, "spec", "maxReplicas"), "spec", "maxReplicas")
@@ -281,12 +294,14 @@ func (f *Fleet) scalersOf(server, scaler, namespace, kind, name string) func(yie
 
 // scaleTarget is what an autoscaler is about: a kind without its group, and a name.
 func scaleTarget(scaler Object) aim {
-	return aim{scaler.APIServer, textAt(scaler.Content, "spec", "scaleTargetRef", "kind"), textAt(scaler.Content, "spec", "scaleTargetRef", "name")}
+	return aim{scaler.APIServer, textAt(scaler.Content, "spec", "scaleTargetRef", "kind"),
+		textAt(scaler.Content, "spec", "scaleTargetRef", "name")}
 }
 
 // bound takes in what the rules of a CronFederatedHPA may set; a suspended one sets nothing.
 //
-// Source: karmada-io/karmada v1.18.2 pkg/controllers/cronfederatedhpa/cronfederatedhpa_controller.go:140 (processCronRule).
+// Source: karmada-io/karmada v1.18.2
+// pkg/controllers/cronfederatedhpa/cronfederatedhpa_controller.go:140 (processCronRule).
 func (w *Workload) bound(cron Object, least, most string) {
 	for i, rule := range listAt(cron.Content, "spec", "rules") {
 		if at(rule, "suspend") == true {
@@ -305,8 +320,8 @@ func (w *Workload) most(of Object, value any, field ...any) {
 	}
 }
 
-// recounts are the objects of which more than the number of replicas may hang on what is, or was, at a place: what an autoscaler names, and
-// what the one names that it changes.
+// recounts are the objects of which more than the number of replicas may hang on what is, or was, at a place: what an
+// autoscaler names, and what the one names that it changes.
 func (f *Fleet) recounts(object Object) (all []key) {
 	if !slices.Contains(scalers, kindOf(object)) {
 		return nil

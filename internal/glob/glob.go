@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// Compile compiles globs: the result tells whether a path, or a folder above it, matches one of them. "*" and "?" stay within one path
-// element, "**" spans any number of them.
+// Compile compiles globs: the result tells whether a path, or a folder above it, matches one of them. "*" and "?" stay
+// within one path element, "**" spans any number of them.
 func Compile(patterns []string) (func(string) bool, error) {
 	var all []*regexp.Regexp
 	for _, p := range patterns {

@@ -22,7 +22,8 @@ func FuzzGlobs(f *testing.F) {
 		if excluded(name) && !strings.Contains(name, "\n") && !excluded(name+"/below") {
 			t.Errorf("%q excludes %q and not what is below", pattern, name)
 		}
-		if plain := strings.TrimSuffix(strings.TrimPrefix(pattern, "./"), "/"); !strings.ContainsAny(plain, "*?") && utf8.ValidString(plain) && !excluded(plain) {
+		if plain := strings.TrimSuffix(strings.TrimPrefix(pattern, "./"), "/"); !strings.ContainsAny(plain, "*?") &&
+			utf8.ValidString(plain) && !excluded(plain) {
 			t.Errorf("%q does not exclude itself", pattern)
 		}
 	})

@@ -32,7 +32,8 @@ const (
 	Idle  EffectKind = "idle"  // it changes nothing
 )
 
-// Template is an object that override policies are applied to, as the Karmada API server may have it. The zero value is none.
+// Template is an object that override policies are applied to, as the Karmada API server may have
+// it. The zero value is none.
 type Template struct {
 	object map[string]any // of the test's own: changed in place
 	group  string
@@ -83,8 +84,8 @@ func copied(value any) any {
 	return value
 }
 
-// Apply applies the overriders of one rule, in Karmada's order, and tells what is worth saying. What fails is left out, and the rest
-// applied. field leads to the overriders in the policy.
+// Apply applies the overriders of one rule, in Karmada's order, and tells what is worth saying. What fails is left out,
+// and the rest applied. field leads to the overriders in the policy.
 //
 // Source: karmada v1.18.2 pkg/util/overridemanager/overridemanager.go:336 (applyPolicyOverriders).
 func (t Template) Apply(overriders map[string]any, field []any) []Effect {
@@ -264,9 +265,11 @@ func (a *applying) field(overrider node) {
 		if standsIn(patch.value) {
 			return // and nothing is known of what follows
 		}
-		changed, err := patched(document, patch.at("operator").text(), patch.at("subPath").text(), patch.at("value").value)
+		changed, err := patched(document, patch.at("operator").text(), patch.at("subPath").text(),
+			patch.at("value").value)
 		if err != nil {
-			a.say(Fails, patch.at("subPath"), "%s cannot be applied to the text at %s", written(patch.at("subPath").text()), path.text())
+			a.say(Fails, patch.at("subPath"), "%s cannot be applied to the text at %s",
+				written(patch.at("subPath").text()), path.text())
 			continue
 		}
 		document = changed
@@ -279,7 +282,8 @@ func (a *applying) plaintext(overrider node) {
 	tokens := pointer(path.text())
 	before, missing := a.follow(tokens)
 	a.unsure = a.unsure || standsIn(path.value) || standsIn(operator)
-	if standsIn(path.value) || !slices.Contains([]string{"add", "remove", "replace"}, operator) || missing == nil && unknown(before) {
+	if standsIn(path.value) || !slices.Contains([]string{"add", "remove", "replace"}, operator) ||
+		missing == nil && unknown(before) {
 		return
 	}
 	document, err := json.Marshal(a.object)
@@ -334,8 +338,10 @@ func (a *applying) wiped(path node, before, after any, tokens []string) {
 			a.say(Wipes, path, "\"add\" replaces the whole map at %s, so that %s is lost", path.text(), what)
 		}
 	case []any:
-		if with, isList := after.([]any); isList && len(before) > 0 && !slices.EqualFunc(before, with[:min(len(before), len(with))], equal) {
-			a.say(Wipes, path, "\"add\" replaces the whole list at %s, so that its %d entries are lost", path.text(), len(before))
+		if with, isList := after.([]any); isList && len(before) > 0 &&
+			!slices.EqualFunc(before, with[:min(len(before), len(with))], equal) {
+			a.say(Wipes, path, "\"add\" replaces the whole list at %s, so that its %d entries are lost", path.text(),
+				len(before))
 		}
 	}
 }
@@ -380,8 +386,8 @@ func pointer(text string) []string {
 	return tokens
 }
 
-// follow is what lies at the end of a pointer; else the steps to the first that is missing, that one the last. What leads through
-// something that is not known is the same itself.
+// follow is what lies at the end of a pointer; else the steps to the first that is missing, that one the last. What
+// leads through something that is not known is the same itself.
 func (t Template) follow(tokens []string) (value any, missing []string) {
 	value = t.object
 	for i, token := range tokens {
@@ -413,10 +419,11 @@ func (t Template) follow(tokens []string) (value any, missing []string) {
 	return value, nil
 }
 
-// mayBeThere tells whether the API server may have what Git has not: what it fills in, what Karmada and Flux put there, a status, and
-// of kinds that Kubernetes does not have, anything that their CRDs fill in.
+// mayBeThere tells whether the API server may have what Git has not: what it fills in, what Karmada and Flux put there,
+// a status, and of kinds that Kubernetes does not have, anything that their CRDs fill in.
 //
-// Source: k8s.io/kubernetes v1.36.0 pkg/apis/core/v1/defaults.go, pkg/apis/apps/v1/defaults.go, pkg/apis/batch/v1/defaults.go.
+// Source: k8s.io/kubernetes v1.36.0 pkg/apis/core/v1/defaults.go, pkg/apis/apps/v1/defaults.go,
+// pkg/apis/batch/v1/defaults.go.
 func (t Template) mayBeThere(missing []string) bool {
 	last := missing[len(missing)-1]
 	parent, _ := t.follow(missing[:len(missing)-1])
@@ -448,19 +455,27 @@ func unknown(value any) bool {
 	return false
 }
 
-var kubernetesGroups = []string{"", "apps", "batch", "autoscaling", "networking.k8s.io", "policy", "rbac.authorization.k8s.io"}
+var kubernetesGroups = []string{"", "apps", "batch", "autoscaling", "networking.k8s.io", "policy",
+	"rbac.authorization.k8s.io"}
 
 // filledIn are fields to which the API server gives a value where there is none.
 var filledIn = []string{
-	"allocateLoadBalancerNodePorts", "apiGroup", "apiVersion", "backoffLimit", "behavior", "clusterIP", "clusterIPs", "completionMode",
-	"completions", "concurrencyPolicy", "defaultMode", "dnsPolicy", "enableServiceLinks", "externalTrafficPolicy", "failedJobsHistoryLimit",
-	"failureThreshold", "healthCheckNodePort", "imagePullPolicy", "internalTrafficPolicy", "ipFamilies", "ipFamilyPolicy",
-	"manualSelector", "maxSurge", "maxUnavailable", "metadata", "metrics", "minReplicas", "mode", "nodePort", "optional", "parallelism",
-	"partition", "pathType", "periodSeconds", "persistentVolumeClaimRetentionPolicy", "podManagementPolicy", "podReplacementPolicy",
-	"policyTypes", "preemptionPolicy", "progressDeadlineSeconds", "protocol", "readOnly", "replicas", "requests", "resources",
+	"allocateLoadBalancerNodePorts", "apiGroup", "apiVersion", "backoffLimit", "behavior", "clusterIP", "clusterIPs",
+	"completionMode",
+	"completions", "concurrencyPolicy", "defaultMode", "dnsPolicy", "enableServiceLinks", "externalTrafficPolicy",
+	"failedJobsHistoryLimit",
+	"failureThreshold", "healthCheckNodePort", "imagePullPolicy", "internalTrafficPolicy", "ipFamilies",
+	"ipFamilyPolicy",
+	"manualSelector", "maxSurge", "maxUnavailable", "metadata", "metrics", "minReplicas", "mode", "nodePort",
+	"optional", "parallelism",
+	"partition", "pathType", "periodSeconds", "persistentVolumeClaimRetentionPolicy", "podManagementPolicy",
+	"podReplacementPolicy",
+	"policyTypes", "preemptionPolicy", "progressDeadlineSeconds", "protocol", "readOnly", "replicas", "requests",
+	"resources",
 	"restartPolicy", "revisionHistoryLimit", "rollingUpdate", "schedulerName", "scheme", "securityContext", "selector",
 	"serviceAccount", "serviceAccountName", "sessionAffinity", "sessionAffinityConfig", "storageClassName", "strategy",
-	"successThreshold", "successfulJobsHistoryLimit", "suspend", "targetPort", "terminationGracePeriodSeconds", "terminationMessagePath",
+	"successThreshold", "successfulJobsHistoryLimit", "suspend", "targetPort", "terminationGracePeriodSeconds",
+	"terminationMessagePath",
 	"terminationMessagePolicy", "timeoutSeconds", "type", "updateStrategy", "volumeMode", "volumeName",
 }
 
@@ -480,7 +495,8 @@ func lacks(missing []string) string {
 func unescaped(tokens, missing []string) string {
 	if i := len(missing) - 1; i > 0 && i+1 < len(tokens) && strings.Contains(missing[i], ".") &&
 		(missing[i-1] == "annotations" || missing[i-1] == "labels") {
-		return fmt.Sprintf(", since the slash in the key is not written as ~1 (%s)", strings.Trim(strings.Join(tokens[i:], "~1"), `"`))
+		return fmt.Sprintf(", since the slash in the key is not written as ~1 (%s)",
+			strings.Trim(strings.Join(tokens[i:], "~1"), `"`))
 	}
 	return ""
 }

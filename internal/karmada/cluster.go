@@ -13,7 +13,8 @@ import (
 
 // cluster is a Cluster, which karmada-aggregated-apiserver serves: no webhook sees it.
 //
-// Source: karmada v1.18.2 pkg/apis/cluster/validation/validation.go:61 (ValidateCluster), pkg/registry/cluster/strategy.go:125.
+// Source: karmada v1.18.2 pkg/apis/cluster/validation/validation.go:61 (ValidateCluster),
+// pkg/registry/cluster/strategy.go:125.
 func (v *validator) cluster(root node) {
 	v.clusterName(root.at("metadata", "name"))
 	spec := root.at("spec")
@@ -75,18 +76,20 @@ func (v *validator) clusterTaints(taints node) {
 			v.wrong(value, errs[0])
 		}
 		if effect.text() != "NoSchedule" && effect.text() != "NoExecute" {
-			v.refuse(effect, fmt.Sprintf("%s is %s and not \"NoSchedule\" or \"NoExecute\"", pathOf(effect.field), written(effect.text())))
+			v.refuse(effect, fmt.Sprintf("%s is %s and not \"NoSchedule\" or \"NoExecute\"", pathOf(effect.field),
+				written(effect.text())))
 		}
 		id := effect.text() + " " + key.text()
 		if seen[id] {
-			v.refuse(taint.itself(), fmt.Sprintf("two taints have key %q and effect %q", key.text(), effect.text()), key, effect)
+			v.refuse(taint.itself(), fmt.Sprintf("two taints have key %q and effect %q", key.text(), effect.text()),
+				key, effect)
 		}
 		seen[id] = true
 	}
 }
 
-// models are grades of nodes, each beginning where the one before ends. The first begins at 0 and the last has no end, whatever they
-// say. Where one ends and the next begins is to be written in the same way.
+// models are grades of nodes, each beginning where the one before ends. The first begins at 0 and the last has no end,
+// whatever they say. Where one ends and the next begins is to be written in the same way.
 //
 // Source: karmada v1.18.2 pkg/apis/cluster/validation/validation.go:206 (ValidateClusterResourceModels), after
 // pkg/apis/cluster/mutation/mutation.go (StandardizeClusterResourceModels).

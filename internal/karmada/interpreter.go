@@ -14,7 +14,8 @@ import (
 // operations of a ResourceInterpreterCustomization, each with a script of its own.
 //
 // Source: karmada v1.18.2 pkg/util/interpreter/rule.go:31.
-var operations = []string{"retention", "replicaResource", "componentResource", "replicaRevision", "statusReflection", "statusAggregation",
+var operations = []string{"retention", "replicaResource", "componentResource", "replicaRevision", "statusReflection",
+	"statusAggregation",
 	"healthInterpretation", "dependencyInterpretation"}
 
 // customization has scripts that are Lua.
@@ -32,7 +33,8 @@ func (v *validator) customization(customizations node) {
 // maxScript is how long a script is read, in bytes; what a longer one holds is not known.
 const maxScript = 1 << 16
 
-// luaLine finds the line in an error of the parser and in one of the compiler. Either quotes the script, which is not shown.
+// luaLine finds the line in an error of the parser and in one of the compiler. Either quotes the
+// script, which is not shown.
 var luaLine = regexp.MustCompile(`line:(\d+)`)
 
 // luaFault is what is wrong with a script, empty where nothing is.
@@ -64,7 +66,8 @@ func luaFault(script string) (why string) {
 // supported are the operations that a webhook may be asked for.
 //
 // Source: karmada v1.18.2 pkg/webhook/configuration/validating.go:69.
-var supported = []string{"*", "AggregateStatus", "InterpretComponent", "InterpretDependency", "InterpretHealth", "InterpretReplica",
+var supported = []string{"*", "AggregateStatus", "InterpretComponent", "InterpretDependency", "InterpretHealth",
+	"InterpretReplica",
 	"InterpretStatus", "Retain", "ReviseReplica"}
 
 // interpreters are the webhooks of a ResourceInterpreterWebhookConfiguration.
@@ -104,7 +107,8 @@ func (v *validator) interpreterRule(rule node) {
 			case entry.text() == "*" && len(entries) > 1:
 				v.refuse(entry, fmt.Sprintf("%s has \"*\" and something else", pathOf(list.field)))
 			case key == "operations" && !slices.Contains(supported, entry.text()):
-				v.refuse(entry, fmt.Sprintf("%s is %s and not %s", pathOf(entry.field), written(entry.text()), oneOf(supported)))
+				v.refuse(entry, fmt.Sprintf("%s is %s and not %s", pathOf(entry.field), written(entry.text()),
+					oneOf(supported)))
 			case key != "apiGroups" && entry.text() == "": // the core group has no name
 				v.refuse(entry, pathOf(entry.field)+" is empty")
 			}
@@ -143,7 +147,8 @@ func (v *validator) servicePath(path node) {
 	steps := strings.Split(strings.TrimSuffix(text[1:], "/"), "/")
 	bad := slices.ContainsFunc(steps, func(step string) bool { return len(validation.IsDNS1123Subdomain(step)) > 0 })
 	if bad || !strings.HasPrefix(text, "/") {
-		v.refuse(path, fmt.Sprintf("%s is %s, which is not a path of lowercase names", pathOf(path.field), written(text)))
+		v.refuse(path, fmt.Sprintf("%s is %s, which is not a path of lowercase names", pathOf(path.field),
+			written(text)))
 	}
 }
 

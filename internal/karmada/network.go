@@ -33,7 +33,8 @@ func (v *validator) service(spec node) {
 	for _, kind := range types.list() {
 		kinds[kind.text()] = true
 		if text := kind.text(); text != "CrossCluster" && text != "LoadBalancer" {
-			v.refuse(kind, fmt.Sprintf("%s is %s and not \"CrossCluster\" or \"LoadBalancer\"", pathOf(kind.field), written(text)))
+			v.refuse(kind, fmt.Sprintf("%s is %s and not \"CrossCluster\" or \"LoadBalancer\"", pathOf(kind.field),
+				written(text)))
 		}
 	}
 	if len(kinds) > 1 {
@@ -93,8 +94,8 @@ func (v *validator) named(name node, valid func(string, bool) []string) {
 	}
 }
 
-// host is the name of a host, with a star in the place of its first part or without. A rule may have none; an address is refused of
-// a rule alone.
+// host is the name of a host, with a star in the place of its first part or without. A rule may have none; an address
+// is refused of a rule alone.
 func (v *validator) host(host node, ofRule bool) {
 	text := host.text()
 	if text == "" && ofRule {
@@ -123,7 +124,8 @@ func (v *validator) ingressPath(path node) {
 		v.absolute(text)
 		for _, part := range []string{"//", "/./", "/../", "%2f", "%2F"} {
 			if strings.Contains(text.text(), part) {
-				v.refuse(text, fmt.Sprintf("%s is %s, which contains %q", pathOf(text.field), written(text.text()), part), kind)
+				v.refuse(text, fmt.Sprintf("%s is %s, which contains %q", pathOf(text.field), written(text.text()),
+					part), kind)
 			}
 		}
 		if strings.HasSuffix(text.text(), "/..") || strings.HasSuffix(text.text(), "/.") {
@@ -134,7 +136,8 @@ func (v *validator) ingressPath(path node) {
 			v.absolute(text)
 		}
 	default:
-		v.refuse(kind, fmt.Sprintf("%s is %s and not \"Exact\", \"ImplementationSpecific\" or \"Prefix\"", pathOf(kind.field), written(kind.text())))
+		v.refuse(kind, fmt.Sprintf("%s is %s and not \"Exact\", \"ImplementationSpecific\" or \"Prefix\"",
+			pathOf(kind.field), written(kind.text())))
 		if !kind.there() {
 			return
 		}
@@ -144,7 +147,8 @@ func (v *validator) ingressPath(path node) {
 
 func (v *validator) absolute(path node) {
 	if !strings.HasPrefix(path.text(), "/") {
-		v.refuse(path, fmt.Sprintf("%s is %s, which does not begin with a slash", pathOf(path.field), written(path.text())))
+		v.refuse(path, fmt.Sprintf("%s is %s, which does not begin with a slash", pathOf(path.field),
+			written(path.text())))
 	}
 }
 

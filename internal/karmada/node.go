@@ -106,8 +106,8 @@ func (n node) texts() map[string]string {
 	return texts
 }
 
-// refuse reports what karmada-webhook has against a part of an object. What was read to come to that is the part itself and the
-// others; where something of it is not known, nothing is reported, as where the schema refuses it already.
+// refuse reports what karmada-webhook has against a part of an object. What was read to come to that is the part itself
+// and the others; where something of it is not known, nothing is reported, as where the schema refuses it already.
 func (v *validator) refuse(at node, message string, others ...node) {
 	v.refuseAs(Webhook, at, message, others...)
 }
@@ -128,6 +128,7 @@ func (v *validator) refuseAs(kind Kind, at node, message string, others ...node)
 func (v *validator) bySchemaRefused(field []any) bool {
 	return slices.ContainsFunc(v.found, func(p Problem) bool {
 		n := min(len(p.Field), len(field))
-		return p.Kind.BySchema() && (p.Kind != Required || len(p.Field) >= len(field)) && slices.Equal(p.Field[:n], field[:n])
+		return p.Kind.BySchema() && (p.Kind != Required || len(p.Field) >= len(field)) &&
+			slices.Equal(p.Field[:n], field[:n])
 	})
 }

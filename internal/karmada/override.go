@@ -9,17 +9,20 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// override is the spec of an override policy. What stands beside overrideRules, in the old form, is looked at no further.
+// override is the spec of an override policy. What stands beside overrideRules, in the old
+// form, is looked at no further.
 //
 // Source: karmada v1.18.2 pkg/util/validation/validation.go:400 (ValidateOverrideSpec).
 func (v *validator) override(spec, namespace node, namespaced bool) {
 	target, overriders, rules := spec.at("targetCluster"), spec.at("overriders"), spec.at("overrideRules")
 	v.affinity(target)
-	if rules.some() || rules.there() && !namespaced { // for a namespaced policy the webhook leaves an empty list out before it looks
+	// for a namespaced policy the webhook leaves an empty list out before it looks
+	if rules.some() || rules.there() && !namespaced {
 		if target.there() {
 			v.refuse(target.itself(), "overrideRules and targetCluster exclude each other")
 		}
-		for _, kind := range []string{"plaintext", "imageOverrider", "commandOverrider", "argsOverrider", "labelsOverrider", "annotationsOverrider"} {
+		for _, kind := range []string{"plaintext", "imageOverrider", "commandOverrider", "argsOverrider",
+			"labelsOverrider", "annotationsOverrider"} {
 			if overriders.at(kind).some() {
 				v.refuse(overriders.itself(), "overrideRules and overriders exclude each other")
 				break
@@ -70,7 +73,8 @@ func (v *validator) metadataValues(values node, validate func(map[string]string,
 	alone := 0
 	for key, text := range values.texts() {
 		if errs := validate(map[string]string{key: text}, nil); len(errs) > 0 && !strings.Contains(key, "${") {
-			v.refuse(values.at(key), fmt.Sprintf("%s is not valid: %s", pathOf(values.at(key).field), brief(errs[0].Detail)))
+			v.refuse(values.at(key), fmt.Sprintf("%s is not valid: %s", pathOf(values.at(key).field),
+				brief(errs[0].Detail)))
 			alone++
 		}
 	}
@@ -84,6 +88,7 @@ func (v *validator) metadataValues(values node, validate func(map[string]string,
 // Source: go-openapi/jsonpointer v0.22.4 pointer.go:144.
 func (v *validator) pointer(path node) {
 	if text := path.text(); text != "" && !strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "${") {
-		v.refuse(path.itself(), fmt.Sprintf("%s is %s, which is not a JSON pointer, since it begins with no slash", pathOf(path.field), written(text)))
+		v.refuse(path.itself(), fmt.Sprintf("%s is %s, which is not a JSON pointer, since it begins with no slash",
+			pathOf(path.field), written(text)))
 	}
 }

@@ -11,7 +11,8 @@ import (
 
 // Problem is one reason for which an object is refused.
 type Problem struct {
-	// Field leads to the fault: a string for each key, an int for each index of a list. What is missing is no step of it.
+	// Field leads to the fault: a string for each key, an int for each index of a list. What is
+	// missing is no step of it.
 	Field []any
 	// Kind is one of the constants below.
 	Kind Kind
@@ -21,7 +22,8 @@ type Problem struct {
 	Fix string
 	// Since is y of the first release 1.y that knows the field, of NewerField alone.
 	Since int
-	// NotBefore is y of the newest release 1.y, where it is not known which one it is and an older one takes the object; else 0.
+	// NotBefore is y of the newest release 1.y, where it is not known which one it is and an older one
+	// takes the object; else 0.
 	NotBefore int
 	// Value is what certainly was meant, to be written at the field; nil where nothing is certain.
 	Value any
@@ -50,11 +52,11 @@ const (
 // BySchema is true for what the schema of the CRD refuses, before karmada-webhook is asked.
 func (k Kind) BySchema() bool { return k != Webhook && k != PropagateDeps && k != OtherNamespace }
 
-// Problems are the reasons for which Karmada 1.minor refuses an object, in the order of its fields. Of another release than 1.15 to
-// 1.19, and of 0, they are those of the newest, and tell where an older one takes the object. An object of a kind that is none of
-// Karmada's has none.
-//
-// Karmada 1.15 has the schemas of 1.16, and 1.19 those of 1.18 but for two names of purgeMode that rule purge-mode-valid knows.
+// Problems are the reasons for which Karmada 1.minor refuses an object, in the order of its fields. Of another release
+// than 1.15 to 1.19, and of 0, they are those of the newest, and tell where an older one takes the object. An object of
+// a kind that is none of Karmada's has none.
+// Karmada 1.15 has the schemas of 1.16, and 1.19 those of 1.18 but for two names of purgeMode that
+// rule purge-mode-valid knows.
 func Problems(object map[string]any, minor int) []Problem {
 	switch minor {
 	case 15:
@@ -85,7 +87,8 @@ func Problems(object map[string]any, minor int) []Problem {
 // as is true for what refuses the same, or does not know the field at all.
 func (p *Problem) as(other Problem) bool {
 	return slices.Equal(p.Field, other.Field) && p.Kind == other.Kind ||
-		other.Kind == NewerField && len(other.Field) <= len(p.Field) && slices.Equal(other.Field, p.Field[:len(other.Field)])
+		other.Kind == NewerField && len(other.Field) <= len(p.Field) &&
+			slices.Equal(other.Field, p.Field[:len(other.Field)])
 }
 
 func problems(object map[string]any, minor int) []Problem {
@@ -191,7 +194,8 @@ func numberOf(value any) (float64, bool) {
 
 func isInteger(n float64) bool { return n == math.Trunc(n) && !math.IsInf(n, 0) }
 
-// written is a value as a message has it: short texts in quotes, numbers and truths as they are; else what sort of thing it is.
+// written is a value as a message has it: short texts in quotes, numbers and truths as they are; else
+// what sort of thing it is.
 func written(value any) string {
 	switch value := value.(type) {
 	case string:

@@ -14,7 +14,8 @@ import (
 // Source: karmada v1.18.2 pkg/webhook/federatedresourcequota/validating.go:73.
 func (v *validator) quota(root node) {
 	if name := root.at("metadata", "name"); len(name.text()) > validation.DNS1123LabelMaxLength {
-		v.refuse(name, fmt.Sprintf("the name has %d characters, and the most is %d", len(name.text()), validation.DNS1123LabelMaxLength))
+		v.refuse(name, fmt.Sprintf("the name has %d characters, and the most is %d", len(name.text()),
+			validation.DNS1123LabelMaxLength))
 	}
 	overall, assignments := root.at("spec", "overall"), root.at("spec", "staticAssignments")
 	v.resources(overall)
@@ -37,7 +38,8 @@ func (v *validator) quota(root node) {
 	for _, key := range overall.keys() {
 		q, ok := quantity(overall.at(key).value)
 		if sum := assigned[key]; ok && known && q.Cmp(sum) < 0 {
-			v.refuse(overall.at(key), fmt.Sprintf("%s is %s, and %s of it are assigned", pathOf(overall.at(key).field), q.String(), sum.String()))
+			v.refuse(overall.at(key), fmt.Sprintf("%s is %s, and %s of it are assigned", pathOf(overall.at(key).field),
+				q.String(), sum.String()))
 		}
 	}
 }
@@ -59,7 +61,8 @@ func quantity(value any) (resource.Quantity, bool) {
 //
 // Source: karmada v1.18.2 pkg/util/lifted/corehelpers.go:45 and 110.
 var quotas = append([]string{
-	"cpu", "memory", "ephemeral-storage", "requests.cpu", "requests.memory", "requests.storage", "requests.ephemeral-storage",
+	"cpu", "memory", "ephemeral-storage", "requests.cpu", "requests.memory", "requests.storage",
+	"requests.ephemeral-storage",
 	"limits.cpu", "limits.memory", "limits.ephemeral-storage",
 }, counts...)
 

@@ -13,8 +13,8 @@ import (
 
 // hpa is the spec of a FederatedHPA.
 //
-// Source: karmada v1.18.2 pkg/util/lifted/validatingfhpa.go:66 (validateFederatedHPASpec), after pkg/util/lifted/federatedhpa.go
-// (SetDefaultsFederatedHPA).
+// Source: karmada v1.18.2 pkg/util/lifted/validatingfhpa.go:66 (validateFederatedHPASpec), after
+// pkg/util/lifted/federatedhpa.go (SetDefaultsFederatedHPA).
 func (v *validator) hpa(spec node) {
 	least, most := spec.at("minReplicas"), spec.at("maxReplicas")
 	minReplicas, given := least.number()
@@ -27,7 +27,8 @@ func (v *validator) hpa(spec node) {
 	if maxReplicas, ok := most.number(); ok && maxReplicas < 1 {
 		v.refuse(most, fmt.Sprintf("%s is %s, and the least is 1", pathOf(most.field), written(maxReplicas)))
 	} else if ok && maxReplicas < minReplicas {
-		v.refuse(most, fmt.Sprintf("maxReplicas %s is less than minReplicas %s", written(maxReplicas), written(minReplicas)), least)
+		v.refuse(most, fmt.Sprintf("maxReplicas %s is less than minReplicas %s", written(maxReplicas),
+			written(minReplicas)), least)
 	}
 	v.target(spec.at("scaleTargetRef"))
 	for _, metric := range spec.at("metrics").list() {
@@ -59,9 +60,10 @@ func (v *validator) segment(name node) {
 	}
 }
 
-// sources are the fields of a metric that say where it is from, in the order in which they are looked at, and the types that they go
-// with.
-var sources = []struct{ field, of string }{{"object", "Object"}, {"pods", "Pods"}, {"resource", "Resource"}, {"containerResource", "ContainerResource"}}
+// sources are the fields of a metric that say where it is from, in the order in which they are looked at, and
+// the types that they go with.
+var sources = []struct{ field, of string }{{"object", "Object"}, {"pods", "Pods"}, {"resource", "Resource"},
+	{"containerResource", "ContainerResource"}}
 
 // metric is one that a FederatedHPA scales by.
 //
@@ -77,7 +79,8 @@ func (v *validator) metric(metric node) {
 		}
 	}
 	if wanted == "" {
-		v.refuse(kind, fmt.Sprintf("%s is %s and not \"Object\", \"Pods\", \"Resource\" or \"ContainerResource\"", pathOf(kind.field), written(kind.text())))
+		v.refuse(kind, fmt.Sprintf("%s is %s and not \"Object\", \"Pods\", \"Resource\" or \"ContainerResource\"",
+			pathOf(kind.field), written(kind.text())))
 		return
 	}
 	if !metric.at(wanted).there() {
@@ -85,7 +88,8 @@ func (v *validator) metric(metric node) {
 	}
 	for _, other := range present {
 		if other != wanted {
-			v.refuse(metric.at(other).itself(), fmt.Sprintf("the metric of type %q has %q, which is for another type", kind.text(), other), kind)
+			v.refuse(metric.at(other).itself(), fmt.Sprintf(
+				"the metric of type %q has %q, which is for another type", kind.text(), other), kind)
 		}
 	}
 	if len(present) == 0 {
@@ -157,11 +161,13 @@ func (v *validator) containerResource(name node) {
 // Source: karmada v1.18.2 pkg/util/lifted/validatingfhpa.go:386 (validateMetricTarget).
 func (v *validator) goal(goal node) {
 	if kind := goal.at("type"); !slices.Contains([]string{"Utilization", "Value", "AverageValue"}, kind.text()) {
-		v.refuse(kind, fmt.Sprintf("%s is %s and not \"Utilization\", \"Value\" or \"AverageValue\"", pathOf(kind.field), written(kind.text())))
+		v.refuse(kind, fmt.Sprintf("%s is %s and not \"Utilization\", \"Value\" or \"AverageValue\"",
+			pathOf(kind.field), written(kind.text())))
 	}
 	for _, key := range []string{"value", "averageValue"} {
 		if q, ok := quantity(goal.at(key).value); ok && q.Sign() != 1 {
-			v.refuse(goal.at(key), fmt.Sprintf("%s is %s, which is not more than 0", pathOf(goal.at(key).field), q.String()))
+			v.refuse(goal.at(key), fmt.Sprintf("%s is %s, which is not more than 0", pathOf(goal.at(key).field),
+				q.String()))
 		}
 	}
 	if share := goal.at("averageUtilization"); share.there() {
@@ -177,7 +183,8 @@ func (v *validator) goal(goal node) {
 func (v *validator) scaling(rules node) {
 	between := func(at node, least, most float64) {
 		if n, ok := at.number(); ok && (n < least || n > most) {
-			v.refuse(at, fmt.Sprintf("%s is %s and not %s to %s", pathOf(at.field), written(n), written(least), written(most)))
+			v.refuse(at, fmt.Sprintf("%s is %s and not %s to %s", pathOf(at.field), written(n), written(least),
+				written(most)))
 		}
 	}
 	between(rules.at("stabilizationWindowSeconds"), 0, 3600)
@@ -207,7 +214,8 @@ func (v *validator) cronHPA(spec node) {
 	target := spec.at("scaleTargetRef")
 	scalesHPA := target.at("apiVersion").text() == "autoscaling.karmada.io/v1alpha1"
 	if kind := target.at("kind"); scalesHPA && kind.text() != "FederatedHPA" {
-		v.refuse(kind, fmt.Sprintf("%s is %s, and a CronFederatedHPA scales only a FederatedHPA of this API", pathOf(kind.field), written(kind.text())), target.at("apiVersion"))
+		v.refuse(kind, fmt.Sprintf("%s is %s, and a CronFederatedHPA scales only a FederatedHPA of this API",
+			pathOf(kind.field), written(kind.text())), target.at("apiVersion"))
 		return
 	}
 	v.target(target)
@@ -219,10 +227,12 @@ func (v *validator) cronHPA(spec node) {
 		}
 		names[name.text()] = true
 		if !isSchedule(schedule.text()) {
-			v.refuse(schedule, fmt.Sprintf("%s is %s, which is not a cron schedule", pathOf(schedule.field), written(schedule.text())))
+			v.refuse(schedule, fmt.Sprintf("%s is %s, which is not a cron schedule", pathOf(schedule.field),
+				written(schedule.text())))
 		}
 		if _, err := time.LoadLocation(zone.text()); err != nil {
-			v.refuse(zone, fmt.Sprintf("%s is %s, which is not a known time zone", pathOf(zone.field), written(zone.text())))
+			v.refuse(zone, fmt.Sprintf("%s is %s, which is not a known time zone", pathOf(zone.field),
+				written(zone.text())))
 		}
 		v.cronReplicas(rule, target, scalesHPA)
 	}
@@ -245,7 +255,8 @@ func (v *validator) cronReplicas(rule, target node, scalesHPA bool) {
 		if n, ok := replicas.number(); ok && n < 0 {
 			v.refuse(replicas, fmt.Sprintf("%s is %s, and the least is 0", pathOf(replicas.field), written(n)))
 		} else if !replicas.there() {
-			v.refuse(rule.itself(), pathOf(rule.field)+" has no targetReplicas", target.at("apiVersion"), target.at("kind"))
+			v.refuse(rule.itself(), pathOf(rule.field)+" has no targetReplicas", target.at("apiVersion"),
+				target.at("kind"))
 		}
 		return
 	}
@@ -263,6 +274,7 @@ func (v *validator) cronReplicas(rule, target node, scalesHPA bool) {
 		n = 1
 	}
 	if m, ok := most.number(); ok && n > m {
-		v.refuse(least, fmt.Sprintf("targetMinReplicas %s is more than targetMaxReplicas %s", written(n), written(m)), most)
+		v.refuse(least, fmt.Sprintf("targetMinReplicas %s is more than targetMaxReplicas %s", written(n), written(m)),
+			most)
 	}
 }

@@ -20,7 +20,8 @@ var compressed []byte
 type Schemas struct {
 	// Minors are the y of the releases 1.y, sorted.
 	Minors []int `json:"minors"`
-	// Kinds lead to the schema of an object: by kind ("PropagationPolicy.policy.karmada.io"), version of the API and minor.
+	// Kinds lead to the schema of an object: by kind ("PropagationPolicy.policy.karmada.io"),
+	// version of the API and minor.
 	Kinds map[string]map[string]map[int]int `json:"kinds"`
 	// Schemas are all there are. A number of one is its place here; 0 is none.
 	Schemas []Schema `json:"schemas"`

@@ -19,9 +19,9 @@ import (
 //
 // Flux applies on the server's side, where a field that the schema does not have is an error and not left out.
 //
-// Source: fluxcd/pkg ssa v0.76.2 manager_apply.go:428 (as kustomize-controller v1.9.6 applies); sigs.k8s.io/structured-merge-diff
-// v6.4.0 typed/validate.go:180 ("field not declared in schema"); k8s.io/apiextensions-apiserver v0.36.4
-// pkg/apiserver/validation/validation.go.
+// Source: fluxcd/pkg ssa v0.76.2 manager_apply.go:428 (as kustomize-controller v1.9.6 applies);
+// sigs.k8s.io/structured-merge-diff v6.4.0 typed/validate.go:180 ("field not declared in schema");
+// k8s.io/apiextensions-apiserver v0.36.4 pkg/apiserver/validation/validation.go.
 func (v *validator) bySchema(object map[string]any) bool {
 	apiVersion, _ := object["apiVersion"].(string)
 	kind, _ := object["kind"].(string)
@@ -68,7 +68,8 @@ func (v *validator) bySchema(object map[string]any) bool {
 
 func (v *validator) release() string { return fmt.Sprintf("Karmada 1.%d", v.minor) }
 
-// value holds a value against a schema. The schemas of later releases, if any, tell whether a field came with one of them.
+// value holds a value against a schema. The schemas of later releases, if any, tell whether a
+// field came with one of them.
 func (v *validator) value(number int, later []int, value any, field []any) {
 	if text, ok := value.(string); ok && standsIn(text) {
 		return
@@ -110,7 +111,8 @@ func (v *validator) value(number int, later []int, value any, field []any) {
 
 // names of types, as a message has them.
 var typeNames = map[string]string{
-	"object": "a map", "array": "a list", "string": "a string", "boolean": "a boolean", "integer": "a whole number", "number": "a number",
+	"object": "a map", "array": "a list", "string": "a string", "boolean": "a boolean", "integer": "a whole number",
+	"number": "a number",
 }
 
 // typed tells whether a value is of the schema's type, and says so where it is not.
@@ -125,7 +127,8 @@ func (v *validator) typed(s *Schema, kind string, value any, field []any) bool {
 	case s.Type == "" || s.Type == kind || s.Type == "number" && kind == "integer":
 		return true
 	}
-	p := Problem{Field: field, Kind: Type, Message: fmt.Sprintf("%s is %s, and the schema requires %s", pathOf(field), sortOf(value), wanted)}
+	p := Problem{Field: field, Kind: Type, Message: fmt.Sprintf(
+		"%s is %s, and the schema requires %s", pathOf(field), sortOf(value), wanted)}
 	text, _ := value.(string)
 	if n, err := strconv.ParseInt(text, 10, 32); err == nil && s.Type == "integer" {
 		p.Value = int(n)
@@ -140,7 +143,8 @@ func (v *validator) typed(s *Schema, kind string, value any, field []any) bool {
 func (v *validator) object(s *Schema, later []int, value map[string]any, field []any) {
 	all := schemas().Schemas
 	for _, name := range s.Required {
-		if entry, ok := value[name]; ok && entry != nil || s.Properties[name] != 0 && all[s.Properties[name]].HasDefault {
+		if entry, ok := value[name]; ok && entry != nil ||
+			s.Properties[name] != 0 && all[s.Properties[name]].HasDefault {
 			continue
 		}
 		v.report(Problem{Field: field, Kind: Required,
@@ -154,7 +158,8 @@ func (v *validator) object(s *Schema, later []int, value map[string]any, field [
 			v.value(number, laterOf(later, func(s *Schema) int { return s.Properties[name] }), value[name], at)
 		case s.Values != 0:
 			v.value(s.Values, laterOf(later, func(s *Schema) int { return s.Values }), value[name], at)
-		case s.Open || len(field) == 0 && (name == "apiVersion" || name == "kind") || standsIn(name) || value[name] == nil:
+		case s.Open || len(field) == 0 && (name == "apiVersion" || name == "kind") || standsIn(name) ||
+			value[name] == nil:
 		default:
 			v.unknownField(s, later, at)
 		}
@@ -190,7 +195,8 @@ func (v *validator) unknownField(s *Schema, later []int, field []any) {
 	if place := v.placeOf(name); fix == "" && place != "" {
 		fix = "Move the field to " + place + "."
 	}
-	v.report(Problem{Field: field, Kind: UnknownField, Message: fmt.Sprintf("%s has no field %s", parent, written(name)), Fix: fix})
+	v.report(Problem{Field: field, Kind: UnknownField, Message: fmt.Sprintf(
+		"%s has no field %s", parent, written(name)), Fix: fix})
 }
 
 // write is the fix that writes one of some names; empty for none.
@@ -201,7 +207,8 @@ func write(names []string) string {
 	return "Write " + oneOf(names) + "."
 }
 
-// placeOf is the one place of the object's kind, outside of lists, that has a field of that name; empty where none or several do.
+// placeOf is the one place of the object's kind, outside of lists, that has a field of that name; empty
+// where none or several do.
 func (v *validator) placeOf(name string) string {
 	var places []string
 	var look func(number int, path []any)
@@ -268,7 +275,8 @@ func (v *validator) text(s *Schema, value string, field []any) {
 		form = "base64"
 	}
 	if form != "" {
-		v.report(Problem{Field: field, Kind: Form, Message: fmt.Sprintf("%s is %s and not %s", pathOf(field), written(value), form)})
+		v.report(Problem{Field: field, Kind: Form, Message: fmt.Sprintf(
+			"%s is %s and not %s", pathOf(field), written(value), form)})
 	}
 }
 
@@ -302,11 +310,14 @@ func meant(name string, known []string) any {
 func (v *validator) number(s *Schema, n float64, field []any) {
 	switch {
 	case s.Minimum != nil && n < *s.Minimum:
-		v.report(Problem{Field: field, Kind: Bounds, Message: fmt.Sprintf("%s is %s, and the least is %s", pathOf(field), written(n), written(*s.Minimum))})
+		v.report(Problem{Field: field, Kind: Bounds, Message: fmt.Sprintf(
+			"%s is %s, and the least is %s", pathOf(field), written(n), written(*s.Minimum))})
 	case s.Maximum != nil && n > *s.Maximum:
-		v.report(Problem{Field: field, Kind: Bounds, Message: fmt.Sprintf("%s is %s, and the most is %s", pathOf(field), written(n), written(*s.Maximum))})
+		v.report(Problem{Field: field, Kind: Bounds, Message: fmt.Sprintf(
+			"%s is %s, and the most is %s", pathOf(field), written(n), written(*s.Maximum))})
 	case s.Format == "int32" && (n < -1<<31 || n >= 1<<31), s.Format == "int64" && (n < -1<<63 || n >= 1<<63):
-		v.report(Problem{Field: field, Kind: Bounds, Message: fmt.Sprintf("%s is %s, which does not fit into %s bits", pathOf(field), written(n), s.Format[3:])})
+		v.report(Problem{Field: field, Kind: Bounds, Message: fmt.Sprintf(
+			"%s is %s, which does not fit into %s bits", pathOf(field), written(n), s.Format[3:])})
 	}
 }
 
@@ -314,9 +325,11 @@ func (v *validator) number(s *Schema, n float64, field []any) {
 func (v *validator) count(least, most *int64, n int, what string, field []any) {
 	switch {
 	case least != nil && int64(n) < *least:
-		v.report(Problem{Field: field, Kind: Bounds, Message: fmt.Sprintf("%s has %d %s, and the least is %d", pathOf(field), n, what, *least)})
+		v.report(Problem{Field: field, Kind: Bounds, Message: fmt.Sprintf(
+			"%s has %d %s, and the least is %d", pathOf(field), n, what, *least)})
 	case most != nil && int64(n) > *most:
-		v.report(Problem{Field: field, Kind: Bounds, Message: fmt.Sprintf("%s has %d %s, and the most is %d", pathOf(field), n, what, *most)})
+		v.report(Problem{Field: field, Kind: Bounds, Message: fmt.Sprintf(
+			"%s has %d %s, and the most is %d", pathOf(field), n, what, *most)})
 	}
 }
 

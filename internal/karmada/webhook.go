@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// byWebhook is what karmada-webhook refuses when an object is created, after it has filled in its defaults; of a Cluster, what the
-// server refuses that has it.
+// byWebhook is what karmada-webhook refuses when an object is created, after it has filled in its defaults; of a
+// Cluster, what the server refuses that has it.
 //
 // Source: karmada v1.18.2 cmd/webhook/app/webhook.go and pkg/webhook.
 func (v *validator) byWebhook(object map[string]any) {
@@ -88,7 +88,8 @@ func (v *validator) propagation(spec, namespace node, namespaced bool) {
 	v.placement(spec.at("placement"))
 	application := spec.at("failover", "application")
 	if application.there() && !spec.at("propagateDeps").truth() && !selectsServiceImport(spec.at("resourceSelectors")) {
-		v.refuseAs(PropagateDeps, application, "failover.application requires propagateDeps to be true", spec.at("propagateDeps"))
+		v.refuseAs(PropagateDeps, application, "failover.application requires propagateDeps to be true",
+			spec.at("propagateDeps"))
 	}
 	v.applicationFailover(application)
 	v.statePreservation(spec.at("failover", "cluster", "statePreservation"))
@@ -110,15 +111,16 @@ func (v *validator) propagation(spec, namespace node, namespaced bool) {
 func selectsServiceImport(selectors node) bool {
 	for _, selector := range selectors.list() {
 		kind, version := selector.at("kind"), selector.at("apiVersion")
-		if kind.text() == "ServiceImport" && version.text() == "multicluster.x-k8s.io/v1alpha1" || standsIn(kind.value) || standsIn(version.value) {
+		if kind.text() == "ServiceImport" && version.text() == "multicluster.x-k8s.io/v1alpha1" ||
+			standsIn(kind.value) || standsIn(version.value) {
 			return true
 		}
 	}
 	return false
 }
 
-// selectors of a namespaced policy are about its own namespace; it is the default of theirs. Before Karmada 1.17 another one is
-// taken, and nothing selected.
+// selectors of a namespaced policy are about its own namespace; it is the default of theirs. Before Karmada 1.17
+// another one is taken, and nothing selected.
 func (v *validator) selectors(selectors, namespace node, namespaced bool) {
 	if !namespaced || v.minor < 17 {
 		return
@@ -157,7 +159,8 @@ func (v *validator) placement(placement node) {
 	if v.minor >= 18 {
 		for _, toleration := range placement.at("clusterTolerations").list() {
 			if operator := toleration.at("operator"); operator.text() == "Lt" || operator.text() == "Gt" {
-				v.refuse(operator, fmt.Sprintf("%s is %q and not \"Exists\" or \"Equal\"", pathOf(operator.field), operator.text()))
+				v.refuse(operator, fmt.Sprintf("%s is %q and not \"Exists\" or \"Equal\"", pathOf(operator.field),
+					operator.text()))
 			}
 		}
 	}
@@ -177,11 +180,13 @@ func (v *validator) affinity(affinity node) {
 	for _, expression := range affinity.at("fieldSelector", "matchExpressions").list() {
 		key, operator := expression.at("key"), expression.at("operator")
 		if text := key.text(); text != "provider" && text != "region" && text != "zone" {
-			v.refuse(key, fmt.Sprintf("%s is %s and not \"provider\", \"region\" or \"zone\"", pathOf(key.field), written(text)))
+			v.refuse(key, fmt.Sprintf("%s is %s and not \"provider\", \"region\" or \"zone\"", pathOf(key.field),
+				written(text)))
 			return
 		}
 		if text := operator.text(); text != "In" && text != "NotIn" {
-			v.refuse(operator, fmt.Sprintf("%s is %s and not \"In\" or \"NotIn\"", pathOf(operator.field), written(text)))
+			v.refuse(operator, fmt.Sprintf("%s is %s and not \"In\" or \"NotIn\"", pathOf(operator.field),
+				written(text)))
 			return
 		}
 	}
@@ -197,11 +202,14 @@ func (v *validator) overflow(term, scheduling node) {
 		return
 	}
 	preference := scheduling.at("replicaDivisionPreference").text()
-	byCapacity := preference == "Aggregated" || (preference == "Weighted" || preference == "") && scheduling.at("weightPreference", "dynamicWeight").some()
+	byCapacity := preference == "Aggregated" || (preference == "Weighted" || preference == "") &&
+		scheduling.at("weightPreference", "dynamicWeight").some()
 	if !scheduling.there() || scheduling.at("replicaSchedulingType").or("Divided") != "Divided" || !byCapacity {
-		v.refuse(tiers.itself(), "overflowAffinities are set, and the division is neither Aggregated nor by dynamicWeight", scheduling)
+		v.refuse(tiers.itself(),
+			"overflowAffinities are set, and the division is neither Aggregated nor by dynamicWeight", scheduling)
 	}
-	if !term.at("labelSelector").there() && !term.at("fieldSelector").there() && !term.at("clusterNames").some() && !term.at("exclude").some() {
+	if !term.at("labelSelector").there() && !term.at("fieldSelector").there() && !term.at("clusterNames").some() &&
+		!term.at("exclude").some() {
 		v.refuse(tiers.itself(), "the affinity has overflowAffinities and selects no clusters itself")
 	}
 	names := map[string]bool{term.at("affinityName").text(): true}
@@ -218,7 +226,8 @@ func (v *validator) overflow(term, scheduling node) {
 
 // spread constraints must not contradict each other.
 //
-// Source: karmada v1.18.2 pkg/util/validation/validation.go:266 (ValidateSpreadConstraint), after pkg/util/helper/policy.go:31.
+// Source: karmada v1.18.2 pkg/util/validation/validation.go:266 (ValidateSpreadConstraint), after
+// pkg/util/helper/policy.go:31.
 func (v *validator) spread(constraints node) {
 	seen := map[string]bool{}
 	for _, constraint := range constraints.list() {
@@ -241,7 +250,8 @@ func (v *validator) spread(constraints node) {
 			minGroups = 1
 		}
 		if maxGroups, _ := most.number(); maxGroups > 0 && maxGroups < minGroups {
-			v.refuse(most, fmt.Sprintf("maxGroups %s is less than minGroups %s", written(maxGroups), written(minGroups)), least)
+			v.refuse(most, fmt.Sprintf("maxGroups %s is less than minGroups %s", written(maxGroups),
+				written(minGroups)), least)
 		}
 		if by != "" && seen[by] {
 			v.refuse(constraint, fmt.Sprintf("two constraints spread by %q", by))
@@ -272,8 +282,8 @@ func (v *validator) workloadAffinity(affinity node) {
 
 // applicationFailover has times that go with its purge mode.
 //
-// Source: karmada v1.18.2 pkg/util/validation/validation.go:329 (ValidateApplicationFailover), after pkg/util/helper/policy.go:129,
-// which fills in gracePeriodSeconds where the mode needs it.
+// Source: karmada v1.18.2 pkg/util/validation/validation.go:329 (ValidateApplicationFailover), after
+// pkg/util/helper/policy.go:129, which fills in gracePeriodSeconds where the mode needs it.
 func (v *validator) applicationFailover(application node) {
 	toleration := application.at("decisionConditions", "tolerationSeconds")
 	if n, ok := toleration.number(); ok && n < 0 {
@@ -281,7 +291,8 @@ func (v *validator) applicationFailover(application node) {
 	}
 	if grace, mode := application.at("gracePeriodSeconds"), application.at("purgeMode"); grace.there() {
 		if name := mode.or("Gracefully"); name != "Gracefully" && name != "Graciously" {
-			v.refuse(grace, fmt.Sprintf("gracePeriodSeconds is set with purgeMode %q and not \"Gracefully\"", name), mode)
+			v.refuse(grace, fmt.Sprintf("gracePeriodSeconds is set with purgeMode %q and not \"Gracefully\"", name),
+				mode)
 		}
 		if n, ok := grace.number(); ok && n <= 0 {
 			v.refuse(grace, fmt.Sprintf("%s is %s, and the least is 1", pathOf(grace.field), written(n)))
@@ -297,15 +308,18 @@ func (v *validator) statePreservation(preservation node) {
 	}
 }
 
-// taintPolicy has no taint twice. Whether it may evict is a flag of the webhook, which rule cluster-failover-armed looks at.
+// taintPolicy has no taint twice. Whether it may evict is a flag of the webhook, which rule
+// cluster-failover-armed looks at.
 //
 // Source: karmada v1.18.2 pkg/webhook/clustertaintpolicy/validating.go:67.
 func (v *validator) taintPolicy(spec node) {
 	taints := spec.at("taints").list()
 	for i, taint := range taints {
 		for _, other := range taints[i+1:] {
-			if taint.at("key").text() == other.at("key").text() && taint.at("effect").text() == other.at("effect").text() {
-				v.refuse(taint, fmt.Sprintf("two taints have key %q and effect %q", taint.at("key").text(), taint.at("effect").text()),
+			if taint.at("key").text() == other.at("key").text() &&
+				taint.at("effect").text() == other.at("effect").text() {
+				v.refuse(taint, fmt.Sprintf("two taints have key %q and effect %q", taint.at("key").text(),
+					taint.at("effect").text()),
 					other.at("key"), other.at("effect"))
 				break
 			}

@@ -23,7 +23,8 @@ const (
 
 // NotLoaded writes an Event about a source, with its UID, that its artifact is not judged by, and why.
 func NotLoaded(recorder record.EventRecorder, s Source, uid types.UID, why string) {
-	about := &corev1.ObjectReference{APIVersion: sourceVersion.String(), Kind: s.Kind, Namespace: s.Namespace, Name: s.Name, UID: uid}
+	about := &corev1.ObjectReference{APIVersion: sourceVersion.String(), Kind: s.Kind, Namespace: s.Namespace,
+		Name: s.Name, UID: uid}
 	recorder.Event(about, corev1.EventTypeWarning, ReasonNotLoaded, clip(why))
 }
 
@@ -80,7 +81,8 @@ func (e *Events) Report(findings []fleet.Finding) {
 	})
 	slices.SortFunc(gone, func(a, b complaint) int { return slices.Compare(a.key(), b.key()) })
 	for _, c := range gone {
-		e.Recorder.Event(clusterRef(c.member), corev1.EventTypeNormal, ReasonGone, clip(fmt.Sprintf("no more: %s [%s]", c.message, c.rule)))
+		e.Recorder.Event(clusterRef(c.member), corev1.EventTypeNormal, ReasonGone,
+			clip(fmt.Sprintf("no more: %s [%s]", c.message, c.rule)))
 	}
 	e.told = lasting
 }

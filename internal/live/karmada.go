@@ -23,8 +23,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// Watcher watches a Karmada API server. No admission webhook ever sees its Clusters: karmada-aggregated-apiserver serves
-// them, and runs no admission.
+// Watcher watches a Karmada API server. No admission webhook ever sees its Clusters: karmada-aggregated-apiserver
+// serves them, and runs no admission.
 //
 // Source: karmada v1.18.2 cmd/aggregated-apiserver/app/options/options.go:56.
 type Watcher struct {
@@ -37,13 +37,15 @@ type Watcher struct {
 	Changed func(fleet.Live)
 	// Failed is called when a list or watch fails; it is tried again, and what was known stays. May be nil.
 	Failed func(error)
-	// Begun is called once, before the first call of Changed; may be nil. It is not called where nothing is served, and neither is Changed.
+	// Begun is called once, before the first call of Changed; may be nil. It is not called where nothing is
+	// served, and neither is Changed.
 	Begun func()
 	// Absent is called where the API server serves no kind of Karmada's; may be nil.
 	Absent func()
 }
 
-// Run watches until ctx is done, or until it has seen that there is nothing to watch. An error means that it could not begin.
+// Run watches until ctx is done, or until it has seen that there is nothing to watch. An error
+// means that it could not begin.
 func (w Watcher) Run(ctx context.Context) error {
 	dirty := make(chan struct{}, 1)
 	mark := func() {
@@ -56,7 +58,8 @@ func (w Watcher) Run(ctx context.Context) error {
 	defer stop()
 	var informers []cache.SharedIndexInformer
 	for _, resource := range fleet.LiveResources() {
-		gvr := schema.GroupVersionResource{Group: resource.Group, Version: resource.Version, Resource: resource.Resource}
+		gvr := schema.GroupVersionResource{Group: resource.Group, Version: resource.Version,
+			Resource: resource.Resource}
 		served, err := w.serves(ctx, gvr)
 		if err != nil {
 			return nil // ctx is done
@@ -91,10 +94,12 @@ func (w Watcher) Run(ctx context.Context) error {
 	return nil
 }
 
-// serves asks whether the API server has a resource at all: an older release of Karmada lacks some, and another API server all. While it
-// does not answer, nobody can tell. Who may not list a resource is told so whether there is such a resource or not.
+// serves asks whether the API server has a resource at all: an older release of Karmada lacks some, and another
+// API server all. While it does not answer, nobody can tell. Who may not list a resource is told so whether there
+// is such a resource or not.
 //
-// Source: kubernetes/apiserver v0.36.0 pkg/server/config.go DefaultBuildHandlerChain: authorization comes before the handlers.
+// Source: kubernetes/apiserver v0.36.0 pkg/server/config.go DefaultBuildHandlerChain: authorization
+// comes before the handlers.
 func (w Watcher) serves(ctx context.Context, gvr schema.GroupVersionResource) (bool, error) {
 	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
 		_, err := w.Client.Resource(gvr).List(ctx, metav1.ListOptions{Limit: 1})

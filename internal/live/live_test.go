@@ -54,7 +54,8 @@ func fake(objects ...runtime.Object) *dynamicfake.FakeDynamicClient {
 		kinds[schema.GroupVersionResource{Group: r.Group, Version: r.Version, Resource: r.Resource}] = r.Kind + "List"
 	}
 	for _, resource := range sourceResources {
-		kinds[schema.GroupVersionResource{Group: "source.toolkit.fluxcd.io", Version: "v1", Resource: resource}] = "List"
+		kinds[schema.GroupVersionResource{Group: "source.toolkit.fluxcd.io", Version: "v1", Resource: resource}] =
+			"List"
 	}
 	return dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), kinds, objects...)
 }
@@ -94,7 +95,8 @@ func members(live fleet.Live) (lines []string) {
 
 func TestWatcher(t *testing.T) {
 	clusters := schema.GroupVersionResource{Group: "cluster.karmada.io", Version: "v1alpha1", Resource: "clusters"}
-	client := fake(cluster(t, "ottawa", "True"), parse(t, "apiVersion: policy.karmada.io/v1alpha1\nkind: PropagationPolicy\nmetadata: {name: web, namespace: shop}"))
+	client := fake(cluster(t, "ottawa", "True"), parse(t,
+		"apiVersion: policy.karmada.io/v1alpha1\nkind: PropagationPolicy\nmetadata: {name: web, namespace: shop}"))
 	// A Karmada before 1.14 has no ClusterTaintPolicy.
 	client.PrependReactor("list", "clustertaintpolicies", func(clienttesting.Action) (bool, runtime.Object, error) {
 		return true, nil, apierrors.NewNotFound(schema.GroupResource{}, "")
@@ -220,8 +222,10 @@ status: `+status)
 }
 
 func TestFollower(t *testing.T) {
-	repositories := schema.GroupVersionResource{Group: "source.toolkit.fluxcd.io", Version: "v1", Resource: "gitrepositories"}
-	client := fake(repository(t, `{conditions: [{type: Ready, status: "False", reason: GitOperationFailed, message: "hunter2"}]}`))
+	repositories := schema.GroupVersionResource{Group: "source.toolkit.fluxcd.io", Version: "v1",
+		Resource: "gitrepositories"}
+	client := fake(repository(t,
+		`{conditions: [{type: Ready, status: "False", reason: GitOperationFailed, message: "hunter2"}]}`))
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	loaded, failed, done := make(chan meta.Artifact, 9), make(chan string, 9), make(chan error)
@@ -251,12 +255,16 @@ func TestFollower(t *testing.T) {
 		}
 	}
 	artifact := func(n int) meta.Artifact {
-		return meta.Artifact{Revision: fmt.Sprint("main@sha1:", n), Digest: fmt.Sprint("sha256:", n), URL: "http://source-controller/x.tar.gz"}
+		return meta.Artifact{Revision: fmt.Sprint("main@sha1:", n), Digest: fmt.Sprint("sha256:", n),
+			URL: "http://source-controller/x.tar.gz"}
 	}
 	push := func(a meta.Artifact, more string) {
 		t.Helper()
-		u := repository(t, fmt.Sprintf("{artifact: {revision: %q, digest: %q, url: %q, path: x, lastUpdateTime: 2026-11-24T10:00:00Z}%s}", a.Revision, a.Digest, a.URL, more))
-		if _, err := client.Resource(repositories).Namespace("flux-system").Update(ctx, u, metav1.UpdateOptions{}); err != nil {
+		u := repository(t, fmt.Sprintf(
+			"{artifact: {revision: %q, digest: %q, url: %q, path: x, lastUpdateTime: 2026-11-24T10:00:00Z}%s}",
+			a.Revision, a.Digest, a.URL, more))
+		if _, err := client.Resource(repositories).Namespace("flux-system").Update(
+			ctx, u, metav1.UpdateOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -284,7 +292,8 @@ func TestFollower(t *testing.T) {
 	for len(failed) > 0 {
 		<-failed
 	}
-	if err := client.Resource(repositories).Namespace("flux-system").Delete(ctx, "flux-system", metav1.DeleteOptions{}); err != nil {
+	if err := client.Resource(repositories).Namespace("flux-system").Delete(
+		ctx, "flux-system", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	expectFailure("it is gone")
@@ -298,7 +307,10 @@ func TestFollowerWithoutSource(t *testing.T) {
 	failed := make(chan string, 9)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	f := Follower{Client: fake(), Source: Source{"OCIRepository", "a", "b"}, Retry: time.Millisecond, Failed: func(_ types.UID, err error) { failed <- err.Error() }}
+	f := Follower{Client: fake(), Source: Source{"OCIRepository", "a", "b"}, Retry: time.Millisecond,
+		Failed: func(_ types.UID, err error) {
+			failed <- err.Error()
+		}}
 	go func() { _ = f.Run(ctx) }()
 	if got := next(t, failed); got != "OCIRepository/a/b: there is none of this name" {
 		t.Error(got)
@@ -309,9 +321,12 @@ func TestEvents(t *testing.T) {
 	recorder := record.NewFakeRecorder(99)
 	now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 	events := &Events{Recorder: recorder, Again: 50 * time.Minute, Now: func() time.Time { return now }}
-	lost := fleet.Finding{Rule: "member-ready", Severity: fleet.Error, Message: `member "far" is not ready`, Object: fleet.ObjectRef{Kind: "Member", Name: "far"}}
-	note := fleet.Finding{Rule: "x", Severity: fleet.Info, Message: "y", Object: fleet.ObjectRef{Group: "cluster.karmada.io", Kind: "Cluster", Name: "far"}}
-	policy := fleet.Finding{Rule: "z", Severity: fleet.Error, Object: fleet.ObjectRef{Kind: "PropagationPolicy", Name: "far"}}
+	lost := fleet.Finding{Rule: "member-ready", Severity: fleet.Error, Message: `member "far" is not ready`,
+		Object: fleet.ObjectRef{Kind: "Member", Name: "far"}}
+	note := fleet.Finding{Rule: "x", Severity: fleet.Info, Message: "y",
+		Object: fleet.ObjectRef{Group: "cluster.karmada.io", Kind: "Cluster", Name: "far"}}
+	policy := fleet.Finding{Rule: "z", Severity: fleet.Error,
+		Object: fleet.ObjectRef{Kind: "PropagationPolicy", Name: "far"}}
 	expect := func(what string, findings []fleet.Finding, want ...string) {
 		t.Helper()
 		events.Report(findings)
@@ -342,7 +357,8 @@ func TestEvents(t *testing.T) {
 	long := lost
 	long.Message = strings.Repeat("é", 1000)
 	events.Report([]fleet.Finding{long})
-	if got := <-recorder.Events; !strings.HasSuffix(got, "é…") || len(strings.TrimPrefix(got, "Warning RollcallFinding ")) > maxMessage {
+	if got := <-recorder.Events; !strings.HasSuffix(got, "é…") ||
+		len(strings.TrimPrefix(got, "Warning RollcallFinding ")) > maxMessage {
 		t.Errorf("%d bytes", len(got))
 	}
 }
@@ -371,7 +387,8 @@ func TestNotAllowedToList(t *testing.T) {
 				}
 				w.WriteHeader(code)
 				reason := map[int]string{403: "Forbidden", 404: "NotFound", 503: "ServiceUnavailable"}[code]
-				fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":%q,"code":%d}`, reason, code)
+				fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":%q,"code":%d}`, reason,
+					code)
 			}))
 			defer server.Close()
 			config := &rest.Config{Host: server.URL}
@@ -386,7 +403,9 @@ func TestNotAllowedToList(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
 			absent, failed, done := false, make(chan error, 99), make(chan error, 1)
-			w := Watcher{Client: client, Resources: resources, Failed: func(err error) { failed <- err }, Absent: func() { absent = true },
+			w := Watcher{Client: client, Resources: resources, Failed: func(err error) {
+				failed <- err
+			}, Absent: func() { absent = true },
 				Begun:   func() { t.Error("it has begun") },
 				Changed: func(fleet.Live) { t.Error("something is live") },
 			}

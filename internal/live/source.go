@@ -43,7 +43,8 @@ func ParseSource(text string) (Source, error) {
 	kinds := slices.Collect(maps.Keys(sourceResources))
 	kind := slices.IndexFunc(kinds, func(kind string) bool { return strings.EqualFold(kind, parts[0]) })
 	if kind < 0 {
-		return Source{}, fmt.Errorf("%q: the kind is none of gitrepository, ocirepository, bucket, externalartifact", text)
+		return Source{}, fmt.Errorf("%q: the kind is none of gitrepository, ocirepository, bucket, externalartifact",
+			text)
 	}
 	for _, name := range parts[1:] {
 		if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
@@ -70,8 +71,8 @@ type Follower struct {
 	Retry time.Duration
 	// Seen is called each time that the source is seen to have an artifact, before that is loaded; may be nil.
 	Seen func(meta.Artifact)
-	// Failed is called with each failure: of Load, which is an ErrLoad, of watching, an ErrWatch, and where the source has no
-	// artifact; and with the UID of the source, empty where that is not known.
+	// Failed is called with each failure: of Load, which is an ErrLoad, of watching, an ErrWatch, and where the source
+	// has no artifact; and with the UID of the source, empty where that is not known.
 	Failed func(types.UID, error)
 }
 
@@ -92,9 +93,10 @@ var (
 // Source: fluxcd/pkg apis/meta Artifact; fluxcd/source-controller v1.9.1 docs/spec/v1/gitrepositories.md.
 func (f Follower) Run(ctx context.Context) error {
 	gvr := sourceVersion.WithResource(sourceResources[f.Source.Kind])
-	informer := dynamicinformer.NewFilteredDynamicInformer(f.Client, gvr, f.Source.Namespace, 0, nil, func(o *metav1.ListOptions) {
-		o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, f.Source.Name).String()
-	}).Informer()
+	informer := dynamicinformer.NewFilteredDynamicInformer(
+		f.Client, gvr, f.Source.Namespace, 0, nil, func(o *metav1.ListOptions) {
+			o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, f.Source.Name).String()
+		}).Informer()
 	newest := &newest{changed: make(chan struct{}, 1)}
 	take := func(item any) {
 		artifact, err := artifactOf(item)
@@ -160,7 +162,8 @@ func (f Follower) load(ctx context.Context, newest *newest) {
 	}
 }
 
-// loadOne loads one artifact. A load that has taken long is ended once there is a newer one, so that it does not hold that up.
+// loadOne loads one artifact. A load that has taken long is ended once there is a newer one, so that
+// it does not hold that up.
 func (f Follower) loadOne(ctx context.Context, newest *newest, artifact meta.Artifact) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -51,8 +51,11 @@ func (c *cluster) describe(it *item) {
 		k.Substitutes = it.spec.PostBuild != nil && it.vars.any()
 		if len(it.vars.invalid) > 0 && r.Substitutable {
 			k.Build = fleet.Missing
-			k.Problems = append(k.Problems, fleet.BuildProblem{Kind: "substitution", Origin: k.Origin, At: []any{"spec", "postBuild"},
-				Message: secret.Message(fmt.Sprintf("%q is not the name of a variable, so substitution fails, and with it the whole Kustomization", it.vars.invalid[0]))})
+			k.Problems = append(k.Problems, fleet.BuildProblem{
+				Kind: "substitution", Origin: k.Origin, At: []any{"spec", "postBuild"},
+				Message: secret.Message(fmt.Sprintf(
+					"%q is not the name of a variable, so substitution fails, and with it the whole Kustomization",
+					it.vars.invalid[0]))})
 		}
 		for _, o := range r.Objects {
 			if o.Encrypted {
@@ -64,7 +67,9 @@ func (c *cluster) describe(it *item) {
 			k.Literal = literal(r.Objects)
 		}
 		if r.Partial {
-			k.Incomplete = append(k.Incomplete, fleet.Incomplete{Kind: fleet.UnknownBuild, Why: "the build fails here, so its objects are read without patches", Origin: k.Origin})
+			k.Incomplete = append(k.Incomplete, fleet.Incomplete{
+				Kind: fleet.UnknownBuild, Why: "the build fails here, so its objects are read without patches",
+				Origin: k.Origin})
 		}
 	}
 	if k.Decryption == "" && it.unpatched {
@@ -108,9 +113,11 @@ func (it *item) place() {
 // literal are the variables in the objects' names and namespaces.
 func literal(objects []rendered) (all []fleet.UndefinedVariable) {
 	for _, o := range objects {
-		for _, field := range []struct{ name, text string }{{"name", o.Object.Name}, {"namespace", o.Object.Namespace}} {
+		for _, field := range []struct{ name, text string }{
+			{"name", o.Object.Name}, {"namespace", o.Object.Namespace}} {
 			if name := variable.FindStringSubmatch(field.text); name != nil {
-				all = append(all, fleet.UndefinedVariable{Name: name[1], Origin: o.Object.Origin, Field: []any{"metadata", field.name}})
+				all = append(all, fleet.UndefinedVariable{Name: name[1], Origin: o.Object.Origin,
+					Field: []any{"metadata", field.name}})
 				break
 			}
 		}
@@ -128,12 +135,15 @@ func (c *cluster) unknownVariables(it *item) (all []fleet.Incomplete) {
 	}
 	for i, ref := range it.spec.PostBuild.SubstituteFrom {
 		if c.find(ref.Kind, it.fact.Namespace, ref.Name) == nil {
-			all = append(all, fleet.Incomplete{Kind: fleet.UnknownVariables, Why: secret.Message(fmt.Sprintf("the variables of %s %q are not in Git", ref.Kind, ref.Name)),
+			all = append(all, fleet.Incomplete{Kind: fleet.UnknownVariables,
+				Why:    secret.Message(fmt.Sprintf("the variables of %s %q are not in Git", ref.Kind, ref.Name)),
 				Origin: it.at("spec", "postBuild", "substituteFrom", i)})
 		}
 	}
 	if it.unpatched {
-		all = append(all, fleet.Incomplete{Kind: fleet.UnknownVariables, Why: "a patch that cannot be read may bring a further source of variables", Origin: it.at("spec", "postBuild")})
+		all = append(all, fleet.Incomplete{Kind: fleet.UnknownVariables,
+			Why:    "a patch that cannot be read may bring a further source of variables",
+			Origin: it.at("spec", "postBuild")})
 	}
 	return all
 }
@@ -141,7 +151,8 @@ func (c *cluster) unknownVariables(it *item) (all []fleet.Incomplete) {
 // apply takes one object into the cluster, and returns the Kustomization that it is.
 func (c *cluster) apply(it *item, r rendered) []*item {
 	o := r.Object
-	o.Cluster, o.APIServer, o.Kustomization, o.Suspended = c.entry.cluster, it.fact.APIServer, it.fact.ID, it.fact.Suspended
+	o.Cluster, o.APIServer, o.Kustomization, o.Suspended = c.entry.cluster, it.fact.APIServer, it.fact.ID,
+		it.fact.Suspended
 	o.ID = objectID(o)
 	c.objects = append(c.objects, &o)
 	c.values += r.values()
@@ -188,7 +199,8 @@ func unknownChart(o *fleet.Object) []fleet.Incomplete {
 	origin := o.Origin
 	origin.Field = slices.Concat(origin.Field, field)
 	return []fleet.Incomplete{{Kind: fleet.UnknownChart, Origin: origin,
-		Why: secret.Message(fmt.Sprintf("the chart %q is not rendered", cmp.Or(str(from, "chart"), str(from, "name"))))}}
+		Why: secret.Message(fmt.Sprintf("the chart %q is not rendered",
+			cmp.Or(str(from, "chart"), str(from, "name"))))}}
 }
 
 // newObject is an object without what depends on who applies it to what. Texts may be known to be secret.
@@ -199,22 +211,24 @@ func newObject(object map[string]any, origin fleet.Origin, known ...string) flee
 		group = ""
 	}
 	return fleet.Object{Group: group, Kind: str(object, "kind"),
-		Namespace: str(meta, "namespace"), Name: str(meta, "name"), Origin: origin, Content: secret.RedactKnown(object, known)}
+		Namespace: str(meta, "namespace"), Name: str(meta, "name"), Origin: origin,
+		Content: secret.RedactKnown(object, known)}
 }
 
 func objectID(o fleet.Object) string {
 	return o.APIServer + "/" + fleet.GroupKind(o.Group, o.Kind) + "/" + o.Namespace + "/" + o.Name
 }
 
-// name keeps the variables by which the cluster is called. What a Kustomization far from the entry point sets itself says
-// something of that Kustomization only.
+// name keeps the variables by which the cluster is called. What a Kustomization far from the entry point sets itself
+// says something of that Kustomization only.
 func (c *cluster) name(it *item) {
 	if it.vars == nil {
 		return
 	}
 	for name, value := range it.vars.values {
 		near := len(it.fact.Chain) <= 2 || it.spec.PostBuild.Substitute[name] == ""
-		if near && fleet.NamesCluster(name) && len(value) <= 63 && !strings.Contains(value, "${") && secret.Name(value) == value {
+		if near && fleet.NamesCluster(name) && len(value) <= 63 && !strings.Contains(value, "${") &&
+			secret.Name(value) == value {
 			c.fact.Variables[name] = cmp.Or(c.fact.Variables[name], value)
 		}
 	}
@@ -240,7 +254,8 @@ func (c *cluster) finish() {
 func incompleteBy(k *fleet.Kustomization) (all []fleet.Incomplete) {
 	if k.PathState == fleet.Missing {
 		all = append(all, fleet.Incomplete{Kind: fleet.UnknownAbsent, Origin: k.Origin,
-			Why: secret.Message("the path of the Kustomization " + k.Name + " does not exist, so what it was to apply is not known")})
+			Why: secret.Message("the path of the Kustomization " + k.Name +
+				" does not exist, so what it was to apply is not known")})
 	}
 	for _, inc := range k.Incomplete {
 		if inc.Kind != fleet.UnknownRemoteFile && inc.Kind != fleet.UnknownVariables && inc.Kind != fleet.UnknownChart {
@@ -257,7 +272,8 @@ func (c *cluster) references(it *item) []fleet.Reference {
 	}
 	all := make([]fleet.Reference, 0, len(it.spec.DependsOn))
 	for _, ref := range it.spec.DependsOn {
-		r := fleet.Reference{Namespace: cmp.Or(ref.Namespace, it.fact.Namespace), Name: ref.Name, State: fleet.Missing, Cycle: []string{}}
+		r := fleet.Reference{Namespace: cmp.Or(ref.Namespace, it.fact.Namespace), Name: ref.Name, State: fleet.Missing,
+			Cycle: []string{}}
 		switch {
 		case strings.Contains(ref.Name, "$"):
 			r.State = fleet.Unknown

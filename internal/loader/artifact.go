@@ -58,7 +58,8 @@ func newArtifact(t *tree, packed packing) *artifact {
 	if root != "." || packed.only != nil {
 		fmt.Fprintf(rules, "%q %q\n", root, packed.only)
 	}
-	a := &artifact{tree: t, root: root, only: packed.only, ignoreHash: hex.EncodeToString(rules.Sum(nil)), dirs: map[string]bool{}}
+	a := &artifact{tree: t, root: root, only: packed.only, ignoreHash: hex.EncodeToString(rules.Sum(nil)),
+		dirs: map[string]bool{}}
 	a.matcher = t.matchers.of(a.ignoreHash, patterns)
 	return a
 }
@@ -123,7 +124,9 @@ func (a *artifact) file(p string) *file {
 
 // packs tells whether a file is in what is packed, whatever the ignore rules say.
 func (a *artifact) packs(p string) bool {
-	return inside(p, a.root) && (a.only == nil || slices.ContainsFunc(a.only, func(dir string) bool { return inside(p, dir) }))
+	return inside(p, a.root) && (a.only == nil || slices.ContainsFunc(a.only, func(dir string) bool {
+		return inside(p, dir)
+	}))
 }
 
 // isDir tells whether the artifact has the folder p: an archive has only folders that hold a file.

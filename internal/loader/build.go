@@ -64,8 +64,8 @@ type build struct {
 	// seen is what was looked up in the tree.
 	seen lookups
 	// partial: kustomize could not build even what was left, and the objects are the resource files' own, without
-	// patches. guessed: it could build without patches that may be for what cannot be read here. unpatched: so it is, or
-	// something was left out that may change the objects.
+	// patches. guessed: it could build without patches that may be for what cannot be read here. unpatched: so it is,
+	// or something was left out that may change the objects.
 	partial, guessed, unpatched bool
 }
 
@@ -162,7 +162,9 @@ func (p *plan) kustomize(dir string) (resmap.ResMap, error) {
 	p.stampFiles()
 	m, err := p.runKustomize(dir)
 	for range maxRetries {
-		if err == nil || !p.dropDuplicate(err) && !p.dropPatch(err, func() (resmap.ResMap, error) { return p.runKustomize(dir) }) {
+		if err == nil || !p.dropDuplicate(err) && !p.dropPatch(err, func() (resmap.ResMap, error) {
+			return p.runKustomize(dir)
+		}) {
 			break
 		}
 		m, err = p.runKustomize(dir)
@@ -170,7 +172,8 @@ func (p *plan) kustomize(dir string) (resmap.ResMap, error) {
 	return m, err
 }
 
-// runKustomize runs the library as kustomize-controller does: builtin plugins only, files from anywhere in the artifact.
+// runKustomize runs the library as kustomize-controller does: builtin plugins only, files from
+// anywhere in the artifact.
 //
 // Source: fluxcd/pkg kustomize/kustomize_generator.go Build.
 func (p *plan) runKustomize(dir string) (m resmap.ResMap, err error) {
@@ -190,7 +193,8 @@ func (p *plan) runKustomize(dir string) (m resmap.ResMap, err error) {
 		openAPI.RLock()
 		defer openAPI.RUnlock()
 	}
-	k := krusty.MakeKustomizer(&krusty.Options{LoadRestrictions: types.LoadRestrictionsNone, PluginConfig: types.DisabledPluginConfig()})
+	k := krusty.MakeKustomizer(&krusty.Options{LoadRestrictions: types.LoadRestrictionsNone,
+		PluginConfig: types.DisabledPluginConfig()})
 	return k.Run(treeFS{artifact: p.artifact, texts: p.texts}, path.Join("/", dir))
 }
 
@@ -203,7 +207,8 @@ func (p *plan) objects(m resmap.ResMap, dir string) []built {
 			p.failed = true
 			if o, ok := p.originOf(r.GetAnnotations()[originAnnotation]); ok && p.hasDuplicateKey(o) {
 				// the file's own problem says so; kyaml refuses to write such an object, and Flux fails
-				all = append(all, built{object: objects(p.artifact.tree.file(o.File).text())[o.Document], origin: o, variables: true})
+				all = append(all, built{object: objects(p.artifact.tree.file(o.File).text())[o.Document], origin: o,
+					variables: true})
 				continue
 			}
 			p.problem("build", place{file: p.kustomizeName(dir)}, "the object %s cannot be written as JSON", r.CurId())
@@ -217,7 +222,9 @@ func (p *plan) objects(m resmap.ResMap, dir string) []built {
 		}
 		if r.GetApiVersion() == "" { // kustomize does not mind, kustomize-controller refuses the build
 			p.failed = true
-			p.problems = append(p.problems, fleet.BuildProblem{Kind: "not-kubernetes", Origin: origin, Message: "the document is not a Kubernetes object, since apiVersion is missing"})
+			p.problems = append(p.problems, fleet.BuildProblem{
+				Kind: "not-kubernetes", Origin: origin,
+				Message: "the document is not a Kubernetes object, since apiVersion is missing"})
 		}
 		all = append(all, built{object: object, origin: origin, variables: dollar})
 	}
@@ -225,8 +232,8 @@ func (p *plan) objects(m resmap.ResMap, dir string) []built {
 }
 
 // decodeResource gives the object the meaning that its JSON form has, and tells whether its text has a "$".
-// resource.MarshalJSON would write the node as YAML, parse that and write it as JSON: a quarter of a build's time. It is
-// what Flux does, and it changes folded text: the library writes an empty line before one that is indented more.
+// resource.MarshalJSON would write the node as YAML, parse that and write it as JSON: a quarter of a build's time. It
+// is what Flux does, and it changes folded text: the library writes an empty line before one that is indented more.
 func decodeResource(r *resource.Resource) (object map[string]any, dollar bool, err error) {
 	if hasFolded(r.YNode()) {
 		data, err := r.MarshalJSON()
@@ -245,7 +252,8 @@ func decodeResource(r *resource.Resource) (object map[string]any, dollar bool, e
 
 // hasFolded tells whether the node holds folded text (">") of several lines.
 func hasFolded(n *kyaml.Node) bool {
-	return n.Kind == kyaml.ScalarNode && n.Style&kyaml.FoldedStyle != 0 && strings.Contains(n.Value, "\n") || slices.ContainsFunc(n.Content, hasFolded)
+	return n.Kind == kyaml.ScalarNode && n.Style&kyaml.FoldedStyle != 0 && strings.Contains(n.Value, "\n") ||
+		slices.ContainsFunc(n.Content, hasFolded)
 }
 
 // normalise turns what the YAML decoder makes of a value into what a JSON decoder of Kubernetes would, in place.
@@ -357,8 +365,8 @@ func (p *plan) kustomizeName(dir string) string {
 // kyaml's resid.ResId.String.
 var duplicateID = regexp.MustCompile(`may not add resource with an already registered id: (\S+)`)
 
-// dropDuplicate takes the later one of two objects with the same ID out of the build. Where one file holds both, all others that
-// the file holds twice go too: each would cost a build.
+// dropDuplicate takes the later one of two objects with the same ID out of the build. Where one file holds both, all
+// others that the file holds twice go too: each would cost a build.
 func (p *plan) dropDuplicate(err error) bool {
 	m := duplicateID.FindStringSubmatch(err.Error())
 	if m == nil {
@@ -385,14 +393,16 @@ func (p *plan) dropDuplicate(err error) bool {
 	p.failed = true
 	drop := func(d fleet.Origin, kind, name string, first fleet.Origin) {
 		p.problems = append(p.problems, fleet.BuildProblem{Kind: "duplicate", Origin: d, At: []any{"metadata", "name"},
-			Message: secret.Message(fmt.Sprintf("the %s %q is already in this build, from %q", kind, name, first.File))})
+			Message: secret.Message(fmt.Sprintf("the %s %q is already in this build, from %q", kind, name,
+				first.File))})
 		p.drop(d.File, d.Document)
 	}
 	drop(last, strings.SplitN(kind, ".", 2)[0], name, first)
 	if first.File == last.File {
 		seen := map[string]fleet.Origin{}
 		for _, d := range p.artifact.tree.file(last.File).docs {
-			id, at := strings.Join([]string{d.APIVersion, d.Kind, d.Namespace, d.Name}, "/"), fleet.Origin{File: last.File, Document: d.Index}
+			id, at := strings.Join([]string{d.APIVersion, d.Kind, d.Namespace, d.Name}, "/"),
+				fleet.Origin{File: last.File, Document: d.Index}
 			if before, ok := seen[id]; ok && !p.dropped[at.File][at.Document] {
 				drop(at, d.Kind, d.Name, before)
 			} else if !ok && !p.dropped[at.File][at.Document] {

@@ -16,7 +16,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
-// clearValue is a value in the clear of a Secret that Flux applies, and where it stands in Git. It does not hold the value itself.
+// clearValue is a value in the clear of a Secret that Flux applies, and where it stands in Git. It does
+// not hold the value itself.
 type clearValue struct {
 	// Secret is the Secret's name, Key the key of the value there, or the name of the variable that tells more.
 	Secret, Key string
@@ -36,7 +37,8 @@ func inClear(class fleet.Class) bool {
 	return slices.Contains([]fleet.Class{fleet.Plain, fleet.Key, fleet.Kubeconfig, fleet.Token, fleet.Address}, class)
 }
 
-// clearValues are the values in the clear of an object, as the build made it; none where the object is no Secret once it is substituted.
+// clearValues are the values in the clear of an object, as the build made it; none where the object is no
+// Secret once it is substituted.
 func (x *textIndex) clearValues(b built, substituted map[string]any) (all []clearValue) {
 	if str(substituted, "kind") != "Secret" || str(substituted, "apiVersion") != "v1" {
 		return nil
@@ -92,8 +94,8 @@ func firstTelling(data map[string]any) string {
 // maxVariables bounds the variables of one value that are looked up.
 const maxVariables = 100
 
-// textIndex knows where something stands in Git that a build has made: in the build's files, and in the patches of the Flux
-// Kustomization. It is filled as far as it is asked.
+// textIndex knows where something stands in Git that a build has made: in the build's files, and in the patches of the
+// Flux Kustomization. It is filled as far as it is asked.
 type textIndex struct {
 	written *written
 	// files are those of the build, and patching those of them that may bring text into other files' objects.
@@ -109,7 +111,8 @@ type textIndex struct {
 }
 
 func newTextIndex(w *written, b *build, patches []string) *textIndex {
-	return &textIndex{written: w, files: b.files, patching: b.patches(), patches: patches, read: map[string]*writtenFile{}, left: 16 << 20,
+	return &textIndex{written: w, files: b.files, patching: b.patches(), patches: patches,
+		read: map[string]*writtenFile{}, left: 16 << 20,
 		undefined: map[string]bool{}}
 }
 
@@ -121,8 +124,8 @@ func (x *textIndex) file(name string) *writtenFile {
 	return x.read[name]
 }
 
-// texts yields the scalars of what the build has read, with the file: first of one file, then of the Flux Kustomization's patches, which have
-// no file, then of the rest.
+// texts yields the scalars of what the build has read, with the file: first of one file, then of the Flux
+// Kustomization's patches, which have no file, then of the rest.
 func (x *textIndex) texts(first string) iter.Seq2[string, *fileTexts] {
 	return func(yield func(string, *fileTexts) bool) {
 		if !yield(first, x.file(first).texts()) || !yield("", x.specTexts()) {
@@ -166,9 +169,10 @@ const (
 	maxEmbedded = 3
 )
 
-// find are the places of a value of a Secret: in the document that the object comes from, in a patch of the Flux Kustomization, or in
-// other files of the build, those under the value's own key before others. Where it is in none, the place is the field in that document.
-// There is none in a file that a secretGenerator reads: what is in it is judged there.
+// find are the places of a value of a Secret: in the document that the object comes from, in a patch of the
+// Flux Kustomization, or in other files of the build, those under the value's own key before others. Where it
+// is in none, the place is the field in that document. There is none in a file that a secretGenerator reads:
+// what is in it is judged there.
 func (x *textIndex) find(origin fleet.Origin, field []any, key string, values []string) (places []clearPlace) {
 	own := slices.Concat(origin.Field, field)
 	best := 0
@@ -396,10 +400,11 @@ func newVariableSource(name string, value any, origin fleet.Origin, field ...any
 }
 
 // telling are the keys of a Secret that promise a credential.
-var telling = regexp.MustCompile(`(?i)pass|pwd|secret([^-_.a-z]|$)|token|(api|access|private|secret|encryption|signing|master)[-_. ]?keys?$|cred|salt|seed`)
+var telling = regexp.MustCompile(
+	`(?i)pass|pwd|secret([^-_.a-z]|$)|token|(api|access|private|secret|encryption|signing|master)[-_. ]?keys?$|cred|salt|seed`)
 
-// variable is the place of a variable's value: the field of the object that it comes from, else the entry of the generator that makes
-// the object, else where a patch or a line of a generator in one of the files brings it.
+// variable is the place of a variable's value: the field of the object that it comes from, else the entry of the
+// generator that makes the object, else where a patch or a line of a generator in one of the files brings it.
 func (x *textIndex) variable(name string, source variableSource) (fleet.Origin, []any) {
 	own := slices.Concat(source.origin.Field, source.field)
 	in := func(file string, is func(textPlace) bool) (fleet.Origin, []any, bool) {
@@ -419,7 +424,9 @@ func (x *textIndex) variable(name string, source variableSource) (fleet.Origin, 
 			return len(source.origin.Field) > 0 && startsWith(p.field, source.origin.Field)
 		},
 	} {
-		if origin, field, ok := in(source.origin.File, func(p textPlace) bool { return p.document == source.origin.Document && is(p) }); ok {
+		if origin, field, ok := in(source.origin.File, func(p textPlace) bool {
+			return p.document == source.origin.Document && is(p)
+		}); ok {
 			return origin, field
 		}
 	}
@@ -434,7 +441,8 @@ func (x *textIndex) variable(name string, source variableSource) (fleet.Origin, 
 	return fleet.Origin{File: source.origin.File, Document: source.origin.Document}, own
 }
 
-// resolveClear fills in the places that hang on the Flux Kustomization and on its variables, and leaves out what is none in the clear.
+// resolveClear fills in the places that hang on the Flux Kustomization and on its variables, and leaves out
+// what is none in the clear.
 func (c *cluster) resolveClear(it *item, values []clearValue) (all []clearValue) {
 	index := sync.OnceValue(func() *textIndex {
 		return newTextIndex(c.written, &build{files: slices.Sorted(maps.Keys(c.reached))}, nil)
@@ -465,9 +473,11 @@ func (c *cluster) resolveClear(it *item, values []clearValue) (all []clearValue)
 	return all
 }
 
-// patchOf is the place of a field in the patches of a Flux Kustomization: there, or where a patch of another brings them.
+// patchOf is the place of a field in the patches of a Flux Kustomization: there, or where a
+// patch of another brings them.
 func (c *cluster) patchOf(it *item, field []any, index func() *textIndex) (fleet.Origin, []any) {
-	own := clearPlace{fleet.Origin{File: it.fact.Origin.File, Document: it.fact.Origin.Document}, slices.Concat(it.fact.Origin.Field, field)}
+	own := clearPlace{fleet.Origin{File: it.fact.Origin.File, Document: it.fact.Origin.Document},
+		slices.Concat(it.fact.Origin.Field, field)}
 	i, ok := field[2].(int)
 	if !ok || i >= len(it.spec.Patches) {
 		return own.origin, own.field
@@ -478,7 +488,8 @@ func (c *cluster) patchOf(it *item, field []any, index func() *textIndex) (fleet
 	return own.origin, own.field
 }
 
-// withClear are a file's documents with the values in the clear that stand in them and that the file alone does not show.
+// withClear are a file's documents with the values in the clear that stand in them and that the
+// file alone does not show.
 func withClear(documents []fleet.Document, values []clearValue) []fleet.Document {
 	if len(values) == 0 {
 		return documents
@@ -515,7 +526,8 @@ type clearDocument struct {
 }
 
 func newClearDocument(number int, of fleet.Document) *clearDocument {
-	d := &clearDocument{number: number, values: slices.Clone(of.Values), at: map[string]int{}, faults: map[string]bool{}}
+	d := &clearDocument{number: number, values: slices.Clone(of.Values), at: map[string]int{},
+		faults: map[string]bool{}}
 	d.index()
 	if of.Encryption != nil {
 		for _, f := range of.Encryption.Faults {
@@ -552,7 +564,8 @@ func (d *clearDocument) add(v clearValue) {
 	at, ok := d.at[key]
 	if !ok {
 		d.at[key] = len(d.values)
-		d.values = append(d.values, fleet.Value{Field: v.Field, In: "Secret", Key: v.Key, Secret: v.Secret, Class: v.Class, Length: v.Length})
+		d.values = append(d.values, fleet.Value{Field: v.Field, In: "Secret", Key: v.Key, Secret: v.Secret,
+			Class: v.Class, Length: v.Length})
 		return
 	}
 	old := &d.values[at]
@@ -596,8 +609,8 @@ func (p clearPlaces) in(file string) (all []clearValue) {
 	return all
 }
 
-// redacted is an object's content without what a Secret takes from it: the source of a replacement, a variable, an input. It is the
-// content itself where the object has none.
+// redacted is an object's content without what a Secret takes from it: the source of a replacement, a variable, an
+// input. It is the content itself where the object has none.
 func (p clearPlaces) redacted(o *fleet.Object) map[string]any {
 	content := o.Content
 	for _, v := range p[o.Origin.File][o.Origin.Document] {

@@ -28,8 +28,8 @@ type Contents struct {
 	places map[string]fleet.Place
 }
 
-// Read lists the tree in fsys and reads its files; those that are as an earlier run with the same cache has seen them are not
-// even opened. An error means that the tree could not be read at all, or that ctx is done.
+// Read lists the tree in fsys and reads its files; those that are as an earlier run with the same cache has seen them
+// are not even opened. An error means that the tree could not be read at all, or that ctx is done.
 func Read(ctx context.Context, fsys fs.FS, opts Options) (*Contents, error) {
 	c := &Contents{tree: newTree(fsys, &opts), fsys: fsys, opts: opts}
 	if opts.Cache != nil {
@@ -44,8 +44,8 @@ func Read(ctx context.Context, fsys fs.FS, opts Options) (*Contents, error) {
 	return c, nil
 }
 
-// Again reads the tree once more, in a file system that may hold other files by now. Of what is as it was nothing is read, parsed or
-// built a second time, once Follow has done so here.
+// Again reads the tree once more, in a file system that may hold other files by now. Of what is as it was nothing is
+// read, parsed or built a second time, once Follow has done so here.
 func (c *Contents) Again(ctx context.Context, fsys fs.FS) (*Contents, error) {
 	next := c.next(fsys)
 	next.tree.versions = c.tree.allVersions()
@@ -58,8 +58,8 @@ func (c *Contents) Again(ctx context.Context, fsys fs.FS) (*Contents, error) {
 	return next, nil
 }
 
-// With is Again where only files of these names may have another content: the rest of the tree is not even looked at. No file
-// comes or goes.
+// With is Again where only files of these names may have another content: the rest of the tree is not even looked
+// at. No file comes or goes.
 func (c *Contents) With(fsys fs.FS, names ...string) *Contents {
 	next := c.next(fsys)
 	next.tree.listAgain(c.tree)
@@ -119,8 +119,8 @@ func (c *Contents) Digest() string {
 // maxTime is far more than the largest trees take: ten thousand files take seconds.
 const maxTime = 5 * time.Minute
 
-// Follow follows Flux through the tree. What is wrong with it is in the result; an error means that ctx is done, or that it takes
-// longer than Options.MaxTime, and then names the Kustomization that does, if it is one.
+// Follow follows Flux through the tree. What is wrong with it is in the result; an error means that ctx is done, or
+// that it takes longer than Options.MaxTime, and then names the Kustomization that does, if it is one.
 func (c *Contents) Follow(ctx context.Context) (*fleet.Tree, error) {
 	limit := cmp.Or(c.opts.MaxTime, maxTime)
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it takes longer than %v", limit))
@@ -180,8 +180,8 @@ type version struct {
 	Hash  string
 }
 
-// untouched is how long a file must have been left alone for its times to tell that it is the same: two writes within one
-// tick of a file system's clock look alike. The coarsest clocks tick every 2 s.
+// untouched is how long a file must have been left alone for its times to tell that it is the same: two writes within
+// one tick of a file system's clock look alike. The coarsest clocks tick every 2 s.
 const untouched = 3 * time.Second
 
 // keepVersions keeps what tells the files' contents apart, if that is something new.

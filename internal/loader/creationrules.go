@@ -12,8 +12,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
-// creationRules are what SOPS is told to encrypt new files to, by the folder of the .sops.yaml that says so; nil where SOPS could
-// not read it.
+// creationRules are what SOPS is told to encrypt new files to, by the folder of the .sops.yaml that says so; nil
+// where SOPS could not read it.
 type creationRules map[string][]creationRule
 
 type creationRule struct {
@@ -83,8 +83,8 @@ func (f *file) creationRules() []creationRule {
 var keyLists = map[string]string{"age": "age", "pgp": "pgp", "kms": "kms", "gcp_kms": "gcp_kms", "hckms": "hckms",
 	"azure_keyvault": "azure_kv", "hc_vault": "hc_vault", "hc_vault_transit_uri": "hc_vault"}
 
-// ruleRecipients are those of a creation rule: of its key groups, and where it has none its own. None where a group takes keys
-// from elsewhere by "<<".
+// ruleRecipients are those of a creation rule: of its key groups, and where it has none its own. None where a group
+// takes keys from elsewhere by "<<".
 func ruleRecipients(rule *yaml.Node) (all []string) {
 	groups := slices.Clone(list(lookup(rule, "key_groups")))
 	if len(groups) == 0 {
@@ -199,9 +199,10 @@ func (c creationRules) gaps(f *file) []fleet.RegionGap {
 	return all
 }
 
-// drift compares the recipients of a file's encrypted documents with those of the creation rule for the file. SOPS takes the
-// configuration that is next above the folder that it is called in: the file's own folder, or any above. So recipients are right
-// where one of these has a rule for them, and unknown where one cannot be read. Else they are compared with the next rule.
+// drift compares the recipients of a file's encrypted documents with those of the creation rule for the file. SOPS
+// takes the configuration that is next above the folder that it is called in: the file's own folder, or any above. So
+// recipients are right where one of these has a rule for them, and unknown where one cannot be read. Else they are
+// compared with the next rule.
 func (c creationRules) drift(f *file) (all []fleet.KeyDrift) {
 	for _, d := range f.facts() {
 		if d.Encryption == nil || len(d.Encryption.Recipients) == 0 {
@@ -218,7 +219,9 @@ func (c creationRules) drift(f *file) (all []fleet.KeyDrift) {
 func (c creationRules) compare(name string, recipients []string) (next *fleet.KeyDrift) {
 	for dir := path.Dir(name); ; dir = path.Dir(dir) {
 		rules, configured := c[dir]
-		i := slices.IndexFunc(rules, func(r creationRule) bool { return r.pattern.MatchString(strings.TrimPrefix(name, dir+"/")) })
+		i := slices.IndexFunc(rules, func(r creationRule) bool {
+			return r.pattern.MatchString(strings.TrimPrefix(name, dir+"/"))
+		})
 		switch {
 		case configured && rules == nil:
 			return nil
@@ -231,7 +234,8 @@ func (c creationRules) compare(name string, recipients []string) (next *fleet.Ke
 				next = drift
 			}
 		case len(rules) > 0 && next == nil:
-			next = &fleet.KeyDrift{Rule: fleet.Origin{File: path.Join(dir, sopsConfig)}, Missing: []string{}, Extra: []string{}}
+			next = &fleet.KeyDrift{Rule: fleet.Origin{File: path.Join(dir, sopsConfig)}, Missing: []string{},
+				Extra: []string{}}
 		}
 		if dir == "." {
 			return next
@@ -242,7 +246,8 @@ func (c creationRules) compare(name string, recipients []string) (next *fleet.Ke
 // compare is nil where the recipients are those of the rule, or may be.
 func (r creationRule) compare(recipients []string) *fleet.KeyDrift {
 	missing, extra := without(r.recipients, recipients), without(recipients, r.recipients)
-	if len(r.recipients) == 0 || len(missing)+len(extra) == 0 || slices.ContainsFunc(slices.Concat(missing, extra), secret.IsUnnamed) {
+	if len(r.recipients) == 0 || len(missing)+len(extra) == 0 ||
+		slices.ContainsFunc(slices.Concat(missing, extra), secret.IsUnnamed) {
 		return nil
 	}
 	return &fleet.KeyDrift{Rule: r.origin, Missing: missing, Extra: extra}

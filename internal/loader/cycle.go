@@ -39,8 +39,8 @@ func findCycles(all []fleet.Kustomization) {
 	}
 }
 
-// dependencies is the graph of Kustomizations by their numbers; forward has one entry for each of dependsOn, -1 where it names
-// none of them.
+// dependencies is the graph of Kustomizations by their numbers; forward has one entry for each of dependsOn, -1
+// where it names none of them.
 type dependencies struct {
 	forward, backward [][]int
 }
@@ -68,11 +68,13 @@ func newDependencies(all []fleet.Kustomization) dependencies {
 
 // closer is the first dependency from which fewer steps lead to where steps are counted to.
 func (g *dependencies) closer(from int, steps []int) int {
-	return g.forward[from][slices.IndexFunc(g.forward[from], func(to int) bool { return to >= 0 && steps[to] == steps[from]-1 })]
+	return g.forward[from][slices.IndexFunc(g.forward[from], func(to int) bool {
+		return to >= 0 && steps[to] == steps[from]-1
+	})]
 }
 
-// groups number the Kustomizations so that those have the same number of which each depends on every other, through others too;
-// one that does not depend on itself in this way has a number of its own.
+// groups number the Kustomizations so that those have the same number of which each depends on every other, through
+// others too; one that does not depend on itself in this way has a number of its own.
 //
 // Source: Kosaraju's algorithm for strongly connected components.
 func (g *dependencies) groups() []int {

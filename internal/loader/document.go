@@ -33,7 +33,8 @@ type document struct {
 
 // parseDocuments reads the documents of a file, up to the first one that does not parse, and what a kustomization file
 // lists.
-func parseDocuments(name string, data []byte) (docs []document, problems []fleet.Problem, lists *kustomizeLists, expansion int) {
+func parseDocuments(name string, data []byte) (docs []document, problems []fleet.Problem, lists *kustomizeLists,
+	expansion int) {
 	err := eachNode(data, func(index int, root *yaml.Node) {
 		if deeperThan(root, maxDepth) {
 			problems = append(problems, fleet.Problem{Kind: "too-deep", Line: root.Line, Column: root.Column,
@@ -51,7 +52,8 @@ func parseDocuments(name string, data []byte) (docs []document, problems []fleet
 			return
 		}
 		if alias := foreignAlias(root, map[*yaml.Node]bool{}); alias != nil {
-			problems = append(problems, fleet.Problem{Kind: "syntax", Message: noAnchor, Line: alias.Line, Column: alias.Column})
+			problems = append(problems, fleet.Problem{Kind: "syntax", Message: noAnchor, Line: alias.Line,
+				Column: alias.Column})
 			return
 		}
 		duplicates := duplicateKeys(root)
@@ -77,7 +79,8 @@ func parseDocuments(name string, data []byte) (docs []document, problems []fleet
 	return docs, problems, lists, expansion
 }
 
-// maxDocuments bounds the documents of a file. The largest bundles have a thousand; to judge one takes a tenth of a millisecond.
+// maxDocuments bounds the documents of a file. The largest bundles have a thousand; to judge one takes
+// a tenth of a millisecond.
 const maxDocuments = 20_000
 
 var errManyDocuments = fmt.Errorf("more than %d documents, and no more are read", maxDocuments)
@@ -131,17 +134,19 @@ func describe(name string, index int, root *yaml.Node) document {
 	return d
 }
 
-// maxDepth bounds how deep a document is nested: no Kubernetes object comes near it, and each level costs what is above it
-// once more.
+// maxDepth bounds how deep a document is nested: no Kubernetes object comes near it, and each level costs
+// what is above it once more.
 const maxDepth = 500
 
 func deeperThan(n *yaml.Node, limit int) bool {
-	return limit == 0 || slices.ContainsFunc(n.Content, func(child *yaml.Node) bool { return deeperThan(child, limit-1) })
+	return limit == 0 || slices.ContainsFunc(n.Content, func(child *yaml.Node) bool {
+		return deeperThan(child, limit-1)
+	})
 }
 
 const (
-	// maxKeys bounds the keys of a mapping, since decoders compare each with every other. An object of 1.5 MiB, the most
-	// that an API server takes, hardly has as many.
+	// maxKeys bounds the keys of a mapping, since decoders compare each with every other. An object of 1.5 MiB, the
+	// most that an API server takes, hardly has as many.
 	maxKeys = 20_000
 	// maxDuplicates bounds the keys of a document that occur twice: decoders make an error of each pair of them.
 	maxDuplicates = 100
@@ -160,8 +165,8 @@ func widerThan(n *yaml.Node, limit int) *yaml.Node {
 	return nil
 }
 
-// foreignAlias finds an alias whose anchor stands in a document before. The library keeps anchors through a whole file, but
-// they end with their document, and kustomize, which cuts a file into documents first, knows no such anchor.
+// foreignAlias finds an alias whose anchor stands in a document before. The library keeps anchors through a whole file,
+// but they end with their document, and kustomize, which cuts a file into documents first, knows no such anchor.
 func foreignAlias(n *yaml.Node, anchors map[*yaml.Node]bool) *yaml.Node {
 	if n.Kind == yaml.AliasNode && !anchors[n.Alias] {
 		return n
@@ -220,12 +225,14 @@ func rendersTo(data []byte) bool {
 // delimiters of a directive: of Go templates and Helm, and of Jinja in its own and in those that keep a file YAML.
 var delimiters = [][2]string{{"{{", "}}"}, {"{%", "%}"}, {"#{", "}#"}}
 
-// withoutDirectives is the text with a word in the place of each directive, and without the lines that hold nothing else.
+// withoutDirectives is the text with a word in the place of each directive, and without the
+// lines that hold nothing else.
 func withoutDirectives(data []byte) []byte {
 	var out []byte
 	lineAt, word := 0, 0 // where the line begins in out, and how much of it stands for directives
 	endLine := func() {
-		if line := out[lineAt:]; word > 0 && len(bytes.Trim(line, " \tx")) == 0 && bytes.Count(line, []byte("x")) == word {
+		if line := out[lineAt:]; word > 0 && len(bytes.Trim(line, " \tx")) == 0 &&
+			bytes.Count(line, []byte("x")) == word {
 			out = out[:lineAt]
 		}
 		word = 0
@@ -262,7 +269,8 @@ const notYAML = "the file is not valid YAML: "
 // syntaxProblem finds the line of a syntax error. The parser's own message names the line where the broken construct
 // begins, so the line is looked for: the first that the file parses without and never with.
 func syntaxProblem(data []byte, err error) fleet.Problem {
-	p := fleet.Problem{Kind: "syntax", Message: notYAML + strings.TrimPrefix(firstLine(err), "yaml: "), Line: 1, Column: 1}
+	p := fleet.Problem{Kind: "syntax", Message: notYAML + strings.TrimPrefix(firstLine(err), "yaml: "), Line: 1,
+		Column: 1}
 	if m := yamlErrorLine.FindStringSubmatch(err.Error()); m != nil {
 		p.Message = notYAML + strings.TrimPrefix(firstLine(err), m[0])
 		p.Line, _ = strconv.Atoi(m[1])
@@ -365,7 +373,8 @@ func text(n *yaml.Node, keys ...string) string {
 // annotationExceptions are those of a document. An annotation on an item of a List excepts the List.
 func annotationExceptions(index int, root *yaml.Node) []fleet.Exception {
 	all := objectExceptions(index, root)
-	if items := lookup(root, "items"); items != nil && items.Kind == yaml.SequenceNode && strings.HasSuffix(text(root, "kind"), "List") {
+	if items := lookup(root, "items"); items != nil && items.Kind == yaml.SequenceNode &&
+		strings.HasSuffix(text(root, "kind"), "List") {
 		for _, item := range items.Content {
 			all = append(all, objectExceptions(index, item)...)
 		}
@@ -388,11 +397,13 @@ func objectExceptions(index int, object *yaml.Node) []fleet.Exception {
 
 // shownException is an exception with its texts as a message may quote them.
 func shownException(x fleet.Exception) fleet.Exception {
-	x.Rule, x.Owner, x.Unread, x.Reason = secret.Name(x.Rule), secret.Name(x.Owner), secret.Name(x.Unread), secret.Message(x.Reason)
+	x.Rule, x.Owner, x.Unread, x.Reason = secret.Name(x.Rule), secret.Name(x.Owner), secret.Name(x.Unread),
+		secret.Message(x.Reason)
 	return x
 }
 
-var ignoreComment = regexp.MustCompile(`(?m)(?:^|[ \t])(#[ \t]*rollcall:ignore(?:[ \t]+([^\r\n]*?))?(?:[ \t]+--[ \t]*([^\r\n]*?))?)[ \t]*(?:\r|$)`)
+var ignoreComment = regexp.MustCompile(
+	`(?m)(?:^|[ \t])(#[ \t]*rollcall:ignore(?:[ \t]+([^\r\n]*?))?(?:[ \t]+--[ \t]*([^\r\n]*?))?)[ \t]*(?:\r|$)`)
 
 func commentExceptions(data []byte) []fleet.Exception {
 	if !bytes.Contains(data, []byte("rollcall:ignore")) {

@@ -61,7 +61,9 @@ func (n *news) leadsElsewhere(t *tree) bool {
 
 // entries are the entry points of a tree. What they are hangs on Flux's own objects and on what lists them.
 func (n *news) entries(t *tree) []entry {
-	if n == nil || n.leadsElsewhere(t) || slices.ContainsFunc(n.changed, func(name string) bool { return isTerraform(name) || n.earlier.tree.toldBy[name] }) {
+	if n == nil || n.leadsElsewhere(t) || slices.ContainsFunc(n.changed, func(name string) bool {
+		return isTerraform(name) || n.earlier.tree.toldBy[name]
+	}) {
 		return findEntries(t)
 	}
 	t.toldBy = n.earlier.tree.toldBy
@@ -80,7 +82,8 @@ func (n *news) standing(entries []entry) map[string]*course {
 		return all
 	}
 	for _, e := range entries {
-		if c := n.earlier.courses[e.cluster]; c != nil && reflect.DeepEqual(c.entry, e) && !slices.ContainsFunc(n.changed, c.mayRead) {
+		if c := n.earlier.courses[e.cluster]; c != nil && reflect.DeepEqual(c.entry, e) &&
+			!slices.ContainsFunc(n.changed, c.mayRead) {
 			all[e.cluster] = c
 		}
 	}
@@ -89,7 +92,8 @@ func (n *news) standing(entries []entry) map[string]*course {
 
 // mayRead tells whether what the cluster comes to may hang on what is in a file.
 func (c *course) mayRead(file string) bool {
-	if c.entry.flat || c.entry.dir == "." || strings.HasPrefix(file, c.entry.dir+"/") || path.Base(file) == sourceignore.IgnoreFile || isPipeline(file) {
+	if c.entry.flat || c.entry.dir == "." || strings.HasPrefix(file, c.entry.dir+"/") ||
+		path.Base(file) == sourceignore.IgnoreFile || isPipeline(file) {
 		return true
 	}
 	for _, r := range c.rendered {

@@ -238,7 +238,8 @@ func entryName(entry any) string {
 
 // podKinds are the kinds of Kubernetes with containers.
 var podKinds = map[string]bool{
-	"Deployment": true, "StatefulSet": true, "DaemonSet": true, "ReplicaSet": true, "Job": true, "CronJob": true, "Pod": true,
+	"Deployment": true, "StatefulSet": true, "DaemonSet": true, "ReplicaSet": true, "Job": true, "CronJob": true,
+	"Pod": true,
 }
 
 // addRetyped adds the texts of an object that substitution has made a number or a truth value of where the API

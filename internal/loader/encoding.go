@@ -8,8 +8,8 @@ import (
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
 )
 
-// decodeText is the text of a file in UTF-8. UTF-16 with a byte order mark is YAML too, and kustomize reads it, but no more than
-// its first document: it cuts a file into documents by bytes. Any other content stays as it is.
+// decodeText is the text of a file in UTF-8. UTF-16 with a byte order mark is YAML too, and kustomize reads it, but no
+// more than its first document: it cuts a file into documents by bytes. Any other content stays as it is.
 //
 // Source: kubernetes-sigs/kustomize kyaml/v0.21.1 kio/byteio_reader.go splitDocuments, Read.
 func decodeText(data []byte) []byte {

@@ -28,7 +28,8 @@ func TestUTF16(t *testing.T) {
 		"surrogate": {[]byte{0xff, 0xfe, 0x23, 0, 0, 0xd8}, nil, []fleet.Problem{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tree := load(t, fstest.MapFS{"config.yaml": {Data: c.text}, "kustomization.yaml": {Data: []byte("resources: [config.yaml]\n")}})
+			tree := load(t, fstest.MapFS{"config.yaml": {Data: c.text},
+				"kustomization.yaml": {Data: []byte("resources: [config.yaml]\n")}})
 			var names []string
 			for _, o := range tree.Objects {
 				names = append(names, o.Name)

@@ -52,7 +52,8 @@ func (p *plan) checkPatches(dir, name string, k *types.Kustomization, own *ownEn
 	}
 	all = append(merges, checked("patches", k.Patches)...)
 	last := checked("patchesJson6902", k.PatchesJson6902)
-	if k.Namespace == "" && k.NamePrefix == "" && k.NameSuffix == "" && len(k.Labels)+len(k.CommonLabels)+len(k.CommonAnnotations) == 0 {
+	if k.Namespace == "" && k.NamePrefix == "" && k.NameSuffix == "" &&
+		len(k.Labels)+len(k.CommonLabels)+len(k.CommonAnnotations) == 0 {
 		all, last = append(all, last...), nil
 	}
 	k.Patches, k.PatchesJson6902 = nil, nil
@@ -93,7 +94,8 @@ func (p *plan) resourceFile(f *file, where place) bool {
 	p.read += len(f.docs)
 	p.reached[f.path] = true
 	if f.class == fleet.Template && len(f.problems) == 0 {
-		p.problem("not-kubernetes", place{file: f.path}, "the file has template directives, which kustomize does not execute")
+		p.problem("not-kubernetes", place{file: f.path},
+			"the file has template directives, which kustomize does not execute")
 		p.unknown(fleet.UnknownFile, where, "%q is a template, so it is not read here", f.path)
 		return false
 	}
@@ -104,7 +106,8 @@ func (p *plan) resourceFile(f *file, where place) bool {
 	for _, d := range f.docs {
 		if !isObject(d) {
 			p.failed = true
-			p.problems = append(p.problems, fleet.BuildProblem{Kind: "not-kubernetes", Origin: fleet.Origin{File: f.path, Document: d.Index},
+			p.problems = append(p.problems, fleet.BuildProblem{
+				Kind: "not-kubernetes", Origin: fleet.Origin{File: f.path, Document: d.Index},
 				Message: "the document is not a Kubernetes object, since kind or metadata.name is missing"})
 			p.drop(f.path, d.Index)
 		}
@@ -181,7 +184,8 @@ func (p *plan) sourceFile(dir, entry string, where place) bool {
 func (p *plan) generator(dir string, g *types.GeneratorArgs, name, field string, i int) {
 	for j, literal := range g.LiteralSources {
 		if !strings.Contains(literal, "=") {
-			p.problem("build", place{name, []any{field, i, "literals", j}}, "the literal is not of the form KEY=value, so kustomize refuses it")
+			p.problem("build", place{name, []any{field, i, "literals", j}},
+				"the literal is not of the form KEY=value, so kustomize refuses it")
 		}
 	}
 	keep := func(list string, sources []string, pathOf func(string) string) []string {
@@ -199,7 +203,9 @@ func (p *plan) generator(dir string, g *types.GeneratorArgs, name, field string,
 		}
 		return kept
 	}
-	g.LiteralSources = slices.DeleteFunc(g.LiteralSources, func(literal string) bool { return !strings.Contains(literal, "=") })
+	g.LiteralSources = slices.DeleteFunc(g.LiteralSources, func(literal string) bool {
+		return !strings.Contains(literal, "=")
+	})
 	g.FileSources = keep("files", g.FileSources, func(s string) string {
 		if _, file, ok := strings.Cut(s, "="); ok {
 			return file
@@ -221,8 +227,8 @@ func (p *plan) generator(dir string, g *types.GeneratorArgs, name, field string,
 // isInline tells whether kustomize takes an entry of patchesStrategicMerge, generators, transformers or validators for
 // objects and not for a path.
 //
-// Source: kubernetes-sigs/kustomize api/v0.21.1 internal/target/kusttarget.go configureExternalGenerators, configureExternalTransformers;
-// internal/builtins/PatchStrategicMergeTransformer.go loadFromPaths.
+// Source: kubernetes-sigs/kustomize api/v0.21.1 internal/target/kusttarget.go configureExternalGenerators,
+// configureExternalTransformers; internal/builtins/PatchStrategicMergeTransformer.go loadFromPaths.
 func isInline(entry string) (inline bool) {
 	if !strings.ContainsAny(entry, "{:") { // which the YAML of an object has
 		return false
@@ -243,7 +249,8 @@ var inlineObjects = sync.OnceValue(func() *resmap.Factory {
 // isYAMLText tells a text that is meant as YAML where kustomize takes nothing but a path.
 func isYAMLText(entry string) bool {
 	text := strings.TrimSpace(entry)
-	return strings.Contains(text, "\n") || strings.Contains(text, ": ") || strings.HasPrefix(text, "[") || strings.HasPrefix(text, "{")
+	return strings.Contains(text, "\n") || strings.Contains(text, ": ") || strings.HasPrefix(text, "[") ||
+		strings.HasPrefix(text, "{")
 }
 
 // isLocal tells whether an entry names something in this repository; else it is unknown.
@@ -272,7 +279,8 @@ func isRemote(entry string) bool {
 		strings.Contains(entry, "_git/") || strings.HasSuffix(entry, ".git") || strings.Contains(entry, ".git/")
 }
 
-// inside resolves an entry against its folder; a path that leaves the repository is refused, as Flux's file system does.
+// inside resolves an entry against its folder; a path that leaves the repository is refused,
+// as Flux's file system does.
 func (p *plan) inside(dir, entry string, where place) (string, bool) {
 	target := path.Join(dir, entry)
 	if isYAMLText(entry) && p.artifact.file(target) == nil {

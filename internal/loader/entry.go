@@ -33,14 +33,16 @@ type entry struct {
 type sourceKey struct{ kind, namespace, name string }
 
 func (s sourceKey) is(o sourceKey) bool {
-	return s.kind == o.kind && s.name == o.name && (s.namespace == o.namespace || s.namespace == "" || o.namespace == "")
+	return s.kind == o.kind && s.name == o.name && (s.namespace == o.namespace || s.namespace == "" ||
+		o.namespace == "")
 }
 
 // fluxDoc is a Flux Kustomization as it lies in a file.
 type fluxDoc struct {
 	file  string
 	index int
-	// path is its path as it stands there, dir where that leads in the tree; whole tells that there are no variables in it.
+	// path is its path as it stands there, dir where that leads in the tree; whole tells that
+	// there are no variables in it.
 	path   string
 	dir    string
 	whole  bool
@@ -74,7 +76,8 @@ func (d fluxDoc) isAround() bool {
 	return d.whole && d.dir != "." && d.dir != "" && strings.HasPrefix(d.file, d.dir+"/")
 }
 
-// isCopyOf tells that both are one Kustomization, in two files: what was applied by hand to begin with, or a template of it.
+// isCopyOf tells that both are one Kustomization, in two files: what was applied by hand to begin
+// with, or a template of it.
 func (d fluxDoc) isCopyOf(o fluxDoc) bool { return d.name == o.name && d.dir == o.dir }
 
 // literal is the path up to its first variable.
@@ -111,11 +114,12 @@ const (
 	broken
 )
 
-// steps say what evidence is taken: that of the first step at which there is any. A weaker entry inside the folder of another is a part of
-// that. alike is what is taken besides, for a folder that is laid out like one that was found: a source beside a Kustomization says more
-// there than a path that exists.
+// steps say what evidence is taken: that of the first step at which there is any. A weaker entry inside the folder of
+// another is a part of that. alike is what is taken besides, for a folder that is laid out like one that was found: a
+// source beside a Kustomization says more there than a path that exists.
 var (
-	steps = [][]evidence{{told, bootstrapped, applied, provisioned, declared}, {alone}, {placed}, {unlisted}, {likely}, {broken}}
+	steps = [][]evidence{{told, bootstrapped, applied, provisioned, declared}, {alone}, {placed}, {unlisted}, {likely},
+		{broken}}
 	alike = []evidence{alone, broken, placed, likely}
 )
 
@@ -126,10 +130,10 @@ type candidate struct {
 	url string
 }
 
-// findEntries finds where Flux starts: the folders that the configuration names, else those for which there is evidence. Whatever
-// another Kustomization applies is no start, and a Kustomization whose source has another URL than those of the surest says
-// nothing of this tree. Others are files that nothing applies: an archive, a ks.yaml that is listed nowhere, a catalogue of
-// Kustomizations for others to fill in.
+// findEntries finds where Flux starts: the folders that the configuration names, else those for which there is
+// evidence. Whatever another Kustomization applies is no start, and a Kustomization whose source has another URL than
+// those of the surest says nothing of this tree. Others are files that nothing applies: an archive, a ks.yaml that is
+// listed nowhere, a catalogue of Kustomizations for others to fill in.
 func findEntries(t *tree) []entry {
 	s := newSearch(t)
 	if len(t.options.Clusters) > 0 {
@@ -167,7 +171,8 @@ func findEntries(t *tree) []entry {
 	return nameEntries(t, found)
 }
 
-// joined are the candidates with one for each cluster: of several in the folder clusters/a the folder is what they share.
+// joined are the candidates with one for each cluster: of several in the folder clusters/a the
+// folder is what they share.
 func joined(all []candidate) []candidate {
 	for i := range all {
 		for _, o := range all {
@@ -212,7 +217,8 @@ func (s *search) candidates() (all []candidate) {
 			continue
 		}
 		top := s.lists.top(d.file)
-		c := candidate{entry: entry{dir: top, base: ".", origin: fleet.Origin{File: d.file, Document: d.index}, source: d.source}, url: d.url}
+		c := candidate{entry: entry{dir: top, base: ".", origin: fleet.Origin{File: d.file, Document: d.index},
+			source: d.source}, url: d.url}
 		exists := d.dir != "." && d.dir != "" && s.t.isDir(d.literal()) || d.source.kind == "ExternalArtifact"
 		nested = nested || !exists && d.inNestedRoot()
 		hasSource := s.sources.beside(s.lists, d, top)
@@ -263,20 +269,23 @@ func patchedRoots(t *tree, all []fluxDoc) (docs []fluxDoc, roots []candidate) {
 			docs = append(docs, d)
 			continue
 		}
-		base := slices.IndexFunc(all, func(o fluxDoc) bool { return o.name == d.name && o.source.name != "" && !t.lists.patches[o.file] })
+		base := slices.IndexFunc(all, func(o fluxDoc) bool {
+			return o.name == d.name && o.source.name != "" && !t.lists.patches[o.file]
+		})
 		if base < 0 || !d.whole || !slices.Contains(t.lists.patchedIn[d.file], d.dir) || hidden(d.file) {
 			continue
 		}
 		d.source = all[base].source
 		docs = append(docs, d)
-		roots = append(roots, candidate{evidence: applied, url: d.url, entry: entry{dir: d.dir, base: ".", root: objects(t.files[d.file].text())[d.index],
-			origin: fleet.Origin{File: d.file, Document: d.index}, source: d.source}})
+		roots = append(roots, candidate{evidence: applied, url: d.url,
+			entry: entry{dir: d.dir, base: ".", root: objects(t.files[d.file].text())[d.index],
+				origin: fleet.Origin{File: d.file, Document: d.index}, source: d.source}})
 	}
 	return docs, roots
 }
 
-// isBootstrap tells that the Kustomization is called like its GitRepository, as flux bootstrap calls them: the path "./"
-// leads to this tree's root then. It is the usual one for other repositories, too.
+// isBootstrap tells that the Kustomization is called like its GitRepository, as flux bootstrap calls them: the path
+// "./" leads to this tree's root then. It is the usual one for other repositories, too.
 func (d fluxDoc) isBootstrap() bool {
 	return d.source.kind == "GitRepository" && path.Base(d.name) == d.source.name
 }
@@ -284,8 +293,8 @@ func (d fluxDoc) isBootstrap() bool {
 // isSync tells that flux bootstrap wrote the Kustomization.
 func (d fluxDoc) isSync() bool { return path.Base(d.file) == "gotk-sync.yaml" && d.isBootstrap() }
 
-// isPlaced tells that a folder is one of clusters or of Flux: what else lies beside those is not listed, or waits for a Kustomization
-// that leads there.
+// isPlaced tells that a folder is one of clusters or of Flux: what else lies beside those is not listed, or waits for a
+// Kustomization that leads there.
 func isPlaced(dir string) bool {
 	return slices.ContainsFunc(strings.Split(dir, "/"), func(part string) bool {
 		return part == "cluster" || part == "clusters" || part == "flux"
@@ -298,8 +307,8 @@ func (d fluxDoc) inNestedRoot() bool {
 	return d.whole && d.dir != "." && d.dir != "" && strings.Contains("/"+path.Dir(d.file)+"/", "/"+d.dir+"/")
 }
 
-// nameEntries joins the entries of one folder and names the clusters; without any entry, the folders below clusters/ are
-// taken as they lie.
+// nameEntries joins the entries of one folder and names the clusters; without any entry, the folders below
+// clusters/ are taken as they lie.
 func nameEntries(t *tree, found []candidate) []entry {
 	var all []entry
 	for _, c := range found {
@@ -383,7 +392,8 @@ func isTemplate(name string) bool {
 }
 
 func isFluxSource(d document) bool {
-	return strings.HasPrefix(d.APIVersion, "source.toolkit.fluxcd.io/") && (d.Kind == "GitRepository" || d.Kind == "OCIRepository" || d.Kind == "Bucket")
+	return strings.HasPrefix(d.APIVersion, "source.toolkit.fluxcd.io/") &&
+		(d.Kind == "GitRepository" || d.Kind == "OCIRepository" || d.Kind == "Bucket")
 }
 
 func isFluxKustomization(apiVersion, kind string) bool {

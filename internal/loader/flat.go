@@ -14,16 +14,19 @@ import (
 )
 
 // applyAll takes every manifest below the folder as applied to the cluster: the tree shows no entry point, so nothing
-// tells which of them Flux reads. Of what the kustomization files come to, the Secrets in the clear alone are taken: which of several
-// overlays is ever applied, and to what, nobody knows.
+// tells which of them Flux reads. Of what the kustomization files come to, the Secrets in the clear alone are taken:
+// which of several overlays is ever applied, and to what, nobody knows.
 func (c *cluster) applyAll(ctx context.Context) error {
 	defer c.withCache()()
-	k := fleet.Kustomization{ID: c.entry.cluster + "//", Cluster: c.entry.cluster, Implicit: true, Chain: []string{c.entry.cluster + "//"},
-		APIServer: c.entry.cluster, Path: c.entry.dir, PathState: fleet.Found, Local: true, Build: fleet.Unknown, Decryption: "unknown"}
+	k := fleet.Kustomization{ID: c.entry.cluster + "//", Cluster: c.entry.cluster, Implicit: true,
+		Chain:     []string{c.entry.cluster + "//"},
+		APIServer: c.entry.cluster, Path: c.entry.dir, PathState: fleet.Found, Local: true, Build: fleet.Unknown,
+		Decryption: "unknown"}
 	for _, p := range c.tree.paths {
 		f := c.tree.file(p)
 		inside := c.entry.dir == "." || strings.HasPrefix(p, c.entry.dir+"/")
-		if !inside || !f.isYAML || f.class == fleet.Template || f.class == fleet.Text || c.tree.lists.patches[p] || hidden(p) {
+		if !inside || !f.isYAML || f.class == fleet.Template || f.class == fleet.Text || c.tree.lists.patches[p] ||
+			hidden(p) {
 			continue
 		}
 		if f.class == fleet.KustomizeFile {
@@ -46,8 +49,11 @@ func (c *cluster) applyAll(ctx context.Context) error {
 					applied.ID = objectID(applied)
 					k.Incomplete = append(k.Incomplete, unknownChart(&applied)...)
 					if isFluxKustomization(str(o, "apiVersion"), applied.Kind) {
-						c.fact.Incomplete = append(c.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownSource, Origin: origin,
-							Why: "nothing in the tree tells where Flux starts, so the Kustomization " + applied.Name + " is not followed"})
+						c.fact.Incomplete = append(c.fact.Incomplete,
+							fleet.Incomplete{Kind: fleet.UnknownSource, Origin: origin,
+								Why: "nothing in the tree tells where Flux starts, so the Kustomization " +
+									applied.Name +
+									" is not followed"})
 					}
 					c.objects = append(c.objects, &applied)
 				}
@@ -64,11 +70,13 @@ func (c *cluster) buildTops(ctx context.Context) error {
 	for _, p := range c.tree.paths {
 		dir := path.Dir(p)
 		f := c.tree.file(p)
-		if !c.reached[p] || f.class != fleet.KustomizeFile || f.broken || f.lists == nil || len(c.tree.lists.listedIn[dir]) > 0 {
+		if !c.reached[p] || f.class != fleet.KustomizeFile || f.broken || f.lists == nil ||
+			len(c.tree.lists.listedIn[dir]) > 0 {
 			continue
 		}
 		id := c.entry.cluster + "//"
-		tops = append(tops, &item{vars: &variables{}, fact: fleet.Kustomization{ID: id, Cluster: c.entry.cluster, APIServer: c.entry.cluster,
+		tops = append(tops, &item{vars: &variables{}, fact: fleet.Kustomization{
+			ID: id, Cluster: c.entry.cluster, APIServer: c.entry.cluster,
 			Origin: fleet.Origin{File: p}, Path: dir, PathState: fleet.Found}})
 	}
 	a := c.follower.artifact(packing{base: ".", root: "."})
@@ -98,18 +106,23 @@ func (t *tree) missingEntries(f *file) (problems []fleet.BuildProblem) {
 	dir := path.Dir(f.path)
 	check := func(entry string, at ...any) {
 		target := path.Join(dir, entry)
-		if entry == "" || strings.ContainsAny(entry, "\n${}") || isYAMLText(entry) || isRemote(entry) || path.IsAbs(entry) || strings.HasPrefix(target, "../") ||
+		if entry == "" || strings.ContainsAny(entry, "\n${}") || isYAMLText(entry) || isRemote(entry) ||
+			path.IsAbs(entry) || strings.HasPrefix(target, "../") ||
 			slices.Contains(bootstrapFiles, path.Base(entry)) || t.files[target] != nil {
 			return
 		}
 		why := "%q does not exist"
 		if t.isDir(target) {
-			if at[0] == "patches" || at[0] == "patchesStrategicMerge" || slices.ContainsFunc(kustomizeFiles, func(name string) bool { return t.files[path.Join(target, name)] != nil }) {
+			if at[0] == "patches" || at[0] == "patchesStrategicMerge" ||
+				slices.ContainsFunc(kustomizeFiles, func(name string) bool {
+					return t.files[path.Join(target, name)] != nil
+				}) {
 				return
 			}
 			why = "the folder %q has no kustomization file"
 		}
-		problems = append(problems, fleet.BuildProblem{Kind: "missing-resource", Message: secret.Message(fmt.Sprintf(why, entry)), Origin: fleet.Origin{File: f.path}, At: at})
+		problems = append(problems, fleet.BuildProblem{Kind: "missing-resource",
+			Message: secret.Message(fmt.Sprintf(why, entry)), Origin: fleet.Origin{File: f.path}, At: at})
 	}
 	for _, list := range []struct {
 		field   string
@@ -145,8 +158,8 @@ func flatten(object map[string]any) func(func(int, map[string]any) bool) {
 	}
 }
 
-// unreachedObjects are the objects of a file that nothing reconciles, of the kinds that an agent can be, that it can take its
-// values from, and that would lead Flux to it.
+// unreachedObjects are the objects of a file that nothing reconciles, of the kinds that an agent can be, that it can
+// take its values from, and that would lead Flux to it.
 func unreachedObjects(f *file) []*fleet.Object {
 	if !slices.ContainsFunc(f.docs, func(d document) bool { return ofAgent(d.APIVersion, d.Kind) }) {
 		return nil

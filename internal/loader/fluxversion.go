@@ -7,8 +7,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// fluxVersion is the version of Flux that the objects install, "2.9.4" or as much of it as is settled, "2.9"; empty where
-// nothing tells, or two tell different versions.
+// fluxVersion is the version of Flux that the objects install, "2.9.4" or as much of it as is settled, "2.9"; empty
+// where nothing tells, or two tell different versions.
 //
 // Sources: flux2 v2.9.4 internal/build and manifests/install (flux bootstrap labels what it installs with part-of and
 // version); the flux-manifests artifact, whose tag is the version; flux-operator api/v1 fluxinstance_types.go, where
@@ -37,7 +37,8 @@ func installs(o *fleet.Object) string {
 		if str(labels, "app.kubernetes.io/part-of") == "flux" {
 			return str(labels, "app.kubernetes.io/version")
 		}
-	case o.Kind == "OCIRepository" && strings.HasSuffix(strings.TrimSuffix(str(spec, "url"), "/"), "/fluxcd/flux-manifests"):
+	case o.Kind == "OCIRepository" && strings.HasSuffix(
+		strings.TrimSuffix(str(spec, "url"), "/"), "/fluxcd/flux-manifests"):
 		ref, _ := spec["ref"].(map[string]any)
 		return str(ref, "tag")
 	case o.Kind == "FluxInstance":

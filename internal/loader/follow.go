@@ -42,11 +42,14 @@ type artifacts struct {
 }
 
 func newFollower(t *tree, cache Cache, earlier *earlier) *follower {
-	return &follower{tree: t, builder: newBuilder(), written: newWritten(t), cache: cache, workers: runtime.GOMAXPROCS(0), earlier: earlier,
-		courses: map[string]*course{}, artifacts: &artifacts{all: map[string]*artifact{}}, clusters: map[string]*cluster{}}
+	return &follower{tree: t, builder: newBuilder(), written: newWritten(t), cache: cache,
+		workers: runtime.GOMAXPROCS(0), earlier: earlier,
+		courses: map[string]*course{}, artifacts: &artifacts{all: map[string]*artifact{}},
+		clusters: map[string]*cluster{}}
 }
 
-// followAll follows all clusters but those of which the course stands already, several at once; each keeps what it finds to itself until all are done.
+// followAll follows all clusters but those of which the course stands already, several at once; each keeps what it
+// finds to itself until all are done.
 func (f *follower) followAll(ctx context.Context, entries []entry, standing map[string]*course) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(f.workers)
@@ -100,7 +103,8 @@ type cluster struct {
 	*course
 	// own are the objects on the cluster's own API server, unredacted, by kind/namespace/name: what Flux itself reads.
 	own map[string]map[string]any
-	// atEntry are the sources as they lie in files at the entry point, by kind/namespace/name: objects, nil where there is none.
+	// atEntry are the sources as they lie in files at the entry point, by kind/namespace/name:
+	// objects, nil where there is none.
 	atEntry *sync.Map
 	// ownOrigin is where they come from.
 	ownOrigin map[string]fleet.Origin
@@ -115,8 +119,8 @@ type cluster struct {
 	order []string
 	// producers are what makes further objects inside the cluster.
 	producers []fleet.Incomplete
-	// sets are the ResourceSets that wait to be rendered, providers those of their inputs; setsSeen are all that have come, by
-	// namespace/name.
+	// sets are the ResourceSets that wait to be rendered, providers those of their inputs; setsSeen are all that
+	// have come, by namespace/name.
 	sets      []*resourceSet
 	providers []inputProvider
 	setsSeen  map[string]bool
@@ -138,7 +142,8 @@ func newCluster(f *follower, e entry) *cluster {
 		fact: fleet.Cluster{Name: e.cluster, Entry: e.dir, Declared: !e.flat, Origin: e.origin,
 			Variables: map[string]string{}, Incomplete: []fleet.Incomplete{}},
 		reached: map[string]bool{}, rendered: renderings{}},
-		own: map[string]map[string]any{}, ownOrigin: map[string]fleet.Origin{}, seen: map[string]bool{}, setsSeen: map[string]bool{}, work: resourceset.NewBudget(),
+		own: map[string]map[string]any{}, ownOrigin: map[string]fleet.Origin{}, seen: map[string]bool{},
+		setsSeen: map[string]bool{}, work: resourceset.NewBudget(),
 		atEntry: &sync.Map{}, items: map[string]*item{}, kept: f.earlier.renderings(e.cluster),
 	}
 	c.keys = sync.OnceValue(c.keySecrets)
@@ -168,14 +173,15 @@ type item struct {
 	unpatched bool
 	// noPath: the path cannot be decoded.
 	noPath bool
-	// whole: all of what brought it could be read, so that its spec is the one that Flux sees. literal: nothing was substituted in it.
+	// whole: all of what brought it could be read, so that its spec is the one that Flux sees. literal:
+	// nothing was substituted in it.
 	whole, literal bool
 }
 
 // follow works through the Kustomizations in waves: those whose variables are known are built at once, all cores; what
 // they apply may bring further Kustomizations, and the variables of others. When nothing else is left, those are built
-// that wait for their source or for optional variables alone, and at last the rest, with its variables unknown. ResourceSets are rendered
-// once their inputs are known, before Kustomizations that wait for something.
+// that wait for their source or for optional variables alone, and at last the rest, with its variables unknown.
+// ResourceSets are rendered once their inputs are known, before Kustomizations that wait for something.
 func (c *cluster) follow(ctx context.Context) error {
 	defer c.withCache()()
 	queue := []*item{c.rootItem(ctx)}
@@ -215,7 +221,8 @@ func (c *cluster) follow(ctx context.Context) error {
 	return nil
 }
 
-// withCache takes up what an earlier run has kept of the cluster. What it returns keeps what has been rendered until then.
+// withCache takes up what an earlier run has kept of the cluster. What it returns keeps what has
+// been rendered until then.
 func (c *cluster) withCache() (keep func()) {
 	if c.cache == nil {
 		return func() {}
@@ -225,28 +232,33 @@ func (c *cluster) withCache() (keep func()) {
 }
 
 const (
-	// maxKustomizations bounds those of one cluster. One whose name and variables hold a variable can apply itself again and again.
+	// maxKustomizations bounds those of one cluster. One whose name and variables hold a variable can
+	// apply itself again and again.
 	maxKustomizations = 5_000
 	// maxChain bounds how many of them bring one another. Ten are a lot.
 	maxChain = 100
-	// maxValues bounds what the API servers of one cluster receive, in values and keys of all objects. It is 30 times what the
-	// largest clusters of public repositories have.
+	// maxValues bounds what the API servers of one cluster receive, in values and keys of all objects. It is 30 times
+	// what the largest clusters of public repositories have.
 	maxValues = 20_000_000
 )
 
-// bounded are the Kustomizations that a cluster has room for. What they all come to, and what is left out, is told where it
-// begins.
+// bounded are the Kustomizations that a cluster has room for. What they all come to, and what is left
+// out, is told where it begins.
 func (c *cluster) bounded(it *item, children []*item) []*item {
 	why := ""
 	switch {
 	case len(children) == 0:
 		return nil
 	case len(it.fact.Chain) >= maxChain:
-		why = fmt.Sprintf("%q is the last of %d Kustomizations that apply one another, and no more are followed", it.fact.Name, maxChain)
+		why = fmt.Sprintf("%q is the last of %d Kustomizations that apply one another, and no more are followed",
+			it.fact.Name, maxChain)
 	case len(c.seen) > maxKustomizations:
-		why = fmt.Sprintf("the cluster %q has more than %d Kustomizations, and no more are followed", c.entry.cluster, maxKustomizations)
+		why = fmt.Sprintf("the cluster %q has more than %d Kustomizations, and no more are followed", c.entry.cluster,
+			maxKustomizations)
 	case c.values > maxValues:
-		why = fmt.Sprintf("the objects of the cluster %q have more than %d values, and no more Kustomizations are followed", c.entry.cluster, maxValues)
+		why = fmt.Sprintf(
+			"the objects of the cluster %q have more than %d values, and no more Kustomizations are followed",
+			c.entry.cluster, maxValues)
 	default:
 		return children
 	}
@@ -280,7 +292,8 @@ func (c *cluster) buildAll(ctx context.Context, items []*item) error {
 	return g.Wait()
 }
 
-// renderInTime is renderOnce, but for what is not done when ctx is: kustomize cannot be interrupted, and is left behind.
+// renderInTime is renderOnce, but for what is not done when ctx is: kustomize cannot be
+// interrupted, and is left behind.
 func (c *cluster) renderInTime(ctx context.Context, it *item, a *artifact) (*rendering, error) {
 	type outcome struct {
 		rendering *rendering
@@ -310,16 +323,19 @@ func (c *cluster) renderInTime(ctx context.Context, it *item, a *artifact) (*ren
 // itself: flux bootstrap's own kustomization.yaml patches decryption into it that way.
 func (c *cluster) rootItem(ctx context.Context) *item {
 	if c.entry.root == nil {
-		it := &item{fact: fleet.Kustomization{ID: c.entry.cluster + "//", Cluster: c.entry.cluster, Origin: c.entry.origin, Implicit: true,
+		it := &item{fact: fleet.Kustomization{ID: c.entry.cluster + "//", Cluster: c.entry.cluster,
+			Origin: c.entry.origin, Implicit: true,
 			Path: c.entry.dir, APIServer: c.entry.cluster}, unpatched: true}
 		it.spec.Path = c.entry.dir
-		it.spec.SourceRef = kustomizev1.CrossNamespaceSourceReference{Kind: c.entry.source.kind, Namespace: c.entry.source.namespace, Name: c.entry.source.name}
+		it.spec.SourceRef = kustomizev1.CrossNamespaceSourceReference{
+			Kind: c.entry.source.kind, Namespace: c.entry.source.namespace, Name: c.entry.source.name}
 		it.fact.Chain = []string{it.fact.ID}
 		if len(c.entry.variables) > 0 {
 			it.spec.PostBuild = &kustomizev1.PostBuild{Substitute: c.entry.variables}
 		}
 		if c.entry.told {
-			c.seen[fleet.IDOf(c.entry.cluster, cmp.Or(c.entry.source.namespace, "flux-system"), c.entry.source.name)] = true
+			c.seen[fleet.IDOf(c.entry.cluster, cmp.Or(c.entry.source.namespace, "flux-system"), c.entry.source.name)] =
+				true
 		}
 		return it
 	}
@@ -335,7 +351,8 @@ func (c *cluster) rootItem(ctx context.Context) *item {
 	return it
 }
 
-// asAppliedByItself is the Kustomization at the entry point among the objects of its own path; nil where it is not there.
+// asAppliedByItself is the Kustomization at the entry point among the objects of its own path;
+// nil where it is not there.
 func (c *cluster) asAppliedByItself(ctx context.Context, it *item) map[string]any {
 	probe := *it
 	probe.fact.Path = c.entry.dir
@@ -349,7 +366,8 @@ func (c *cluster) asAppliedByItself(ctx context.Context, it *item) map[string]an
 	}
 	for _, r := range rendering.Objects {
 		o := r.Object
-		if isFluxKustomization(str(o.Content, "apiVersion"), o.Kind) && o.Name == it.fact.Name && (o.Namespace == it.fact.Namespace || it.fact.Namespace == "") {
+		if isFluxKustomization(str(o.Content, "apiVersion"), o.Kind) && o.Name == it.fact.Name &&
+			(o.Namespace == it.fact.Namespace || it.fact.Namespace == "") {
 			return r.asApplied()
 		}
 	}
@@ -366,7 +384,8 @@ func (c *cluster) newItem(object map[string]any, origin fleet.Origin, parent *it
 		it.noPath = it.noPath || field == "path"
 		at := origin
 		at.Field = slices.Concat(at.Field, []any{"spec", field})
-		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownSpec, Why: fmt.Sprintf("spec.%s cannot be decoded", field), Origin: at})
+		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{
+			Kind: fleet.UnknownSpec, Why: fmt.Sprintf("spec.%s cannot be decoded", field), Origin: at})
 	}
 	it.fact.Cluster, it.fact.Namespace, it.fact.Name = c.entry.cluster, str(meta, "namespace"), str(meta, "name")
 	it.fact.ID = fleet.IDOf(it.fact.Cluster, it.fact.Namespace, it.fact.Name)
@@ -396,13 +415,14 @@ func (c *cluster) newItem(object map[string]any, origin fleet.Origin, parent *it
 		it.whole = !it.unpatched
 		it.fact.Chain = []string{it.fact.ID}
 	}
-	it.fact.Applying = fleet.Applying{Known: !it.unpatched, Prune: it.spec.Prune, Suspend: it.spec.Suspend, Force: it.spec.Force,
+	it.fact.Applying = fleet.Applying{Known: !it.unpatched, Prune: it.spec.Prune, Suspend: it.spec.Suspend,
+		Force:          it.spec.Force,
 		DeletionPolicy: it.spec.DeletionPolicy}
 	return it
 }
 
-// readSpec decodes a spec, and gives the fields that cannot be decoded, sorted: a variable stands where a number or a truth value
-// belongs. Metadata are not decoded: a label that is no text keeps nobody from the rest.
+// readSpec decodes a spec, and gives the fields that cannot be decoded, sorted: a variable stands where a number or a
+// truth value belongs. Metadata are not decoded: a label that is no text keeps nobody from the rest.
 func (it *item) readSpec(spec map[string]any) (broken []string) {
 	decode := func(fields map[string]any) (spec kustomizev1.KustomizationSpec, err error) {
 		return spec, k8sruntime.DefaultUnstructuredConverter.FromUnstructured(fields, &spec)
@@ -423,7 +443,8 @@ func (it *item) readSpec(spec map[string]any) (broken []string) {
 	}
 	it.spec, _ = decode(rest)
 	if ref, _ := spec["sourceRef"].(map[string]any); slices.Contains(broken, "sourceRef") {
-		it.spec.SourceRef = kustomizev1.CrossNamespaceSourceReference{Kind: str(ref, "kind"), Namespace: str(ref, "namespace"), Name: str(ref, "name")}
+		it.spec.SourceRef = kustomizev1.CrossNamespaceSourceReference{
+			Kind: str(ref, "kind"), Namespace: str(ref, "namespace"), Name: str(ref, "name")}
 	}
 	return broken
 }
@@ -448,7 +469,8 @@ func withoutRedacted(spec map[string]any) (map[string]any, map[string]any) {
 }
 
 // timing are the fields of a spec that tell nothing of what is applied, or from where.
-var timing = []string{"deletionPolicy", "force", "interval", "prune", "retryInterval", "serviceAccountName", "timeout", "wait"}
+var timing = []string{"deletionPolicy", "force", "interval", "prune", "retryInterval", "serviceAccountName", "timeout",
+	"wait"}
 
 // newVariables reads the variables of a Kustomization. Where a source of them is not in Git, they are those that the
 // configuration gives the cluster, and any others.

@@ -32,14 +32,16 @@ const good = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: good, namespace:
 func TestHostileFiles(t *testing.T) {
 	bomb := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bomb}\na0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
 	for i := 1; i < 9; i++ {
-		bomb += fmt.Sprintf("a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 10), ", "))
+		bomb += fmt.Sprintf("a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(
+			strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 10), ", "))
 	}
 	for _, c := range []struct{ name, content, kind string }{
 		{"invalid UTF-8", "kind: \xff\xfe\n", "encoding"},
 		{"an alias bomb", bomb, "alias-bomb"},
 		{"an alias of itself", "apiVersion: v1\nkind: ConfigMap\nmetadata: &m {name: x, again: *m}\n", "alias-bomb"},
 		{"deep nesting", "a: " + strings.Repeat("[", 20000), "syntax"},
-		{"a deep mapping", "apiVersion: v1\nkind: ConfigMap\nmetadata: " + strings.Repeat("{b: ", 2000) + strings.Repeat("}", 2000) + "\n", "too-deep"},
+		{"a deep mapping", "apiVersion: v1\nkind: ConfigMap\nmetadata: " + strings.Repeat("{b: ", 2000) +
+			strings.Repeat("}", 2000) + "\n", "too-deep"},
 		{"many keys", manyKeys(func(i int) int { return i }), "too-large"},
 		{"one key many times", manyKeys(func(int) int { return 0 }), "too-large"},
 		{"keys that occur twice", manyKeys(func(i int) int { return i / 2 })[:100_000] + "\n", "duplicate-key"},
@@ -89,7 +91,8 @@ func TestSymbolicLinks(t *testing.T) {
 	write(t, dir, "clusters/a/root.yaml", root)
 	write(t, dir, "clusters/a/good.yaml", good)
 	write(t, dir, "clusters/a/kustomization.yaml", "resources: [root.yaml, good.yaml, link.yaml, folder]\n")
-	for link, target := range map[string]string{"link.yaml": filepath.Join(outside, "secret.yaml"), "folder": outside, "dangling.yaml": "nowhere"} {
+	for link, target := range map[string]string{"link.yaml": filepath.Join(outside, "secret.yaml"), "folder": outside,
+		"dangling.yaml": "nowhere"} {
 		if err := os.Symlink(target, filepath.Join(dir, "clusters/a", link)); err != nil {
 			t.Fatal(err)
 		}
@@ -273,7 +276,8 @@ func TestFindRoot(t *testing.T) {
 }
 
 func TestOnly(t *testing.T) {
-	fsys := fstest.MapFS{"a/b.yaml": {Data: []byte(good)}, "a/c.yaml": {Data: []byte(good)}, "d.yaml": {Data: []byte(good)}}
+	fsys := fstest.MapFS{"a/b.yaml": {Data: []byte(good)}, "a/c.yaml": {Data: []byte(good)},
+		"d.yaml": {Data: []byte(good)}}
 	var names []string
 	for _, f := range load(t, loader.Only(fsys, []string{"a/b.yaml"})).Files {
 		names = append(names, f.Path)
@@ -284,7 +288,8 @@ func TestOnly(t *testing.T) {
 }
 
 func TestOverlay(t *testing.T) {
-	fsys := fstest.MapFS{"clusters/a/root.yaml": {Data: []byte(root)}, "clusters/a/good.yaml": {Data: []byte("broken: [")}}
+	fsys := fstest.MapFS{"clusters/a/root.yaml": {Data: []byte(root)},
+		"clusters/a/good.yaml": {Data: []byte("broken: [")}}
 	wantGood(t, load(t, loader.Overlay(fsys, "clusters/a/good.yaml", []byte(good))))
 	wantGood(t, load(t, loader.Overlay(fsys, "clusters/a/new.yaml", []byte(good))))
 	wantGood(t, load(t, loader.Overlay(fsys, "clusters/a/new/folder/new.yaml", []byte(good))))
@@ -333,8 +338,11 @@ func wantGood(t *testing.T, tree *fleet.Tree) {
 
 // flux is a Flux Kustomization at a path, with more of its spec.
 func flux(name, path, more string) string {
-	return fmt.Sprintf("apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: %q, namespace: flux-system}\n"+
-		"spec:\n  path: %s\n  sourceRef: {kind: GitRepository, name: flux-system, namespace: flux-system}\n%s", name, path, more)
+	return fmt.Sprintf(
+		"apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: %q, namespace: flux-system}\n"+
+			"spec:\n  path: %s\n  sourceRef: {kind: GitRepository, name: flux-system, namespace: flux-system}\n%s",
+		name,
+		path, more)
 }
 
 // inTime fails where loading takes longer than any of these inputs should, by far.
@@ -360,7 +368,9 @@ func nested(depth, width int) string {
 // Aliases are bounded in each file, and in all files of a tree together.
 func TestAliases(t *testing.T) {
 	object := func(i, depth, width int) string {
-		return fmt.Sprintf("---\napiVersion: example.com/v1\nkind: Foo\nmetadata: {name: foo-%d, namespace: default}\nspec:\n%s", i, nested(depth, width))
+		return fmt.Sprintf(
+			"---\napiVersion: example.com/v1\nkind: Foo\nmetadata: {name: foo-%d, namespace: default}\nspec:\n%s", i,
+			nested(depth, width))
 	}
 	tree := fstest.MapFS{"clusters/a/root.yaml": {Data: []byte(root)}, "clusters/a/good.yaml": {Data: []byte(good)}}
 	var five string
@@ -375,7 +385,9 @@ func TestAliases(t *testing.T) {
 	wantGood(t, got)
 	wantProblem(t, got, "clusters/a/five.yaml", "alias-bomb")
 	wantProblem(t, got, "clusters/a/one-11.yaml", "alias-bomb")
-	if i := slices.IndexFunc(got.Files, func(f fleet.File) bool { return f.Path == "clusters/a/one-00.yaml" }); len(got.Files[i].Problems) > 0 {
+	if i := slices.IndexFunc(got.Files, func(f fleet.File) bool {
+		return f.Path == "clusters/a/one-00.yaml"
+	}); len(got.Files[i].Problems) > 0 {
 		t.Errorf("the first file: %v", got.Files[i].Problems)
 	}
 }
@@ -383,19 +395,25 @@ func TestAliases(t *testing.T) {
 // A Kustomization that applies itself under another name ends, and the fleet says where.
 func TestKustomizationsWithoutEnd(t *testing.T) {
 	for _, c := range []struct{ name, self, want string }{
-		{"a chain", flux("k${N}", "./apps/x", "  postBuild: {substitute: {N: \"${N}1\"}}\n"), "is the last of 100 Kustomizations that apply one another, and no more are followed"},
-		{"a tree", flux("k${N}a", "./apps/x", "  postBuild: {substitute: {N: \"${N}a\"}}\n") + "---\n" + flux("k${N}b", "./apps/x", "  postBuild: {substitute: {N: \"${N}b\"}}\n"),
+		{"a chain", flux("k${N}", "./apps/x", "  postBuild: {substitute: {N: \"${N}1\"}}\n"),
+			"is the last of 100 Kustomizations that apply one another, and no more are followed"},
+		{"a tree", flux("k${N}a", "./apps/x", "  postBuild: {substitute: {N: \"${N}a\"}}\n") + "---\n" +
+			flux("k${N}b", "./apps/x", "  postBuild: {substitute: {N: \"${N}b\"}}\n"),
 			`the cluster "a" has more than 5000 Kustomizations, and no more are followed`},
-		{"by its path", flux("k${N}", "./apps/x", "  targetNamespace: \"n${N}\"\n  postBuild: {substitute: {N: \"${N}1\"}}\n"), "is the last of 100 Kustomizations"},
-		{"by its namespace", strings.Replace(flux("k", "./apps/x", "  postBuild: {substitute: {N: \"${N}1\"}}\n"), "namespace: flux-system}\nspec", "namespace: \"n${N}\"}\nspec", 1),
+		{"by its path", flux("k${N}", "./apps/x",
+			"  targetNamespace: \"n${N}\"\n  postBuild: {substitute: {N: \"${N}1\"}}\n"),
+			"is the last of 100 Kustomizations"},
+		{"by its namespace", strings.Replace(flux("k", "./apps/x", "  postBuild: {substitute: {N: \"${N}1\"}}\n"),
+			"namespace: flux-system}\nspec", "namespace: \"n${N}\"}\nspec", 1),
 			"is the last of 100 Kustomizations"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := inTime(t, fstest.MapFS{
 				"clusters/a/root.yaml": {Data: []byte(root)},
 				"clusters/a/good.yaml": {Data: []byte(good)},
-				"clusters/a/k.yaml":    {Data: []byte(flux("k", "./apps/x", "  postBuild: {substitute: {N: \"1\"}}\n"))},
-				"apps/x/k.yaml":        {Data: []byte(c.self)},
+				"clusters/a/k.yaml": {Data: []byte(flux("k", "./apps/x",
+					"  postBuild: {substitute: {N: \"1\"}}\n"))},
+				"apps/x/k.yaml": {Data: []byte(c.self)},
 			})
 			wantGood(t, got)
 			var limits []string
@@ -422,13 +440,15 @@ func TestManyDocuments(t *testing.T) {
 	})
 	wantGood(t, got)
 	i := slices.IndexFunc(got.Files, func(f fleet.File) bool { return f.Path == "clusters/a/many.yaml" })
-	want := []fleet.Problem{{Kind: "too-large", Message: "the file has more than 20000 documents, and no more are read"}}
+	want := []fleet.Problem{{Kind: "too-large",
+		Message: "the file has more than 20000 documents, and no more are read"}}
 	if f := got.Files[i]; !slices.Equal(f.Problems, want) || len(f.Documents) != 20_000 {
 		t.Errorf("%d documents, problems %+v", len(f.Documents), f.Problems)
 	}
 }
 
-// Folders of which each lists two that list the next one double at each level. What is built of them is bounded, and all else is.
+// Folders of which each lists two that list the next one double at each level. What is built of them is
+// bounded, and all else is.
 func TestFoldersThatDouble(t *testing.T) {
 	tree := fstest.MapFS{
 		"clusters/a/root.yaml":        {Data: []byte(root)},
@@ -438,7 +458,8 @@ func TestFoldersThatDouble(t *testing.T) {
 		"apps/d24/x.yaml":             {Data: []byte(strings.ReplaceAll(good, "good", "x"))},
 	}
 	for i := range 24 {
-		tree[fmt.Sprintf("apps/d%d/kustomization.yaml", i)] = &fstest.MapFile{Data: fmt.Appendf(nil, "resources: [../a%d, ../b%d]\n", i, i)}
+		tree[fmt.Sprintf("apps/d%d/kustomization.yaml", i)] = &fstest.MapFile{
+			Data: fmt.Appendf(nil, "resources: [../a%d, ../b%d]\n", i, i)}
 		for _, side := range []string{"a", "b"} {
 			tree[fmt.Sprintf("apps/%s%d/kustomization.yaml", side, i)] = &fstest.MapFile{
 				Data: fmt.Appendf(nil, "resources: [../d%d]\nnameSuffix: -%s\n", i+1, side)}
@@ -447,7 +468,8 @@ func TestFoldersThatDouble(t *testing.T) {
 	got := inTime(t, tree)
 	wantGood(t, got)
 	for _, k := range got.Kustomizations {
-		if k.Name == "x" && (len(k.Problems) != 1 || k.Problems[0].Kind != "limit" || !strings.Contains(k.Problems[0].Message, "listed again and again")) {
+		if k.Name == "x" && (len(k.Problems) != 1 || k.Problems[0].Kind != "limit" ||
+			!strings.Contains(k.Problems[0].Message, "listed again and again")) {
 			t.Errorf("problems %+v", k.Problems)
 		}
 	}
@@ -463,10 +485,12 @@ func TestMany(t *testing.T) {
 				names = append(names, fmt.Sprintf("{name: m%d}", j))
 			}
 		}
-		mutual.WriteString("---\n" + flux(fmt.Sprintf("m%d", i), "./apps/x", "  dependsOn: ["+strings.Join(names, ", ")+"]\n"))
+		mutual.WriteString("---\n" + flux(fmt.Sprintf("m%d", i), "./apps/x",
+			"  dependsOn: ["+strings.Join(names, ", ")+"]\n"))
 	}
 	for i := range 1000 {
-		ring.WriteString("---\n" + flux(fmt.Sprintf("r%d", i), "./apps/x", fmt.Sprintf("  dependsOn: [{name: r%d}]\n", (i+1)%1000)))
+		ring.WriteString("---\n" + flux(fmt.Sprintf("r%d", i), "./apps/x",
+			fmt.Sprintf("  dependsOn: [{name: r%d}]\n", (i+1)%1000)))
 		same.WriteString("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: same, namespace: default}\n")
 	}
 	got := inTime(t, fstest.MapFS{
@@ -481,11 +505,13 @@ func TestMany(t *testing.T) {
 	for _, k := range got.Kustomizations {
 		switch k.Name {
 		case "m0":
-			if r := k.DependsOn[7]; len(k.DependsOn) != 149 || r.CycleLength != 2 || !slices.Equal(r.Cycle, []string{k.ID, strings.Replace(k.ID, "m0", "m8", 1)}) {
+			if r := k.DependsOn[7]; len(k.DependsOn) != 149 || r.CycleLength != 2 ||
+				!slices.Equal(r.Cycle, []string{k.ID, strings.Replace(k.ID, "m0", "m8", 1)}) {
 				t.Errorf("m0 depends on %+v", r)
 			}
 		case "r0":
-			if r := k.DependsOn[0]; r.CycleLength != 1000 || len(r.Cycle) != 10 || r.Cycle[9] != strings.Replace(k.ID, "r0", "r9", 1) {
+			if r := k.DependsOn[0]; r.CycleLength != 1000 || len(r.Cycle) != 10 ||
+				r.Cycle[9] != strings.Replace(k.ID, "r0", "r9", 1) {
 				t.Errorf("r0 depends on %+v", r)
 			}
 		case "flux-system":

@@ -10,8 +10,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
-// Cache keeps what one run has made of a tree for the next. The loader checks what it gets against the files' content, so
-// a cache may forget anything at any time. What the loader puts there holds no secret value.
+// Cache keeps what one run has made of a tree for the next. The loader checks what it gets against the files' content,
+// so a cache may forget anything at any time. What the loader puts there holds no secret value.
 type Cache interface {
 	// Get fills in the value that was put under the name, and tells whether there was one.
 	Get(name string, value any) bool
@@ -42,14 +42,16 @@ type reading struct {
 
 // reading is what the file has come to.
 func (f *file) reading() *reading {
-	return &reading{f.hash, f.class, f.docs, f.whole, f.problems, f.exceptions, f.lists, f.broken, f.plain, f.expansion, nil}
+	return &reading{f.hash, f.class, f.docs, f.whole, f.problems, f.exceptions, f.lists, f.broken, f.plain, f.expansion,
+		nil}
 }
 
 // readOnce makes f what read makes of it, or made of the same content in the last run.
 func (t *tree) readOnce(f *file, read func()) {
 	if old := t.kept[f.path]; old != nil && old.Hash == f.hash {
 		f.expansion = old.Expansion
-		f.class, f.docs, f.whole, f.problems, f.exceptions, f.lists, f.broken, f.plain = old.Class, old.Documents, old.Whole, old.Problems, old.Exceptions, old.Lists, old.Broken, old.Plain
+		f.class, f.docs, f.whole, f.problems, f.exceptions, f.lists, f.broken, f.plain = old.Class, old.Documents,
+			old.Whole, old.Problems, old.Exceptions, old.Lists, old.Broken, old.Plain
 		f.read = old
 		return
 	}
@@ -57,8 +59,8 @@ func (t *tree) readOnce(f *file, read func()) {
 	f.read = f.reading()
 }
 
-// keepReadings keeps what the files have come to, unless little of it is new: to read a few files again costs less than to
-// write about all of them.
+// keepReadings keeps what the files have come to, unless little of it is new: to read a few files again costs less than
+// to write about all of them.
 func (t *tree) keepReadings(cache Cache) {
 	all, news := t.readings(), 0
 	for p, read := range all {
@@ -131,8 +133,8 @@ func (l lookups) areNames() bool {
 func isNoName(text string) bool { return secret.Name(text) != text }
 
 // keepRenderings keeps what the cluster's paths came to, unless it is what was kept before. A Flux object with a secret
-// in it cannot be kept, nor an object that a Secret takes something from: without that it may mean something else. Neither can one that
-// took a text for a path.
+// in it cannot be kept, nor an object that a Secret takes something from: without that it may mean something else.
+// Neither can one that took a text for a path.
 func (c *cluster) keepRenderings(cache Cache) {
 	all := renderings{}
 	isSame := true

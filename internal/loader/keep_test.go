@@ -53,8 +53,8 @@ func same(t *testing.T, what string, got, want *fleet.Tree) {
 	}
 }
 
-// With a cache, and by a process that stays, a tree is read as without: the first time, the second time, and after each file of
-// it in turn was taken away, changed and brought back.
+// With a cache, and by a process that stays, a tree is read as without: the first time, the second time, and after each
+// file of it in turn was taken away, changed and brought back.
 func TestCache(t *testing.T) {
 	cases, err := filepath.Glob("testdata/*.txtar")
 	if err != nil {
@@ -90,14 +90,16 @@ func TestCache(t *testing.T) {
 				compare("without "+changed, other)
 				other[changed] = &fstest.MapFile{Data: append([]byte("# changed\n"), fsys[changed].Data...)}
 				compare("comment in "+changed, other, changed)
-				other[changed] = &fstest.MapFile{Data: bytes.ReplaceAll(fsys[changed].Data, []byte("name: "), []byte("name: x"))}
+				other[changed] = &fstest.MapFile{Data: bytes.ReplaceAll(
+					fsys[changed].Data, []byte("name: "), []byte("name: x"))}
 				compare("other names in "+changed, other, changed)
 				other[changed] = &fstest.MapFile{Data: fsys[changed].Data[:len(fsys[changed].Data)/2]}
 				compare("half of "+changed, other, changed)
 			}
 			added := []string{".sourceignore", "clusters/new.yaml", "new.yaml"}
 			for name := range fsys { // a chart makes templates of what lies beside and below
-				added = append(added, path.Join(path.Dir(name), "Chart.yaml"), path.Join(path.Dir(path.Dir(name)), "Chart.yaml"))
+				added = append(added, path.Join(path.Dir(name), "Chart.yaml"),
+					path.Join(path.Dir(path.Dir(name)), "Chart.yaml"))
 			}
 			for _, added := range added {
 				other := maps.Clone(fsys)
@@ -145,16 +147,26 @@ func (r recorded) Put(name string, put any) { r[name] = put }
 func TestCacheHoldsNoSecret(t *testing.T) {
 	const value = "hunter2-Zx81-correct-horse"
 	fsys := fstest.MapFS{
-		"clusters/a/root.yaml": {Data: []byte(root + "  postBuild:\n    substitute: {B: x, PASSWORD: " + value + "}\n")},
-		"clusters/a/source.yaml": {Data: []byte("apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: flux-system, namespace: flux-system}\n" +
-			"spec: {url: \"https://me:" + value + "@example.com/fleet\"}\n")},
-		"clusters/a/secret.yaml": {Data: []byte("apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: flux-system}\nstringData: {token: " + value + "}\n")},
-		"clusters/a/config.yaml": {Data: []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: flux-system}\ndata: {API_TOKEN: " + value + "}\n")},
-		"clusters/a/uses.yaml":   {Data: []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: uses, namespace: a}\ndata: {a: \"${PASSWORD}${token}${API_TOKEN}\"}\n")},
-		"clusters/a/child.yaml": {Data: []byte("apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: child, namespace: flux-system}\n" +
-			"spec:\n  path: ./apps\n  sourceRef: {kind: GitRepository, name: flux-system}\n" +
-			"  postBuild:\n    substitute: {DB_PASSWORD: " + value + "}\n    substituteFrom: [{kind: Secret, name: s}, {kind: ConfigMap, name: c}]\n")},
-		"apps/uses.yaml": {Data: []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: uses, namespace: b}\ndata: {a: \"${DB_PASSWORD}${token}${API_TOKEN}\"}\n")},
+		"clusters/a/root.yaml": {Data: []byte(root + "  postBuild:\n    substitute: {B: x, PASSWORD: " + value +
+			"}\n")},
+		"clusters/a/source.yaml": {Data: []byte(
+			"apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: flux-system, namespace: flux-system}\n" +
+				"spec: {url: \"https://me:" + value + "@example.com/fleet\"}\n")},
+		"clusters/a/secret.yaml": {Data: []byte(
+			"apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: flux-system}\nstringData: {token: " + value +
+				"}\n")},
+		"clusters/a/config.yaml": {Data: []byte(
+			"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: flux-system}\ndata: {API_TOKEN: " + value +
+				"}\n")},
+		"clusters/a/uses.yaml": {Data: []byte(
+			"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: uses, namespace: a}\ndata: {a: \"${PASSWORD}${token}${API_TOKEN}\"}\n")},
+		"clusters/a/child.yaml": {Data: []byte(
+			"apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: child, namespace: flux-system}\n" +
+				"spec:\n  path: ./apps\n  sourceRef: {kind: GitRepository, name: flux-system}\n" +
+				"  postBuild:\n    substitute: {DB_PASSWORD: " + value +
+				"}\n    substituteFrom: [{kind: Secret, name: s}, {kind: ConfigMap, name: c}]\n")},
+		"apps/uses.yaml": {Data: []byte(
+			"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: uses, namespace: b}\ndata: {a: \"${DB_PASSWORD}${token}${API_TOKEN}\"}\n")},
 	}
 	put := recorded{}
 	got, err := loader.Load(context.Background(), fsys, loader.Options{Cache: put})

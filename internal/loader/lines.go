@@ -101,13 +101,15 @@ func wantsPEM(kind string, field []any) bool {
 	switch {
 	case kind == "HelmRelease" && len(field) == 5 && field[1] == "values":
 		return field[2] == "agent" && field[3] == "kubeconfig" && (key == "caCrt" || key == "crt" || key == "key") ||
-			field[2] == "certs" && field[3] == "custom" && (strings.HasSuffix(key, "Crt") || strings.HasSuffix(key, "Key"))
+			field[2] == "certs" && field[3] == "custom" && (strings.HasSuffix(key, "Crt") ||
+				strings.HasSuffix(key, "Key"))
 	case len(field) != 2 || kind == "Secret" && field[0] != "stringData" || kind == "ConfigMap" && field[0] != "data":
 		return false
 	case kind == "Secret" && (key == "tls.key" || key == "ssh-privatekey"):
 		return true
 	}
-	return (kind == "Secret" || kind == "ConfigMap") && (strings.HasSuffix(key, ".crt") || strings.HasSuffix(key, ".pem"))
+	return (kind == "Secret" || kind == "ConfigMap") && (strings.HasSuffix(key, ".crt") ||
+		strings.HasSuffix(key, ".pem"))
 }
 
 // eachText calls do for each text below v, keys in their order. The field is do's for the call alone.

@@ -18,10 +18,10 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// Most kustomization files only list files and set a namespace, and most objects are nothing to kustomize but their names. What
-// such a build comes to is well defined, and the library takes ten times as long to tell: it parses the files once more,
-// copies every object several times and looks for references in each. Whatever is not surely of that kind is left to the
-// library.
+// Most kustomization files only list files and set a namespace, and most objects are nothing to kustomize but their
+// names. What such a build comes to is well defined, and the library takes ten times as long to tell: it parses the
+// files once more, copies every object several times and looks for references in each. Whatever is not surely of that
+// kind is left to the library.
 
 // onlyLists tells whether a kustomization file does nothing but list resources and set a namespace.
 func (p *plan) onlyLists(dir string, k *types.Kustomization, generated bool) bool {
@@ -42,11 +42,13 @@ func (p *plan) onlyLists(dir string, k *types.Kustomization, generated bool) boo
 	return reflect.DeepEqual(rest, types.Kustomization{}) && (files == 1 || generated && files == 0)
 }
 
-// isPlain tells whether the documents of a file are nothing to kustomize but objects with a name, and mean the same to it
-// as to the YAML library. Beside other documents, kustomize puts the items of a List elsewhere.
+// isPlain tells whether the documents of a file are nothing to kustomize but objects with a name, and mean the same to
+// it as to the YAML library. Beside other documents, kustomize puts the items of a List elsewhere.
 func (f *file) isPlain() bool {
 	return len(f.problems) == 0 && len(f.docs) > 0 && !oddLine(f.text()) &&
-		!slices.ContainsFunc(f.docs, func(d document) bool { return !d.plain || len(f.docs) > 1 && strings.HasSuffix(d.Kind, "List") })
+		!slices.ContainsFunc(f.docs, func(d document) bool {
+			return !d.plain || len(f.docs) > 1 && strings.HasSuffix(d.Kind, "List")
+		})
 }
 
 // oddLine finds lines at which kustomize, which cuts a text into documents by itself, may cut another way.
@@ -78,16 +80,20 @@ func isPlain(root *yaml.Node) bool {
 	if kind := child(root, "kind"); items == nil || kind == nil || !strings.HasSuffix(kind.Value, "List") {
 		return isPlainObject(root)
 	}
-	return isPlainList(root) && !slices.ContainsFunc(items.Content, func(n *yaml.Node) bool { return !isPlainObject(n) })
+	return isPlainList(root) && !slices.ContainsFunc(items.Content, func(n *yaml.Node) bool {
+		return !isPlainObject(n)
+	})
 }
 
-// isPlainList tells whether kustomize takes the items of a List as they are. It takes some through JSON, which knows no more than
-// one kind of number.
+// isPlainList tells whether kustomize takes the items of a List as they are. It takes some through JSON, which knows no
+// more than one kind of number.
 //
-// Source: kubernetes-sigs/kustomize api/v0.21.1 resource/factory.go inlineAnyEmbeddedLists, kyaml/v0.21.1 kio/byteio_reader.go Read.
+// Source: kubernetes-sigs/kustomize api/v0.21.1 resource/factory.go inlineAnyEmbeddedLists, kyaml/v0.21.1
+// kio/byteio_reader.go Read.
 func isPlainList(list *yaml.Node) bool {
 	apiVersion, kind, items := child(list, "apiVersion"), child(list, "kind"), child(list, "items")
-	if apiVersion == nil || apiVersion.Tag != "!!str" || kind.Tag != "!!str" || kind.Value == "ResourceList" || items.Kind != yaml.SequenceNode {
+	if apiVersion == nil || apiVersion.Tag != "!!str" || kind.Tag != "!!str" || kind.Value == "ResourceList" ||
+		items.Kind != yaml.SequenceNode {
 		return false
 	}
 	if meta := child(list, "metadata"); meta != nil && (meta.Kind != yaml.MappingNode ||
@@ -109,11 +115,13 @@ func isSameInJSON(n *yaml.Node) bool {
 
 func isPlainObject(root *yaml.Node) bool {
 	apiVersion, kind, name := text(root, "apiVersion"), text(root, "kind"), text(root, "metadata", "name")
-	if apiVersion == "" || kind == "" || name == "" || strings.HasSuffix(kind, "List") || !keepsReferences(apiVersion, kind, root) {
+	if apiVersion == "" || kind == "" || name == "" || strings.HasSuffix(kind, "List") ||
+		!keepsReferences(apiVersion, kind, root) {
 		return false
 	}
 	meta := child(root, "metadata")
-	for _, n := range []*yaml.Node{child(root, "apiVersion"), child(root, "kind"), child(meta, "name"), child(meta, "namespace")} {
+	for _, n := range []*yaml.Node{child(root, "apiVersion"), child(root, "kind"), child(meta, "name"),
+		child(meta, "namespace")} {
 		if n != nil && (n.Kind != yaml.ScalarNode || n.Tag != "!!str") {
 			return false
 		}
@@ -192,7 +200,8 @@ type decodedObject struct {
 	dollar bool
 }
 
-// listed are the objects of a build that only lists files and sets namespaces, as kustomize would give them; false where that is for kustomize to say.
+// listed are the objects of a build that only lists files and sets namespaces, as kustomize would give them; false
+// where that is for kustomize to say.
 func (p *plan) listed() ([]built, bool) {
 	if !p.lists {
 		return nil, false
@@ -209,7 +218,8 @@ func (p *plan) listed() ([]built, bool) {
 				return nil, false
 			}
 			for item, object := range flatten(objects[i].object) {
-				o := built{object: object, origin: fleet.Origin{File: name, Document: d.Index}, variables: objects[i].dollar}
+				o := built{object: object, origin: fleet.Origin{File: name, Document: d.Index},
+					variables: objects[i].dollar}
 				if item >= 0 {
 					o.origin.Field = []any{"items", item}
 				}
@@ -235,10 +245,12 @@ func (b *built) settle(namespace string) (key string, ok bool) {
 	case namespace == "":
 	case kind == "Namespace" || kind == "CustomResourceDefinition": // which get it elsewhere, too
 		return "", false
-	case strings.Contains(apiVersion+kind+name+own, ","): // a ciphertext: by commas kustomize parts what an object once was called
+	case strings.Contains(apiVersion+kind+name+own, ","):
+		// a ciphertext: by commas kustomize parts what an object once was called
 		return "", false
 	case !clusterScoped:
-		b.object, b.variables, own = withNamespace(b.object, namespace), b.variables || strings.Contains(namespace, "$"), namespace
+		b.object, b.variables, own = withNamespace(b.object, namespace),
+			b.variables || strings.Contains(namespace, "$"), namespace
 	}
 	if clusterScoped {
 		own = ""

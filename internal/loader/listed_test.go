@@ -66,18 +66,22 @@ func TestListedAsKustomize(t *testing.T) {
 	for folder, kustomization := range folders {
 		t.Run(folder, func(t *testing.T) {
 			fsys := fstest.MapFS{"clusters/a/root.yaml": {Data: []byte(root)},
-				"clusters/a/child.yaml": {Data: []byte("apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: child, namespace: flux-system}\n" +
-					"spec:\n  path: ./" + folder + "\n  sourceRef: {kind: GitRepository, name: flux-system}\n  postBuild: {substitute: {NAME: x}}\n")}}
+				"clusters/a/child.yaml": {Data: []byte(
+					"apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: child, namespace: flux-system}\n" +
+						"spec:\n  path: ./" + folder +
+						"\n  sourceRef: {kind: GitRepository, name: flux-system}\n  postBuild: {substitute: {NAME: x}}\n")}}
 			for name, text := range files {
 				fsys[folder+"/"+name] = &fstest.MapFile{Data: []byte(text)}
 			}
 			for _, inner := range []string{folder, "nested"} {
-				fsys[inner+"/inner/kustomization.yaml"] = &fstest.MapFile{Data: []byte("namespace: inner\nresources: [config.yaml]\n")}
+				fsys[inner+"/inner/kustomization.yaml"] = &fstest.MapFile{
+					Data: []byte("namespace: inner\nresources: [config.yaml]\n")}
 				fsys[inner+"/inner/config.yaml"] = &fstest.MapFile{Data: []byte(files["config.yaml"])}
 			}
 			fsys[folder+"/kustomization.yaml"] = &fstest.MapFile{Data: []byte(kustomization)}
 			got := text(t, load(t, fsys))
-			fsys[folder+"/kustomization.yaml"] = &fstest.MapFile{Data: []byte(kustomization + "generatorOptions: {disableNameSuffixHash: true}\n")}
+			fsys[folder+"/kustomization.yaml"] = &fstest.MapFile{
+				Data: []byte(kustomization + "generatorOptions: {disableNameSuffixHash: true}\n")}
 			if want := text(t, load(t, fsys)); got != want {
 				t.Errorf("listed:\n%s\nby kustomize:\n%s", got, want)
 			}

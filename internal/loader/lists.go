@@ -17,7 +17,8 @@ type listGraph struct {
 	// patchedIn are the folders whose kustomization applies the file as a patch.
 	patchedIn map[string][]string
 	secrets   []secretSource
-	// manifests are the files that kustomize reads as YAML: resources, patches, and what generators and transformers lie in.
+	// manifests are the files that kustomize reads as YAML: resources, patches, and what
+	// generators and transformers lie in.
 	manifests map[string]bool
 	// paths are those of Flux Kustomizations in a chart's templates/.
 	paths []string
@@ -79,7 +80,8 @@ func newListGraph(t *tree) listGraph {
 		}
 		switch {
 		case f.lists == nil:
-		case f.class == fleet.KustomizeFile && !f.broken, f.inChart() && f.read.Class == fleet.KustomizeFile && !f.read.Broken:
+		case f.class == fleet.KustomizeFile && !f.broken, f.inChart() && f.read.Class == fleet.KustomizeFile &&
+			!f.read.Broken:
 			g.add(t, path.Dir(p), f.lists)
 		}
 		for _, d := range f.docs {
@@ -114,7 +116,8 @@ func (g *listGraph) add(t *tree, dir string, k *kustomizeLists) {
 		}
 		eachBounded(text, func(_ int, root *yaml.Node) {
 			var files generatorFiles
-			if text := lookup(root, "kind"); text != nil && text.Value == "SecretGenerator" && root.Decode(&files) == nil {
+			if text := lookup(root, "kind"); text != nil && text.Value == "SecretGenerator" &&
+				root.Decode(&files) == nil {
 				g.addSources(dir, files)
 			}
 		})

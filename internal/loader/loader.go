@@ -31,7 +31,8 @@ type Options struct {
 	Sources []Source
 	// Recipients are those that files may be encrypted to; none where the configuration does not say.
 	Recipients []fleet.Recipients
-	// MaxTime is how long Follow may take; five minutes by default. A library that cannot be interrupted is left behind then.
+	// MaxTime is how long Follow may take; five minutes by default. A library that cannot be
+	// interrupted is left behind then.
 	MaxTime time.Duration
 	// Cache makes the next run with the same cache quicker; nil for none.
 	Cache Cache
@@ -40,8 +41,8 @@ type Options struct {
 // Cluster is where a Flux starts.
 type Cluster struct {
 	Name string
-	// Path is the folder from which Flux starts, and Root the one that its source's artifact is made of, both relative to
-	// the tree's root, clean; "." is the tree.
+	// Path is the folder from which Flux starts, and Root the one that its source's artifact is made of, both relative
+	// to the tree's root, clean; "." is the tree.
 	Path, Root string
 	// Variables are those that Flux gets by other ways than Git.
 	Variables map[string]string
@@ -106,7 +107,8 @@ func (f *follower) result() *fleet.Tree {
 func (f *follower) filesReached(clusters []string, clear clearPlaces) (files []fleet.File, unreached []*fleet.Object) {
 	files = make([]fleet.File, 0, len(f.tree.paths))
 	reached := make(map[string][]string, len(f.tree.paths)) // the clusters that read a file, by path
-	starts := map[string]bool{}                             // the files that say where a Flux starts: whoever did so applied them
+	// the files that say where a Flux starts: whoever did so applied them
+	starts := map[string]bool{}
 	for _, cluster := range clusters {
 		starts[f.courses[cluster].fact.Origin.File] = true
 		for name := range f.courses[cluster].reached {
@@ -120,7 +122,8 @@ func (f *follower) filesReached(clusters []string, clear clearPlaces) (files []f
 	for _, name := range f.tree.paths {
 		file := f.tree.file(name)
 		pinDrift := f.tree.pins.drift(file, rules)
-		if !file.isYAML && len(file.problems) == 0 && len(file.docs) == 0 && file.whole == nil && len(file.sources) == 0 &&
+		if !file.isYAML && len(file.problems) == 0 && len(file.docs) == 0 && file.whole == nil &&
+			len(file.sources) == 0 &&
 			clear[name] == nil && len(pinDrift) == 0 {
 			continue
 		}

@@ -77,7 +77,8 @@ func describe(tree *fleet.Tree) string {
 		}
 	}
 	for _, k := range tree.Kustomizations {
-		fmt.Fprintf(&b, "kustomization %s path=%s %s build=%s api=%s decryption=%q from %s", k.ID, k.Path, k.PathState, k.Build, k.APIServer, k.Decryption, at(k.Origin, nil))
+		fmt.Fprintf(&b, "kustomization %s path=%s %s build=%s api=%s decryption=%q from %s", k.ID, k.Path, k.PathState,
+			k.Build, k.APIServer, k.Decryption, at(k.Origin, nil))
 		if k.Suspended {
 			b.WriteString(" suspended")
 		}
@@ -110,13 +111,16 @@ func describe(tree *fleet.Tree) string {
 	}
 	for _, f := range tree.Files {
 		for _, p := range f.Problems {
-			fmt.Fprintf(&b, "file %s %s %s:%d:%d: %s %v\n", f.Path, f.Class, p.Kind, p.Line, p.Column, p.Message, f.ReachedBy)
+			fmt.Fprintf(&b, "file %s %s %s:%d:%d: %s %v\n", f.Path, f.Class, p.Kind, p.Line, p.Column, p.Message,
+				f.ReachedBy)
 		}
 		for _, d := range f.KeyDrift {
-			fmt.Fprintf(&b, "drift %s#%d missing %q extra %q by %s\n", f.Path, d.Document, d.Missing, d.Extra, at(d.Rule, nil))
+			fmt.Fprintf(&b, "drift %s#%d missing %q extra %q by %s\n", f.Path, d.Document, d.Missing, d.Extra,
+				at(d.Rule, nil))
 		}
 		for _, e := range f.Exceptions {
-			fmt.Fprintf(&b, "exception %s:%d:%d document=%d rule=%q reason=%q\n", f.Path, e.Line, e.Column, e.Document, e.Rule, e.Reason)
+			fmt.Fprintf(&b, "exception %s:%d:%d document=%d rule=%q reason=%q\n", f.Path, e.Line, e.Column, e.Document,
+				e.Rule, e.Reason)
 		}
 	}
 	return b.String()

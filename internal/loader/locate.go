@@ -16,9 +16,9 @@ import (
 )
 
 // Locate fills in the range of every place in the findings, their related places included, that has none yet: the
-// deepest part of the field that the document has, or the object's name where it has none below the first step. A place in a file that is no YAML, or that is not there, keeps none:
-// the file as a whole. The files are read and parsed again, each once: keeping the nodes of a whole tree for the few
-// that a finding points at would cost gigabytes.
+// deepest part of the field that the document has, or the object's name where it has none below the first step. A place
+// in a file that is no YAML, or that is not there, keeps none: the file as a whole. The files are read and parsed
+// again, each once: keeping the nodes of a whole tree for the few that a finding points at would cost gigabytes.
 func Locate(fsys fs.FS, findings []fleet.Finding) {
 	l := locator{files: map[string]*located{}, text: func(name string) []byte {
 		file, err := fsys.Open(name)
@@ -35,8 +35,8 @@ func Locate(fsys fs.FS, findings []fleet.Finding) {
 	eachPlace(findings, l.fill)
 }
 
-// Locate is the function of that name, for findings in these contents. Where a place is found is known from the contents that these
-// were made from, if its file is as it was.
+// Locate is the function of that name, for findings in these contents. Where a place is found is known from the
+// contents that these were made from, if its file is as it was.
 func (c *Contents) Locate(findings []fleet.Finding) {
 	l := locator{files: map[string]*located{}, text: func(name string) []byte {
 		if f := c.tree.file(name); f != nil && !f.unread {
@@ -102,7 +102,8 @@ type measured struct {
 func (f *located) line(number int) *measured {
 	if f.last.number != number {
 		text := strings.TrimRight(string(f.lines[number-1]), "\r\n")
-		f.last = measured{number: number, text: text, starts: make([]int, 0, len(text)+1), width: utf8.RuneCountInString(strings.TrimRight(text, " \t"))}
+		f.last = measured{number: number, text: text, starts: make([]int, 0, len(text)+1),
+			width: utf8.RuneCountInString(strings.TrimRight(text, " \t"))}
 		for i := range text {
 			f.last.starts = append(f.last.starts, i)
 		}
@@ -138,7 +139,8 @@ func (l *locator) fill(p *fleet.Place, field []any) {
 	}
 	whole := slices.Concat(p.Field, field)
 	n, depth := f.deepest(root, whole)
-	if depth == 0 || depth == 1 && len(whole) > 1 { // "spec" alone says nothing: a patch put it there, or it is not there at all
+	// "spec" alone says nothing: a patch put it there, or it is not there at all
+	if depth == 0 || depth == 1 && len(whole) > 1 {
 		n = lookup(root, "metadata", "name")
 	}
 	if n == nil || n.Kind == yaml.MappingNode {
@@ -210,7 +212,9 @@ func (f *located) deepest(root *yaml.Node, field []any) (show *yaml.Node, depth 
 		if inner, n := f.embedded(value, field[i+1:]); inner != nil {
 			return inner, i + 1 + n
 		}
-		if value.Kind == yaml.MappingNode || value.Kind == yaml.SequenceNode || value.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 || value.Value == "" && value.Kind == yaml.ScalarNode {
+		if value.Kind == yaml.MappingNode || value.Kind == yaml.SequenceNode ||
+			value.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 ||
+			value.Value == "" && value.Kind == yaml.ScalarNode {
 			show = key
 		}
 		if value.Kind == yaml.ScalarNode && value.Value != "" { // the rest of the field leads into the text
@@ -220,14 +224,17 @@ func (f *located) deepest(root *yaml.Node, field []any) (show *yaml.Node, depth 
 	return show, len(field)
 }
 
-// embedded is deepest in a literal text that is YAML itself, and how many steps lead there; nil where the field does not lead into it.
+// embedded is deepest in a literal text that is YAML itself, and how many steps lead there; nil where the
+// field does not lead into it.
 func (f *located) embedded(n *yaml.Node, field []any) (show *yaml.Node, depth int) {
 	if len(field) == 0 || n.Kind != yaml.ScalarNode || n.Style&yaml.LiteralStyle == 0 || n.Line >= len(f.lines) {
 		return nil, 0
 	}
 	inner := &located{lines: bytes.SplitAfter([]byte(n.Value), []byte("\n"))}
 	indent := 0
-	if first := slices.IndexFunc(inner.lines, func(line []byte) bool { return len(bytes.TrimSpace(line)) > 0 }); first >= 0 && n.Line+first < len(f.lines) {
+	if first := slices.IndexFunc(inner.lines, func(line []byte) bool {
+		return len(bytes.TrimSpace(line)) > 0
+	}); first >= 0 && n.Line+first < len(f.lines) {
 		indent = leadingSpaces(f.lines[n.Line+first]) - leadingSpaces(inner.lines[first])
 	}
 	eachBounded([]byte(n.Value), func(_ int, root *yaml.Node) {
@@ -242,8 +249,8 @@ func (f *located) embedded(n *yaml.Node, field []any) (show *yaml.Node, depth in
 
 func leadingSpaces(line []byte) int { return len(line) - len(bytes.TrimLeft(line, " ")) }
 
-// mappingEntry is an entry with its key, also one that a merge key brings. Of two with one name it is the later: it was added by hand,
-// more often than not.
+// mappingEntry is an entry with its key, also one that a merge key brings. Of two with one name it is the later: it was
+// added by hand, more often than not.
 func mappingEntry(n *yaml.Node, name string) (key, value *yaml.Node) {
 	if n == nil || n.Kind != yaml.MappingNode {
 		return nil, nil

@@ -27,7 +27,8 @@ func newOverlaySpec(spec kustomizev1.KustomizationSpec) overlaySpec {
 		patch := types.Patch{Patch: p.Patch}
 		if t := p.Target; t != nil {
 			patch.Target = &types.Selector{
-				ResId:         resid.ResId{Gvk: resid.Gvk{Group: t.Group, Version: t.Version, Kind: t.Kind}, Name: t.Name, Namespace: t.Namespace},
+				ResId: resid.ResId{Gvk: resid.Gvk{Group: t.Group, Version: t.Version, Kind: t.Kind},
+					Name: t.Name, Namespace: t.Namespace},
 				LabelSelector: t.LabelSelector, AnnotationSelector: t.AnnotationSelector,
 			}
 		}
@@ -51,7 +52,8 @@ func (o overlaySpec) key() string {
 	return string(data)
 }
 
-// apply changes the root kustomization as the spec says, with the components that take wants, by their numbers in the spec.
+// apply changes the root kustomization as the spec says, with the components that take wants, by
+// their numbers in the spec.
 func (o overlaySpec) apply(k *types.Kustomization, take func(i int, component string) bool) {
 	if o.Namespace != "" {
 		k.Namespace = o.Namespace

@@ -12,7 +12,8 @@ import (
 
 // packing is how the artifact of a source is made of the tree.
 type packing struct {
-	// base is the folder from which the artifact's paths lead, and root the one that the source packs, by its ignore rules.
+	// base is the folder from which the artifact's paths lead, and root the one that the source
+	// packs, by its ignore rules.
 	base, root string
 	// only are the folders and files of it that are in; nil for all.
 	only   []string
@@ -63,16 +64,16 @@ func (t *tree) declaredPacking(source sourceKey) (packing, bool) {
 	return packing{}, false
 }
 
-// made is what an ArtifactGenerator copies of one source into an artifact: the folders and files of only, each to where it lies below
-// base.
+// made is what an ArtifactGenerator copies of one source into an artifact: the folders and files of only, each to
+// where it lies below base.
 type made struct {
 	source sourceKey
 	base   string
 	only   []string
 }
 
-// generated are the ExternalArtifacts that an ArtifactGenerator makes of one source each, without renaming anything. Those it makes in
-// another way are left out.
+// generated are the ExternalArtifacts that an ArtifactGenerator makes of one source each, without renaming anything.
+// Those it makes in another way are left out.
 //
 // Source: fluxcd/source-watcher v2 docs/spec/v1beta1/artifactgenerators.md: copy operations.
 func generated(generator map[string]any) map[sourceKey]*made {
@@ -82,7 +83,8 @@ func generated(generator map[string]any) map[sourceKey]*made {
 	namespace := str(meta, "namespace")
 	sources := map[string]sourceKey{}
 	for _, source := range mappings(spec["sources"]) {
-		sources[str(source, "alias")] = sourceKey{str(source, "kind"), orElse(str(source, "namespace"), namespace), str(source, "name")}
+		sources[str(source, "alias")] = sourceKey{str(source, "kind"), orElse(str(source, "namespace"), namespace),
+			str(source, "name")}
 	}
 	for _, artifact := range mappings(spec["artifacts"]) {
 		if m := copied(mappings(artifact["copy"]), sources); m != nil {
@@ -166,7 +168,8 @@ type push struct {
 	dir     string
 }
 
-// pushed is the folder that a pipeline of this repository pushes as an artifact to a URL. Where several match, nothing tells.
+// pushed is the folder that a pipeline of this repository pushes as an artifact to a URL. Where
+// several match, nothing tells.
 func (t *tree) pushed(url string) (dir string, ok bool) {
 	t.pushesOnce.Do(func() {
 		for _, p := range t.paths {
@@ -192,11 +195,14 @@ func (t *tree) pushed(url string) (dir string, ok bool) {
 // isPipeline tells the files in which a pipeline, or who does its work by hand, says what to push.
 func isPipeline(p string) bool {
 	name := strings.ToLower(path.Base(p))
-	return strings.HasPrefix(p, ".github/workflows/") || strings.HasPrefix(p, ".gitlab") || strings.HasPrefix(p, ".circleci/") || strings.HasPrefix(p, ".forgejo/") ||
-		strings.HasPrefix(p, ".gitea/") || name == "makefile" || name == "justfile" || strings.HasPrefix(name, "taskfile.") || path.Ext(p) == ".sh" || strings.HasPrefix(name, "azure-pipelines")
+	return strings.HasPrefix(p, ".github/workflows/") || strings.HasPrefix(p, ".gitlab") ||
+		strings.HasPrefix(p, ".circleci/") || strings.HasPrefix(p, ".forgejo/") ||
+		strings.HasPrefix(p, ".gitea/") || name == "makefile" || name == "justfile" ||
+		strings.HasPrefix(name, "taskfile.") || path.Ext(p) == ".sh" || strings.HasPrefix(name, "azure-pipelines")
 }
 
-// pushesIn are the artifacts that a text pushes by the flux command. A variable counts as what the text sets it to, else as anything.
+// pushesIn are the artifacts that a text pushes by the flux command. A variable counts as what the text
+// sets it to, else as anything.
 func pushesIn(text []byte) (all []push) {
 	if !bytes.Contains(text, []byte("push artifact")) {
 		return nil
@@ -219,7 +225,9 @@ func pushesIn(text []byte) (all []push) {
 	joined := continued.ReplaceAll(text, []byte(" "))
 	for _, m := range pushCommand.FindAllSubmatch(joined, 100) {
 		dir, address := ".", ""
-		words := strings.Fields(spaces.ReplaceAllStringFunc(string(m[1]), func(v string) string { return strings.ReplaceAll(v, " ", "") }))
+		words := strings.Fields(spaces.ReplaceAllStringFunc(string(m[1]), func(v string) string {
+			return strings.ReplaceAll(v, " ", "")
+		}))
 		for i, word := range words {
 			switch value, ok := strings.CutPrefix(word, "--path="); {
 			case ok:
@@ -240,7 +248,8 @@ func pushesIn(text []byte) (all []push) {
 }
 
 var (
-	assignment  = regexp.MustCompile(`(?m)^[ \t-]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*\??:?[=:][ \t]*["']?([^\s"'#]+)`)
+	assignment = regexp.MustCompile(
+		`(?m)^[ \t-]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*\??:?[=:][ \t]*["']?([^\s"'#]+)`)
 	anyVariable = regexp.MustCompile(`\$\{\{[^}]*\}\}|\$\{[^}]*\}|\$\([^)]*\)|\$[A-Za-z_][A-Za-z0-9_]*`)
 	continued   = regexp.MustCompile(`\\\r?\n`)
 	spaces      = regexp.MustCompile(`\$\{\{[^}]*\}\}|\$\([^)]*\)|\{\{[^}]*\}\}`)
@@ -256,8 +265,8 @@ func variableIn(form string) string {
 	return ""
 }
 
-// addressPattern matches the URLs of what is pushed to an address, without its tag: a variable is anything in it. It is nil where the
-// address tells too little: the registry and one more name must be there.
+// addressPattern matches the URLs of what is pushed to an address, without its tag: a variable is anything in it. It is
+// nil where the address tells too little: the registry and one more name must be there.
 func addressPattern(address string) *regexp.Regexp {
 	rest, ok := strings.CutPrefix(address, "oci://")
 	if !ok {
@@ -276,7 +285,8 @@ func addressPattern(address string) *regexp.Regexp {
 	if known < 2 || strings.Contains(parts[0], "\x00") {
 		return nil
 	}
-	pattern, err := regexp.Compile("^oci://" + strings.ReplaceAll(regexp.QuoteMeta(strings.TrimSuffix(rest, "/")), "\x00", `.+`) + "$")
+	pattern, err := regexp.Compile("^oci://" + strings.ReplaceAll(
+		regexp.QuoteMeta(strings.TrimSuffix(rest, "/")), "\x00", `.+`) + "$")
 	if err != nil {
 		return nil
 	}
@@ -289,6 +299,8 @@ func (c *cluster) produces(o fleet.Object, object map[string]any) {
 	made := generated(object)
 	spec, _ := object["spec"].(map[string]any)
 	if artifacts := mappings(spec["artifacts"]); len(made) < len(artifacts) || len(artifacts) == 0 {
-		c.fact.Incomplete = append(c.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownProducer, Why: "the " + o.Kind + " " + o.Name + " makes further objects", Origin: o.Origin})
+		c.fact.Incomplete = append(c.fact.Incomplete, fleet.Incomplete{
+			Kind: fleet.UnknownProducer, Why: "the " + o.Kind + " " + o.Name + " makes further objects",
+			Origin: o.Origin})
 	}
 }

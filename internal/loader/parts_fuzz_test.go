@@ -53,7 +53,8 @@ func FuzzDocuments(f *testing.F) {
 		file.parse()
 		lines := bytes.Split(data, []byte("\n"))
 		// The YAML library ends lines at these too, and reports show no line of such a file.
-		odd := bytes.Count(data, []byte("\r")) != bytes.Count(data, []byte("\r\n")) || bytes.ContainsAny(data, "\u0085\u2028\u2029")
+		odd := bytes.Count(data, []byte("\r")) != bytes.Count(data, []byte("\r\n")) ||
+			bytes.ContainsAny(data, "\u0085\u2028\u2029")
 		inside := func(line, column int) {
 			if !odd && (line < 1 || line > len(lines) || column < 1 || column > 1+utf8.RuneCount(lines[line-1])) {
 				t.Fatalf("%d:%d is not in %q", line, column, data)
@@ -126,7 +127,8 @@ func takeStamps(object map[string]any) bool {
 // Where every variable is known, substitution is Flux's own; whatever it is, no value of a Secret comes of it.
 func FuzzSubstitute(f *testing.F) {
 	for _, seed := range []string{
-		"${A}", "$${A} $A ${A:=b} ${A:-${B}}", "${A^^} ${A,} ${#A} ${A:1:2} ${A/b/c} ${A//b/}", "${A", "${}", "${B:=*hunter2}", "a\n  b: ${A}\n", "${C} ${C:-x} ${C:1}", "${A##*x} ${B%%y}", "'${A}': \"${B}\"",
+		"${A}", "$${A} $A ${A:=b} ${A:-${B}}", "${A^^} ${A,} ${#A} ${A:1:2} ${A/b/c} ${A//b/}", "${A", "${}",
+		"${B:=*hunter2}", "a\n  b: ${A}\n", "${C} ${C:-x} ${C:1}", "${A##*x} ${B%%y}", "'${A}': \"${B}\"",
 	} {
 		f.Add(seed, "x: y", "1e3")
 	}
@@ -201,8 +203,10 @@ func FuzzIgnore(f *testing.F) {
 		defer within(10 * time.Second)()
 		dir, fsys := t.TempDir(), fstest.MapFS{}
 		for name, text := range map[string]string{
-			"b.yaml": "", "c.jpg": "", "x/.github/b.yaml": "", ".github/b.yaml": "", "-/b.yaml": "", "-/c/b.yaml": "", "x/c/b.yaml": "", "x/a.yaml": "",
-			".sourceignore": ignore, ".github/.sourceignore": below, "-/.sourceignore": below, "x/c/.sourceignore": below, "x/.sourceignore": spec,
+			"b.yaml": "", "c.jpg": "", "x/.github/b.yaml": "", ".github/b.yaml": "", "-/b.yaml": "", "-/c/b.yaml": "",
+			"x/c/b.yaml": "", "x/a.yaml": "",
+			".sourceignore": ignore, ".github/.sourceignore": below, "-/.sourceignore": below,
+			"x/c/.sourceignore": below, "x/.sourceignore": spec,
 		} {
 			fsys[name] = &fstest.MapFile{Data: []byte(text)}
 			target := filepath.Join(dir, filepath.FromSlash(name))

@@ -24,8 +24,8 @@ type patchEntry struct {
 	where place
 }
 
-// patchedFile is a kustomization file with patches, which kustomize applies in this order: last are those that it runs after
-// the transformers. Files stand in the order in which kustomize builds them.
+// patchedFile is a kustomization file with patches, which kustomize applies in this order: last are those that it runs
+// after the transformers. Files stand in the order in which kustomize builds them.
 type patchedFile struct {
 	name      string
 	file      *types.Kustomization
@@ -42,8 +42,8 @@ func patchesOf(entries []patchEntry) (patches []types.Patch) {
 // maxBadPatches bounds how many patches that kustomize cannot apply are taken out of one build.
 const maxBadPatches = 8
 
-// dropPatch takes a patch out of the build that kustomize cannot apply, with which the build has failed: the one that kustomize
-// names, else the first one without which, and without those after it, the build does not fail.
+// dropPatch takes a patch out of the build that kustomize cannot apply, with which the build has failed: the one that
+// kustomize names, else the first one without which, and without those after it, the build does not fail.
 func (p *plan) dropPatch(failure error, build func() (resmap.ResMap, error)) bool {
 	var entries []*patchEntry
 	for i := range p.patched {
@@ -59,7 +59,9 @@ func (p *plan) dropPatch(failure error, build func() (resmap.ResMap, error)) boo
 	}
 	bad, why := -1, failure
 	if len(p.incomplete) > 0 || strings.Contains(failure.Error(), errNoPatch.Error()) {
-		if bad = slices.IndexFunc(entries, func(e *patchEntry) bool { return !parsesAsPatch(string(p.patchText(e))) }); bad >= 0 {
+		if bad = slices.IndexFunc(entries, func(e *patchEntry) bool {
+			return !parsesAsPatch(string(p.patchText(e)))
+		}); bad >= 0 {
 			why = errNoPatch
 		}
 	}
@@ -82,7 +84,8 @@ func (p *plan) dropPatch(failure error, build func() (resmap.ResMap, error)) boo
 		return false
 	}
 	if len(p.incomplete) > 0 && why != errNoPatch { // it may be for something that only a network could bring
-		p.unknown(fleet.UnknownBuild, entries[bad].where, "the patch is for what cannot be read here, so it is left out")
+		p.unknown(fleet.UnknownBuild, entries[bad].where,
+			"the patch is for what cannot be read here, so it is left out")
 		p.guessed = true
 	} else {
 		p.problem("build", entries[bad].where, "kustomize cannot apply the patch: %s", explain(why))
@@ -107,7 +110,9 @@ func (p *plan) withoutTarget(entries []*patchEntry, failure error) int {
 	}
 	isFor := func(e *patchEntry) bool {
 		resources, err := provider.NewDefaultDepProvider().GetResourceFactory().SliceFromBytes(p.patchText(e))
-		return err == nil && slices.ContainsFunc(resources, func(r *resource.Resource) bool { return r.OrgId().String() == m[1] })
+		return err == nil && slices.ContainsFunc(resources, func(r *resource.Resource) bool {
+			return r.OrgId().String() == m[1]
+		})
 	}
 	first := slices.IndexFunc(entries, isFor)
 	if first < 0 || slices.ContainsFunc(entries[first+1:], isFor) {

@@ -25,14 +25,16 @@ func TestNamedPipe(t *testing.T) {
 	}
 	tree := open(t, dir)
 	wantGood(t, load(t, tree))
-	if _, err := fs.ReadFile(tree, "clusters/a/pipe.yaml"); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+	if _, err := fs.ReadFile(tree, "clusters/a/pipe.yaml"); err == nil ||
+		!strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("error %v", err)
 	}
 	policy, err := fs.Sub(tree, "policy")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := engine.New(t.Context(), engine.Options{Dirs: []fs.FS{policy}}); err == nil || !strings.Contains(err.Error(), "pipe.rego: not a regular file") {
+	if _, err := engine.New(t.Context(), engine.Options{Dirs: []fs.FS{policy}}); err == nil ||
+		!strings.Contains(err.Error(), "pipe.rego: not a regular file") {
 		t.Errorf("error %v", err)
 	}
 }

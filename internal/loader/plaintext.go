@@ -8,19 +8,20 @@ import (
 	"unicode/utf8"
 )
 
-// Flux substitutes in the YAML text of an object, so a value may bring a number, a list or a comment with it. Most texts and
-// values are far too plain for that, "https://${HOST}:443": they are written without quotes and read as text again. Then the
-// texts alone tell what comes of the object, and the rest of it need not be written and parsed.
+// Flux substitutes in the YAML text of an object, so a value may bring a number, a list or a comment with it. Most
+// texts and values are far too plain for that, "https://${HOST}:443": they are written without quotes and read as text
+// again. Then the texts alone tell what comes of the object, and the rest of it need not be written and parsed.
 
-// plainText is a text without spaces and quotes that YAML takes for a text, wherever it stands: the variables in it keep it
-// from being a number or a truth value.
+// plainText is a text without spaces and quotes that YAML takes for a text, wherever it stands: the variables in it
+// keep it from being a number or a truth value.
 var plainText = regexp.MustCompile(`\A(?:[\w/]|` + plainVariable + `)(?:[\w./:@+=-]|` + plainVariable + `)*\z`)
 
 const plainVariable = `\$\{[A-Za-z_]\w*(?::?[-=][\w./-]*)?\}`
 
 // isPlainResult tells whether YAML takes what a plain text became for a text.
 func isPlainResult(text string) bool {
-	if !plainText.MatchString(text) || strings.HasSuffix(text, ":") || '0' <= text[0] && text[0] <= '9' || text[0] == '_' {
+	if !plainText.MatchString(text) || strings.HasSuffix(text, ":") || '0' <= text[0] && text[0] <= '9' ||
+		text[0] == '_' {
 		return false
 	}
 	switch strings.ToLower(text) {
@@ -57,8 +58,8 @@ func (v *variables) applyToTexts(object map[string]any) (substituted map[string]
 	return object, undefined, true
 }
 
-// plainTexts collects the texts with a "$"; false where one is not plain, or where the object is not the same once it is
-// written and read.
+// plainTexts collects the texts with a "$"; false where one is not plain, or where the object is not the same
+// once it is written and read.
 func plainTexts(v any, found map[string]bool) bool {
 	switch v := v.(type) {
 	case string:
@@ -85,8 +86,8 @@ func plainTexts(v any, found map[string]bool) bool {
 	return true
 }
 
-// replaced is v with the texts replaced, and whether it has any of them. What has none is shared with v, which stays as it
-// is.
+// replaced is v with the texts replaced, and whether it has any of them. What has none is shared
+// with v, which stays as it is.
 func replaced(v any, texts map[string]any) (any, bool) {
 	switch v := v.(type) {
 	case string:

@@ -31,8 +31,9 @@ type plan struct {
 	// them that are taken out.
 	resources []string
 	dropped   map[string]map[int]bool
-	// visited are the folders that are planned, with what each costs kustomize: objects, and folders as folderCost. read is what the whole
-	// costs, as far as it is planned, and again what of that is since a folder is listed more than once.
+	// visited are the folders that are planned, with what each costs kustomize: objects, and folders as
+	// folderCost. read is what the whole costs, as far as it is planned, and again what of that is since a folder
+	// is listed more than once.
 	visited     map[string]int
 	read, again int
 	// plain are the files that kustomize parses and that are no resources: patches, configurations.
@@ -51,15 +52,15 @@ type plan struct {
 	ownSchema, patches bool
 	// replaces: values are copied from one object to another.
 	replaces bool
-	// encrypted are the SOPS-encrypted files that secretGenerators and patches read: Flux decrypts those too. faults are what it
-	// does not decrypt of them.
+	// encrypted are the SOPS-encrypted files that secretGenerators and patches read: Flux decrypts those too. faults
+	// are what it does not decrypt of them.
 	encrypted        []fleet.Origin
 	encryptedPatches []encryptedPatch
 	faults           []fleet.DecryptionFault
 	// inPlace are the files that Flux decrypts where they lie, before the build.
 	inPlace map[string]bool
-	// taken are the kustomization files, the root first, with what the Flux Kustomization adds, which is spec. current is the number
-	// of the one that is being planned, listedBy that of the one that lists a resource file.
+	// taken are the kustomization files, the root first, with what the Flux Kustomization adds, which is spec. current
+	// is the number of the one that is being planned, listedBy that of the one that lists a resource file.
 	taken    []taken
 	spec     overlaySpec
 	current  int
@@ -76,7 +77,8 @@ type plan struct {
 }
 
 const (
-	// maxAgain bounds the objects that kustomize reads again in one build, since several folders list them: at each level they can double.
+	// maxAgain bounds the objects that kustomize reads again in one build, since several folders list them: at
+	// each level they can double.
 	maxAgain = 20_000
 	// folderCost is how many objects take kustomize as long as a folder: a millisecond.
 	folderCost = 10
@@ -99,8 +101,9 @@ func inSpec(field ...any) place { return place{at: append([]any{"spec"}, field..
 
 func (p *plan) problem(kind string, where place, format string, args ...any) {
 	p.failed = true
-	p.problems = append(p.problems, fleet.BuildProblem{Kind: kind, Message: secret.Message(fmt.Sprintf(format, args...)),
-		Origin: fleet.Origin{File: where.file}, At: where.at})
+	p.problems = append(p.problems, fleet.BuildProblem{Kind: kind,
+		Message: secret.Message(fmt.Sprintf(format, args...)),
+		Origin:  fleet.Origin{File: where.file}, At: where.at})
 }
 
 func (p *plan) unknown(kind fleet.UnknownKind, where place, format string, args ...any) {
@@ -151,7 +154,8 @@ func (p *plan) root(dir string, spec overlaySpec) {
 	own := ownEntries{patches: len(k.Patches), components: len(k.Components)}
 	spec.apply(&k, func(i int, component string) bool {
 		if path.IsAbs(component) || isRemote(component) {
-			p.problem("build", inSpec("components", i), "the component %q is not a relative path in the repository, so Flux refuses it", component)
+			p.problem("build", inSpec("components", i),
+				"the component %q is not a relative path in the repository, so Flux refuses it", component)
 			p.unpatched = true
 			return false
 		}
@@ -165,7 +169,8 @@ func (p *plan) root(dir string, spec overlaySpec) {
 	p.fill(dir, name, &k, []string{dir}, kf == nil, &own)
 }
 
-// ownEntries counts the entries of a kustomization file that are its own; those of the Flux Kustomization's spec come after them.
+// ownEntries counts the entries of a kustomization file that are its own; those of the Flux
+// Kustomization's spec come after them.
 type ownEntries struct {
 	patches, components int
 	taken               []int // the numbers of the spec's components
@@ -211,8 +216,10 @@ func (p *plan) scan(dir string) []string {
 		}
 		if i := slices.IndexFunc(f.docs, func(d document) bool { return !isObject(d) }); i >= 0 {
 			p.failed = true
-			p.problems = append(p.problems, fleet.BuildProblem{Kind: "not-kubernetes", Origin: fleet.Origin{File: child, Document: f.docs[i].Index},
-				Message: fmt.Sprintf("the folder %q has no kustomization.yaml, so Flux reads every YAML file below it as Kubernetes objects, and this is not one", dir)})
+			p.problems = append(p.problems, fleet.BuildProblem{
+				Kind: "not-kubernetes", Origin: fleet.Origin{File: child, Document: f.docs[i].Index},
+				Message: fmt.Sprintf(
+					"the folder %q has no kustomization.yaml, so Flux reads every YAML file below it as Kubernetes objects, and this is not one", dir)})
 			continue
 		}
 		found = append(found, rel)
@@ -243,7 +250,8 @@ func (p *plan) nested(dir string, component bool, from place, stack []string) bo
 			p.again = maxAgain
 			if !p.limited {
 				p.limited = true
-				p.problem("limit", from, "the folders below %q are listed again and again, so that kustomize reads more than %d objects anew, and no more of them are built", dir, maxAgain)
+				p.problem("limit", from,
+					"the folders below %q are listed again and again, so that kustomize reads more than %d objects anew, and no more of them are built", dir, maxAgain)
 				p.unknown(fleet.UnknownBuild, from, "the folder %q is listed too often", dir)
 			}
 			return false
@@ -302,8 +310,8 @@ func (p *plan) placeholder(name string, component bool) {
 	}
 }
 
-// fill checks every entry of a kustomization file, takes out what cannot be built, and sets the file's text. At the root own
-// tells its entries from those of the Flux Kustomization's spec.
+// fill checks every entry of a kustomization file, takes out what cannot be built, and sets the file's text. At the
+// root own tells its entries from those of the Flux Kustomization's spec.
 func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, generated bool, own *ownEntries) {
 	p.lists = p.lists && p.onlyLists(dir, k, generated)
 	patching := entriesThatPatch(k)
@@ -358,7 +366,8 @@ func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, ge
 		k.OpenAPI = nil
 	}
 	if len(k.HelmCharts) > 0 {
-		p.problem("build", place{name, []any{"helmCharts"}}, "helmCharts requires kustomize's --enable-helm, which Flux does not set")
+		p.problem("build", place{name, []any{"helmCharts"}},
+			"helmCharts requires kustomize's --enable-helm, which Flux does not set")
 		k.HelmCharts, k.HelmGlobals = nil, nil
 	}
 	for i := range k.ConfigMapGenerator {
@@ -376,7 +385,8 @@ func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, ge
 	}
 	p.ownSchema = p.ownSchema || len(k.OpenAPI)+len(k.Crds) > 0
 	//lint:ignore SA1019 files may have it all the same
-	p.patches = p.patches || len(k.Patches)+len(k.PatchesJson6902)+len(k.Generators)+len(k.Transformers)+len(k.Validators) > 0
+	p.patches = p.patches || len(k.Patches)+len(k.PatchesJson6902)+len(k.Generators)+len(k.Transformers)+
+		len(k.Validators) > 0
 	text, err := json.Marshal(k) // JSON is YAML too
 	if err != nil {              // the struct came from YAML
 		p.problem("build", place{file: name}, "kustomize cannot read the file: %s", firstLine(err))
@@ -388,11 +398,12 @@ func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, ge
 // entriesThatPatch counts the entries of a kustomization file that may change any object of the build.
 func entriesThatPatch(k *types.Kustomization) int {
 	//lint:ignore SA1019 files may have it all the same
-	return len(k.Components) + len(k.Transformers) + len(k.Patches) + len(k.PatchesStrategicMerge) + len(k.PatchesJson6902) + len(k.Replacements)
+	return len(k.Components) + len(k.Transformers) + len(k.Patches) + len(k.PatchesStrategicMerge) +
+		len(k.PatchesJson6902) + len(k.Replacements)
 }
 
-// firstLine is the beginning of an error's text, without what it may quote of the files: of what stands in quotes, the names
-// of fields alone.
+// firstLine is the beginning of an error's text, without what it may quote of the files: of what stands in quotes,
+// the names of fields alone.
 func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	line, _, _ = strings.Cut(line, "map[") // a key or a value that is no text, as Go writes it

@@ -10,13 +10,16 @@ import (
 func TestProblemsQuoteNothing(t *testing.T) {
 	const marker = "MARKERhunter2"
 	for name, kustomization := range map[string]string{
-		"a literal without a key":       "secretGenerator: [{name: g, literals: [password=" + marker + ", " + marker + "]}]",
+		"a literal without a key": "secretGenerator: [{name: g, literals: [password=" + marker + ", " + marker +
+			"]}]",
 		"a literal that is there twice": "secretGenerator: [{name: g, literals: [a=" + marker + ", a=" + marker + "]}]",
 		"a patch that is none":          "patches: [{patch: \"" + marker + "\", target: {kind: ConfigMap}}]",
 		"a patch without a target":      "patches: [{patch: \"{kind: Secret, apiVersion: v1, metadata: {name: x}, stringData: {a: " + marker + "}}\"}]",
-		"a JSON patch that fails":       "patches: [{patch: '[{\"op\": \"test\", \"path\": \"/data/x\", \"value\": \"" + marker + "\"}]', target: {kind: ConfigMap}}]",
-		"an unknown field":              "secretGenerators: [{name: g, literals: [password=" + marker + "]}]\nnamespace: [" + marker + "]",
-		"a broken file":                 "secretGenerator: [\"" + marker,
+		"a JSON patch that fails": "patches: [{patch: '[{\"op\": \"test\", \"path\": \"/data/x\", \"value\": \"" +
+			marker + "\"}]', target: {kind: ConfigMap}}]",
+		"an unknown field": "secretGenerators: [{name: g, literals: [password=" + marker +
+			"]}]\nnamespace: [" + marker + "]",
+		"a broken file": "secretGenerator: [\"" + marker,
 	} {
 		t.Run(name, func(t *testing.T) {
 			tree := load(t, fstest.MapFS{

@@ -43,14 +43,14 @@ type tree struct {
 	dirs map[string][]string
 	// lists is what the kustomization files list.
 	lists listGraph
-	// listed are the files that kustomize reads as YAML because a kustomization file lists them, where their names or their folders
-	// say otherwise: s.txt, a file in a chart's templates/.
+	// listed are the files that kustomize reads as YAML because a kustomization file lists them, where their names or
+	// their folders say otherwise: s.txt, a file in a chart's templates/.
 	listed map[string]*file
 	// versions and kept are what the last run has seen and made of the files.
 	versions map[string]version
 	kept     map[string]*reading
-	// options are how the tree is read, and what was said of it. toldBy are the files, beside Flux's own objects and kustomization
-	// files, that say where Flux starts.
+	// options are how the tree is read, and what was said of it. toldBy are the files, beside Flux's own objects and
+	// kustomization files, that say where Flux starts.
 	options *Options
 	toldBy  map[string]bool
 	// pushes are what pipelines push.
@@ -84,7 +84,8 @@ type file struct {
 	// read is what the content alone has come to.
 	read *reading
 	docs []document
-	// whole is the text as a whole, where that is to be encrypted: with a private key in no document, or for a secretGenerator.
+	// whole is the text as a whole, where that is to be encrypted: with a private key in no document,
+	// or for a secretGenerator.
 	whole *fleet.Document
 	// sources are what there is to say of the documents that a secretGenerator reads, besides.
 	sources    []fleet.Document
@@ -157,7 +158,8 @@ func (f *file) withoutGenerated(d fleet.Document) fleet.Document {
 }
 
 func newTree(fsys fs.FS, opts *Options) *tree {
-	return &tree{fsys: fsys, files: map[string]*file{}, dirs: map[string][]string{}, options: opts, toldBy: map[string]bool{}, matchers: newMatchers()}
+	return &tree{fsys: fsys, files: map[string]*file{}, dirs: map[string][]string{}, options: opts,
+		toldBy: map[string]bool{}, matchers: newMatchers()}
 }
 
 // readAll walks the tree and reads its files, all cores at once.
@@ -223,7 +225,8 @@ func (t *tree) parseFiles(ctx context.Context) error {
 	return nil
 }
 
-// maxExpansion bounds what aliases add to all files of a tree, as secret.Expansion counts it: each build copies it several times.
+// maxExpansion bounds what aliases add to all files of a tree, as secret.Expansion counts it: each
+// build copies it several times.
 const maxExpansion = 5 * secret.MaxExpansion
 
 // boundExpansion takes out the files whose aliases are too much for the tree, in the order of the paths.
@@ -236,7 +239,8 @@ func (t *tree) boundExpansion() {
 		}
 		if sum += f.expansion; sum > maxExpansion {
 			f.docs, f.objects, f.plain, f.read = nil, nil, false, nil
-			f.fail(fleet.Problem{Kind: "alias-bomb", Message: fmt.Sprintf("the aliases of all files up to this one expand to more than %d nodes", maxExpansion)})
+			f.fail(fleet.Problem{Kind: "alias-bomb", Message: fmt.Sprintf(
+				"the aliases of all files up to this one expand to more than %d nodes", maxExpansion)})
 		}
 	}
 }
@@ -248,7 +252,9 @@ func (t *tree) readLists(lists listGraph) {
 		t.readListed(p)
 	}
 	for p, f := range t.files { // what Flux takes from a folder without a kustomization file
-		if f.inChart() && slices.ContainsFunc(lists.paths, func(dir string) bool { return strings.HasPrefix(p, dir+"/") }) {
+		if f.inChart() && slices.ContainsFunc(lists.paths, func(dir string) bool {
+			return strings.HasPrefix(p, dir+"/")
+		}) {
 			t.readListed(p)
 		}
 	}
@@ -373,8 +379,10 @@ func (t *tree) listAgain(other *tree) {
 	all := make([]file, len(other.files))
 	for p, old := range other.files {
 		f := &all[len(t.files)]
-		*f = file{tree: t, path: p, symlink: old.symlink, state: old.state, isYAML: old.isYAML, class: old.class, unread: old.unread, hash: old.hash,
-			read: old.read, problems: old.problems, exceptions: old.exceptions, lists: old.lists, broken: old.broken, plain: old.plain, objects: old.objects,
+		*f = file{tree: t, path: p, symlink: old.symlink, state: old.state, isYAML: old.isYAML, class: old.class,
+			unread: old.unread, hash: old.hash,
+			read: old.read, problems: old.problems, exceptions: old.exceptions, lists: old.lists, broken: old.broken,
+			plain: old.plain, objects: old.objects,
 			expansion: old.expansion}
 		switch {
 		case f.read == nil:
@@ -402,7 +410,8 @@ func (t *tree) isDir(p string) bool {
 	return ok
 }
 
-// eachFile does something with every file, all cores at once. A panic on what is in a file is a problem of that file alone.
+// eachFile does something with every file, all cores at once. A panic on what is in a file is a
+// problem of that file alone.
 func (t *tree) eachFile(ctx context.Context, do func(*file)) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
@@ -430,8 +439,8 @@ func (f *file) safely(do func(*file)) {
 	do(f)
 }
 
-// look reads a file, unless an earlier run has seen it as it is. source-controller leaves symbolic links out of the artifact
-// (fluxcd/pkg artifact/storage/archive.go), and following one could leave the tree.
+// look reads a file, unless an earlier run has seen it as it is. source-controller leaves symbolic links out of the
+// artifact (fluxcd/pkg artifact/storage/archive.go), and following one could leave the tree.
 func (f *file) look() {
 	if f.broken {
 		return
@@ -445,7 +454,8 @@ func (f *file) look() {
 	case err != nil && !f.isYAML: // nothing that Flux applies depends on it; a generator that reads it says so
 		f.hash, f.state, f.unread = "unreadable", "", true
 	case errors.Is(err, errTooLarge):
-		f.fail(fleet.Problem{Kind: "too-large", Message: fmt.Sprintf("the file is larger than %d MiB, which is more than is read", maxYAML>>20)})
+		f.fail(fleet.Problem{Kind: "too-large", Message: fmt.Sprintf(
+			"the file is larger than %d MiB, which is more than is read", maxYAML>>20)})
 	case err != nil:
 		f.fail(unreadable(err))
 	case f.isYAML:
@@ -512,9 +522,11 @@ func (f *file) parseOnce(charts *sync.Map) {
 	}
 }
 
-// searchKeys looks for a private key, a token, an address with a password, kubeconfigs and what SOPS has encrypted in a file that is no YAML.
+// searchKeys looks for a private key, a token, an address with a password, kubeconfigs and what SOPS has encrypted
+// in a file that is no YAML.
 func (f *file) searchKeys(data []byte) {
-	if f.whole = tellingIn(data); f.whole == nil && bytes.Contains(data, []byte("Config")) && kubeconfigKind.Match(data) && utf8.Valid(data) {
+	if f.whole = tellingIn(data); f.whole == nil && bytes.Contains(data, []byte("Config")) &&
+		kubeconfigKind.Match(data) && utf8.Valid(data) {
 		docs, _, _, _ := parseDocuments(f.path, data)
 		f.docs = slices.DeleteFunc(docs, func(d document) bool { return len(d.Values) == 0 })
 	}
@@ -556,7 +568,8 @@ func tellingIn(data []byte) *fleet.Document {
 	if !found {
 		return nil
 	}
-	return &fleet.Document{Index: -1, Values: []fleet.Value{{Field: []any{}, In: "file", Class: class, Length: len(data)}}}
+	return &fleet.Document{Index: -1, Values: []fleet.Value{
+		{Field: []any{}, In: "file", Class: class, Length: len(data)}}}
 }
 
 // tells is true where one of the documents has what a comment could have too.
@@ -627,7 +640,8 @@ func (f *file) parse() {
 	}
 	if !utf8.Valid(f.data) {
 		line := 1 + bytes.Count(f.data[:invalidAt(f.data)], []byte("\n"))
-		f.problems = append(f.problems, fleet.Problem{Kind: "encoding", Message: notUTF8(f.data), Line: line, Column: 1})
+		f.problems = append(f.problems, fleet.Problem{Kind: "encoding", Message: notUTF8(f.data), Line: line,
+			Column: 1})
 		f.broken = true
 		return
 	}
@@ -686,7 +700,8 @@ var looksLikeManifest = regexp.MustCompile(`(?m)^apiVersion:[^\n]*(?:\n[^\n]*){0
 // directives. Whether they are what is wrong rendersTo tells.
 func hasDirectives(f *file) bool {
 	return len(f.problems) > 0 && f.problems[0].Kind == "syntax" &&
-		(bytes.Contains(f.data, []byte("{{")) || bytes.Contains(f.data, []byte("{%")) || bytes.Contains(f.data, []byte("#%")))
+		(bytes.Contains(f.data, []byte("{{")) || bytes.Contains(f.data, []byte("{%")) ||
+			bytes.Contains(f.data, []byte("#%")))
 }
 
 // inChart tells a file in a Helm chart's templates/, which Helm renders.

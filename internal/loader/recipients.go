@@ -101,8 +101,8 @@ func (p pins) drift(f *file, rules creationRules) (all []fleet.PinDrift) {
 	return all
 }
 
-// governed are, by the number of a creation rule of a folder's configuration, the entries for the files that it is for: the encrypted
-// ones in the tree, and where there is none yet the one for the path that the rule's pattern begins with.
+// governed are, by the number of a creation rule of a folder's configuration, the entries for the files that it is for:
+// the encrypted ones in the tree, and where there is none yet the one for the path that the rule's pattern begins with.
 func (p pins) governed(t *tree, dir string, rules []creationRule) map[int][]*pin {
 	all := map[int][]*pin{}
 	add := func(rule int, name string) {

@@ -92,7 +92,8 @@ func (r rendered) asApplied() map[string]any {
 
 // renderKey identifies all that a rendering is made from but the tree's files.
 func (it *item) renderKey(a *artifact) string {
-	key, err := json.Marshal([]any{a.ignoreHash, it.fact.Path, newOverlaySpec(it.spec), it.spec.PostBuild != nil, it.spec.CommonMetadata,
+	key, err := json.Marshal([]any{a.ignoreHash, it.fact.Path, newOverlaySpec(it.spec), it.spec.PostBuild != nil,
+		it.spec.CommonMetadata,
 		it.vars.values, it.vars.hidden, it.vars.lines, it.vars.open, it.vars.optional, it.vars.always})
 	if err != nil { // texts and booleans only
 		panic(err)
@@ -100,13 +101,16 @@ func (it *item) renderKey(a *artifact) string {
 	return hash(key)
 }
 
-// render builds the path of a Kustomization and makes of its objects what Flux applies: substitution, then common metadata.
+// render builds the path of a Kustomization and makes of its objects what Flux applies:
+// substitution, then common metadata.
 //
 // Source: fluxcd/kustomize-controller v1.9.4 internal/controller/kustomization_controller.go:753-866.
 func (c *cluster) render(it *item, a *artifact) *rendering {
 	b := c.builder.build(a, it.fact.Path, newOverlaySpec(it.spec))
-	r := &rendering{State: b.state(), Partial: b.partial, Unpatched: b.unpatched, Files: b.files, Encrypted: b.encrypted, DecryptionFaults: b.faults,
-		Problems: slices.Clone(b.problems), Incomplete: slices.Clone(b.incomplete), Effects: slices.Clone(b.effects), Seen: b.seen}
+	r := &rendering{State: b.state(), Partial: b.partial, Unpatched: b.unpatched, Files: b.files,
+		Encrypted: b.encrypted, DecryptionFaults: b.faults,
+		Problems: slices.Clone(b.problems), Incomplete: slices.Clone(b.incomplete), Effects: slices.Clone(b.effects),
+		Seen: b.seen}
 	var patches []string
 	for _, p := range it.spec.Patches {
 		patches = append(patches, p.Patch)
@@ -114,7 +118,8 @@ func (c *cluster) render(it *item, a *artifact) *rendering {
 	index := newTextIndex(c.written, b, patches)
 	for _, built := range b.objects {
 		object := built.object
-		if str(object, "kind") == "Kustomization" && strings.HasPrefix(str(object, "apiVersion"), "kustomize.config.k8s.io/") {
+		if str(object, "kind") == "Kustomization" && strings.HasPrefix(
+			str(object, "apiVersion"), "kustomize.config.k8s.io/") {
 			continue // a kustomization file's own kind, which Flux leaves out
 		}
 		r.Substitutable = r.Substitutable || !labelled(object, substituteLabel, "disabled")
@@ -126,11 +131,14 @@ func (c *cluster) render(it *item, a *artifact) *rendering {
 			}
 			switch {
 			case errors.Is(err, errUnknownValue):
-				r.Incomplete = append(r.Incomplete, fleet.Incomplete{Kind: fleet.UnknownObject, Why: "an object cannot be read without the values of its variables", Origin: built.origin})
+				r.Incomplete = append(r.Incomplete, fleet.Incomplete{
+					Kind: fleet.UnknownObject, Why: "an object cannot be read without the values of its variables",
+					Origin: built.origin})
 			case err != nil:
 				r.State = fleet.Missing
 				r.Problems = append(r.Problems, fleet.BuildProblem{Kind: "substitution", Origin: built.origin,
-					Message: "substitution fails for this object, and with it the whole Kustomization: " + firstLine(err)})
+					Message: "substitution fails for this object, and with it the whole Kustomization: " +
+						firstLine(err)})
 			default:
 				r.addRetyped(object, substituted, built.origin)
 				object = substituted
@@ -141,7 +149,8 @@ func (c *cluster) render(it *item, a *artifact) *rendering {
 		}
 		if labelled(object, reconcileLabel, "disabled") {
 			o := newObject(object, built.origin)
-			r.Disabled = append(r.Disabled, fleet.ObjectRef{Group: o.Group, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name})
+			r.Disabled = append(r.Disabled, fleet.ObjectRef{
+				Group: o.Group, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name})
 			continue
 		}
 		r.Clear = append(r.Clear, index.clearValues(built, object)...)
@@ -154,14 +163,16 @@ func (c *cluster) render(it *item, a *artifact) *rendering {
 
 func (r *rendering) add(object map[string]any, origin fleet.Origin, encrypted bool, known []string) {
 	o := rendered{Object: newObject(object, origin, known...), Encrypted: encrypted}
-	fluxReads := isFluxKustomization(str(object, "apiVersion"), o.Object.Kind) || o.Object.Group == "source.toolkit.fluxcd.io" || o.Object.Group == resourceset.Group
+	fluxReads := isFluxKustomization(str(object, "apiVersion"), o.Object.Kind) ||
+		o.Object.Group == "source.toolkit.fluxcd.io" || o.Object.Group == resourceset.Group
 	if fluxReads && !same(o.Object.Content, object) {
 		o.whole = object
 	}
 	r.Objects = append(r.Objects, o)
 }
 
-// fieldWith leads to the first text that asks for a variable, keys in their order; to the object itself where none does.
+// fieldWith leads to the first text that asks for a variable, keys in their order; to the
+// object itself where none does.
 func fieldWith(v any, name string) []any {
 	switch v := v.(type) {
 	case string:
@@ -194,7 +205,9 @@ func same(a, b map[string]any) bool {
 
 func (c *cluster) isEncrypted(o fleet.Origin) bool {
 	f := c.tree.file(o.File)
-	return f != nil && slices.ContainsFunc(f.docs, func(d document) bool { return d.Index == o.Document && d.Encryption != nil && len(o.Field) == 0 })
+	return f != nil && slices.ContainsFunc(f.docs, func(d document) bool {
+		return d.Index == o.Document && d.Encryption != nil && len(o.Field) == 0
+	})
 }
 
 // withMetadata is the object with spec.commonMetadata; the object itself stays as it is.

@@ -32,8 +32,8 @@ type inputProvider struct {
 	object          map[string]any
 }
 
-// inputsOf are the providers that a ResourceSet takes inputs from. unknown says why some of them are not known, and at which of its
-// inputsFrom. Those that a selector names are known only when nothing else is to be followed: last.
+// inputsOf are the providers that a ResourceSet takes inputs from. unknown says why some of them are not known, and at
+// which of its inputsFrom. Those that a selector names are known only when nothing else is to be followed: last.
 func (c *cluster) inputsOf(s *resourceSet) (all []resourceset.Provider, selects bool, unknown string, at int) {
 	spec, _ := s.object["spec"].(map[string]any)
 	from, _ := spec["inputsFrom"].([]any)
@@ -45,7 +45,8 @@ func (c *cluster) inputsOf(s *resourceSet) (all []resourceset.Provider, selects 
 		}
 		taken[p.name] = true
 		if kind := str(spec, "type"); kind != "Static" {
-			unknown, at = fmt.Sprintf("the inputs of the ResourceSetInputProvider %q of the type %q are not in Git", p.name, kind), i
+			unknown, at = fmt.Sprintf("the inputs of the ResourceSetInputProvider %q of the type %q are not in Git",
+				p.name, kind), i
 			return
 		}
 		values, _ := spec["defaultValues"].(map[string]any)
@@ -54,7 +55,8 @@ func (c *cluster) inputsOf(s *resourceSet) (all []resourceset.Provider, selects 
 			inputs = map[string]any{}
 		}
 		inputs["id"] = idOf(p.name)
-		all = append(all, resourceset.Provider{Kind: "ResourceSetInputProvider", Namespace: p.namespace, Name: p.name, Inputs: []map[string]any{inputs}})
+		all = append(all, resourceset.Provider{Kind: "ResourceSetInputProvider", Namespace: p.namespace, Name: p.name,
+			Inputs: []map[string]any{inputs}})
 	}
 	for i, entry := range from {
 		ref, _ := entry.(map[string]any)
@@ -62,7 +64,8 @@ func (c *cluster) inputsOf(s *resourceSet) (all []resourceset.Provider, selects 
 		if selector, _ := ref["selector"].(map[string]any); name == "" && selector != nil {
 			selects = true
 			var parsed metav1.LabelSelector
-			matches, err := labels.Selector(nil), runtime.DefaultUnstructuredConverter.FromUnstructured(selector, &parsed)
+			matches, err := labels.Selector(nil), runtime.DefaultUnstructuredConverter.FromUnstructured(
+				selector, &parsed)
 			if err == nil {
 				matches, err = metav1.LabelSelectorAsSelector(&parsed)
 			}
@@ -71,13 +74,16 @@ func (c *cluster) inputsOf(s *resourceSet) (all []resourceset.Provider, selects 
 				continue
 			}
 			for _, p := range c.providers {
-				if p.namespace == s.fact.Namespace && matches.Matches(labels.Set(textsOf(p.object, "metadata", "labels"))) {
+				if p.namespace == s.fact.Namespace && matches.Matches(
+					labels.Set(textsOf(p.object, "metadata", "labels"))) {
 					take(p, i)
 				}
 			}
 			continue
 		}
-		found := slices.IndexFunc(c.providers, func(p inputProvider) bool { return p.namespace == s.fact.Namespace && p.name == name })
+		found := slices.IndexFunc(c.providers, func(p inputProvider) bool {
+			return p.namespace == s.fact.Namespace && p.name == name
+		})
 		if found < 0 {
 			unknown, at = fmt.Sprintf("the ResourceSetInputProvider %q is not in Git", name), i
 			continue
@@ -110,8 +116,8 @@ func textsOf(object map[string]any, path ...string) map[string]string {
 	return all
 }
 
-// renderSets renders the ResourceSets whose inputs are known by now, and when last those that are left. It gives the Kustomizations
-// that they make, and tells whether any was rendered.
+// renderSets renders the ResourceSets whose inputs are known by now, and when last those that are left. It gives the
+// Kustomizations that they make, and tells whether any was rendered.
 func (c *cluster) renderSets(last bool) (children []*item, any bool) {
 	waiting := c.sets
 	c.sets = nil
@@ -142,7 +148,8 @@ func (c *cluster) copies(s *resourceSet) bool {
 	for _, resource := range resources {
 		o, _ := resource.(map[string]any)
 		from := textsOf(o, "metadata", "annotations")[resourceset.CopyFromAnnotation]
-		if namespace, name, ok := strings.Cut(from, "/"); ok && !strings.Contains(from, "<<") && c.find(str(o, "kind"), namespace, name) == nil {
+		if namespace, name, ok := strings.Cut(from, "/"); ok && !strings.Contains(from, "<<") &&
+			c.find(str(o, "kind"), namespace, name) == nil {
 			return false
 		}
 	}
@@ -154,7 +161,8 @@ func (c *cluster) unknownSet(s *resourceSet, why string, field ...any) {
 	origin.Field = slices.Concat(origin.Field, field)
 	inc := fleet.Incomplete{Kind: fleet.UnknownProducer, Origin: origin,
 		Why: secret.Message(fmt.Sprintf("of the ResourceSet %q not all is known: %s", s.fact.Name, why))}
-	if last := len(c.fact.Incomplete) - 1; last < 0 || !reflect.DeepEqual(c.fact.Incomplete[last], inc) { // for each set of inputs
+	// for each set of inputs
+	if last := len(c.fact.Incomplete) - 1; last < 0 || !reflect.DeepEqual(c.fact.Incomplete[last], inc) {
 		c.fact.Incomplete = append(c.fact.Incomplete, inc)
 	}
 }
@@ -173,14 +181,16 @@ func (c *cluster) renderSet(s *resourceSet, inputs []resourceset.Provider) (chil
 		}
 		k := c.kustomizationOf(s.it)
 		k.Problems = append(k.Problems, fleet.BuildProblem{Kind: kind, Origin: s.fact.Origin, At: failed.Field,
-			Message: secret.Message(fmt.Sprintf("the ResourceSet %q cannot be built, so nothing of it is applied: %s", s.fact.Name, failed.Why))})
+			Message: secret.Message(fmt.Sprintf("the ResourceSet %q cannot be built, so nothing of it is applied: %s",
+				s.fact.Name, failed.Why))})
 		return nil
 	}
 	index := newTextIndex(c.written, &build{files: s.it.rendering.Files}, nil)
 	for _, o := range made.Objects {
 		origin := s.fact.Origin
 		origin.Field = slices.Concat(origin.Field, o.Field)
-		c.clear = append(c.clear, c.resolveClear(s.it, index.clearValues(built{object: o.Content, origin: origin}, o.Content))...)
+		c.clear = append(c.clear, c.resolveClear(s.it, index.clearValues(
+			built{object: o.Content, origin: origin}, o.Content))...)
 		if why := c.copy(o.Content); why != "" {
 			c.unknownSet(s, why, o.Field...)
 			continue
@@ -196,7 +206,8 @@ func (c *cluster) renderSet(s *resourceSet, inputs []resourceset.Provider) (chil
 		k := c.kustomizationOf(s.it)
 		k.Incomplete = append(k.Incomplete, unknownChart(&r.Objects[0].Object)...)
 	}
-	if len(c.seen) > maxKustomizations || c.values > maxValues || s.depth > maxChain || len(c.setsSeen) > maxKustomizations {
+	if len(c.seen) > maxKustomizations || c.values > maxValues || s.depth > maxChain ||
+		len(c.setsSeen) > maxKustomizations {
 		c.sets = nil
 	}
 	return c.bounded(s.it, children)
@@ -213,14 +224,16 @@ func (c *cluster) kustomizationOf(it *item) *fleet.Kustomization {
 
 // copy puts the data into an object that the Flux Operator copies there, and says why it cannot: those are not in Git.
 //
-// Source: controlplaneio-fluxcd/flux-operator v0.58.1 internal/controller/resourceset_controller_configs.go copyResources.
+// Source: controlplaneio-fluxcd/flux-operator v0.58.1
+// internal/controller/resourceset_controller_configs.go copyResources.
 func (c *cluster) copy(object map[string]any) (why string) {
 	kind, annotations := str(object, "kind"), textsOf(object, "metadata", "annotations")
 	if str(object, "apiVersion") != "v1" || kind != "ConfigMap" && kind != "Secret" {
 		return ""
 	}
 	if from := annotations[resourceset.KubeConfigAnnotation]; from != "" && kind == "ConfigMap" {
-		return fmt.Sprintf("the ConfigMap %q gets its data from the kubeconfig %q", textsOf(object, "metadata")["name"], from)
+		return fmt.Sprintf("the ConfigMap %q gets its data from the kubeconfig %q", textsOf(object, "metadata")["name"],
+			from)
 	}
 	from, ok := annotations[resourceset.CopyFromAnnotation]
 	if !ok {
@@ -229,7 +242,8 @@ func (c *cluster) copy(object map[string]any) (why string) {
 	namespace, name, _ := strings.Cut(from, "/")
 	source := c.find(kind, namespace, name)
 	if source == nil {
-		return fmt.Sprintf("the %s %q is copied from %q, which is not in Git", kind, textsOf(object, "metadata")["name"], from)
+		return fmt.Sprintf("the %s %q is copied from %q, which is not in Git", kind,
+			textsOf(object, "metadata")["name"], from)
 	}
 	data := map[string]any{}
 	for _, field := range []string{"data", "stringData"} {

@@ -10,12 +10,13 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// Follower follows Flux again, through the same files, where one object is another than in the tree: as an API server is about to
-// have it. Only the Kustomizations that may differ are followed, and of these only what no rendering of the tree says already is
-// built. Safe for concurrent use.
+// Follower follows Flux again, through the same files, where one object is another than in the tree: as an API server
+// is about to have it. Only the Kustomizations that may differ are followed, and of these only what no rendering of the
+// tree says already is built. Safe for concurrent use.
 type Follower struct{ *follower }
 
-// Follower is that of contents which Follow has followed; it keeps what Follow has made, for as long as it is kept itself.
+// Follower is that of contents which Follow has followed; it keeps what Follow has made, for as
+// long as it is kept itself.
 func (c *Contents) Follower() Follower { return Follower{c.follower} }
 
 var _ fleet.Follower = Follower{}
@@ -70,8 +71,8 @@ func (f Follower) Follow(o fleet.ObjectRef, content map[string]any) fleet.Follow
 // resourceSetProblem is the kind of a problem with a ResourceSet.
 const resourceSetProblem = "resource-set"
 
-// withSets is a Kustomization with what was wrong with the ResourceSets that it applies, where it applies the same folder: they are not
-// rendered again.
+// withSets is a Kustomization with what was wrong with the ResourceSets that it applies, where it applies the same
+// folder: they are not rendered again.
 func withSets(k, was fleet.Kustomization) fleet.Kustomization {
 	if k.Path != was.Path || k.PathState != fleet.Found {
 		return k
@@ -92,8 +93,10 @@ func (f Follower) again(of *cluster) *cluster {
 	follower.builder, follower.written = newBuilder(), newWritten(f.tree) // kept for nobody
 	return &cluster{
 		follower: &follower,
-		course:   &course{entry: of.entry, fact: of.fact, kustomizations: of.kustomizations, objects: of.objects, rendered: renderings{}},
-		own:      of.own, atEntry: of.atEntry, ownOrigin: of.ownOrigin, seen: of.seen, generators: of.generators, items: of.items,
+		course: &course{entry: of.entry, fact: of.fact, kustomizations: of.kustomizations, objects: of.objects,
+			rendered: renderings{}},
+		own: of.own, atEntry: of.atEntry, ownOrigin: of.ownOrigin, seen: of.seen, generators: of.generators,
+		items: of.items,
 		order: of.order, producers: of.producers, keys: of.keys, facts: of.facts, kept: of.rendered,
 		instead: map[string]map[string]any{}, come: map[string]bool{},
 	}
@@ -128,9 +131,10 @@ func (c *cluster) mayRead(it *item, o fleet.ObjectRef) bool {
 	case o.Group == "source.toolkit.fluxcd.io":
 		return it.source() == own || it.source().kind == "ExternalArtifact" || c.entry.source.is(own)
 	case it.spec.PostBuild != nil:
-		return it.fact.Namespace == o.Namespace && slices.ContainsFunc(it.spec.PostBuild.SubstituteFrom, func(ref kustomizev1.SubstituteReference) bool {
-			return ref.Kind == o.Kind && ref.Name == o.Name
-		})
+		return it.fact.Namespace == o.Namespace && slices.ContainsFunc(
+			it.spec.PostBuild.SubstituteFrom, func(ref kustomizev1.SubstituteReference) bool {
+				return ref.Kind == o.Kind && ref.Name == o.Name
+			})
 	}
 	return false
 }
@@ -182,7 +186,8 @@ func sameReferences(a, b []fleet.Reference) bool {
 	})
 }
 
-// refer adds to the Kustomizations that were followed those whose dependencies are others now; one without an ID is gone.
+// refer adds to the Kustomizations that were followed those whose dependencies are others now;
+// one without an ID is gone.
 func (c *cluster) refer(followed map[string]fleet.Kustomization) {
 	all := maps.Clone(c.facts())
 	for id, k := range all {
@@ -208,7 +213,8 @@ func (c *cluster) refer(followed map[string]fleet.Kustomization) {
 	}
 }
 
-// incompleteWith is what is not known of the cluster with some Kustomizations as they are now; nil where that has not changed.
+// incompleteWith is what is not known of the cluster with some Kustomizations as they are now; nil
+// where that has not changed.
 func (c *cluster) incompleteWith(followed map[string]fleet.Kustomization) []fleet.Incomplete {
 	before, same := c.facts(), true
 	for id, k := range followed {

@@ -20,10 +20,11 @@ import (
 
 // fluxReads are the kinds that a Flux reads itself.
 var fluxReads = []string{"Kustomization.kustomize.toolkit.fluxcd.io", "HelmRelease.helm.toolkit.fluxcd.io", "ConfigMap",
-	"GitRepository.source.toolkit.fluxcd.io", "OCIRepository.source.toolkit.fluxcd.io", "HelmRepository.source.toolkit.fluxcd.io"}
+	"GitRepository.source.toolkit.fluxcd.io", "OCIRepository.source.toolkit.fluxcd.io",
+	"HelmRepository.source.toolkit.fluxcd.io"}
 
-// A fleet with a changed object is the fleet of the files with that object changed: for each object of each example that a Flux
-// reads, without each of its fields, and with each of its texts changed.
+// A fleet with a changed object is the fleet of the files with that object changed: for each object of each example
+// that a Flux reads, without each of its fields, and with each of its texts changed.
 func TestFollowerFollows(t *testing.T) {
 	examples, err := example.ReadAll("../../testdata/rules")
 	if err != nil {
@@ -48,7 +49,8 @@ func TestFollowerFollows(t *testing.T) {
 					continue
 				}
 				all := append(edits(docs[o.Origin.Document]), placeholder)
-				if o.Kind == "HelmRelease" || o.Kind == "HelmRepository" { // of which Kustomizations know no more than their names
+				// of which Kustomizations know no more than their names
+				if o.Kind == "HelmRelease" || o.Kind == "HelmRepository" {
 					all = all[len(all)-2:]
 				}
 				for _, edited := range all {
@@ -67,7 +69,8 @@ func TestFollowerFollows(t *testing.T) {
 	}
 }
 
-func compareFollowed(t *testing.T, name string, files fstest.MapFS, f *fleet.Fleet, o *fleet.Object, docs []map[string]any, edited map[string]any) bool {
+func compareFollowed(t *testing.T, name string, files fstest.MapFS, f *fleet.Fleet, o *fleet.Object,
+	docs []map[string]any, edited map[string]any) bool {
 	t.Helper()
 	docs = slices.Clone(docs)
 	docs[o.Origin.Document] = edited
@@ -78,7 +81,9 @@ func compareFollowed(t *testing.T, name string, files fstest.MapFS, f *fleet.Fle
 	for _, k := range fleet.Build(after, fleet.Declared{}).Kustomizations {
 		want[k.ID] = k
 	}
-	at := slices.IndexFunc(after.Objects, func(other *fleet.Object) bool { return other.ID == o.ID && other.Kustomization == o.Kustomization })
+	at := slices.IndexFunc(after.Objects, func(other *fleet.Object) bool {
+		return other.ID == o.ID && other.Kustomization == o.Kustomization
+	})
 	if (at < 0) != (edited["kind"] != o.Kind) || !sameEntries(f, after) {
 		return false // Flux starts elsewhere, or is not known to apply it
 	}
@@ -90,7 +95,8 @@ func compareFollowed(t *testing.T, name string, files fstest.MapFS, f *fleet.Fle
 			return false // no cluster has a text like this, or the patch is not shown
 		}
 	}
-	with, _ := f.With(fleet.ObjectRef{Cluster: o.Cluster, APIServer: o.APIServer, Group: o.Group, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name},
+	with, _ := f.With(fleet.ObjectRef{Cluster: o.Cluster, APIServer: o.APIServer, Group: o.Group, Kind: o.Kind,
+		Namespace: o.Namespace, Name: o.Name},
 		content)
 	for _, id := range slices.Sorted(maps.Keys(want)) {
 		got, known := with.Kustomizations[id]
@@ -106,11 +112,15 @@ func compareFollowed(t *testing.T, name string, files fstest.MapFS, f *fleet.Fle
 }
 
 // placeholder stands in the place of an object that is gone.
-var placeholder = map[string]any{"apiVersion": "v1", "kind": "Endpoints", "metadata": map[string]any{"name": "placeholder", "namespace": "default"}}
+var placeholder = map[string]any{"apiVersion": "v1", "kind": "Endpoints",
+	"metadata": map[string]any{"name": "placeholder", "namespace": "default"}}
 
-// withoutCharts is a Kustomization without the charts that are not rendered, which are about the HelmReleases that it applies.
+// withoutCharts is a Kustomization without the charts that are not rendered, which are about the
+// HelmReleases that it applies.
 func withoutCharts(k fleet.Kustomization) fleet.Kustomization {
-	k.Incomplete = slices.DeleteFunc(slices.Clone(k.Incomplete), func(i fleet.Incomplete) bool { return i.Kind == fleet.UnknownChart })
+	k.Incomplete = slices.DeleteFunc(slices.Clone(k.Incomplete), func(i fleet.Incomplete) bool {
+		return i.Kind == fleet.UnknownChart
+	})
 	return k
 }
 
@@ -170,7 +180,8 @@ func show(value any) string {
 	return string(data)
 }
 
-// edits are the objects that one becomes without each of its fields below spec and data, and with each text there changed.
+// edits are the objects that one becomes without each of its fields below spec and data, and
+// with each text there changed.
 func edits(object map[string]any) (all []map[string]any) {
 	var walk func(value any, with func(value any) map[string]any)
 	walk = func(value any, with func(any) map[string]any) {

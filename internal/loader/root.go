@@ -23,9 +23,9 @@ const ConfigName = ".rollcall.yaml"
 
 // FindRoot finds the root of the tree that name, a file or folder, belongs to: the nearest folder at or above it that
 // holds a .rollcall.yaml, else from which a spec.path of the Flux Kustomizations below name resolves, else that holds
-// clusters/, else such a folder below the Git work tree's top, or below name: an error where there are several. Else it is that top.
-// Where there is none of them, found is false and root is name itself or the folder of the file. Where name does not exist, it is a
-// file that is not saved yet, of the nearest folder that does.
+// clusters/, else such a folder below the Git work tree's top, or below name: an error where there are several. Else it
+// is that top. Where there is none of them, found is false and root is name itself or the folder of the file. Where
+// name does not exist, it is a file that is not saved yet, of the nearest folder that does.
 func FindRoot(name string) (root string, found bool, err error) {
 	abs, err := filepath.Abs(name)
 	if err != nil {
@@ -88,7 +88,8 @@ func (e *RootsError) Error() string {
 		}
 		names = append(names, filepath.ToSlash(rel))
 	}
-	return fmt.Sprintf("several fleets lie below %s: %s; name one of them, or the root with --root", filepath.ToSlash(e.Below), strings.Join(names, ", "))
+	return fmt.Sprintf("several fleets lie below %s: %s; name one of them, or the root with --root",
+		filepath.ToSlash(e.Below), strings.Join(names, ", "))
 }
 
 func isBelow(name, dir string) bool {
@@ -96,8 +97,8 @@ func isBelow(name, dir string) bool {
 	return err == nil && filepath.IsLocal(rel)
 }
 
-// rootsBelow are the folders below one that hold a .rollcall.yaml or a clusters/ with YAML in it, or from which a spec.path of the
-// Flux Kustomizations in them resolves; none that lies in another one.
+// rootsBelow are the folders below one that hold a .rollcall.yaml or a clusters/ with YAML in it, or from which a
+// spec.path of the Flux Kustomizations in them resolves; none that lies in another one.
 func rootsBelow(top string) (roots []string) {
 	entries := 0
 	files := map[string][]string{} // the telling paths of Kustomizations with a source, by file
@@ -109,9 +110,11 @@ func rootsBelow(top string) (roots []string) {
 			return nil
 		case entries > maxRootEntries:
 			return filepath.SkipAll
-		case d.IsDir() && p != top && (strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || name == "node_modules"):
+		case d.IsDir() && p != top && (strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") ||
+			name == "node_modules"):
 			return filepath.SkipDir
-		case d.IsDir() && p != top && (isConfigured(p) || name != "clusters" && holdsYAML(filepath.Join(p, "clusters"), &entries)):
+		case d.IsDir() && p != top && (isConfigured(p) || name != "clusters" &&
+			holdsYAML(filepath.Join(p, "clusters"), &entries)):
 			roots = append(roots, p)
 			return filepath.SkipDir
 		case d.Type().IsRegular() && isYAMLName(p):
@@ -164,13 +167,15 @@ func holdsYAML(dir string, entries *int) (found bool) {
 
 // isConfigured is true for a configuration of a wrong name, too: where it is read, it is refused.
 func isConfigured(dir string) bool {
-	return slices.ContainsFunc([]string{ConfigName, ".rollcall.yml", ".rollcall.json"}, func(name string) bool { return isFile(filepath.Join(dir, name)) })
+	return slices.ContainsFunc([]string{ConfigName, ".rollcall.yml", ".rollcall.json"}, func(name string) bool {
+		return isFile(filepath.Join(dir, name))
+	})
 }
 
 func isGitTop(dir string) bool { return exists(filepath.Join(dir, ".git")) }
 
-// holdsClusters says of a folder whether it holds the clusters/ of a fleet. In a Git work tree a clusters/ inside another
-// one is none: it is an app's, of Karmada's Cluster objects.
+// holdsClusters says of a folder whether it holds the clusters/ of a fleet. In a Git work tree a clusters/ inside
+// another one is none: it is an app's, of Karmada's Cluster objects.
 func holdsClusters(above []string) func(string) bool {
 	top := above[len(above)-1]
 	return func(dir string) bool {
@@ -180,12 +185,13 @@ func holdsClusters(above []string) func(string) bool {
 	}
 }
 
-// leadsTo says of a folder a few levels above start, where no Git work tree tells how far a fleet may go, whether a Flux Kustomization
-// in it leads from it to start or a folder around that.
+// leadsTo says of a folder a few levels above start, where no Git work tree tells how far a fleet may go, whether a
+// Flux Kustomization in it leads from it to start or a folder around that.
 func leadsTo(start string, above []string) func(string) bool {
 	entries := maxRootEntries - 5_000
 	return func(dir string) bool {
-		if at := slices.Index(above, dir); isGitTop(above[len(above)-1]) || at == 0 || at > 4 || filepath.Dir(dir) == dir {
+		if at := slices.Index(above, dir); isGitTop(above[len(above)-1]) || at == 0 || at > 4 ||
+			filepath.Dir(dir) == dir {
 			return false
 		}
 		found := false
@@ -199,7 +205,9 @@ func leadsTo(start string, above []string) func(string) bool {
 			case d.IsDir() && p != dir && strings.HasPrefix(d.Name(), "."):
 				return filepath.SkipDir
 			case d.Type().IsRegular() && isYAMLName(p):
-				found = slices.ContainsFunc(fluxPathsIn(p), func(to string) bool { return isBelow(start, filepath.Join(dir, filepath.FromSlash(to))) })
+				found = slices.ContainsFunc(fluxPathsIn(p), func(to string) bool {
+					return isBelow(start, filepath.Join(dir, filepath.FromSlash(to)))
+				})
 			}
 			if found {
 				return filepath.SkipAll
@@ -210,8 +218,8 @@ func leadsTo(start string, above []string) func(string) bool {
 	}
 }
 
-// climb are the folders above in which Flux Kustomizations are looked for: those up to the nearest one that looks like a
-// fleet's, so that no other fleet beside it tells the root. Where none does, everything above is somebody else's.
+// climb are the folders above in which Flux Kustomizations are looked for: those up to the nearest one that looks like
+// a fleet's, so that no other fleet beside it tells the root. Where none does, everything above is somebody else's.
 func climb(above []string) []string {
 	clusters := holdsClusters(above)
 	i := slices.IndexFunc(above, func(dir string) bool { return clusters(dir) || isGitTop(dir) })
@@ -249,8 +257,8 @@ func resolvesAny(paths []string) func(string) bool {
 const maxRootEntries = 20_000
 
 // fluxPaths are the telling spec.paths of Flux Kustomizations below name; where name has none, below the folders above
-// it, so that one file of a tree finds the root of the tree; a folder without YAML is no part of one. Paths that resolve
-// anywhere, and ones with variables, are not telling.
+// it, so that one file of a tree finds the root of the tree; a folder without YAML is no part of one. Paths that
+// resolve anywhere, and ones with variables, are not telling.
 func fluxPaths(name string, above []string) []string {
 	entries, files := 0, 0
 	for i, from := range append([]string{name}, above...) {
@@ -313,14 +321,15 @@ func pathsIn(name string, sourced bool) (paths []string) {
 			return paths
 		}
 		p := inTree(doc.Spec.Path)
-		if isFluxKustomization(doc.APIVersion, doc.Kind) && p != "." && p != "" && !strings.Contains(p, "$") && !(sourced && doc.Spec.SourceRef.Name == "") {
+		if isFluxKustomization(doc.APIVersion, doc.Kind) && p != "." && p != "" && !strings.Contains(p, "$") &&
+			!(sourced && doc.Spec.SourceRef.Name == "") {
 			paths = append(paths, p)
 		}
 	}
 }
 
-// Open opens the folder as a tree that cannot be left: not by "..", not by an absolute path, not by a symbolic link. What is
-// neither a regular file nor a folder cannot be opened there.
+// Open opens the folder as a tree that cannot be left: not by "..", not by an absolute path, not by a symbolic link.
+// What is neither a regular file nor a folder cannot be opened there.
 func Open(dir string) (fs.FS, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {

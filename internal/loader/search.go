@@ -19,8 +19,8 @@ type search struct {
 	told    []candidate
 	patched []candidate
 	sources declaredSources
-	// claims are the Kustomizations by the folders that they build, as far as these have no variables; roots are those that
-	// apply themselves.
+	// claims are the Kustomizations by the folders that they build, as far as these have no variables; roots are
+	// those that apply themselves.
 	claims, roots map[string][]fluxDoc
 	readers       map[string][]string
 }
@@ -49,7 +49,8 @@ func newSearch(t *tree) *search {
 		}
 	}
 	for _, c := range s.told {
-		s.claims[c.dir] = append(s.claims[c.dir], fluxDoc{file: c.origin.File, index: c.origin.Document, dir: c.dir, whole: true, source: c.source, url: c.url})
+		s.claims[c.dir] = append(s.claims[c.dir], fluxDoc{
+			file: c.origin.File, index: c.origin.Document, dir: c.dir, whole: true, source: c.source, url: c.url})
 	}
 	return s
 }
@@ -107,8 +108,8 @@ func sharedFolders(a, b string) int {
 	return n
 }
 
-// home are the URLs of this repository: those of the sources that the surest entries start from. Where two lead to one folder, only
-// the surer one is of this repository: a path like that is as usual in others.
+// home are the URLs of this repository: those of the sources that the surest entries start from. Where two lead to one
+// folder, only the surer one is of this repository: a path like that is as usual in others.
 func (s *search) home() map[string]bool {
 	urls := map[string]bool{}
 	for _, c := range s.told {
@@ -156,9 +157,9 @@ func (s *search) bringsAnother(urls map[string]bool, d fluxDoc) bool {
 	})
 }
 
-// appliesItself tells that the Kustomization is among what it applies: Flux starts there. The path "./" is the usual one for
-// other repositories too: it leads to this tree's root where the Kustomization is called like its GitRepository, as flux bootstrap
-// calls them, and that is there.
+// appliesItself tells that the Kustomization is among what it applies: Flux starts there. The path "./" is the usual
+// one for other repositories too: it leads to this tree's root where the Kustomization is called like its
+// GitRepository, as flux bootstrap calls them, and that is there.
 func (s *search) appliesItself(d fluxDoc) bool {
 	switch {
 	case !d.whole || d.dir == "":
@@ -183,8 +184,8 @@ func (s *search) holdsSource(d fluxDoc) bool {
 	return false
 }
 
-// readersOf are the folders that bring a file when Flux builds them: those whose kustomization file lists it, directly or through
-// others, and those without such a file around it.
+// readersOf are the folders that bring a file when Flux builds them: those whose kustomization file lists it, directly
+// or through others, and those without such a file around it.
 func (s *search) readersOf(file string) []string {
 	if all, ok := s.readers[file]; ok {
 		return all
@@ -222,8 +223,8 @@ func (s *search) readersOf(file string) []string {
 }
 
 // claimed tells whether another Kustomization applies d. The path "./" counts with the same source only. Against what
-// applies itself a path with variables does not count: it may well lead elsewhere. Against what flux bootstrap wrote only another such
-// one counts: a path that leads too high up does not make it a part of something else.
+// applies itself a path with variables does not count: it may well lead elsewhere. Against what flux bootstrap wrote
+// only another such one counts: a path that leads too high up does not make it a part of something else.
 func (s *search) claimed(d fluxDoc) bool {
 	root := s.appliesItself(d)
 	counts := func(o fluxDoc) bool {
@@ -253,7 +254,8 @@ func (s *search) claimed(d fluxDoc) bool {
 // isLedTo tells whether a Kustomization that lies elsewhere leads to a folder.
 func (s *search) isLedTo(dir string) bool {
 	return slices.ContainsFunc(s.claims[dir], func(o fluxDoc) bool {
-		return o.name != "" && o.whole && o.dir == dir && !inside(path.Dir(o.file), dir) && !strings.Contains(o.name, "$") && !hidden(o.file)
+		return o.name != "" && o.whole && o.dir == dir && !inside(path.Dir(o.file), dir) &&
+			!strings.Contains(o.name, "$") && !hidden(o.file)
 	})
 }
 
@@ -279,7 +281,8 @@ func fluxSources(t *tree) declaredSources {
 	return all
 }
 
-// beside tells whether the source of a Kustomization is declared in the folder that lists it, or in what is listed there.
+// beside tells whether the source of a Kustomization is declared in the folder that lists it,
+// or in what is listed there.
 func (s declaredSources) beside(lists listGraph, d fluxDoc, top string) bool {
 	return len(s.nextTo(lists, d, top)) > 0
 }
@@ -322,8 +325,8 @@ func (s declaredSources) urlOf(lists listGraph, d fluxDoc) string {
 	return found[0].url
 }
 
-// addressOf is a repository's address, by which the same one is the same over HTTPS and SSH: of an OCI artifact as it is, of any
-// other a hash, for there may be a password in it. It is empty where there is a variable in it.
+// addressOf is a repository's address, by which the same one is the same over HTTPS and SSH: of an OCI artifact as it
+// is, of any other a hash, for there may be a password in it. It is empty where there is a variable in it.
 func addressOf(url string) string {
 	if url == "" || strings.Contains(url, "$") {
 		return ""
@@ -356,9 +359,9 @@ type valuesRef struct{ Name, Key string }
 
 // newFluxSpec is nil for a document that leads nowhere: another kind, or a patch.
 //
-// Source: controlplaneio-fluxcd/flux-operator v0.59.0 internal/controller/fluxinstance_controller.go:395: the source and the
-// Kustomization lie in the FluxInstance's namespace, and are called after it where sync.name is empty. The chart's FluxInstance lies in
-// the release's.
+// Source: controlplaneio-fluxcd/flux-operator v0.59.0 internal/controller/fluxinstance_controller.go:395: the source
+// and the Kustomization lie in the FluxInstance's namespace, and are called after it where sync.name is empty. The
+// chart's FluxInstance lies in the release's.
 func newFluxSpec(root *yaml.Node, apiVersion, kind string) *fluxSpec {
 	switch {
 	case isFluxKustomization(apiVersion, kind):
@@ -366,7 +369,8 @@ func newFluxSpec(root *yaml.Node, apiVersion, kind string) *fluxSpec {
 		if text(root, "spec", "path") == "" && ref == nil {
 			return nil
 		}
-		return &fluxSpec{Path: text(root, "spec", "path"), SourceKind: text(ref, "kind"), SourceNamespace: text(ref, "namespace"), SourceName: text(ref, "name"),
+		return &fluxSpec{Path: text(root, "spec", "path"), SourceKind: text(ref, "kind"),
+			SourceNamespace: text(ref, "namespace"), SourceName: text(ref, "name"),
 			Components: texts(lookup(root, "spec", "components"))}
 	case strings.HasPrefix(apiVersion, "source.toolkit.fluxcd.io/"):
 		return &fluxSpec{Address: addressOf(text(root, "spec", "url"))}
@@ -377,14 +381,16 @@ func newFluxSpec(root *yaml.Node, apiVersion, kind string) *fluxSpec {
 		if sync := newSync(lookup(root, "spec", "values", "instance", "sync"), namespace); sync != nil {
 			return sync
 		}
-		if !strings.Contains(cmp.Or(text(root, "spec", "chart", "spec", "chart"), text(root, "spec", "chartRef", "name")), "flux-instance") {
+		if !strings.Contains(cmp.Or(text(root, "spec", "chart", "spec", "chart"),
+			text(root, "spec", "chartRef", "name")), "flux-instance") {
 			return nil
 		}
 		spec := &fluxSpec{SourceNamespace: namespace}
 		if refs := lookup(root, "spec", "valuesFrom"); refs != nil && refs.Kind == yaml.SequenceNode {
 			for _, ref := range refs.Content {
 				if text(ref, "kind") == "ConfigMap" {
-					spec.Values = append(spec.Values, valuesRef{text(ref, "name"), cmp.Or(text(ref, "valuesKey"), "values.yaml")})
+					spec.Values = append(spec.Values, valuesRef{text(ref, "name"),
+						cmp.Or(text(ref, "valuesKey"), "values.yaml")})
 				}
 			}
 		}
@@ -398,8 +404,9 @@ func newSync(sync *yaml.Node, namespace string) *fluxSpec {
 	if text(sync, "path") == "" {
 		return nil
 	}
-	return &fluxSpec{Path: text(sync, "path"), SourceKind: cmp.Or(text(sync, "kind"), "GitRepository"), SourceNamespace: namespace,
-		SourceName: cmp.Or(text(sync, "name"), namespace, "flux-system"), Address: addressOf(text(sync, "url"))}
+	return &fluxSpec{Path: text(sync, "path"), SourceKind: cmp.Or(text(sync, "kind"), "GitRepository"),
+		SourceNamespace: namespace,
+		SourceName:      cmp.Or(text(sync, "name"), namespace, "flux-system"), Address: addressOf(text(sync, "url"))}
 }
 
 // texts are the scalars of a list.
@@ -430,8 +437,10 @@ func fluxDocs(t *tree) (docs []fluxDoc, syncs []candidate) {
 					}
 				}
 				for _, dir := range t.folders(inTree(spec.Path)) {
-					syncs = append(syncs, candidate{evidence: told, url: spec.Address, entry: entry{dir: dir, base: ".", told: true,
-						origin: fleet.Origin{File: p, Document: d.Index}, source: sourceKey{spec.SourceKind, spec.SourceNamespace, spec.SourceName}}})
+					syncs = append(syncs, candidate{evidence: told, url: spec.Address,
+						entry: entry{dir: dir, base: ".", told: true,
+							origin: fleet.Origin{File: p, Document: d.Index},
+							source: sourceKey{spec.SourceKind, spec.SourceNamespace, spec.SourceName}}})
 				}
 			}
 		}
@@ -441,7 +450,8 @@ func fluxDocs(t *tree) (docs []fluxDoc, syncs []candidate) {
 
 func newFluxDoc(file string, doc document) fluxDoc {
 	spec := doc.Flux
-	d := fluxDoc{file: file, index: doc.Index, path: spec.Path, dir: inTree(spec.Path), name: doc.Namespace + "/" + doc.Name,
+	d := fluxDoc{file: file, index: doc.Index, path: spec.Path, dir: inTree(spec.Path),
+		name:   doc.Namespace + "/" + doc.Name,
 		source: sourceKey{spec.SourceKind, cmp.Or(spec.SourceNamespace, doc.Namespace), spec.SourceName}}
 	d.whole = !strings.ContainsAny(d.dir, "${}<>") // a variable, or what somebody is to fill in
 	if d.source.kind == "ExternalArtifact" {       // its paths are the artifact's own

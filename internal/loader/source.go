@@ -33,28 +33,41 @@ func (c *cluster) locate(it *item) {
 	}
 	switch {
 	case !it.fact.Local:
-		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownSource, Why: secret.Message("the source " + it.fact.Source + " is not this repository"), Origin: it.at("spec", "sourceRef", "name")})
+		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{
+			Kind: fleet.UnknownSource, Why: secret.Message("the source " + it.fact.Source + " is not this repository"),
+			Origin: it.at("spec", "sourceRef", "name")})
 	case it.noPath: // which spec.path says already
 	case own != "":
-		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownPath, Why: secret.Message("the path holds a variable that has no known value; " + own + " is read, by the names in the cluster's own path"), Origin: it.at("spec", "path")})
+		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{
+			Kind: fleet.UnknownPath, Why: secret.Message("the path holds a variable that has no known value; " + own +
+				" is read, by the names in the cluster's own path"), Origin: it.at("spec", "path")})
 		it.fact.Path, it.fact.PathState = own, fleet.Found
 	case strings.Contains(it.fact.Path, "$") && !it.literal:
-		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownPath, Why: "the path holds a variable that has no known value", Origin: it.at("spec", "path")})
+		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{
+			Kind: fleet.UnknownPath, Why: "the path holds a variable that has no known value",
+			Origin: it.at("spec", "path")})
 	case c.artifactOf(it).isDir(it.fact.Path):
 		it.fact.PathState = fleet.Found
 	case !packed.exact || c.includes(source):
-		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownSource, Why: secret.Message("what the source " + it.fact.Source + " holds besides this repository is not known"), Origin: it.at("spec", "path")})
+		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{
+			Kind: fleet.UnknownSource, Why: secret.Message("what the source " + it.fact.Source +
+				" holds besides this repository is not known"), Origin: it.at("spec", "path")})
 	case it.fact.Implicit: // that Flux starts there is a guess, which the source's ignore rules contradict
-		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownPath, Why: fmt.Sprintf("the folder %q is not in what the source holds", it.fact.Path), Origin: it.fact.Origin})
+		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{
+			Kind: fleet.UnknownPath, Why: fmt.Sprintf("the folder %q is not in what the source holds", it.fact.Path),
+			Origin: it.fact.Origin})
 	case it.unpatched:
-		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{Kind: fleet.UnknownPath, Why: "a patch that cannot be read may lead the path elsewhere", Origin: it.at("spec", "path")})
+		it.fact.Incomplete = append(it.fact.Incomplete, fleet.Incomplete{
+			Kind: fleet.UnknownPath, Why: "a patch that cannot be read may lead the path elsewhere",
+			Origin: it.at("spec", "path")})
 	default:
 		it.fact.PathState = fleet.Missing
 	}
 }
 
-// ownFolder is the folder that a path with variables leads to if their values are names in the path of the cluster's entry point:
-// clusters/eu/01 has apps/${REGION}/${NUMBER} in apps/eu/01. It is empty unless there is one such folder alone.
+// ownFolder is the folder that a path with variables leads to if their values are names in the path of the
+// cluster's entry point: clusters/eu/01 has apps/${REGION}/${NUMBER} in apps/eu/01. It is empty unless there
+// is one such folder alone.
 func (c *cluster) ownFolder(pattern string, a *artifact) string {
 	if !strings.Contains(pattern, "$") {
 		return ""
@@ -106,18 +119,21 @@ func (c *cluster) knowsSource(it *item) bool {
 	return packed || c.find(source.kind, source.namespace, source.name) != nil
 }
 
-// isEntrySource tells whether a source is the one that the entry point starts from, or a GitRepository with the same URL.
+// isEntrySource tells whether a source is the one that the entry point starts from, or a
+// GitRepository with the same URL.
 func (c *cluster) isEntrySource(source sourceKey) bool {
 	if c.entry.source.is(source) {
 		return true
 	}
 	root, other := c.gitRepository(c.entry.source), c.gitRepository(source)
-	return root != nil && other != nil && root.Spec.URL == other.Spec.URL && reflect.DeepEqual(root.Spec.Reference, other.Spec.Reference)
+	return root != nil && other != nil && root.Spec.URL == other.Spec.URL &&
+		reflect.DeepEqual(root.Spec.Reference, other.Spec.Reference)
 }
 
 func (c *cluster) includes(source sourceKey) bool {
 	repo := c.gitRepository(source)
-	return repo != nil && (len(repo.Spec.Include) > 0 || len(repo.Spec.SparseCheckout) > 0 || repo.Spec.RecurseSubmodules)
+	return repo != nil && (len(repo.Spec.Include) > 0 || len(repo.Spec.SparseCheckout) > 0 ||
+		repo.Spec.RecurseSubmodules)
 }
 
 func (c *cluster) artifactOf(it *item) *artifact {
@@ -130,7 +146,8 @@ func (c *cluster) artifactOf(it *item) *artifact {
 			}
 		}
 	}
-	if repo := c.gitRepository(source); repo != nil && repo.Spec.Ignore != nil && !(it.fact.Implicit && c.entry.byHand) {
+	if repo := c.gitRepository(source); repo != nil && repo.Spec.Ignore != nil &&
+		!(it.fact.Implicit && c.entry.byHand) {
 		packed.ignore = *repo.Spec.Ignore
 	}
 	return c.follower.artifact(packed)
@@ -141,7 +158,8 @@ func (c *cluster) artifactOf(it *item) *artifact {
 func (c *cluster) gitRepository(source sourceKey) *sourcev1.GitRepository {
 	object := c.sourceObject(source)
 	var repo sourcev1.GitRepository
-	if source.kind != "GitRepository" || object == nil || runtime.DefaultUnstructuredConverter.FromUnstructured(object, &repo) != nil {
+	if source.kind != "GitRepository" || object == nil ||
+		runtime.DefaultUnstructuredConverter.FromUnstructured(object, &repo) != nil {
 		return nil
 	}
 	return &repo

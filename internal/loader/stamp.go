@@ -59,10 +59,13 @@ func findStamp(root *yaml.Node) stamp {
 	return stamp{How: stampAnnotation, Line: annotations.Content[0].Line, Column: annotations.Content[0].Column}
 }
 
-// isPlainBlock tells a block mapping whose first key stands on a line of its own, with nothing before it, as "? " would be.
+// isPlainBlock tells a block mapping whose first key stands on a line of its own, with nothing
+// before it, as "? " would be.
 func isPlainBlock(n *yaml.Node) bool {
-	return n.Kind == yaml.MappingNode && n.Style&yaml.FlowStyle == 0 && len(n.Content) > 0 && n.Line == n.Content[0].Line && n.Column == n.Content[0].Column &&
-		n.Anchor == "" && n.Tag == "!!map" && n.Content[0].Tag != "!!merge" && n.Content[0].Style&yaml.TaggedStyle == 0 && n.Content[0].Anchor == ""
+	return n.Kind == yaml.MappingNode && n.Style&yaml.FlowStyle == 0 && len(n.Content) > 0 &&
+		n.Line == n.Content[0].Line && n.Column == n.Content[0].Column &&
+		n.Anchor == "" && n.Tag == "!!map" && n.Content[0].Tag != "!!merge" &&
+		n.Content[0].Style&yaml.TaggedStyle == 0 && n.Content[0].Anchor == ""
 }
 
 // child is the value of a key, aliases not followed.
@@ -120,7 +123,8 @@ func (f *file) stampedNodes(number func(int, []any) (int, bool)) ([]byte, error)
 		if !keep || failed != nil {
 			return
 		}
-		// What kustomize does first with what it reads: the stamp must not show wherever else an anchor's value is used.
+		// What kustomize does first with what it reads: the stamp must not show wherever else
+		// an anchor's value is used.
 		if failed = kyaml.NewRNode(root).DeAnchor(); failed != nil {
 			return
 		}
@@ -178,7 +182,8 @@ func stampNodes(root *yaml.Node, n int) {
 		annotations = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
 		set(meta, "annotations", annotations)
 	}
-	set(annotations, originAnnotation, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: strconv.Itoa(n), Style: yaml.DoubleQuotedStyle})
+	set(annotations, originAnnotation, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: strconv.Itoa(n),
+		Style: yaml.DoubleQuotedStyle})
 }
 
 func set(mapping *yaml.Node, key string, value *yaml.Node) {

@@ -30,7 +30,8 @@ func (d *disk) Open(name string) (fs.File, error) {
 // write writes a file at a time that the file system tells.
 func (d *disk) write(name, text string, at time.Time) {
 	now := syscall.NsecToTimespec(at.UnixNano())
-	d.MapFS[name] = &fstest.MapFile{Data: []byte(text), Sys: &syscall.Stat_t{Ino: 1, Size: int64(len(text)), Mtim: now, Ctim: now}}
+	d.MapFS[name] = &fstest.MapFile{Data: []byte(text), Sys: &syscall.Stat_t{
+		Ino: 1, Size: int64(len(text)), Mtim: now, Ctim: now}}
 }
 
 // A file that has been left alone since the last run is not opened, and one that may have been written is.
@@ -52,7 +53,9 @@ func TestUntouchedFiles(t *testing.T) {
 	}{
 		{"at first", func() {}, slices.Sorted(maps.Keys(d.MapFS))},
 		{"left alone", func() {}, []string{"clusters/a/root.yaml"}}, // where Flux starts
-		{"written later", func() { d.write("clusters/a/x.yaml", config("six"), old.Add(time.Minute)) }, []string{"clusters/a/x.yaml", "clusters/a/y.yaml", "clusters/a/root.yaml"}},
+		{"written later", func() {
+			d.write("clusters/a/x.yaml", config("six"), old.Add(time.Minute))
+		}, []string{"clusters/a/x.yaml", "clusters/a/y.yaml", "clusters/a/root.yaml"}},
 		{"written now", func() { d.write("clusters/a/x.yaml", config("ten"), recent) }, nil},
 		{"and at once again", func() { d.write("clusters/a/x.yaml", config("abc"), recent) }, nil},
 		{"the same times, another text", func() {

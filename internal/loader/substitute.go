@@ -30,8 +30,8 @@ type variables struct {
 	hidden map[string]bool
 	// lines is what is known of the line breaks in the values.
 	lines map[string]lines
-	// open: a source could not be read, so any other name may have a value too; optional: one that need not be there is not
-	// in the tree, and may be in the cluster.
+	// open: a source could not be read, so any other name may have a value too; optional: one that need not be there is
+	// not in the tree, and may be in the cluster.
 	open, optional bool
 	// always: Flux substitutes even where there is no variable at all.
 	always bool
@@ -43,7 +43,8 @@ type variables struct {
 
 func (v *variables) any() bool { return len(v.values)+len(v.hidden) > 0 || v.open || v.always }
 
-// objectFinder finds an object on a cluster's own API server, as far as the cluster has been followed, and where it comes from.
+// objectFinder finds an object on a cluster's own API server, as far as the cluster has been
+// followed, and where it comes from.
 type objectFinder func(kind, namespace, name string) (map[string]any, fleet.Origin)
 
 // sources says which sources of variables were found.
@@ -57,7 +58,8 @@ const (
 
 // newVariables reads the variables of a Flux Kustomization, and tells whether every source was found.
 func newVariables(spec *kustomizev1.PostBuild, of fleet.Kustomization, find objectFinder) (*variables, sources) {
-	v := &variables{values: map[string]string{}, hidden: map[string]bool{}, lines: map[string]lines{}, clear: map[string]variableSource{}}
+	v := &variables{values: map[string]string{}, hidden: map[string]bool{}, lines: map[string]lines{},
+		clear: map[string]variableSource{}}
 	if spec == nil {
 		return v, allFound
 	}
@@ -117,13 +119,13 @@ func (v *variables) set(name, value string, hidden bool) {
 // substituteLabel on an object, as a label or an annotation with the value "disabled", keeps substitution out of it.
 const substituteLabel = "kustomize.toolkit.fluxcd.io/substitute"
 
-// errUnknownValue: the object holds variables whose values are not known here, and with their names in the values' place
-// it cannot be read.
+// errUnknownValue: the object holds variables whose values are not known here, and with their names in the
+// values' place it cannot be read.
 var errUnknownValue = errors.New("a variable's value is not known")
 
 // apply substitutes in an object, and gives the names, sorted, that stand there without a default and that no source
-// defines, as far as all sources are known. A variable whose value is not known here stays as it is written. An error is
-// errUnknownValue, or what fails the whole Kustomization: envsubst cannot parse the text, or the result is no YAML.
+// defines, as far as all sources are known. A variable whose value is not known here stays as it is written. An error
+// is errUnknownValue, or what fails the whole Kustomization: envsubst cannot parse the text, or the result is no YAML.
 func (v *variables) apply(object map[string]any) (substituted map[string]any, undefined []string, err error) {
 	if labelled(object, substituteLabel, "disabled") {
 		return object, nil, nil
@@ -171,7 +173,9 @@ func (v *variables) eval(text string) (out string, undefined []string, kept bool
 	if slices.Contains(slices.Collect(maps.Values(missing)), true) {
 		doubtful := v.open || v.optional
 		undefined = required(text)
-		undefined = slices.DeleteFunc(undefined, func(name string) bool { return !missing[name] || doubtful && v.near(name) == "" })
+		undefined = slices.DeleteFunc(undefined, func(name string) bool {
+			return !missing[name] || doubtful && v.near(name) == ""
+		})
 	}
 	return out, undefined, kept, nil
 }
@@ -233,7 +237,8 @@ func required(text string) (names []string) {
 	return slices.Compact(names)
 }
 
-// near is the variable that is defined and differs from a name in the case of letters, or in separators, alone: the first of several.
+// near is the variable that is defined and differs from a name in the case of letters, or in separators,
+// alone: the first of several.
 func (v *variables) near(name string) string {
 	var found []string
 	for _, names := range []iter.Seq[string]{maps.Keys(v.values), maps.Keys(v.hidden)} {

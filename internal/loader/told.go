@@ -18,8 +18,11 @@ import (
 func (s *search) configured() (all []entry) {
 	known := s.candidates()
 	for _, cluster := range s.t.options.Clusters {
-		e := entry{cluster: cluster.Name, dir: cluster.Path, base: cluster.Root, variables: cluster.Variables, origin: cluster.Origin}
-		if i := slices.IndexFunc(known, func(c candidate) bool { return c.dir == e.dir && c.evidence <= applied }); i >= 0 {
+		e := entry{cluster: cluster.Name, dir: cluster.Path, base: cluster.Root, variables: cluster.Variables,
+			origin: cluster.Origin}
+		if i := slices.IndexFunc(known, func(c candidate) bool {
+			return c.dir == e.dir && c.evidence <= applied
+		}); i >= 0 {
 			e.root, e.source, e.told, e.origin = known[i].root, known[i].source, known[i].told, known[i].origin
 		} else {
 			e.source = s.sourceOf(e.dir, sourceKey{"GitRepository", "flux-system", "flux-system"})
@@ -29,7 +32,8 @@ func (s *search) configured() (all []entry) {
 	return all
 }
 
-// sourceOf is the source that most Kustomizations in a folder name and that the tree does not declare; other where there is none.
+// sourceOf is the source that most Kustomizations in a folder name and that the tree does not declare;
+// other where there is none.
 func (s *search) sourceOf(dir string, other sourceKey) sourceKey {
 	votes := map[sourceKey]int{}
 	best := other
@@ -39,7 +43,8 @@ func (s *search) sourceOf(dir string, other sourceKey) sourceKey {
 			source = d.packer
 		}
 		_, elsewhere := s.t.declaredPacking(source)
-		if !elsewhere && inside(d.file, dir) && source.name != "" && !strings.Contains(source.name, "$") && len(s.sources[source]) == 0 {
+		if !elsewhere && inside(d.file, dir) && source.name != "" && !strings.Contains(source.name, "$") &&
+			len(s.sources[source]) == 0 {
 			if votes[source]++; votes[source] > votes[best] {
 				best = source
 			}
@@ -48,8 +53,8 @@ func (s *search) sourceOf(dir string, other sourceKey) sourceKey {
 	return best
 }
 
-// syncFrom is the sync part of the values that a release of the flux-instance chart takes from ConfigMaps: from the last one that
-// has any. Those in the release's own folder count before others of that name.
+// syncFrom is the sync part of the values that a release of the flux-instance chart takes from ConfigMaps: from the
+// last one that has any. Those in the release's own folder count before others of that name.
 func (t *tree) syncFrom(file string, release document) *fluxSpec {
 	for _, ref := range slices.Backward(release.Flux.Values) {
 		var found []*fluxSpec
@@ -67,8 +72,8 @@ func (t *tree) syncFrom(file string, release document) *fluxSpec {
 	return nil
 }
 
-// valuesOf are the texts under a key of the ConfigMaps of a name, as they lie in files or as generators make them, those
-// in the folder first.
+// valuesOf are the texts under a key of the ConfigMaps of a name, as they lie in files or as generators make them,
+// those in the folder first.
 func (t *tree) valuesOf(ref valuesRef, dir string) (own [][]byte) {
 	var others [][]byte
 	add := func(at string, text []byte) {
@@ -96,7 +101,8 @@ func (t *tree) valuesOf(ref valuesRef, dir string) (own [][]byte) {
 				if !named {
 					key, file = path.Base(source), source
 				}
-				if values := t.files[path.Join(path.Dir(p), file)]; g.Name == ref.Name && key == ref.Key && values != nil && !values.unread {
+				if values := t.files[path.Join(path.Dir(p), file)]; g.Name == ref.Name && key == ref.Key &&
+					values != nil && !values.unread {
 					t.toldBy[values.path] = true
 					add(path.Dir(p), values.text())
 				}
@@ -106,14 +112,16 @@ func (t *tree) valuesOf(ref valuesRef, dir string) (own [][]byte) {
 	return append(own, others...)
 }
 
-// folders are the folders that a path may be, a variable in it taken for any one name; with variables, those with a Flux
-// Kustomization in them.
+// folders are the folders that a path may be, a variable in it taken for any one name; with variables, those with a
+// Flux Kustomization in them.
 func (t *tree) folders(dir string) (all []string) {
 	if !strings.Contains(dir, "$") {
 		return []string{dir}
 	}
 	for _, p := range t.paths {
-		if !slices.ContainsFunc(t.files[p].docs, func(d document) bool { return isFluxKustomization(d.APIVersion, d.Kind) }) {
+		if !slices.ContainsFunc(t.files[p].docs, func(d document) bool {
+			return isFluxKustomization(d.APIVersion, d.Kind)
+		}) {
 			continue
 		}
 		for at := path.Dir(p); at != "."; at = path.Dir(at) {
@@ -137,7 +145,8 @@ func (t *tree) provisioned() (all []candidate) {
 		}
 		for _, block := range terraformBlock.FindAll(terraformComment.ReplaceAll(data, nil), -1) {
 			var dir []byte
-			switch operator := bytes.Contains(block, []byte("flux-instance")) || bytes.Contains(block, []byte("FluxInstance")); {
+			switch operator := bytes.Contains(block, []byte("flux-instance")) ||
+				bytes.Contains(block, []byte("FluxInstance")); {
 			case bytes.HasPrefix(block, []byte(`resource "flux_bootstrap_git"`)):
 				dir = firstGroup(terraformPath, block)
 			case operator:
@@ -149,8 +158,9 @@ func (t *tree) provisioned() (all []candidate) {
 				continue
 			}
 			for _, folder := range t.folders(inTree(interpolation.ReplaceAllString(string(dir), "$$"))) {
-				all = append(all, candidate{evidence: provisioned, entry: entry{dir: folder, base: ".", told: true, origin: fleet.Origin{File: p},
-					source: sourceKey{"GitRepository", "flux-system", "flux-system"}}})
+				all = append(all, candidate{evidence: provisioned,
+					entry: entry{dir: folder, base: ".", told: true, origin: fleet.Origin{File: p},
+						source: sourceKey{"GitRepository", "flux-system", "flux-system"}}})
 			}
 		}
 	}
@@ -165,8 +175,9 @@ var (
 	terraformBlock   = regexp.MustCompile(`(?ms)^(?:resource|module|locals)\b.*?^\}`)
 	terraformPath    = regexp.MustCompile(`(?m)^[ \t]*path[ \t]*=[ \t]*"([^"\n]+)"`)
 	terraformSet     = regexp.MustCompile(`"(?:instance\.)?sync\.path"\s*,?\s*value\s*=\s*"([^"\n]+)"`)
-	terraformSync    = regexp.MustCompile(`(?m)^[ \t]*"?sync"?[ \t]*[:=][ \t]*\{?[ \t]*\n(?:[^}\n]*\n){0,12}?[ \t]*"?path"?[ \t]*[:=][ \t]*"?([^"\s#]+)`)
-	interpolation    = regexp.MustCompile(`\$\{[^}]*\}`)
+	terraformSync    = regexp.MustCompile(
+		`(?m)^[ \t]*"?sync"?[ \t]*[:=][ \t]*\{?[ \t]*\n(?:[^}\n]*\n){0,12}?[ \t]*"?path"?[ \t]*[:=][ \t]*"?([^"\s#]+)`)
+	interpolation = regexp.MustCompile(`\$\{[^}]*\}`)
 )
 
 func firstGroup(pattern *regexp.Regexp, text []byte) []byte {

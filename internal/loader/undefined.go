@@ -34,8 +34,9 @@ func isWord(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_'
 }
 
-// addUndefined adds a variable at the place that has it: in the object's own document, in what a generator made its text of, or
-// in a patch. Of several objects that have it from one patch, and of those that have it from elsewhere, it is added once.
+// addUndefined adds a variable at the place that has it: in the object's own document, in what a generator made
+// its text of, or in a patch. Of several objects that have it from one patch, and of those that have it from
+// elsewhere, it is added once.
 func (r *rendering) addUndefined(x *textIndex, vars *variables, name string, object built) {
 	v := x.undefinedIn(object, name)
 	v.Name, v.Near, v.Doubtful = name, vars.near(name), vars.open || vars.optional
@@ -46,8 +47,8 @@ func (r *rendering) addUndefined(x *textIndex, vars *variables, name string, obj
 	}
 }
 
-// undefinedIn is the place where an object has the variable, without a file where that is in the spec of the Flux Kustomization; none
-// where neither that nor a file of its build has it.
+// undefinedIn is the place where an object has the variable, without a file where that is in the spec of the Flux
+// Kustomization; none where neither that nor a file of its build has it.
 func (x *textIndex) undefinedIn(object built, name string) fleet.UndefinedVariable {
 	field := fieldWith(object.object, name)
 	f := x.file(object.origin.File)
@@ -94,9 +95,10 @@ func (f *writtenFile) inDocument(name string, origin fleet.Origin, field []any) 
 	return v, true
 }
 
-// inGenerator looks in what a generator of a kustomization file makes the object's text of. Of a secretGenerator nothing is
-// substituted: it writes base64.
-func (x *textIndex) inGenerator(f *writtenFile, variable string, origin, field []any) (v fleet.UndefinedVariable, ok bool) {
+// inGenerator looks in what a generator of a kustomization file makes the object's text of. Of a secretGenerator
+// nothing is substituted: it writes base64.
+func (x *textIndex) inGenerator(f *writtenFile, variable string, origin, field []any) (v fleet.UndefinedVariable,
+	ok bool) {
 	if len(origin) != 2 || len(field) != 2 {
 		return v, false
 	}
@@ -160,8 +162,8 @@ func (x *textIndex) inSource(f *writtenFile, variable, name, key string, at []an
 	return fleet.UndefinedVariable{Origin: fleet.Origin{File: source.path}, Line: line, Column: column}, true
 }
 
-// lineOf is the line and the column of the variable's first place in a text, from an offset on; 0 where there is none. They
-// count from 1, columns in characters.
+// lineOf is the line and the column of the variable's first place in a text, from an offset on; 0 where there is none.
+// They count from 1, columns in characters.
 func lineOf(text, name string, start int) (line, column int) {
 	at := askedFor(text[start:], name)
 	if at < 0 {
@@ -184,8 +186,10 @@ func offset(text string, line int) int {
 	return at
 }
 
-// patches are the files of a build that may bring text into other files' objects: kustomization files, and what they name
-// beside resources.
+// patches are the files of a build that may bring text into other files' objects: kustomization files, and what
+// they name beside resources.
 func (b *build) patches() []string {
-	return slices.DeleteFunc(slices.Clone(b.files), func(name string) bool { return !isKustomizeName(name) && !b.plain[name] })
+	return slices.DeleteFunc(slices.Clone(b.files), func(name string) bool {
+		return !isKustomizeName(name) && !b.plain[name]
+	})
 }

@@ -8,8 +8,9 @@ import (
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
 )
 
-// written is what stands in the files of a tree, for finding where something was written that a build has made of them. A file is
-// parsed when it is asked for, and once for all clusters: their builds share most files. Safe for concurrent use.
+// written is what stands in the files of a tree, for finding where something was written that a build has
+// made of them. A file is parsed when it is asked for, and once for all clusters: their builds share most
+// files. Safe for concurrent use.
 type written struct {
 	tree  *tree
 	mu    sync.Mutex

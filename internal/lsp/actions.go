@@ -10,7 +10,8 @@ import (
 	"github.com/sourcegraph/jsonrpc2"
 )
 
-// codeActions are the fixes of what is wrong in a range, without their edits: whether a fix holds takes another look at the tree.
+// codeActions are the fixes of what is wrong in a range, without their edits: whether a fix holds takes
+// another look at the tree.
 func (s *Server) codeActions(r *jsonrpc2.Request) (any, error) {
 	var params codeActionParams
 	if err := decode(r, &params); err != nil {
@@ -25,7 +26,8 @@ func (s *Server) codeActions(r *jsonrpc2.Request) (any, error) {
 	f := s.shown[params.TextDocument.URI]
 	for i, d := range f.diagnostics {
 		if fix, ok := f.fixes[i]; ok && d.Range.touches(params.Range) {
-			actions = append(actions, codeAction{Title: fix.title, Kind: quickFix, Diagnostics: []diagnostic{d}, Data: &actionData{fix.root, fix.identity}})
+			actions = append(actions, codeAction{Title: fix.title, Kind: quickFix, Diagnostics: []diagnostic{d},
+				Data: &actionData{fix.root, fix.identity}})
 		}
 	}
 	return actions, nil

@@ -81,12 +81,14 @@ type converter struct {
 }
 
 func (d *converter) diagnostic(f fleet.Finding) diagnostic {
-	out := diagnostic{Range: d.span(f.Place), Severity: severities[f.Severity], Code: f.Rule, Source: "rollcall", Message: f.WithFix()}
+	out := diagnostic{Range: d.span(f.Place), Severity: severities[f.Severity], Code: f.Rule, Source: "rollcall",
+		Message: f.WithFix()}
 	if doc := d.Doc(f.Rule); doc != "" {
 		out.CodeDescription = &codeDescription{doc}
 	}
 	for _, other := range f.Related {
-		out.RelatedInformation = append(out.RelatedInformation, related{location{d.uri(other.Place.File), d.span(other.Place)}, other.Message})
+		out.RelatedInformation = append(out.RelatedInformation,
+			related{location{d.uri(other.Place.File), d.span(other.Place)}, other.Message})
 	}
 	return out
 }

@@ -1,9 +1,10 @@
 package lsp
 
-// The part of the protocol that is spoken here, in its own names. Ranges are half open; lines count from 0, and so do characters,
-// in the encoding that client and server agree on.
+// The part of the protocol that is spoken here, in its own names. Ranges are half open; lines count from 0, and so do
+// characters, in the encoding that client and server agree on.
 //
-// Source: Language Server Protocol 3.17, https://microsoft.github.io/language-server-protocol/specifications/lsp/3.17/specification
+// Source: Language Server Protocol 3.17,
+// https://microsoft.github.io/language-server-protocol/specifications/lsp/3.17/specification
 
 type initializeParams struct {
 	Capabilities struct {
@@ -171,8 +172,8 @@ type textEdit struct {
 	NewText string `json:"newText"`
 }
 
-// statusMethod is a notification of our own, to clients that can do experimental.rollcallStatus: after a change, what was followed of the
-// trees of the open documents. docs/editor.md describes it.
+// statusMethod is a notification of our own, to clients that can do experimental.rollcallStatus: after a change, what
+// was followed of the trees of the open documents. docs/editor.md describes it.
 const statusMethod = "rollcall/status"
 
 type statusParams struct {

@@ -1,5 +1,5 @@
-// Package lsp serves findings to an editor by the Language Server Protocol. It knows documents and diagnostics, and no rule: what
-// lints is behind an interface, and so is what fixes.
+// Package lsp serves findings to an editor by the Language Server Protocol. It knows documents and diagnostics, and no
+// rule: what lints is behind an interface, and so is what fixes.
 package lsp
 
 import (
@@ -21,9 +21,9 @@ import (
 
 // Linter lints trees that stay from one call to the next. The server makes one call at a time.
 type Linter interface {
-	// Lint lints the trees that the documents belong to. Documents are an editor's buffers, by their absolute paths without
-	// symbolic links. Edited: since the last call nothing but their contents has changed. Trees that could be linted are
-	// given beside an error about others.
+	// Lint lints the trees that the documents belong to. Documents are an editor's buffers, by their absolute paths
+	// without symbolic links. Edited: since the last call nothing but their contents has changed. Trees that could be
+	// linted are given beside an error about others.
 	Lint(ctx context.Context, documents map[string][]byte, edited bool) ([]Tree, error)
 	// Fix makes the edits of a finding of the last call, in a tree with this root. An error says why they are refused.
 	Fix(ctx context.Context, root, identity string) ([]Change, error)
@@ -33,7 +33,8 @@ type Linter interface {
 type Tree struct {
 	// Root is its absolute path. What the findings call a file is relative to it, with slashes.
 	Root string
-	// Config is the absolute path of its configuration, whether that is there or not: what is in no file is shown there.
+	// Config is the absolute path of its configuration, whether that is there or not: what is
+	// in no file is shown there.
 	Config   string
 	Findings []fleet.Finding
 	// Notes are sentences on documents about which silence is no verdict. Each is shown once.
@@ -119,14 +120,16 @@ type fix struct{ root, identity, title string }
 func Serve(ctx context.Context, in io.ReadCloser, out io.Writer, linter Linter, version string) error {
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
-	s := &Server{linter: linter, noted: map[string]bool{}, version: version, wake: make(chan struct{}, 1), quit: quit, encoding: utf16,
+	s := &Server{linter: linter, noted: map[string]bool{}, version: version, wake: make(chan struct{}, 1), quit: quit,
+		encoding:  utf16,
 		documents: map[string]document{}, shown: map[string]file{}}
 	ready := make(chan struct{})
 	handler := jsonrpc2.HandlerWithError(func(ctx context.Context, _ *jsonrpc2.Conn, r *jsonrpc2.Request) (any, error) {
 		<-ready
 		return s.handle(ctx, r)
 	}).SuppressErrClosed()
-	s.conn = jsonrpc2.NewConn(ctx, jsonrpc2.NewBufferedStream(pipe{in, out}, jsonrpc2.VSCodeObjectCodec{}), asWanted{handler}, jsonrpc2.SetLogger(silent{}))
+	s.conn = jsonrpc2.NewConn(ctx, jsonrpc2.NewBufferedStream(pipe{in, out}, jsonrpc2.VSCodeObjectCodec{}),
+		asWanted{handler}, jsonrpc2.SetLogger(silent{}))
 	close(ready)
 	var work sync.WaitGroup
 	work.Go(func() { s.work(ctx) })
@@ -433,14 +436,16 @@ func (s *Server) publish(ctx context.Context, files map[string]file, documents m
 	}
 	for uri, f := range files {
 		if shown[uri].sent != f.sent {
-			if err := s.conn.Notify(ctx, "textDocument/publishDiagnostics", publishParams{uri, versions[uri], f.diagnostics}); err != nil {
+			if err := s.conn.Notify(ctx, "textDocument/publishDiagnostics",
+				publishParams{uri, versions[uri], f.diagnostics}); err != nil {
 				return fmt.Errorf("publish: %w", err)
 			}
 		}
 	}
 	for uri := range shown {
 		if _, still := files[uri]; !still {
-			if err := s.conn.Notify(ctx, "textDocument/publishDiagnostics", publishParams{uri, versions[uri], []diagnostic{}}); err != nil {
+			if err := s.conn.Notify(ctx, "textDocument/publishDiagnostics",
+				publishParams{uri, versions[uri], []diagnostic{}}); err != nil {
 				return fmt.Errorf("publish: %w", err)
 			}
 		}

@@ -1,5 +1,5 @@
-// Package page writes a fleet as one HTML file that asks nobody for anything: the map, where the policies place replicas and where after
-// the loss of members, the findings, and what was followed.
+// Package page writes a fleet as one HTML file that asks nobody for anything: the map, where the policies place
+// replicas and where after the loss of members, the findings, and what was followed.
 package page
 
 import (
@@ -25,8 +25,8 @@ var style string
 //go:embed page.js
 var script string
 
-// Policy is a policy with one of its workloads. Answers is the index of its table among the page's: policies of which the same becomes
-// share one; -1 where it was left out.
+// Policy is a policy with one of its workloads. Answers is the index of its table among the page's: policies of which
+// the same becomes share one; -1 where it was left out.
 type Policy struct {
 	Namespace string   `json:"namespace"`
 	Name      string   `json:"name"`
@@ -63,7 +63,8 @@ func Write(w io.Writer, f *fleet.Fleet, findings []fleet.Finding, report []byte)
 	d.Map.Policies, d.LeftOut = []picture.Policy{}, survey.LeftOut // the matrix has them
 	tables, total := map[string]int{}, 0
 	for _, r := range survey.Policies {
-		p := Policy{Namespace: r.Policy.Namespace, Name: r.Policy.Name, Members: append([]string{}, r.Members...), Answers: -1}
+		p := Policy{Namespace: r.Policy.Namespace, Name: r.Policy.Name, Members: append([]string{}, r.Members...),
+			Answers: -1}
 		if r.Workload != nil {
 			p.Workload = r.Workload.Name
 		}
@@ -85,7 +86,8 @@ func Write(w io.Writer, f *fleet.Fleet, findings []fleet.Finding, report []byte)
 	if err != nil {
 		return err
 	}
-	page := strings.NewReplacer("{{style-hash}}", hash(style), "{{script-hash}}", hash(script), "{{style}}", style, "{{script}}", script,
+	page := strings.NewReplacer("{{style-hash}}", hash(style), "{{script-hash}}", hash(script), "{{style}}", style,
+		"{{script}}", script,
 		"{{data}}", island).Replace(document)
 	_, err = io.WriteString(w, page)
 	return err

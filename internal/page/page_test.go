@@ -67,7 +67,8 @@ func TestCells(t *testing.T) {
 			for j, s := range r.Scenarios {
 				a := answers[j]
 				got, _ := json.Marshal(a)
-				want, _ := json.Marshal(page.Answer{Lost: append([]string{}, s.Lost...), Replicas: s.Replicas, Outcome: string(s.Outcome), Why: s.Why})
+				want, _ := json.Marshal(page.Answer{Lost: append([]string{}, s.Lost...), Replicas: s.Replicas,
+					Outcome: string(s.Outcome), Why: s.Why})
 				if !bytes.Equal(got, want) {
 					t.Errorf("%s: %s\n%s, want\n%s", tree, p.Name, got, want)
 				}
@@ -80,8 +81,12 @@ func TestCells(t *testing.T) {
 func TestHostile(t *testing.T) {
 	const evil = "</script><script>alert(1)</script><!--\u2028"
 	read, err := loader.Load(t.Context(), fstest.MapFS{
-		"clusters/a/policy.yaml": {Data: []byte("apiVersion: policy.karmada.io/v1alpha1\nkind: PropagationPolicy\nmetadata: {name: '" + evil + "', namespace: 'javascript:alert(1)'}\n" +
-			"spec: {resourceSelectors: [{apiVersion: apps/v1, kind: Deployment, name: '" + strings.Repeat("x", 1<<20) + "'}]}\n")},
+		"clusters/a/policy.yaml": {Data: []byte(
+			"apiVersion: policy.karmada.io/v1alpha1\nkind: PropagationPolicy\nmetadata: {name: '" + evil +
+				"', namespace: 'javascript:alert(1)'}\n" +
+				"spec: {resourceSelectors: [{apiVersion: apps/v1, kind: Deployment, name: '" +
+				strings.Repeat("x", 1<<20) +
+				"'}]}\n")},
 	}, loader.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -92,13 +97,15 @@ func TestHostile(t *testing.T) {
 		t.Fatal(err)
 	}
 	html, _ := written(t, f, []fleet.Finding{{Message: evil}}, string(report))
-	if strings.Count(html, "<script") != 2 || strings.Contains(html, "alert(1)</script>") || strings.Contains(html, "\u2028") {
+	if strings.Count(html, "<script") != 2 || strings.Contains(html, "alert(1)</script>") ||
+		strings.Contains(html, "\u2028") {
 		t.Error("a text of the repository is markup")
 	}
 	if len(html) > 1<<16 {
 		t.Errorf("%d bytes", len(html))
 	}
-	if asks := regexp.MustCompile(`(src|href)="?[^#" ]`).FindString(html); asks != "" || !strings.Contains(html, "default-src 'none'") {
+	if asks := regexp.MustCompile(`(src|href)="?[^#" ]`).FindString(html); asks != "" ||
+		!strings.Contains(html, "default-src 'none'") {
 		t.Errorf("the page asks for something: %s", asks)
 	}
 }

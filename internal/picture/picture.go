@@ -1,5 +1,5 @@
-// Package picture draws a fleet as Git has it: its Flux clusters, Karmada's control planes and members, what runs where, and where
-// findings are.
+// Package picture draws a fleet as Git has it: its Flux clusters, Karmada's control planes and members, what runs
+// where, and where findings are.
 package picture
 
 import (
@@ -43,13 +43,13 @@ type Cluster struct {
 	// Entry is the folder that Flux starts from; Started is false where nothing tells that.
 	Entry   string `json:"entry"`
 	Started bool   `json:"started"`
-	// Kustomizations are those of Flux that are followed, Suspended some of them. Unknown counts places of which Git does not show what
-	// they bring.
+	// Kustomizations are those of Flux that are followed, Suspended some of them. Unknown counts places of which Git
+	// does not show what they bring.
 	Kustomizations int `json:"kustomizations"`
 	Suspended      int `json:"suspended"`
 	Unknown        int `json:"unknown"`
-	// Objects are those that Flux applies to its own API server, by the number; Elsewhere those that it applies to others, by the ID of
-	// the API server.
+	// Objects are those that Flux applies to its own API server, by the number; Elsewhere those that it applies to
+	// others, by the ID of the API server.
 	Objects   int            `json:"objects"`
 	Elsewhere map[string]int `json:"objectsElsewhere"`
 	Findings  Findings       `json:"findings"`
@@ -85,7 +85,8 @@ type Policy struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
 	Workload  string `json:"workload"`
-	// Replicas are by member, while all are healthy; null where that is not known. Outcome is "runs", or why it does not.
+	// Replicas are by member, while all are healthy; null where that is not known. Outcome is
+	// "runs", or why it does not.
 	Replicas map[string]int `json:"replicas"`
 	Outcome  string         `json:"outcome"`
 	Findings Findings       `json:"findings"`
@@ -96,11 +97,13 @@ const MaxPolicies = 5_000
 
 // Of draws a fleet with its findings.
 func Of(f *fleet.Fleet, findings []fleet.Finding) Picture {
-	p := Picture{Schema: Schema, Clusters: []Cluster{}, Planes: []Plane{}, Members: []Member{}, Policies: []Policy{}, Unreached: []string{}}
+	p := Picture{Schema: Schema, Clusters: []Cluster{}, Planes: []Plane{}, Members: []Member{}, Policies: []Policy{},
+		Unreached: []string{}}
 	clusters := map[string]*Cluster{}
 	for _, name := range slices.Sorted(maps.Keys(f.Clusters)) {
 		c := f.Clusters[name]
-		clusters[name] = &Cluster{Name: name, Entry: c.Entry, Started: c.Declared, Unknown: len(c.Incomplete), Elsewhere: map[string]int{}}
+		clusters[name] = &Cluster{Name: name, Entry: c.Entry, Started: c.Declared, Unknown: len(c.Incomplete),
+			Elsewhere: map[string]int{}}
 	}
 	for _, k := range f.Kustomizations {
 		if c := clusters[k.Cluster]; c != nil {
@@ -123,7 +126,8 @@ func Of(f *fleet.Fleet, findings []fleet.Finding) Picture {
 	planes, members := map[string]*Plane{}, map[string]*Member{}
 	for _, id := range slices.Sorted(maps.Keys(f.ControlPlanes)) {
 		c := f.ControlPlanes[id]
-		planes[id] = &Plane{ID: id, Name: c.Name, Cluster: c.Cluster, Version: c.Version, APIServers: append([]string{}, c.APIServers...)}
+		planes[id] = &Plane{ID: id, Name: c.Name, Cluster: c.Cluster, Version: c.Version,
+			APIServers: append([]string{}, c.APIServers...)}
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.Members)) {
 		m := f.Members[name]
@@ -203,7 +207,8 @@ func agentMember(f *fleet.Fleet, agent fleet.ObjectRef) string {
 }
 
 func policyOf(r failover.Report) Policy {
-	p := Policy{Kind: r.Policy.Kind, Namespace: r.Policy.Namespace, Name: r.Policy.Name, Outcome: string(failover.Unknown)}
+	p := Policy{Kind: r.Policy.Kind, Namespace: r.Policy.Namespace, Name: r.Policy.Name,
+		Outcome: string(failover.Unknown)}
 	if r.Workload != nil {
 		p.Workload = cmp.Or(r.Workload.Name, r.Workload.Kind)
 	}

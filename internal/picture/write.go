@@ -44,18 +44,21 @@ func WriteText(w io.Writer, p Picture) error {
 			fmt.Fprintf(&b, "… and %d more\n", rows-most)
 		}
 	}
-	table("CLUSTER | STARTS AT | KUSTOMIZATIONS | OBJECTS | UNKNOWN | FINDINGS", len(p.Clusters), maxRows, func(t io.Writer, i int) {
-		c := p.Clusters[i]
-		entry := name(c.Entry)
-		if !c.Started {
-			entry += " (nothing tells)"
-		}
-		objects := fmt.Sprint(c.Objects)
-		for _, server := range slices.Sorted(maps.Keys(c.Elsewhere)) {
-			objects += fmt.Sprintf(", %d to %s", c.Elsewhere[server], name(strings.TrimPrefix(server, c.Name+"/")))
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", name(c.Name), entry, of(c.Kustomizations, c.Suspended, "suspended"), objects, orDash(c.Unknown), c.Findings)
-	})
+	table("CLUSTER | STARTS AT | KUSTOMIZATIONS | OBJECTS | UNKNOWN | FINDINGS", len(p.Clusters), maxRows,
+		func(t io.Writer, i int) {
+			c := p.Clusters[i]
+			entry := name(c.Entry)
+			if !c.Started {
+				entry += " (nothing tells)"
+			}
+			objects := fmt.Sprint(c.Objects)
+			for _, server := range slices.Sorted(maps.Keys(c.Elsewhere)) {
+				objects += fmt.Sprintf(", %d to %s", c.Elsewhere[server], name(strings.TrimPrefix(server, c.Name+"/")))
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", name(c.Name), entry,
+				of(c.Kustomizations, c.Suspended, "suspended"),
+				objects, orDash(c.Unknown), c.Findings)
+		})
 	table("CONTROL PLANE | CLUSTER | KARMADA | FINDINGS", len(p.Planes), maxRows, func(t io.Writer, i int) {
 		c := p.Planes[i]
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", name(c.Name), name(c.Cluster), word(c.Version), c.Findings)
@@ -73,12 +76,15 @@ func WriteText(w io.Writer, p Picture) error {
 	})
 	table("POLICY | WORKLOAD | REPLICAS | FINDINGS", len(p.Policies), maxRows, func(t io.Writer, i int) {
 		c := p.Policies[i]
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", name(strings.TrimPrefix(c.Namespace+"/"+c.Name, "/")), word(c.Workload), c.runs(), c.Findings)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", name(strings.TrimPrefix(c.Namespace+"/"+c.Name, "/")), word(c.Workload),
+			c.runs(), c.Findings)
 	})
 	if p.LeftOut > 0 {
 		fmt.Fprintf(&b, "… and %d more workloads\n", p.LeftOut)
 	}
-	table("NO CLUSTER RECONCILES", len(p.Unreached), maxFolders, func(t io.Writer, i int) { fmt.Fprintln(t, name(p.Unreached[i])) })
+	table("NO CLUSTER RECONCILES", len(p.Unreached), maxFolders, func(t io.Writer, i int) {
+		fmt.Fprintln(t, name(p.Unreached[i]))
+	})
 	if p.Elsewhere != (Findings{}) {
 		fmt.Fprintf(&b, "\nin files, and in what clusters share: %s\n", p.Elsewhere)
 	}
@@ -88,20 +94,24 @@ func WriteText(w io.Writer, p Picture) error {
 
 // WriteMermaid writes the picture as a flow chart, which GitHub draws.
 func WriteMermaid(w io.Writer, p Picture) error {
-	return p.graph(w, "flowchart LR\n", "  %s[%s]\n", "  %s -->|%s| %s\n", "  %s --> %s\n", "", func(text string) string {
-		return `"` + strings.NewReplacer(`"`, "#quot;", "#", "#35;", "<", "#lt;", ">", "#gt;", "&", "#amp;").Replace(text) + `"`
-	})
+	return p.graph(w, "flowchart LR\n", "  %s[%s]\n", "  %s -->|%s| %s\n", "  %s --> %s\n", "",
+		func(text string) string {
+			return `"` + strings.NewReplacer(`"`, "#quot;", "#", "#35;", "<", "#lt;", ">", "#gt;", "&",
+				"#amp;").Replace(
+				text) + `"`
+		})
 }
 
 // WriteDot writes the picture as a graph for Graphviz.
 func WriteDot(w io.Writer, p Picture) error {
-	return p.graph(w, "digraph fleet {\n  rankdir=LR\n  node [shape=box]\n", "  %s [label=%s]\n", "  %s -> %[3]s [label=%[2]s]\n", "  %s -> %s\n", "}\n", func(text string) string {
-		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
-	})
+	return p.graph(w, "digraph fleet {\n  rankdir=LR\n  node [shape=box]\n", "  %s [label=%s]\n",
+		"  %s -> %[3]s [label=%[2]s]\n", "  %s -> %s\n", "}\n", func(text string) string {
+			return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
+		})
 }
 
-// graph writes clusters, control planes and members, and what leads from one to another: objects that a cluster applies to Karmada,
-// and replicas.
+// graph writes clusters, control planes and members, and what leads from one to another: objects that a cluster applies
+// to Karmada, and replicas.
 func (p Picture) graph(w io.Writer, head, node, labelled, edge, end string, quote func(string) string) error {
 	var b strings.Builder
 	b.WriteString(head)

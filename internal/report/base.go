@@ -11,9 +11,11 @@ import (
 
 // Base is a revision that a report is compared with.
 type Base struct {
-	// Revision is as it was named, and Commit the hash of what is compared with: where the revision and the work tree part.
+	// Revision is as it was named, and Commit the hash of what is compared with: where the
+	// revision and the work tree part.
 	Revision, Commit string
-	// Existing are found there too, Resolved are not found any more; both sorted like the findings, which are the new ones.
+	// Existing are found there too, Resolved are not found any more; both sorted like the
+	// findings, which are the new ones.
 	Existing, Resolved []fleet.Finding
 	// Relaxed are sentences on what the change turns off, softens, excludes or excepts.
 	Relaxed []string
@@ -31,9 +33,9 @@ const (
 	stateExisting = "existing"
 )
 
-// Compare parts the findings into those that are new since the base and those that are not, by what they are about and not by where they
-// stand. One that has become graver is new. A file that only one of the two has may have been moved: what is found in it is known by its
-// rule and message.
+// Compare parts the findings into those that are new since the base and those that are not, by what they are about and
+// not by where they stand. One that has become graver is new. A file that only one of the two has may have been moved:
+// what is found in it is known by its rule and message.
 func (r *Report) Compare(revision, commit string, base *Report, isHere, wasThere func(file string) bool) {
 	known := map[string][]fleet.Finding{}
 	keys := func(f fleet.Finding, other func(string) bool) []string {
@@ -161,17 +163,20 @@ func (b *Base) notes() (lines []string) {
 		return nil
 	}
 	if n := len(b.Existing); n > 0 && !b.ShowExisting {
-		lines = append(lines, count(n, "finding")+" "+verb(n, "was", "were")+" there before; \"--show existing\" lists "+verb(n, "it", "them"))
+		lines = append(lines, count(n, "finding")+" "+verb(n, "was", "were")+
+			" there before; \"--show existing\" lists "+verb(n, "it", "them"))
 	}
 	if n := len(b.Resolved); n > 0 {
 		var rules []string
 		for _, f := range b.Resolved {
 			rules = append(rules, f.Rule)
 		}
-		lines = append(lines, count(n, "finding")+" "+verb(n, "is", "are")+" resolved"+examples(slices.Compact(slices.Sorted(slices.Values(rules)))))
+		lines = append(lines, count(n, "finding")+" "+verb(n, "is", "are")+" resolved"+
+			examples(slices.Compact(slices.Sorted(slices.Values(rules)))))
 	}
 	if b.Unread != "" {
-		lines = append(lines, "the configuration at the base cannot be read, and the change's own counts: "+clean(b.Unread))
+		lines = append(lines, "the configuration at the base cannot be read, and the change's own counts: "+
+			clean(b.Unread))
 	}
 	for _, text := range b.Relaxed {
 		lines = append(lines, "the change relaxes the checks: "+clean(text))

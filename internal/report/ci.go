@@ -15,7 +15,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// GitLab writes the report as a Code Quality report, up to maxListed findings of a rule. Paths are relative to the working directory.
+// GitLab writes the report as a Code Quality report, up to maxListed findings of a rule. Paths are relative
+// to the working directory.
 //
 // Source: https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format.
 func (r *Report) GitLab(w io.Writer) error {
@@ -49,8 +50,9 @@ func (r *Report) GitLab(w io.Writer) error {
 	return writeJSON(w, "GitLab's Code Quality", all, "  ")
 }
 
-// JUnit writes the report as a test suite with a test for each rule that ran: one that fails has its findings, up to maxListed, as its
-// text. What is below the given severity does not fail a test, and neither does what a base revision has.
+// JUnit writes the report as a test suite with a test for each rule that ran: one that fails has its
+// findings, up to maxListed, as its text. What is below the given severity does not fail a test, and neither
+// does what a base revision has.
 //
 // Source: https://github.com/testmoapp/junitxml, which is what CI systems take.
 func (r *Report) JUnit(w io.Writer, failOn fleet.Severity) error {
@@ -134,7 +136,8 @@ func (r *Report) Checkstyle(w io.Writer) error {
 			out.Files = append(out.Files, file{Name: name})
 		}
 		last := &out.Files[len(out.Files)-1]
-		last.Problems = append(last.Problems, problem{max(f.Place.Line, 1), f.Place.Column, string(f.Severity), clean(f.Message), "rollcall." + f.Rule})
+		last.Problems = append(last.Problems, problem{max(f.Place.Line, 1), f.Place.Column, string(f.Severity),
+			clean(f.Message), "rollcall." + f.Rule})
 	}
 	return writeXML(w, "Checkstyle", out)
 }
@@ -155,8 +158,8 @@ func writeXML(w io.Writer, what string, value any) error {
 	return nil
 }
 
-// Suggestion is a text in the place of what stands in a finding's file from one place to another, which is not part of it. Lines and
-// columns count from 1, columns in bytes.
+// Suggestion is a text in the place of what stands in a finding's file from one place to another, which is not part of
+// it. Lines and columns count from 1, columns in bytes.
 type Suggestion struct {
 	Line, Column, EndLine, EndColumn int
 	Text                             string
@@ -184,8 +187,9 @@ func positionIn(text []byte, at int) (line, column int) {
 	return bytes.Count(text[:begin], []byte{'\n'}) + 1, at - begin + 1
 }
 
-// RDJSONL writes the report, up to maxListed findings of a rule, as reviewdog reads it, a finding on each line. Columns count bytes there, so
-// the lines are read from fsys, the tree. suggest is what would mend a finding in its file; false where it has no one right answer.
+// RDJSONL writes the report, up to maxListed findings of a rule, as reviewdog reads it, a finding on each line. Columns
+// count bytes there, so the lines are read from fsys, the tree. suggest is what would mend a finding in its file; false
+// where it has no one right answer.
 //
 // Source: reviewdog/reviewdog v0.20 proto/rdf/reviewdog.proto.
 func (r *Report) RDJSONL(w io.Writer, fsys fs.FS, suggest func(fleet.Finding) (Suggestion, bool)) error {
@@ -228,8 +232,9 @@ func (r *Report) RDJSONL(w io.Writer, fsys fs.FS, suggest func(fleet.Finding) (S
 		if f.Fix != "" {
 			message += "\nfix: " + clean(f.Fix)
 		}
-		d := diagnostic{Message: message, Location: location{Path: r.shown(f.Place.File)}, Severity: strings.ToUpper(string(f.Severity)),
-			Source: source{"rollcall", Home}, Code: code{f.Rule, r.rule(f.Rule).Doc}}
+		d := diagnostic{Message: message, Location: location{Path: r.shown(f.Place.File)},
+			Severity: strings.ToUpper(string(f.Severity)),
+			Source:   source{"rollcall", Home}, Code: code{f.Rule, r.rule(f.Rule).Doc}}
 		if p := f.Place; p.Line > 0 {
 			d.Location.Range = &textRange{Start: position{p.Line, read.byteColumn(p.File, p.Line, p.Column)}}
 			if p.EndLine > 0 {
@@ -238,7 +243,8 @@ func (r *Report) RDJSONL(w io.Writer, fsys fs.FS, suggest func(fleet.Finding) (S
 		}
 		// What stands between two edits is in the text as well.
 		if s, ok := suggest(f.Finding); ok && (len(f.Edits) == 1 || read.isPublic(f.Place.File, s.Line, s.EndLine)) {
-			d.Suggestions = []suggestion{{textRange{position{s.Line, s.Column}, &position{s.EndLine, s.EndColumn}}, s.Text}}
+			d.Suggestions = []suggestion{{textRange{position{s.Line, s.Column}, &position{s.EndLine, s.EndColumn}},
+				s.Text}}
 		}
 		if err := writeJSON(w, "lines for reviewdog", d, ""); err != nil {
 			return err
@@ -275,7 +281,8 @@ func (fr *frames) isPublic(file string, from, to int) bool {
 }
 
 const (
-	// maxInComment is how many findings a comment lists, and maxComment how long it is, in bytes: GitHub takes 65,536 characters.
+	// maxInComment is how many findings a comment lists, and maxComment how long it is, in bytes:
+	// GitHub takes 65,536 characters.
 	maxInComment = 50
 	maxComment   = 60_000
 )
@@ -283,8 +290,8 @@ const (
 // CommentMark begins the Markdown report, so that a comment with it can be found and written anew.
 const CommentMark = "<!-- rollcall -->"
 
-// Markdown writes the report as a comment on a pull request: how many there are, the gravest first, then, folded, what is resolved and
-// what was read. What stands in the repository is escaped.
+// Markdown writes the report as a comment on a pull request: how many there are, the gravest first, then, folded, what
+// is resolved and what was read. What stands in the repository is escaped.
 func (r *Report) Markdown(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n### Rollcall: %s\n", CommentMark, change.Escape(r.found()))

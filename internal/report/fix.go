@@ -22,13 +22,14 @@ type Fixes struct {
 	NewlyVisible []fleet.Finding
 }
 
-// WriteFixes writes on one line each what was not fixed and what was uncovered, and how many were fixed: "3 findings fixed in
-// 1 file".
+// WriteFixes writes on one line each what was not fixed and what was uncovered, and how many were fixed: "3
+// findings fixed in 1 file".
 func (r *Report) WriteFixes(w io.Writer, f Fixes, verb string) error {
 	var b strings.Builder
 	slices.SortStableFunc(f.Refused, func(a, b fleet.Refusal) int { return compare(a.Finding, b.Finding) })
 	for _, refused := range f.Refused {
-		fmt.Fprintf(&b, "%s: not fixed: %s [%s]\n", r.at(refused.Finding.Place), clean(refused.Why.Error()), refused.Finding.Rule)
+		fmt.Fprintf(&b, "%s: not fixed: %s [%s]\n", r.at(refused.Finding.Place), clean(refused.Why.Error()),
+			refused.Finding.Rule)
 	}
 	for _, found := range f.NewlyVisible {
 		fmt.Fprintf(&b, "%s: uncovered: %s [%s]\n", r.at(found.Place), clean(found.Message), found.Rule)
@@ -43,7 +44,8 @@ func (r *Report) WriteFixes(w io.Writer, f Fixes, verb string) error {
 	return err
 }
 
-// Diff writes how a file of the tree would change, as a unified diff. What its lines hold of secrets is masked, as in a frame.
+// Diff writes how a file of the tree would change, as a unified diff. What its lines hold of secrets
+// is masked, as in a frame.
 func (r *Report) Diff(w io.Writer, file string, old, new []byte, color bool) error {
 	name := clean(r.shown(file))
 	before, ok := masked(file, old)

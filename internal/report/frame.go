@@ -37,13 +37,14 @@ type frames struct {
 type page struct {
 	lines []string
 	mask  *mask
-	// number is the line that was asked for last, and shown how it is shown, for strict rules and others: many findings may
-	// be on a line of megabytes.
+	// number is the line that was asked for last, and shown how it is shown, for strict rules and others: many findings
+	// may be on a line of megabytes.
 	number int
 	shown  map[bool]*shownLine
 }
 
-// shownLine is what of a line is shown: the first of its characters, and in place of the others, where masked, a row of dots.
+// shownLine is what of a line is shown: the first of its characters, and in place of the others,
+// where masked, a row of dots.
 type shownLine struct {
 	runes   []rune
 	length  int // of the line itself
@@ -124,10 +125,12 @@ func (fr *frames) page(name string) *page {
 // hasOtherBreaks is true where YAML counts lines in another way than everybody else, so that no line of the mask could
 // be relied on.
 func hasOtherBreaks(data []byte) bool {
-	return bytes.Count(data, []byte("\r")) != bytes.Count(data, []byte("\r\n")) || bytes.ContainsAny(data, "\u0085\u2028\u2029")
+	return bytes.Count(data, []byte("\r")) != bytes.Count(data, []byte("\r\n")) ||
+		bytes.ContainsAny(data, "\u0085\u2028\u2029")
 }
 
-// clip makes a line fit into a number of characters, keeping what is marked in sight, with tabs as spaces and without what would steer a terminal.
+// clip makes a line fit into a number of characters, keeping what is marked in sight, with tabs as spaces and without
+// what would steer a terminal.
 func clip(runes []rune, start, end, most int) frame {
 	from, to := 0, len(runes)
 	if to > most {

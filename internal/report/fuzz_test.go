@@ -29,9 +29,12 @@ func FuzzFormats(f *testing.F) {
 			return
 		}
 		content := before + "\nkind: Secret\nstringData:\n  password: " + planted + "\n"
-		at := fleet.Place{Origin: fleet.Origin{File: file}, Line: line, Column: column, EndLine: line, EndColumn: column + 1}
-		r := New(&fleet.Fleet{}, []fleet.Finding{{Rule: "file-parses", Severity: fleet.Warning, Message: message, Fix: message, Place: at,
-			Object: fleet.ObjectRef{Kind: "File", Name: file}, Field: []any{message, 1}, Related: []fleet.Related{{Message: message, Place: at}}}},
+		at := fleet.Place{Origin: fleet.Origin{File: file}, Line: line, Column: column, EndLine: line,
+			EndColumn: column + 1}
+		r := New(&fleet.Fleet{}, []fleet.Finding{{Rule: "file-parses", Severity: fleet.Warning, Message: message,
+			Fix: message, Place: at,
+			Object: fleet.ObjectRef{Kind: "File", Name: file}, Field: []any{message, 1},
+			Related: []fleet.Related{{Message: message, Place: at}}}},
 			[]Rule{{ID: "file-parses", Title: "A file parses"}})
 		r.RootDir, r.WorkDir, r.Root = "/work/fleet", "/work", "fleet"
 		fsys := fstest.MapFS{file: {Data: []byte(content)}}
@@ -54,7 +57,9 @@ func FuzzFormats(f *testing.F) {
 			}
 		}
 		for _, format := range []string{"text", "oneline"} {
-			if i := strings.IndexFunc(shown[format], func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 {
+			if i := strings.IndexFunc(shown[format], func(r rune) bool {
+				return r != '\n' && !unicode.IsPrint(r)
+			}); i >= 0 {
 				t.Errorf("%s steers the terminal: %q", format, shown[format][i:])
 			}
 		}
@@ -64,7 +69,8 @@ func FuzzFormats(f *testing.F) {
 			}
 		}
 		var parsed jsonReport
-		if err := json.Unmarshal([]byte(shown["json"]), &parsed); err != nil || utf8.ValidString(message) && parsed.Findings[0].Message != message {
+		if err := json.Unmarshal([]byte(shown["json"]), &parsed); err != nil ||
+			utf8.ValidString(message) && parsed.Findings[0].Message != message {
 			t.Errorf("%v in\n%s", err, shown["json"])
 		}
 		if log, err := sarif.FromString(shown["sarif"], sarif.WithStrictValidation()); err != nil {

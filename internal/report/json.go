@@ -121,7 +121,8 @@ func (r *Report) jsonFinding(f stated) jsonFinding {
 		finding.Edits = append(finding.Edits, jsonEdit{e.Origin.File, e.Origin.Document, shownField(e.Path()), e.Value})
 	}
 	for _, other := range f.Related {
-		finding.Related = append(finding.Related, jsonRelated{other.Place.File, other.Place.Line, other.Place.Column, other.Message})
+		finding.Related = append(finding.Related, jsonRelated{
+			other.Place.File, other.Place.Line, other.Place.Column, other.Message})
 	}
 	return finding
 }

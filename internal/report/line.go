@@ -10,7 +10,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/secret"
 )
 
-// Oneline writes each finding, up to maxShown of a rule, on one line, file:line:column: severity: message [rule], as editors and grep read it.
+// Oneline writes each finding, up to maxShown of a rule, on one line, file:line:column: severity: message [rule], as
+// editors and grep read it.
 func (r *Report) Oneline(w io.Writer) error {
 	var b strings.Builder
 	findings, leftOut := atMost(maxShown, r.shownFindings())
@@ -33,11 +34,12 @@ func (r *Report) at(p fleet.Place) string {
 	return fmt.Sprintf("%s:%d:%d", file, p.Line, p.Column)
 }
 
-// clean keeps what stands in somebody's repository from stripControl a terminal or a program that reads along, and a message on its
-// line.
+// clean keeps what stands in somebody's repository from stripControl a terminal or a program that reads along,
+// and a message on its line.
 func clean(text string) string { return secret.Printable(text) }
 
-// GitHub writes each finding, up to maxShown of a rule, as a workflow command, which GitHub shows at its line in a pull request.
+// GitHub writes each finding, up to maxShown of a rule, as a workflow command, which GitHub shows at
+// its line in a pull request.
 //
 // Source: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands; the escapes are those
 // of actions/toolkit packages/core/src/command.ts.

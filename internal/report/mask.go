@@ -29,7 +29,8 @@ type mask struct {
 	parsed int
 }
 
-// maxParsed bounds what is parsed for the keys of lines, in bytes, since each takes the text before it: beyond it none is shown.
+// maxParsed bounds what is parsed for the keys of lines, in bytes, since each takes the text before
+// it: beyond it none is shown.
 const maxParsed = 16 << 20
 
 // leaf is a value in the text, from its line and column (both from 1) to its last line.
@@ -50,7 +51,8 @@ func newMask(name string, data []byte, lines []string) *mask {
 	if !m.structured {
 		return m
 	}
-	kustomization := slices.Contains([]string{"kustomization.yaml", "kustomization.yml", "Kustomization"}, path.Base(name))
+	kustomization := slices.Contains([]string{"kustomization.yaml", "kustomization.yml", "Kustomization"},
+		path.Base(name))
 	var starts []*yaml.Node
 	values := map[*yaml.Node]leaf{}
 	for _, document := range documents {
@@ -63,7 +65,8 @@ func newMask(name string, data []byte, lines []string) *mask {
 			}
 			if isValue {
 				// A patch of one word is none, and may be anything.
-				l := leaf{from: n.Line, column: n.Column, secret: secrets[n] || key == "patch" || !isWord(n.Value), harmless: namesThings(key)}
+				l := leaf{from: n.Line, column: n.Column, secret: secrets[n] || key == "patch" || !isWord(n.Value),
+					harmless: namesThings(key)}
 				if key == "literals" {
 					l.name = len(assignment.FindString(n.Value))
 				}
@@ -85,8 +88,8 @@ func newMask(name string, data []byte, lines []string) *mask {
 	return m
 }
 
-// isStrict is true of a rule that may know of a secret that is none by its looks, and of one about a file that cannot be read as
-// it was meant, which may hold anything.
+// isStrict is true of a rule that may know of a secret that is none by its looks, and of one about a file that cannot
+// be read as it was meant, which may hold anything.
 func isStrict(rule string) bool {
 	return rule == "file-parses" || strings.HasPrefix(rule, "secret-") || strings.HasPrefix(rule, "agent-credentials-")
 }
@@ -123,8 +126,8 @@ func (m *mask) visible(line int, runes []rune, strict bool) (int, bool) {
 // keyed is a line that may begin with a key.
 var keyed = regexp.MustCompile(`^[ -]*([A-Za-z_][A-Za-z0-9_.-]*): ?`)
 
-// key is where the key of a line ends in a text that is no YAML, or where the line begins if it is not sure to have one: what
-// stands before it must be YAML, and must still be with the key.
+// key is where the key of a line ends in a text that is no YAML, or where the line begins if it is not sure to have
+// one: what stands before it must be YAML, and must still be with the key.
 func (m *mask) key(line, indent int) int {
 	text := m.lines[line-1]
 	found := keyed.FindStringSubmatchIndex(text)

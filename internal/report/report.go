@@ -17,8 +17,8 @@ import (
 type Report struct {
 	// Root is the tree's root as it was given or found, with slashes.
 	Root string
-	// RootDir and WorkDir are the tree's root and the working directory, absolute: what a terminal or an editor opens is
-	// relative to the latter.
+	// RootDir and WorkDir are the tree's root and the working directory, absolute: what a terminal or an editor opens
+	// is relative to the latter.
 	RootDir, WorkDir string
 	// Version is the program's.
 	Version string
@@ -38,8 +38,8 @@ type Report struct {
 // maxExcluded is how many excluded files are counted.
 const maxExcluded = 10_000
 
-// maxShown is how many findings of one rule are written for people and editors, maxListed for other programs: GitHub's code
-// scanning shows no more than 5,000 results.
+// maxShown is how many findings of one rule are written for people and editors, maxListed for other programs: GitHub's
+// code scanning shows no more than 5,000 results.
 //
 // Source: https://docs.github.com/en/code-security/reference/code-scanning/sarif-files/sarif-support-for-code-scanning.
 const (
@@ -84,7 +84,8 @@ type Summary struct {
 	Files          int `json:"files"`
 	// Unknown counts the places whose content this repository does not show, by kind.
 	Unknown map[fleet.UnknownKind]int `json:"unknown"`
-	// RulesOff are the rules that the configuration turns off, RulesSoftened those that it gives a lesser severity, by ID.
+	// RulesOff are the rules that the configuration turns off, RulesSoftened those that it gives
+	// a lesser severity, by ID.
 	RulesOff      []string `json:"rulesOff,omitempty"`
 	RulesSoftened []string `json:"rulesSoftened,omitempty"`
 	// FilesExcluded counts the files that the configuration excludes, up to maxExcluded.

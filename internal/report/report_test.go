@@ -45,14 +45,20 @@ stringData:
 
 func sample() *Report {
 	f := &fleet.Fleet{
-		Members:        map[string]fleet.Member{"ottawa": {}, "robbinsdale": {}},
-		Clusters:       map[string]fleet.Cluster{"talos-ottawa": {Name: "talos-ottawa", Entry: "clusters/talos-ottawa", Declared: true, Incomplete: []fleet.Incomplete{{Kind: fleet.UnknownRemoteBase, Why: "remote"}}}},
-		Kustomizations: map[string]fleet.Kustomization{"a": {Incomplete: []fleet.Incomplete{{Kind: fleet.UnknownRemoteBase, Why: "remote"}, {Kind: fleet.UnknownSource, Why: "elsewhere"}}}},
-		Files:          map[string]fleet.File{policyFile: {}},
+		Members: map[string]fleet.Member{"ottawa": {}, "robbinsdale": {}},
+		Clusters: map[string]fleet.Cluster{"talos-ottawa": {
+			Name: "talos-ottawa", Entry: "clusters/talos-ottawa", Declared: true,
+			Incomplete: []fleet.Incomplete{{Kind: fleet.UnknownRemoteBase, Why: "remote"}}}},
+		Kustomizations: map[string]fleet.Kustomization{"a": {
+			Incomplete: []fleet.Incomplete{{Kind: fleet.UnknownRemoteBase, Why: "remote"},
+				{Kind: fleet.UnknownSource, Why: "elsewhere"}}}},
+		Files: map[string]fleet.File{policyFile: {}},
 		Objects: map[string]map[string]map[string]map[string]*fleet.Object{"talos-ottawa": {
-			"PropagationPolicy.policy.karmada.io": {"default": {"my-app": {Content: map[string]any{"spec": map[string]any{
-				"placement": map[string]any{"clusterAffinity": map[string]any{"clusterNames": []any{"ottawa", "robinsdale"}}},
-			}}}}},
+			"PropagationPolicy.policy.karmada.io": {"default": {
+				"my-app": {Content: map[string]any{"spec": map[string]any{
+					"placement": map[string]any{"clusterAffinity": map[string]any{
+						"clusterNames": []any{"ottawa", "robinsdale"}}},
+				}}}}},
 		}},
 	}
 	findings := []fleet.Finding{
@@ -60,8 +66,9 @@ func sample() *Report {
 			Rule:     "secret-encrypted",
 			Severity: fleet.Warning,
 			Message:  "the Secret \"db\" is not encrypted; encrypt it with SOPS",
-			Object:   fleet.ObjectRef{Cluster: "talos-ottawa", APIServer: "talos-ottawa", Kind: "Secret", Namespace: "default", Name: "db"},
-			Field:    []any{"stringData", "password"},
+			Object: fleet.ObjectRef{Cluster: "talos-ottawa", APIServer: "talos-ottawa", Kind: "Secret",
+				Namespace: "default", Name: "db"},
+			Field: []any{"stringData", "password"},
 			Place: fleet.Place{Origin: fleet.Origin{File: "clusters/talos-ottawa/apps/secret.yaml"},
 				Line: 5, Column: 13, EndLine: 5, EndColumn: 20},
 		},
@@ -73,10 +80,12 @@ func sample() *Report {
 			Object: fleet.ObjectRef{Cluster: "talos-ottawa", APIServer: "talos-ottawa", Group: "policy.karmada.io",
 				Kind: "PropagationPolicy", Namespace: "default", Name: "my-app"},
 			Field: []any{"spec", "placement", "clusterAffinity", "clusterNames", 1},
-			Place: fleet.Place{Origin: fleet.Origin{File: policyFile}, Line: 10, Column: 11, EndLine: 10, EndColumn: 21},
+			Place: fleet.Place{Origin: fleet.Origin{File: policyFile}, Line: 10, Column: 11, EndLine: 10,
+				EndColumn: 21},
 			Related: []fleet.Related{{
 				Message: "the members are declared here",
-				Place:   fleet.Place{Origin: fleet.Origin{File: ".rollcall.yaml"}, Line: 3, Column: 1, EndLine: 3, EndColumn: 8},
+				Place: fleet.Place{Origin: fleet.Origin{File: ".rollcall.yaml"}, Line: 3, Column: 1, EndLine: 3,
+					EndColumn: 8},
 			}},
 		},
 		{
@@ -151,8 +160,10 @@ func TestTextOfManyPlaces(t *testing.T) {
 			Place: fleet.Place{Origin: fleet.Origin{File: file}, Line: line, Column: 3}}
 	}
 	r.WorkDir = r.RootDir
-	r.Findings = []fleet.Finding{at("a.yaml", 1, "one"), at("a.yaml", 2, "two"), at("a.yaml", 4, "one"), at("b.yaml", 7, "one"), at("", 0, "three")}
-	r.Findings[3].Related = []fleet.Related{{Message: "the rule", Place: fleet.Place{Origin: fleet.Origin{File: "c.yaml"}, Line: 1, Column: 1}}}
+	r.Findings = []fleet.Finding{at("a.yaml", 1, "one"), at("a.yaml", 2, "two"), at("a.yaml", 4, "one"),
+		at("b.yaml", 7, "one"), at("", 0, "three")}
+	r.Findings[3].Related = []fleet.Related{{Message: "the rule",
+		Place: fleet.Place{Origin: fleet.Origin{File: "c.yaml"}, Line: 1, Column: 1}}}
 	equal(t, written(t, func(w io.Writer) error { return r.Text(w, nil, TextOptions{}) }), `error: one [r]
   a.yaml:1:3, 4:3
   b.yaml:7:3
@@ -188,7 +199,9 @@ func TestTextInColor(t *testing.T) {
 	r := sample()
 	r.Findings = r.Findings[1:2]
 	r.Findings[0].Related = nil
-	equal(t, strings.ReplaceAll(written(t, func(w io.Writer) error { return r.Text(w, tree, TextOptions{Color: true}) }), "\x1b", "E"),
+	equal(t, strings.ReplaceAll(written(t, func(w io.Writer) error {
+		return r.Text(w, tree, TextOptions{Color: true})
+	}), "\x1b", "E"),
 		`in fleet:
 
 E[1;31merror:E[0m E[1mno member cluster is called "robinsdale"; 100% sure, <robbinsdale> is nearE[0m E[2m[policy-names-members]E[0m
@@ -222,7 +235,8 @@ read 0 clusters, 0 members, 0 Kustomizations and 0 objects in 0 files, in 0.00s
 func TestWriteFixes(t *testing.T) {
 	r := sample()
 	fixes := Fixes{Gone: 2, Files: 1, NewlyVisible: r.Findings[:1],
-		Refused: []fleet.Refusal{{Finding: r.Findings[2], Why: errors.New("an alias\nstands there")}, {Finding: r.Findings[1], Why: errors.New("a variable stands there")}}}
+		Refused: []fleet.Refusal{{Finding: r.Findings[2], Why: errors.New("an alias\nstands there")},
+			{Finding: r.Findings[1], Why: errors.New("a variable stands there")}}}
 	equal(t, written(t, func(w io.Writer) error { return r.WriteFixes(w, fixes, "fixed") }),
 		`fleet/clusters/talos-ottawa/apps/policy.yaml:10:11: not fixed: a variable stands there [policy-names-members]
 fleet/clusters/talos-ottawa/apps/secret.yaml:5:13: not fixed: an alias stands there [secret-encrypted]
@@ -243,7 +257,8 @@ func TestDiff(t *testing.T) {
 	equal(t, diff("a: 1\n", "a: 2\n", true), "\x1b[1m--- a/fleet/a.yaml\x1b[0m\n\x1b[1m+++ b/fleet/a.yaml\x1b[0m\n"+
 		"\x1b[36m@@ -1,1 +1,1 @@\x1b[0m\n\x1b[31m-a: 1\x1b[0m\n\x1b[32m+a: 2\x1b[0m\n")
 	// Where YAML counts other lines than everybody else, the mask could be one line off.
-	equal(t, diff("a: \u2028\nb: 1\n", "a: \u2028\nb: 2\n", false), "--- a/fleet/a.yaml\n+++ b/fleet/a.yaml\nits lines cannot be shown\n")
+	equal(t, diff("a: \u2028\nb: 1\n", "a: \u2028\nb: 2\n", false),
+		"--- a/fleet/a.yaml\n+++ b/fleet/a.yaml\nits lines cannot be shown\n")
 }
 
 func TestFails(t *testing.T) {
@@ -324,18 +339,23 @@ func TestManyFindings(t *testing.T) {
 		most  int
 		last  string
 	}{
-		"text":    {func(w io.Writer) error { return r.Text(w, tree, TextOptions{Infos: true}) }, "5:13", maxShown, "\n\n" + shown + "\n"},
+		"text": {func(w io.Writer) error {
+			return r.Text(w, tree, TextOptions{Infos: true})
+		}, "5:13", maxShown, "\n\n" + shown + "\n"},
 		"oneline": {r.Oneline, "[secret-encrypted]\n", maxShown, "[member-has-agent]\n" + shown + "\n"},
 		"github":  {r.GitHub, "title=secret-encrypted::", maxShown, "\n::notice ::" + shown + "\n"},
 		"json":    {r.JSON, `"rule": "secret-encrypted"`, maxListed, ""},
 		"sarif":   {r.SARIF, `"ruleId": "secret-encrypted"`, maxListed, ""},
 	} {
 		got := written(t, c.write)
-		if n := strings.Count(got, c.each); n != c.most || !strings.HasSuffix(got, c.last) || !strings.Contains(got, "member-has-agent") {
-			t.Errorf("%s: %d findings of the rule, want %d, and at the end %q: %q", name, n, c.most, c.last, got[len(got)-200:])
+		if n := strings.Count(got, c.each); n != c.most || !strings.HasSuffix(got, c.last) ||
+			!strings.Contains(got, "member-has-agent") {
+			t.Errorf("%s: %d findings of the rule, want %d, and at the end %q: %q", name, n, c.most, c.last,
+				got[len(got)-200:])
 		}
 	}
-	if got := written(t, r.JSON); !strings.Contains(got, "\"findingsLeftOut\": {\n      \"secret-encrypted\": 7\n    }") {
+	if got := written(t, r.JSON); !strings.Contains(got,
+		"\"findingsLeftOut\": {\n      \"secret-encrypted\": 7\n    }") {
 		t.Errorf("the summary as JSON: %s", got[:1000])
 	}
 	if got := written(t, r.SARIF); !strings.Contains(got, `"… and 7 more of the rule secret-encrypted"`) {

@@ -24,8 +24,9 @@ const (
 	sourceRoot = "%SRCROOT%"
 )
 
-// SARIF writes the report, up to maxListed results of a rule, in the Static Analysis Results Interchange Format 2.1.0. Files are relative to the working
-// directory, which in CI is the repository's root; to the tree's root where the working directory is inside the tree.
+// SARIF writes the report, up to maxListed results of a rule, in the Static Analysis Results Interchange Format 2.1.0.
+// Files are relative to the working directory, which in CI is the repository's root; to the tree's root where the
+// working directory is inside the tree.
 func (r *Report) SARIF(w io.Writer) error {
 	run := sarif.NewRunWithInformationURI("rollcall", Home).WithColumnKind("unicodeCodePoints")
 	if r.Version != "" {
@@ -35,7 +36,8 @@ func (r *Report) SARIF(w io.Writer) error {
 		describe(run.AddRule(rule.ID), rule)
 	}
 	results, leftOut := atMost(maxListed, r.results())
-	if call := r.invocation(more(leftOut)); len(call.RuleConfigurationOverrides)+len(call.ToolConfigurationNotifications) > 0 {
+	if call := r.invocation(more(leftOut)); len(call.RuleConfigurationOverrides)+
+		len(call.ToolConfigurationNotifications) > 0 {
 		run.AddInvocation(call)
 	}
 	for _, f := range results {
@@ -49,10 +51,12 @@ func (r *Report) SARIF(w io.Writer) error {
 			WithPartialFingerprints(map[string]string{fingerprintName: f.Identity}).
 			WithLocations([]*sarif.Location{r.location(f.Place).WithLogicalLocations(logical(f.Object))})
 		for i, other := range f.Related {
-			result.AddRelatedLocation(r.location(other.Place).WithID(i + 1).WithMessage(sarif.NewTextMessage(other.Message)))
+			result.AddRelatedLocation(r.location(other.Place).WithID(i + 1).WithMessage(
+				sarif.NewTextMessage(other.Message)))
 		}
 		for _, x := range f.Exceptions {
-			at, kind := fleet.Place{Origin: fleet.Origin{File: f.Place.File}, Line: x.Line, Column: x.Column}, "inSource"
+			at, kind := fleet.Place{Origin: fleet.Origin{File: f.Place.File}, Line: x.Line, Column: x.Column},
+				"inSource"
 			if x.Declared != nil {
 				at.File, kind = x.Declared.File, "external"
 			}
@@ -67,13 +71,14 @@ func (r *Report) SARIF(w io.Writer) error {
 func (r *Report) followed() []string {
 	lines := []string{"read " + r.whatWasRead()}
 	if total, kinds := unknown(r.Summary.Unknown); total > 0 {
-		lines = append(lines, fmt.Sprintf("%s could not be followed in this repository (%s)", count(total, "place"), kinds))
+		lines = append(lines, fmt.Sprintf("%s could not be followed in this repository (%s)", count(total, "place"),
+			kinds))
 	}
 	return append(lines, coverageNotes(r.Coverage)...)
 }
 
-// results are the findings and what is excepted. Beside a base revision they are all there are, with the states that SARIF has for them:
-// code scanning takes a finding that is not in a report for one that is mended.
+// results are the findings and what is excepted. Beside a base revision they are all there are, with the states that
+// SARIF has for them: code scanning takes a finding that is not in a report for one that is mended.
 func (r *Report) results() []stated {
 	all := r.listed(r.Base != nil)
 	for i := range all {

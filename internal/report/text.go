@@ -155,7 +155,8 @@ func (t *text) places(findings []stated, severity fleet.Severity) {
 				t.style.paint(severityCode(severity), mark))
 		}
 		for _, other := range first.Related {
-			t.line("  ", "    ", span{text: "see", code: dim, whole: true}, span{text: t.at(other.Place) + ":", whole: true},
+			t.line("  ", "    ", span{text: "see", code: dim, whole: true},
+				span{text: t.at(other.Place) + ":", whole: true},
 				span{text: clean(other.Message)})
 		}
 	}
@@ -257,7 +258,8 @@ func (r *Report) WriteSummary(w io.Writer, took time.Duration, infos bool) error
 		b.WriteString(line + "\n")
 	}
 	if total, kinds := unknown(s.Unknown); total > 0 {
-		fmt.Fprintf(&b, "%s could not be followed in this repository and counted as unknown (%s); \"rollcall facts --unknown\" lists them\n",
+		fmt.Fprintf(&b,
+			"%s could not be followed in this repository and counted as unknown (%s); \"rollcall facts --unknown\" lists them\n",
 			count(total, "place"), kinds)
 	}
 	for _, line := range r.notes() {
@@ -275,7 +277,8 @@ func (r *Report) whatWasRead() string {
 	if k.Followed < k.InFiles {
 		kustomizations = fmt.Sprintf("%d of %s", k.Followed, count(k.InFiles, "Kustomization"))
 	}
-	return fmt.Sprintf("%s, %s, %s and %s in %s", count(s.Clusters, "cluster"), count(s.Members, "member"), kustomizations,
+	return fmt.Sprintf("%s, %s, %s and %s in %s", count(s.Clusters, "cluster"), count(s.Members, "member"),
+		kustomizations,
 		count(s.Objects, "object"), count(s.Files, "file"))
 }
 
@@ -288,7 +291,8 @@ func coverageNotes(c fleet.Coverage) (lines []string) {
 		}
 	}
 	if len(unstarted) > 0 {
-		lines = append(lines, "nothing tells where Flux starts"+examples(unstarted)+"; the files there were read one by one")
+		lines = append(lines, "nothing tells where Flux starts"+examples(unstarted)+
+			"; the files there were read one by one")
 	}
 	total := 0
 	var folders []string
@@ -297,7 +301,8 @@ func coverageNotes(c fleet.Coverage) (lines []string) {
 		folders = append(folders, fmt.Sprintf("%s %d", u.Folder, u.Manifests))
 	}
 	if total > 0 {
-		lines = append(lines, count(total, "manifest")+" "+verb(total, "is", "are")+" reached by no cluster"+examples(folders))
+		lines = append(lines, count(total, "manifest")+" "+verb(total, "is", "are")+" reached by no cluster"+
+			examples(folders))
 	}
 	return lines
 }

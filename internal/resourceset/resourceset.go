@@ -1,7 +1,7 @@
 // Package resourceset makes of a ResourceSet the objects that the Flux Operator applies, without a cluster.
 //
-// Source: controlplaneio-fluxcd/flux-operator v0.58.1 internal/inputs (how inputs are combined), internal/builder/resourceset.go (what
-// a template may use, which objects are left out).
+// Source: controlplaneio-fluxcd/flux-operator v0.58.1 internal/inputs (how inputs are combined),
+// internal/builder/resourceset.go (what a template may use, which objects are left out).
 package resourceset
 
 import (
@@ -61,14 +61,16 @@ type Fault struct {
 // Result is what a ResourceSet comes to.
 type Result struct {
 	Objects []Object
-	// Failed is why the Flux Operator cannot build it, so that it applies nothing; nil where it can. Limit: only this program cannot.
+	// Failed is why the Flux Operator cannot build it, so that it applies nothing; nil where it can. Limit:
+	// only this program cannot.
 	Failed *Fault
 	Limit  bool
 	// Unknown are the templates whose objects hang on an input with a variable that is not known.
 	Unknown []Fault
 }
 
-// Build makes the objects of a ResourceSet out of its own inputs and those of the other providers, within the work that is left.
+// Build makes the objects of a ResourceSet out of its own inputs and those of the other providers,
+// within the work that is left.
 func Build(object map[string]any, providers []Provider, work *Budget) (r Result) {
 	spec, _ := object["spec"].(map[string]any)
 	meta, _ := object["metadata"].(map[string]any)
@@ -129,7 +131,8 @@ func Build(object map[string]any, providers []Provider, work *Budget) (r Result)
 	return r
 }
 
-// set puts labels or annotations into an object. As in the Flux Operator, one that is no text loses all that were there.
+// set puts labels or annotations into an object. As in the Flux Operator, one that is no text
+// loses all that were there.
 func set(object map[string]any, field string, all map[string]any) {
 	if len(all) == 0 {
 		return
@@ -178,14 +181,16 @@ func combine(strategy map[string]any, providers []Provider) ([]map[string]any, *
 		for _, inputs := range p.Inputs {
 			for name, value := range inputs {
 				if value == nil { // api/v1/resourceset_types.go GetInputs: it panics
-					return nil, &Fault{[]any{"spec", "inputs"}, fmt.Sprintf("the input %q is null, which the Flux Operator cannot read", name)}
+					return nil, &Fault{[]any{"spec", "inputs"}, fmt.Sprintf(
+						"the input %q is null, which the Flux Operator cannot read", name)}
 				}
 			}
 			inputs = runtime.DeepCopyJSON(inputs) // a template may change it
 			if inputs == nil {
 				inputs = map[string]any{}
 			}
-			inputs["provider"] = map[string]any{"apiVersion": Group + "/v1", "kind": p.Kind, "name": p.Name, "namespace": p.Namespace}
+			inputs["provider"] = map[string]any{"apiVersion": Group + "/v1", "kind": p.Kind, "name": p.Name,
+				"namespace": p.Namespace}
 			all = append(all, inputs)
 		}
 		if !permute {
@@ -309,7 +314,8 @@ func (b *builder) execute(source string, field []any, one bool) (all []map[strin
 	}
 	for _, inputs := range sets {
 		if t.hangsOn(inputs) {
-			b.unknown = append(b.unknown, Fault{field, "what the template makes hangs on an input that is not known here"})
+			b.unknown = append(b.unknown, Fault{field,
+				"what the template makes hangs on an input that is not known here"})
 			return nil, nil
 		}
 		made, err := t.execute(inputs)

@@ -45,7 +45,8 @@ func TestHostile(t *testing.T) {
 
 // What reads the environment, a file, the clock or chance is no function of a template, or makes its objects unknown.
 func TestHermetic(t *testing.T) {
-	for _, name := range []string{"env", "expandenv", "now", "date", "getHostByName", "randAlpha", "uuidv4", "htmlDate", "readFile", "include"} {
+	for _, name := range []string{"env", "expandenv", "now", "date", "getHostByName", "randAlpha", "uuidv4", "htmlDate",
+		"readFile", "include"} {
 		r := Build(map[string]any{"spec": map[string]any{"resourcesTemplate": "<< " + name + " >>"}}, nil, NewBudget())
 		if r.Failed == nil || !strings.Contains(r.Failed.Why, "not defined") {
 			t.Errorf("%s: %v", name, r.Failed)
@@ -84,8 +85,10 @@ func TestUnknownInput(t *testing.T) {
 		`<< ternary "a" "b" (hasPrefix "x" inputs.open) >>`: true,
 	} {
 		template = `<< define "a" >>x<< end >>` + strings.Replace(template, `define "a"`, `define "b"`, 1)
-		r := Build(map[string]any{"spec": map[string]any{"resourcesTemplate": template, "inputs": []any{map[string]any{"known": "k", "open": "${OPEN}",
-			"list": []any{map[string]any{"name": "${OPEN}"}}, "map": map[string]any{"known": "k", "open": "${OPEN}"}}}}}, nil, NewBudget())
+		r := Build(map[string]any{"spec": map[string]any{"resourcesTemplate": template,
+			"inputs": []any{map[string]any{"known": "k", "open": "${OPEN}",
+				"list": []any{map[string]any{"name": "${OPEN}"}},
+				"map":  map[string]any{"known": "k", "open": "${OPEN}"}}}}}, nil, NewBudget())
 		if (len(r.Unknown) > 0) != unknown {
 			t.Errorf("%s: unknown %v, failed %v", template, r.Unknown, r.Failed)
 		}

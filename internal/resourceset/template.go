@@ -57,7 +57,8 @@ type templated struct {
 	*template.Template
 	work   *Budget
 	inputs map[string]any
-	// uses are the paths into the inputs whose value decides on more than the text in its place: ["tenant"]; an empty one is for all.
+	// uses are the paths into the inputs whose value decides on more than the text in its place:
+	// ["tenant"]; an empty one is for all.
 	uses [][]string
 	// random: a function takes part whose value is another every time.
 	random bool
@@ -67,8 +68,8 @@ func init() {
 	slug.MaxLength, slug.EnableSmartTruncate = 63, true
 }
 
-// newTemplate prepares a template with the functions of the Flux Operator. None of them reads the environment or a file; what reads
-// the clock or makes random numbers is never called, since hangsOn tells of it.
+// newTemplate prepares a template with the functions of the Flux Operator. None of them reads the environment or a
+// file; what reads the clock or makes random numbers is never called, since hangsOn tells of it.
 //
 // Source: controlplaneio-fluxcd/flux-operator v0.58.1 internal/builder/resourceset.go newTemplate.
 func newTemplate(source string, work *Budget) (*templated, error) {
@@ -77,8 +78,10 @@ func newTemplate(source string, work *Budget) (*templated, error) {
 	}
 	t := &templated{work: work}
 	functions := sprig.HermeticTxtFuncMap()
-	maps.Copy(functions, template.FuncMap{"slugify": slug.Make, "toYaml": toYAML, "mustToYaml": mustToYAML, "keys": sortedKeys, "values": sortedValues,
-		"print": fmt.Sprint, "println": fmt.Sprintln, "printf": fmt.Sprintf, "html": template.HTMLEscaper, "js": template.JSEscaper, "urlquery": template.URLQueryEscaper})
+	maps.Copy(functions, template.FuncMap{"slugify": slug.Make, "toYaml": toYAML, "mustToYaml": mustToYAML,
+		"keys": sortedKeys, "values": sortedValues,
+		"print": fmt.Sprint, "println": fmt.Sprintln, "printf": fmt.Sprintf, "html": template.HTMLEscaper,
+		"js": template.JSEscaper, "urlquery": template.URLQueryEscaper})
 	for name, f := range functions {
 		functions[name] = t.bounded(name, f)
 	}
@@ -86,7 +89,8 @@ func newTemplate(source string, work *Budget) (*templated, error) {
 	functions[tick] = func() string { work.must(stepWork); return "" }
 	functions[measure] = func(v any) any { work.must(size(v, 0)); return v }
 	var err error
-	if t.Template, err = template.New("resourceset").Delims("<<", ">>").Funcs(functions).Option("missingkey=error").Parse(source); err != nil {
+	if t.Template, err = template.New("resourceset").Delims("<<", ">>").Funcs(functions).Option(
+		"missingkey=error").Parse(source); err != nil {
 		return nil, err
 	}
 	steps := template.Must(template.New("").Funcs(functions).Parse("{{" + tick + "}}{{0 | " + measure + "}}"))
@@ -126,8 +130,8 @@ func (l limited) Write(data []byte) (int, error) {
 	return l.Buffer.Write(data)
 }
 
-// hangsOn tells whether what the template makes hangs on what is not known: an input whose text holds a variable, in more than
-// the text in its place.
+// hangsOn tells whether what the template makes hangs on what is not known: an input whose text holds a variable, in
+// more than the text in its place.
 func (t *templated) hangsOn(inputs map[string]any) bool {
 	return t.random || slices.ContainsFunc(t.uses, func(path []string) bool {
 		var v any = inputs
@@ -238,7 +242,8 @@ func (i *instrument) node(n parse.Node, written bool) {
 }
 
 // plainly are the functions by which a text stands in the output as it is, or in quotes.
-var plainly = map[string]bool{"quote": true, "squote": true, "toString": true, "toYaml": true, "mustToYaml": true, "indent": true, "nindent": true, "print": true}
+var plainly = map[string]bool{"quote": true, "squote": true, "toString": true, "toYaml": true, "mustToYaml": true,
+	"indent": true, "nindent": true, "print": true}
 
 // changing are functions whose value is another every time, or on another machine.
 var changing = map[string]bool{"ago": true, "randInt": true, "toDate": true, "mustToDate": true, "durationRound": true}
@@ -312,7 +317,8 @@ func growth(name string, args []reflect.Value) int {
 		return product(length(0), length(1))
 	case "regexReplaceAll", "mustRegexReplaceAll", "regexReplaceAllLiteral", "mustRegexReplaceAllLiteral":
 		return product(1+length(1), 1+length(2)) + product(length(0), length(1))/8
-	case "regexMatch", "mustRegexMatch", "regexFindAll", "mustRegexFindAll", "regexFind", "mustRegexFind", "regexSplit", "mustRegexSplit":
+	case "regexMatch", "mustRegexMatch", "regexFindAll", "mustRegexFindAll", "regexFind", "mustRegexFind", "regexSplit",
+		"mustRegexSplit":
 		return product(length(0), length(1)) / 8
 	case "uniq", "mustUniq":
 		return product(length(0), length(0))
@@ -400,7 +406,8 @@ func mustToYAML(v any) (string, error) {
 	return string(data), err
 }
 
-// explanations are what of an error of a template may be shown: names of functions and keys. The errors quote values as well.
+// explanations are what of an error of a template may be shown: names of functions and keys. The
+// errors quote values as well.
 var explanations = regexp.MustCompile(strings.Join([]string{
 	`map has no entry for key "[\w.-]+"`,
 	`function "\w+" not defined`,

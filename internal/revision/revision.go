@@ -1,5 +1,5 @@
-// Package revision reads what a Git repository holds at a commit: from its objects, without the work tree, a network or another
-// program. It changes nothing.
+// Package revision reads what a Git repository holds at a commit: from its objects, without the work tree, a network or
+// another program. It changes nothing.
 package revision
 
 import (
@@ -112,8 +112,9 @@ type Commit struct {
 // ID is the commit's hash, in hexadecimal.
 func (c Commit) ID() string { return c.commit.Hash.String() }
 
-// Resolve is the commit that a revision names: a branch, a tag, a branch of a remote repository, a hash or the beginning of one, HEAD, and
-// any of these with ~N and ^N behind it. The beginning of a hash is not looked for in the objects of another repository.
+// Resolve is the commit that a revision names: a branch, a tag, a branch of a remote repository, a hash or the
+// beginning of one, HEAD, and any of these with ~N and ^N behind it. The beginning of a hash is not looked for in the
+// objects of another repository.
 //
 // Source: git's Documentation/revisions.adoc.
 func (r *Repository) Resolve(revision string) (Commit, error) {
@@ -188,7 +189,8 @@ func (r *Repository) named(name string) (plumbing.Hash, bool) {
 	if name == "@" {
 		name = "HEAD"
 	}
-	for _, form := range []string{"%s", "refs/%s", "refs/tags/%s", "refs/heads/%s", "refs/remotes/%s", "refs/remotes/%s/HEAD"} {
+	for _, form := range []string{"%s", "refs/%s", "refs/tags/%s", "refs/heads/%s", "refs/remotes/%s",
+		"refs/remotes/%s/HEAD"} {
 		if ref, err := storer.ResolveReference(r.store, plumbing.ReferenceName(fmt.Sprintf(form, name))); err == nil {
 			return ref.Hash(), true
 		}
@@ -206,7 +208,8 @@ func (r *Repository) named(name string) (plumbing.Hash, bool) {
 		return plumbing.ZeroHash, false
 	}
 	for _, hash := range candidates {
-		if _, err := object.GetCommit(r.store, hash); err == nil && strings.HasPrefix(hash.String(), strings.ToLower(name)) {
+		if _, err := object.GetCommit(r.store, hash); err == nil &&
+			strings.HasPrefix(hash.String(), strings.ToLower(name)) {
 			found = append(found, hash)
 		}
 	}
@@ -238,7 +241,8 @@ func (r *Repository) peel(hash plumbing.Hash) (*object.Commit, error) {
 func (r *Repository) missing(revision string) error {
 	hint := ""
 	if r.isShallow() {
-		hint = fmt.Sprintf("; this clone is shallow: \"git fetch origin %s:refs/remotes/origin/%s\" brings a branch", revision, revision)
+		hint = fmt.Sprintf("; this clone is shallow: \"git fetch origin %s:refs/remotes/origin/%s\" brings a branch",
+			revision, revision)
 	}
 	return fmt.Errorf("%s: no branch, tag or commit is called that%s", revision, hint)
 }
@@ -250,7 +254,8 @@ func (r *Repository) isShallow() bool {
 
 // Default is the branch that changes are merged into: the default one of the remote repository, else main or master.
 func (r *Repository) Default() (string, error) {
-	if ref, err := r.store.Reference("refs/remotes/origin/HEAD"); err == nil && ref.Type() == plumbing.SymbolicReference {
+	if ref, err := r.store.Reference("refs/remotes/origin/HEAD"); err == nil &&
+		ref.Type() == plumbing.SymbolicReference {
 		return ref.Target().Short(), nil
 	}
 	for _, name := range []string{"origin/main", "origin/master", "main", "master"} {
@@ -293,7 +298,8 @@ func (r *Repository) MergeBase(a, b Commit) (Commit, error) {
 		}
 	}
 	if cut {
-		return Commit{}, fmt.Errorf("where %s and %s part is not in this clone, which is shallow; %s", short(a.commit.Hash), short(b.commit.Hash), deepen)
+		return Commit{}, fmt.Errorf("where %s and %s part is not in this clone, which is shallow; %s",
+			short(a.commit.Hash), short(b.commit.Hash), deepen)
 	}
 	return Commit{}, fmt.Errorf("%s and %s have no commit in common", short(a.commit.Hash), short(b.commit.Hash))
 }
@@ -303,7 +309,8 @@ type byDate []*object.Commit
 
 func (d byDate) Len() int { return len(d) }
 func (d byDate) Less(i, j int) bool {
-	return cmp.Or(d[j].Committer.When.Compare(d[i].Committer.When), strings.Compare(d[i].Hash.String(), d[j].Hash.String())) < 0
+	return cmp.Or(d[j].Committer.When.Compare(d[i].Committer.When),
+		strings.Compare(d[i].Hash.String(), d[j].Hash.String())) < 0
 }
 func (d byDate) Swap(i, j int) { d[i], d[j] = d[j], d[i] }
 func (d *byDate) Push(c any)   { *d = append(*d, c.(*object.Commit)) }
@@ -316,8 +323,9 @@ func (d *byDate) Pop() any {
 // maxHistory is how many commits are looked at for the age of a file's content.
 const maxHistory = 20_000
 
-// Since is the day, UTC, of the oldest commit that has content in a file of which has holds, and since which each commit that leads to HEAD
-// by its first parent has. There is none where HEAD has no such file. A clone that is shallow, or history without an end, has no older day.
+// Since is the day, UTC, of the oldest commit that has content in a file of which has holds, and since which each
+// commit that leads to HEAD by its first parent has. There is none where HEAD has no such file. A clone that is
+// shallow, or history without an end, has no older day.
 func (r *Repository) Since(file string, has func(content []byte) bool) (day string, ok bool) {
 	head, err := r.Resolve("HEAD")
 	if err != nil {

@@ -19,7 +19,8 @@ func git(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command("git", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null", "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com",
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null", "GIT_AUTHOR_NAME=a",
+		"GIT_AUTHOR_EMAIL=a@example.com",
 		"GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -83,13 +84,14 @@ func filesAt(t *testing.T, r *Repository, revision, dir string) map[string]strin
 	return files
 }
 
-// TestFiles reads a commit that is not checked out, loose and packed, from the work tree and from a second one, from a folder below, and
-// from a clone that borrows its objects.
+// TestFiles reads a commit that is not checked out, loose and packed, from the work tree and from a second one, from a
+// folder below, and from a clone that borrows its objects.
 func TestFiles(t *testing.T) {
 	dir := t.TempDir()
 	git(t, dir, "init", "-q", "-b", "main")
-	old := map[string]string{"a.yaml": "old\n", "clusters/a/b.yaml": "b\n", "clusters/a/c/d.yaml": "", "gone.yaml": "gone\n",
-		"big.yaml": strings.Repeat("0123456789abcdef\n", 2_000_000)}
+	old := map[string]string{"a.yaml": "old\n", "clusters/a/b.yaml": "b\n", "clusters/a/c/d.yaml": "",
+		"gone.yaml": "gone\n",
+		"big.yaml":  strings.Repeat("0123456789abcdef\n", 2_000_000)}
 	write(t, dir, old)
 	if err := os.Symlink("a.yaml", filepath.Join(dir, "link.yaml")); err != nil {
 		t.Fatal(err)
@@ -119,7 +121,8 @@ func TestFiles(t *testing.T) {
 				t.Errorf("%s of %s: %q", revision, from, slices.Sorted(maps.Keys(got)))
 			}
 		}
-		if got := filesAt(t, r, "v1", "clusters/a"); !maps.Equal(got, map[string]string{"b.yaml": "b\n", "c/d.yaml": ""}) {
+		if got := filesAt(t, r, "v1", "clusters/a"); !maps.Equal(
+			got, map[string]string{"b.yaml": "b\n", "c/d.yaml": ""}) {
 			t.Errorf("%q", got)
 		}
 		if got := filesAt(t, r, "v1", "no/such"); len(got) > 0 {
@@ -154,12 +157,14 @@ func TestSubmodule(t *testing.T) {
 	write(t, module, map[string]string{"m.yaml": "old\n"})
 	commit(t, module, "first")
 	git(t, dir, "init", "-q", "-b", "main")
-	git(t, dir, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "--name", "mod", module, "deep/module")
+	git(t, dir, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "--name", "mod", module,
+		"deep/module")
 	commit(t, dir, "first")
 	write(t, filepath.Join(dir, "deep/module"), map[string]string{"m.yaml": "new\n"})
 	commit(t, filepath.Join(dir, "deep/module"), "second")
 	commit(t, dir, "second")
-	if got := filesAt(t, repository(t, dir), "HEAD~1", "deep"); !maps.Equal(got, map[string]string{"module/m.yaml": "old\n"}) {
+	if got := filesAt(t, repository(t, dir), "HEAD~1", "deep"); !maps.Equal(
+		got, map[string]string{"module/m.yaml": "old\n"}) {
 		t.Errorf("%q", got)
 	}
 	without := filepath.Join(t.TempDir(), "without")
@@ -243,11 +248,16 @@ func TestErrors(t *testing.T) {
 		{dir, "nowhere", "main", "nowhere: no branch, tag or commit is called that"},
 		{dir, "main^{tree}", "main", "main^{tree}: no such form of a revision is known here"},
 		{dir, "main~7", "main", "main~7: " + first[:10] + " has no parent 1"},
-		{dir, strings.Repeat("1", 40), "main", strings.Repeat("1", 40) + ": the commit is not in this clone; \"git fetch origin " + strings.Repeat("1", 40) + "\" brings it"},
-		{dir, "main", "apart", main[:10] + " and " + git(t, dir, "rev-parse", "apart")[:10] + " have no commit in common"},
-		{shallow, "origin/main~1", "HEAD", "origin/main~1: the parent of " + main[:10] + ` is not in this clone; "git fetch --unshallow" brings it`},
-		{shallow, "origin/main", "origin/side", "where " + main[:10] + " and " + side[:10] + ` part is not in this clone, which is shallow; "git fetch --unshallow" brings it`},
-		{shallow, "v9", "HEAD", `v9: no branch, tag or commit is called that; this clone is shallow: "git fetch origin v9:refs/remotes/origin/v9" brings a branch`},
+		{dir, strings.Repeat("1", 40), "main", strings.Repeat("1", 40) +
+			": the commit is not in this clone; \"git fetch origin " + strings.Repeat("1", 40) + "\" brings it"},
+		{dir, "main", "apart", main[:10] + " and " + git(t, dir, "rev-parse", "apart")[:10] +
+			" have no commit in common"},
+		{shallow, "origin/main~1", "HEAD", "origin/main~1: the parent of " + main[:10] +
+			` is not in this clone; "git fetch --unshallow" brings it`},
+		{shallow, "origin/main", "origin/side", "where " + main[:10] + " and " + side[:10] +
+			` part is not in this clone, which is shallow; "git fetch --unshallow" brings it`},
+		{shallow, "v9", "HEAD",
+			`v9: no branch, tag or commit is called that; this clone is shallow: "git fetch origin v9:refs/remotes/origin/v9" brings a branch`},
 	} {
 		if err := base(c.dir, c.a, c.b); err == nil || err.Error() != c.want {
 			t.Errorf("%s, %s: %v, want %s", c.a, c.b, err, c.want)

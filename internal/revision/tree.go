@@ -17,8 +17,9 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 )
 
-// FS are the files of the commit in a folder, relative to the top of the work tree, with slashes; no files where the commit has no such
-// folder. A symbolic link is one, and is not followed. A submodule is its own files, as far as the clone has them.
+// FS are the files of the commit in a folder, relative to the top of the work tree, with slashes; no files where
+// the commit has no such folder. A symbolic link is one, and is not followed. A submodule is its own files, as
+// far as the clone has them.
 func (c Commit) FS(dir string) (fs.FS, error) {
 	top, err := c.commit.Tree()
 	if err != nil {
@@ -121,7 +122,8 @@ func (t *tree) submodule(name string, hash plumbing.Hash) folder {
 	if !ok {
 		return empty
 	}
-	r, err := open(filepath.Join(t.repository.Top, filepath.FromSlash(name)), filepath.Join(t.repository.commonDir, "modules", filepath.FromSlash(module)))
+	r, err := open(filepath.Join(t.repository.Top, filepath.FromSlash(name)),
+		filepath.Join(t.repository.commonDir, "modules", filepath.FromSlash(module)))
 	if err != nil {
 		return empty
 	}

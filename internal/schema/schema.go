@@ -34,12 +34,14 @@ func ReadComments(dirs ...string) (Comments, error) {
 
 // Facts describes data.fleet; comments may be nil.
 func Facts(comments Comments) *jsonschema.Schema {
-	return Of(fleet.Fleet{}, "https://"+fleet.SchemaVersion+"/facts.schema.json", "data.fleet: "+fleet.SchemaVersion, comments)
+	return Of(fleet.Fleet{}, "https://"+fleet.SchemaVersion+"/facts.schema.json", "data.fleet: "+fleet.SchemaVersion,
+		comments)
 }
 
 // Input describes what a rule sees as input; comments may be nil.
 func Input(comments Comments) *jsonschema.Schema {
-	return Of(fleet.Input{}, "https://"+fleet.SchemaVersion+"/input.schema.json", "input: "+fleet.SchemaVersion, comments)
+	return Of(fleet.Input{}, "https://"+fleet.SchemaVersion+"/input.schema.json", "input: "+fleet.SchemaVersion,
+		comments)
 }
 
 // Of describes the JSON form of v's type. A pointer that is not left out when it is nil may be null; slices and maps

@@ -38,10 +38,9 @@ func isMetadata(n *yaml.Node) bool {
 
 // Encryption is what can be known, without a key, of a document that SOPS encrypted; nil where the document has no
 // metadata of SOPS. Faults come in the order of the metadata, then of the text.
-//
-// Beside the kinds that fleet.EncryptionFault names there is "outside": a ciphertext outside the encrypted region, which
-// is never decrypted. Where the region depends on comments, or on metadata that is itself at fault, only ciphertexts
-// are looked at. Of a document whose aliases expand to more than a million nodes it says nothing.
+// Beside the kinds that fleet.EncryptionFault names there is "outside": a ciphertext outside the encrypted region,
+// which is never decrypted. Where the region depends on comments, or on metadata that is itself at fault, only
+// ciphertexts are looked at. Of a document whose aliases expand to more than a million nodes it says nothing.
 //
 // Source: getsops/sops v3.13.2 sops.go shouldBeEncrypted and Decrypt, stores/stores.go ToInternal.
 func Encryption(doc *yaml.Node) *fleet.Encryption {
@@ -114,7 +113,8 @@ func (e *examination) selector(meta *yaml.Node) {
 			continue
 		}
 		if e.Selector != "" {
-			e.metadata(name, pattern, fmt.Sprintf("%s is set beside %s, and SOPS accepts only one of them", name, e.Selector))
+			e.metadata(name, pattern, fmt.Sprintf("%s is set beside %s, and SOPS accepts only one of them", name,
+				e.Selector))
 			e.match = nil
 			return
 		}

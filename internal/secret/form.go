@@ -123,7 +123,8 @@ var (
 	orElse = regexp.MustCompile(`\bdefault\s*\(?\s*["'` + "`" + `]([^"'` + "`" + `]*)["'` + "`" + `]`)
 )
 
-// resourceSetInput is a directive in a template of a ResourceSet. The Flux Operator puts the input there, which is judged where it stands.
+// resourceSetInput is a directive in a template of a ResourceSet. The Flux Operator puts the input there, which
+// is judged where it stands.
 var resourceSetInput = regexp.MustCompile(`<<([^<>{}$]{0,200}\binputs\b[^<>{}$]{0,200})>>`)
 
 // minLiteral is how many letters and digits a text beside a variable has at least, to be a part of a credential.
@@ -185,10 +186,12 @@ var (
 	// addressAround is an address; its password has been looked at.
 	addressAround = regexp.MustCompile(`^["']?[A-Za-z][A-Za-z0-9+.:-]*://`)
 	// schemeAround is an authorization, and a user before a password that is filled in.
-	schemeAround = regexp.MustCompile(`(?i)^(?:authorization: *)?(?:bearer|basic|token|apikey|api-key|key|geniekey|digest|bot|splunk|negotiate)\s+\x00$|^[^\s:\x00]{1,64}:\x00$`)
+	schemeAround = regexp.MustCompile(
+		`(?i)^(?:authorization: *)?(?:bearer|basic|token|apikey|api-key|key|geniekey|digest|bot|splunk|negotiate)\s+\x00$|^[^\s:\x00]{1,64}:\x00$`)
 	// settingsAround are name=value pairs, as a database's driver and a query have them, and a command line; and JSON.
-	settingsAround = regexp.MustCompile(`^\x00\?[\w.-]+=|^[\w.-]+=\S*(?:[\s;&,]+[\w.-]+=\S*)+;?$|^\s*[{\[]["'\s{\[]|--?[\w-]+[= ]["']?\x00`)
-	pair           = regexp.MustCompile(`([\w.-]+)["']?\s*[=:]\s*["']?([^\s"',;&}\]]+)`)
+	settingsAround = regexp.MustCompile(
+		`^\x00\?[\w.-]+=|^[\w.-]+=\S*(?:[\s;&,]+[\w.-]+=\S*)+;?$|^\s*[{\[]["'\s{\[]|--?[\w-]+[= ]["']?\x00`)
+	pair = regexp.MustCompile(`([\w.-]+)["']?\s*[=:]\s*["']?([^\s"',;&}\]]+)`)
 	// nameAround is a variable in a host, a mail address or a path.
 	nameAround = regexp.MustCompile(`[./@:]\x00|\x00[./@:]`)
 )

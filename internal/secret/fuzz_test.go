@@ -15,7 +15,8 @@ import (
 func FuzzMetadata(f *testing.F) {
 	const leaf = "ENC[AES256_GCM,data:Zm9v,iv:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=,tag:AAAAAAAAAAAAAAAAAAAAAA==,type:str]"
 	for _, metadata := range []string{
-		"mac: " + leaf + "\nlastmodified: \"2026-01-01T00:00:00Z\"\nage: [{recipient: age1, enc: x}]\nencrypted_regex: ^(data|stringData)$\n",
+		"mac: " + leaf +
+			"\nlastmodified: \"2026-01-01T00:00:00Z\"\nage: [{recipient: age1, enc: x}]\nencrypted_regex: ^(data|stringData)$\n",
 		"mac: " + leaf + "\nunencrypted_suffix: _x\nencrypted_suffix: _y\nkey_groups: [{pgp: [{enc: a}]}, [], null]\n",
 		"mac: x\nlastmodified: 2026\nencrypted_comment_regex: sops\nkms: {}\nversion: 3\n",
 		"encrypted_regex: \"(\"\nmac: \"\"\nage: [*a]\n", "shamir_threshold: 2\n", "<<: &a {mac: x, <<: *a}\n", "[]\n",
@@ -33,7 +34,8 @@ func FuzzMetadata(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text := fmt.Sprintf("kind: Secret\nstringData:\n  password: %s\nsops:\n  %s\n", quoted, strings.ReplaceAll(metadata, "\n", "\n  "))
+		text := fmt.Sprintf("kind: Secret\nstringData:\n  password: %s\nsops:\n  %s\n", quoted,
+			strings.ReplaceAll(metadata, "\n", "\n  "))
 		root, ok := parsed(text)
 		if !ok {
 			return

@@ -250,7 +250,8 @@ func (c *collector) leafClass(key string, n *yaml.Node, field []any) (fleet.Clas
 }
 
 // passwordHash is what htpasswd, crypt and a directory keep of a password.
-var passwordHash = regexp.MustCompile(`^(?:\$(?:apr1|1|2[abxy]?|5|6|7|y|argon2(?:id|i|d)|scrypt|pbkdf2[a-z0-9-]*)\$|\{(?:SSHA|SHA|SMD5|CRYPT|PBKDF2)[A-Z0-9]*\})\S{13,}$`)
+var passwordHash = regexp.MustCompile(
+	`^(?:\$(?:apr1|1|2[abxy]?|5|6|7|y|argon2(?:id|i|d)|scrypt|pbkdf2[a-z0-9-]*)\$|\{(?:SSHA|SHA|SMD5|CRYPT|PBKDF2)[A-Z0-9]*\})\S{13,}$`)
 
 // isNameOfSecret is true for a text that can be the name of the Secret that a chart is to take, or of a key in it:
 // under a name that ends in "secret" or "secretKey", always after "existing" and the like, and not in "password",

@@ -46,7 +46,8 @@ func hide(n *yaml.Node, at around, found *[]*yaml.Node) {
 		for key, value := range entries(n) {
 			name, inner := key, many
 			if key == "value" {
-				path := cmp.Or(scalarText(find("name")), scalarText(find("path")), scalarText(find("subPath")), scalarText(find("key")))
+				path := cmp.Or(scalarText(find("name")), scalarText(find("path")), scalarText(find("subPath")),
+					scalarText(find("key")))
 				name, inner = path[strings.LastIndexByte(path, '/')+1:], many || isDataPath(scalarText(find("path")))
 			}
 			hide(value, around{key: name, parent: at.key, has: has, many: inner}, found)
@@ -97,8 +98,8 @@ func secretClass(at around, value string) fleet.Class {
 	return ""
 }
 
-// hasCredentialFlag is true for an argument, or a whole command line, that gives a credential in the clear; the flag may
-// be the argument before.
+// hasCredentialFlag is true for an argument, or a whole command line, that gives a credential in the clear; the flag
+// may be the argument before.
 func hasCredentialFlag(before, text string) bool {
 	if flag := strings.TrimLeft(before, "-"); flag != before && isCredentialFlag(flag, text) {
 		return true
@@ -108,7 +109,8 @@ func hasCredentialFlag(before, text string) bool {
 
 // isCredentialFlag leaves out paths: a flag often names the file that holds the credential.
 func isCredentialFlag(flag, value string) bool {
-	return holdsCredential(flag, value) && !isPath(value) && !strings.HasPrefix(value, "-") && classify(flag, value) == fleet.Plain
+	return holdsCredential(flag, value) && !isPath(value) && !strings.HasPrefix(value, "-") &&
+		classify(flag, value) == fleet.Plain
 }
 
 // isKey is true for a value under a name that ends in "key" and that is key material. A key is also what a label, a
@@ -123,7 +125,8 @@ func isKey(at around, value string) bool {
 		return looksRandom(value) || len(value) >= minKnown && !isIdentifier(value) && !strings.Contains(value, " ")
 	case endsIn(before, "username", "topology", "label", "remote"):
 		return looksRandom(value)
-	case endsIn(before, "tls", "ssl", "client", "server", "kubeconfig", "encryption", "signing"), before == "" && beside(at):
+	case endsIn(before, "tls", "ssl", "client", "server", "kubeconfig", "encryption", "signing"),
+		before == "" && beside(at):
 		return !isFileName(value)
 	case before == "" && selects(at):
 		return false

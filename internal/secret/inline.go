@@ -16,22 +16,25 @@ import (
 )
 
 // inlineCredential is true for a text in which a credential is given a value in some way: an assignment in a script, a
-// configuration or a connection string, a parameter of an address, the user's part of one, a header. It says what must not be
-// shown and not what is a fault, so it rather takes a word for a password than the reverse.
+// configuration or a connection string, a parameter of an address, the user's part of one, a header. It says what must
+// not be shown and not what is a fault, so it rather takes a word for a password than the reverse.
 func inlineCredential(text string) bool {
 	// Most texts are a word, in which there is nothing to find.
 	if len(text) < minToken && !strings.ContainsAny(text, "=:@ ") {
 		return false
 	}
 	switch {
-	case strings.Contains(text, ageKey) && identity.MatchString(text), strings.Contains(text, pemKey) && keyBegins.MatchString(text), hasAssignment(text), hasUser(text), userAt(text):
+	case strings.Contains(text, ageKey) && identity.MatchString(text),
+		strings.Contains(text, pemKey) && keyBegins.MatchString(text), hasAssignment(text), hasUser(text), userAt(text):
 		return true
-	case containsAny(text, "hooks.slack.com/services/", "/api/webhooks/") && webhook.MatchString(text), strings.Contains(text, "</") && element(text):
+	case containsAny(text, "hooks.slack.com/services/", "/api/webhooks/") && webhook.MatchString(text),
+		strings.Contains(text, "</") && element(text):
 		return true
 	case !strings.Contains(text, " "):
 		return false
 	case strings.Contains(text, "value=") && attribute.MatchString(text),
-		containsAny(text, "password", "passwd", "passphrase", "requirepass", "masterauth") && strings.Contains(text, "\n") && directive.MatchString(text):
+		containsAny(text, "password", "passwd", "passphrase", "requirepass", "masterauth") &&
+			strings.Contains(text, "\n") && directive.MatchString(text):
 		return true
 	}
 	// To look for a word costs little beside an expression.
@@ -46,7 +49,8 @@ var (
 	// keyBegins finds the first line of a private key, however short.
 	keyBegins = regexp.MustCompile(pemKey + `(?: BLOCK)?-----[\s\\nr]*[A-Za-z0-9+/=]{16}`)
 	// header finds the credential of an Authorization header.
-	header = regexp.MustCompile(`(?i)\b(?:bearer|basic|token)[ \t]+["']?(?:[A-Za-z0-9._~+/-]*[^A-Za-z\s"',;.][A-Za-z0-9._~+/=-]{3,}|[A-Za-z0-9._~+/=-]{16,})`)
+	header = regexp.MustCompile(
+		`(?i)\b(?:bearer|basic|token)[ \t]+["']?(?:[A-Za-z0-9._~+/-]*[^A-Za-z\s"',;.][A-Za-z0-9._~+/=-]{3,}|[A-Za-z0-9._~+/=-]{16,})`)
 	// login finds a user with a password in a .netrc, or behind curl's -u.
 	login = regexp.MustCompile(`\blogin\s+\S+\s+password\s+\S|(?:^|\s)(?:-u|--user)[ =]["']?[^\s:]+:[^\s$]`)
 	// atHost finds user:password@host without a scheme; name:tag@sha256:… is an image.
@@ -57,7 +61,8 @@ var (
 	tag       = regexp.MustCompile(`<([A-Za-z][\w.-]*)>\s*([^<\s][^<]*)</`)
 	attribute = regexp.MustCompile(`(?i)(?:password|token|secret|apikey)"\s+value="[^"]`)
 	// directive finds a line of two words, the first of which promises a password: requirepass in redis.conf.
-	directive = regexp.MustCompile(`(?m)^[ \t]*(?:requirepass|masterauth|\w*password|\w*passwd|\w*passphrase)[ \t]+[^\s=:{(]\S{5,}[ \t]*$`)
+	directive = regexp.MustCompile(
+		`(?m)^[ \t]*(?:requirepass|masterauth|\w*password|\w*passwd|\w*passphrase)[ \t]+[^\s=:{(]\S{5,}[ \t]*$`)
 )
 
 func element(text string) bool {
@@ -96,8 +101,8 @@ func userAt(text string) bool {
 	}
 }
 
-// hasFlag is true for a text, a command line for one, in which a flag gives a credential in the clear. Between its name and the
-// value stand characters of sep: "=" in --password=x, blanks in --password x.
+// hasFlag is true for a text, a command line for one, in which a flag gives a credential in the clear. Between its name
+// and the value stand characters of sep: "=" in --password=x, blanks in --password x.
 func hasFlag(text, sep string) bool {
 	for from := 0; ; {
 		i := strings.IndexByte(text[from:], '-')
@@ -143,8 +148,8 @@ const (
 	minUser = 4
 )
 
-// hasUser is true where an address has a password, or over HTTP a user alone, which a token may be. The percent-encoding is
-// decoded first: no form of a password is harmless for how it is written.
+// hasUser is true where an address has a password, or over HTTP a user alone, which a token may be. The
+// percent-encoding is decoded first: no form of a password is harmless for how it is written.
 func hasUser(text string) bool {
 	for from := 0; ; {
 		i := strings.Index(text[from:], "://")
@@ -192,7 +197,8 @@ func onlyVariable(text string) bool {
 	return (text[0] >= utf8.RuneSelf || strings.IndexByte("$ {%*.", text[0]) >= 0) && variableAlone.MatchString(text)
 }
 
-var variableAlone = regexp.MustCompile(`^\s*(?:\$\{[A-Za-z_]\w*\}|\$\(\w+\)|\$\w+|\{\{[^{}]*\}\}|%s|\*+|•+|…|\.\.\.)?\s*$`)
+var variableAlone = regexp.MustCompile(
+	`^\s*(?:\$\{[A-Za-z_]\w*\}|\$\(\w+\)|\$\w+|\{\{[^{}]*\}\}|%s|\*+|•+|…|\.\.\.)?\s*$`)
 
 // hasAssignment finds NAME=value and NAME: value with a name that promises a credential, anywhere in a text.
 func hasAssignment(text string) bool {
@@ -230,7 +236,8 @@ func nameBefore(text string, at int) string {
 	return text[start:end]
 }
 
-// valueAfter is the word behind a separator; empty where nothing stands on the line. A variable is a part of it with its brackets.
+// valueAfter is the word behind a separator; empty where nothing stands on the line. A variable is a
+// part of it with its brackets.
 func valueAfter(text string) string {
 	text = strings.TrimLeft(text[:min(len(text), maxName)], " \t\"'")
 	end := 0
@@ -249,7 +256,8 @@ func valueAfter(text string) string {
 	return strings.TrimRight(text[:min(end, len(text))], `\`)
 }
 
-// lastLetters are those that a name may end in that promises a credential: most names are rejected by theirs, before anything is copied.
+// lastLetters are those that a name may end in that promises a credential: most names are rejected by theirs,
+// before anything is copied.
 const lastLetters = "dDeEyYnNtTsSlLwWgGhH"
 
 // promises is true for a name that promises a credential, one of those that only redaction takes for such too.
@@ -288,13 +296,15 @@ func isBasicAuth(value string) bool {
 
 // manyCredentials is true for a name whose list or mapping holds credentials: passwords, tokens.
 func manyCredentials(key string) bool {
-	return key != "" && (key[len(key)-1] == 's' || key[len(key)-1] == 'S') && endsIn(foldName(key), "passwords", "tokens", "passphrases", "apikeys", "privatekeys", "credentials")
+	return key != "" && (key[len(key)-1] == 's' || key[len(key)-1] == 'S') &&
+		endsIn(foldName(key), "passwords", "tokens", "passphrases", "apikeys", "privatekeys", "credentials")
 }
 
 // namesInCredentials are the keys below credentials that hold none.
 func namesInCredentials(key string) bool {
 	switch foldName(key) {
-	case "name", "user", "username", "email", "kind", "namespace", "secretname", "existingsecret", "secretref", "secretkeyref", "type", "path", "url":
+	case "name", "user", "username", "email", "kind", "namespace", "secretname", "existingsecret", "secretref",
+		"secretkeyref", "type", "path", "url":
 		return true
 	}
 	return false
@@ -316,7 +326,8 @@ var namedValue = regexp.MustCompile(`(?i)name["']?\s*:\s*["']?[\w.-]*(?:password
 
 // namesValue is true for a text in which namedValue finds one, beside a value.
 func namesValue(text string) bool {
-	return strings.Contains(text, "value") && containsFold(text, "password", "passwd", "token", "secret", "apikey", "api_key") && namedValue.MatchString(text)
+	return strings.Contains(text, "value") && containsFold(
+		text, "password", "passwd", "token", "secret", "apikey", "api_key") && namedValue.MatchString(text)
 }
 
 // containsFold is true for a text with one of the words, which are in lower case, in any case.
@@ -338,9 +349,9 @@ func mayEmbed(text string) bool {
 		start != "" && (start[0] == '{' || start[0] == '[' || strings.HasPrefix(start, "- "))
 }
 
-// redactText is a text that is a document of its own without the secrets in it: its leaves are redacted as those of any object.
-// Where it has no such structure, being a script or a configuration of another form, all of it is a class; nil where it
-// has no secret.
+// redactText is a text that is a document of its own without the secrets in it: its leaves are redacted as those of
+// any object. Where it has no such structure, being a script or a configuration of another form, all of it is a class;
+// nil where it has no secret.
 func redactText(text string) any {
 	if !mayEmbed(text) {
 		return nil

@@ -36,8 +36,8 @@ func HasPrivateKey(text []byte) (line int, ok bool) {
 	return 1 + bytes.Count(text[:at], []byte("\n")), true
 }
 
-// Telling is the line of a text, counted from 1, that shows by itself that it holds a secret, and what: a private key, wherever it
-// stands, else the first token or address with a password.
+// Telling is the line of a text, counted from 1, that shows by itself that it holds a secret, and what: a private key,
+// wherever it stands, else the first token or address with a password.
 func Telling(text []byte) (line int, class fleet.Class, ok bool) {
 	if line, ok := HasPrivateKey(text); ok {
 		return line, fleet.Key, true
@@ -101,8 +101,8 @@ func keyAt(text string) int {
 	}
 }
 
-// isKeyBody is true for base64, as long as a key at least, in comments too. Line ends may be escaped, as they are in JSON; headers
-// (Proc-Type, Version) and OpenPGP's checksum are no part of it.
+// isKeyBody is true for base64, as long as a key at least, in comments too. Line ends may be escaped, as they are in
+// JSON; headers (Proc-Type, Version) and OpenPGP's checksum are no part of it.
 func isKeyBody(body string) bool {
 	if strings.Contains(body, `\`) {
 		body = strings.NewReplacer(`\r`, "", `\n`, "\n", `\`, "").Replace(body)
@@ -137,7 +137,8 @@ func isEmptyPEM(text string) bool {
 	_, body, _ = strings.Cut(body, "-----")
 	body, _, _ = strings.Cut(body, "-----END ")
 	body = strings.TrimSpace(strings.ReplaceAll(body, `\n`, "\n"))
-	return !isKeyBody(body) && (strings.Contains(body, "...") || strings.Contains(body, "…") || isPlaceholder(body) || names(words(body), true))
+	return !isKeyBody(body) && (strings.Contains(body, "...") || strings.Contains(body, "…") || isPlaceholder(body) ||
+		names(words(body), true))
 }
 
 func ageKeyAt(text string) int {
@@ -161,9 +162,10 @@ func isKubeconfig(text string) bool {
 
 var (
 	kubeconfigKind = regexp.MustCompile(`(?:^|[\n{,])\s*["']?kind["']?\s*:\s*["']?Config\b`)
-	// kubeconfigUser finds the credentials of a user. The text is searched rather than parsed: it can be a template, and
-	// it is of any size.
-	kubeconfigUser = regexp.MustCompile(`[\s{,"'](client-key-data|token|password|id-token|access-token|refresh-token)["']?\s*:\s*(?:[|>][-+]?\s+)?["']?([^\s"',}]+)`)
+	// kubeconfigUser finds the credentials of a user. The text is searched rather than parsed: it can be a
+	// template, and it is of any size.
+	kubeconfigUser = regexp.MustCompile(
+		`[\s{,"'](client-key-data|token|password|id-token|access-token|refresh-token)["']?\s*:\s*(?:[|>][-+]?\s+)?["']?([^\s"',}]+)`)
 )
 
 // hasCredential is true for a kubeconfig that lets its holder in.

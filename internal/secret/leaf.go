@@ -13,7 +13,8 @@ func isCiphertext(text string) bool {
 	return strings.HasPrefix(text, leafPrefix) && strings.HasSuffix(text, "]") && parseLeaf(text) == nil
 }
 
-// plainLength is the length of what a leaf encrypts: AES-GCM does not pad. A leaf that cannot be read has its own length.
+// plainLength is the length of what a leaf encrypts: AES-GCM does not pad. A leaf that cannot
+// be read has its own length.
 func plainLength(text string) int {
 	data, _, _ := strings.Cut(strings.TrimPrefix(text, leafPrefix+"data:"), ",")
 	decoded, err := base64.StdEncoding.DecodeString(data)

@@ -12,9 +12,12 @@ import (
 )
 
 // parts are what scanners begin to look at a text for, and texts that are nearly what they look for.
-var parts = []string{"xoxb-", "K10:", "eyJ.", "eyJ-", "eyJ.eyJ.", "eyJhbGciOiJub25lIn0.eyJ.", "ghp_", "glpat-.", "hooks.slack.com/services/", "SG.", "sk-ant-_", "hvs.-",
-	"AGE-SECRET-KEY-1", "-----BEGIN ", "PRIVATE KEY", "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----\n", "LS0tLS1CRUdJTi",
-	"://", "://a:b@", "@", "${", "${a:=", "{{", "ENC[", "ENC[AES256_GCM,", "--password=", "-p ", "password: ", "\npassword: x", "\ntoken: ", "\nkind: ", "users clusters Config\n",
+var parts = []string{"xoxb-", "K10:", "eyJ.", "eyJ-", "eyJ.eyJ.", "eyJhbGciOiJub25lIn0.eyJ.", "ghp_", "glpat-.",
+	"hooks.slack.com/services/", "SG.", "sk-ant-_", "hvs.-",
+	"AGE-SECRET-KEY-1", "-----BEGIN ", "PRIVATE KEY", "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----\n",
+	"LS0tLS1CRUdJTi",
+	"://", "://a:b@", "@", "${", "${a:=", "{{", "ENC[", "ENC[AES256_GCM,", "--password=", "-p ", "password: ",
+	"\npassword: x", "\ntoken: ", "\nkind: ", "users clusters Config\n",
 	"\n", " ", "'", "#", "\\n", "a", "é"}
 
 // Each part of a text is looked at a fixed number of times.
@@ -30,7 +33,8 @@ func TestLinear(t *testing.T) {
 }
 
 func scan(text string) {
-	secret.Redact(map[string]any{"kind": "ConfigMap", "data": map[string]any{"key": text, "password": text}, "args": []any{"--token", text}})
+	secret.Redact(map[string]any{"kind": "ConfigMap", "data": map[string]any{"key": text, "password": text},
+		"args": []any{"--token", text}})
 	secret.Classify("password", text)
 	secret.HasPrivateKey([]byte(text))
 	secret.Literals([]byte(text), "envs")
@@ -56,7 +60,8 @@ func TestLinearKeys(t *testing.T) {
 
 // Time for each byte is the same at any length.
 func BenchmarkScan(b *testing.B) {
-	for _, part := range []string{"xoxb-", "K10:", "eyJ.", "eyJ-", "://", "-----BEGIN PRIVATE KEY-----", "${", "ENC[", "@", "\n"} {
+	for _, part := range []string{"xoxb-", "K10:", "eyJ.", "eyJ-", "://", "-----BEGIN PRIVATE KEY-----", "${", "ENC[",
+		"@", "\n"} {
 		for _, size := range []int{16 << 10, 256 << 10, 4 << 20} {
 			b.Run(fmt.Sprintf("%q/%dKiB", part, size>>10), func(b *testing.B) {
 				text := strings.Repeat(part, size/len(part))

@@ -13,8 +13,10 @@ import (
 // placeholders are texts that say "put the value here", as words in lower case without anything between them.
 var placeholders = map[string]bool{
 	"changeme": true, "replaceme": true, "changethis": true, "replacethis": true, "fillme": true, "fillmein": true,
-	"insertme": true, "todo": true, "tbd": true, "fixme": true, "xoauthbasic": true, "placeholder": true, "redacted": true, "dummy": true,
-	"notset": true, "unset": true, "notneeded": true, "notused": true, "unused": true, "test": true, "none": true, "null": true, "nil": true, "{}": true, "[]": true, `""`: true, "''": true,
+	"insertme": true, "todo": true, "tbd": true, "fixme": true, "xoauthbasic": true, "placeholder": true,
+	"redacted": true, "dummy": true,
+	"notset": true, "unset": true, "notneeded": true, "notused": true, "unused": true, "test": true, "none": true,
+	"null": true, "nil": true, "{}": true, "[]": true, `""`: true, "''": true,
 }
 
 // maxPlaceholder bounds a placeholder, in bytes: what is longer is a value that happens to begin like one.
@@ -115,8 +117,8 @@ var fillWords = []string{"me", "this", "with", "your", "my", "our", "in", "by", 
 	"deploy", "deploying", "deployment", "production", "prod", "commit", "committing", "that", "is", "be", "must",
 	"something", "random"}
 
-// isSetting is true for a text that can be no credential whatever its key: a truth value, a number of one or two digits,
-// a duration, an IP address or a network. Operators take their settings from a Secret too.
+// isSetting is true for a text that can be no credential whatever its key: a truth value, a number of one or two
+// digits, a duration, an IP address or a network. Operators take their settings from a Secret too.
 func isSetting(text string) bool {
 	switch strings.ToLower(text) {
 	case "true", "false", "yes", "no", "on", "off":

@@ -14,9 +14,10 @@ var (
 	pgpFingerprint = regexp.MustCompile(`^(?:0x)?([0-9A-Fa-f]{8,64})$`)
 )
 
-// Recipient is how a key is called among the recipients of a document: by its public key if it is one of age's or SSH's, by its
-// fingerprint in capitals if it is one of PGP's. Any other key is called by its kind, one of SOPS's metadata, for it has several
-// spellings; and so is what has not the form of a public key, which it may be dangerous to show.
+// Recipient is how a key is called among the recipients of a document: by its public key if it is one of
+// age's or SSH's, by its fingerprint in capitals if it is one of PGP's. Any other key is called by its kind,
+// one of SOPS's metadata, for it has several spellings; and so is what has not the form of a public key,
+// which it may be dangerous to show.
 //
 // Source: getsops/sops v3.13.2 age/keysource.go MasterKeyFromRecipient, pgp/keysource.go NewMasterKeyFromFingerprint.
 func Recipient(kind, id string) string {
@@ -37,5 +38,6 @@ func Recipient(kind, id string) string {
 	return kind
 }
 
-// IsUnnamed is true for what Recipient calls by its kind though keys of that kind have names: which key it is nobody knows.
+// IsUnnamed is true for what Recipient calls by its kind though keys of that kind have names:
+// which key it is nobody knows.
 func IsUnnamed(recipient string) bool { return recipient == "age" || recipient == "pgp" }

@@ -18,8 +18,9 @@ import (
 // it is.
 func Redact(object map[string]any) map[string]any { return RedactKnown(object, nil) }
 
-// RedactKnown is Redact for an object that may repeat texts that are known to be secret, as the source of a kustomize replacement
-// does. What Redact takes out of an object is known in the rest of it: an alias or a configuration repeats it.
+// RedactKnown is Redact for an object that may repeat texts that are known to be secret, as the source of a
+// kustomize replacement does. What Redact takes out of an object is known in the rest of it: an alias or a
+// configuration repeats it.
 func RedactKnown(object map[string]any, known []string) map[string]any {
 	out := redactMap(around{}, object)
 	switch {
@@ -38,8 +39,8 @@ func RedactKnown(object map[string]any, known []string) map[string]any {
 	return out
 }
 
-// RedactAt is an object with a class in the place of the text that a field leads to, or the text that the field is a part of. It is
-// the object itself where no text is there.
+// RedactAt is an object with a class in the place of the text that a field leads to, or the text that the field is a
+// part of. It is the object itself where no text is there.
 func RedactAt(object map[string]any, field []any, class fleet.Class) map[string]any {
 	if out, ok := redactAt(object, field, class).(map[string]any); ok {
 		return out
@@ -101,7 +102,8 @@ func Texts(object map[string]any) []string {
 func takenOut(value, left any, found []string) []string {
 	switch value := value.(type) {
 	case string:
-		if m, ok := left.(map[string]any); ok && len(value) >= minKnown && m["$class"] != string(fleet.Encrypted) && m["$class"] != string(fleet.Empty) {
+		if m, ok := left.(map[string]any); ok && len(value) >= minKnown && m["$class"] != string(fleet.Encrypted) &&
+			m["$class"] != string(fleet.Empty) {
 			found = append(found, value)
 		}
 	case map[string]any:
@@ -202,8 +204,8 @@ func redactMap(in around, m map[string]any) map[string]any {
 	return out
 }
 
-// variableName is the name beside a value: of an environment variable, of a parameter, of an entry of a store, or of the field that a JSON patch or
-// an override of Karmada sets.
+// variableName is the name beside a value: of an environment variable, of a parameter, of an entry of a store, or of
+// the field that a JSON patch or an override of Karmada sets.
 func variableName(m map[string]any) string {
 	for _, key := range []string{"name", "path", "subPath", "key"} {
 		if name, _ := m[key].(string); name != "" {
@@ -450,7 +452,9 @@ func isObjectName(text string) bool {
 
 // foldName writes a name in lower case without the separators that its parts have.
 func foldName(key string) string {
-	if !strings.ContainsFunc(key, func(r rune) bool { return r == '-' || r == '_' || r == '.' || r >= 'A' && r <= 'Z' }) {
+	if !strings.ContainsFunc(key, func(r rune) bool {
+		return r == '-' || r == '_' || r == '.' || r >= 'A' && r <= 'Z'
+	}) {
 		return key
 	}
 	var b strings.Builder

@@ -16,8 +16,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/fleet"
 )
 
-// Classify gives the class of a string below the mapping key key, and its length in bytes: for a SOPS leaf, that of what
-// it encrypts. The key may be empty.
+// Classify gives the class of a string below the mapping key key, and its length in bytes: for a SOPS leaf, that of
+// what it encrypts. The key may be empty.
 func Classify(key, value string) (fleet.Class, int) {
 	class := classify(key, value)
 	return class, length(class, value)
@@ -101,7 +101,8 @@ func shape(text string) fleet.Class {
 
 // peel decodes a text that is the base64 of a PEM block or of a Kubernetes object, as charts ask for them in values.
 func peel(text string) (string, bool) {
-	if strings.HasPrefix(text, "LS0tLS1CRUdJTi") || strings.HasPrefix(text, "YXBpVmVyc2lvbj") { // "-----BEGIN", "apiVersion"
+	// "-----BEGIN", "apiVersion"
+	if strings.HasPrefix(text, "LS0tLS1CRUdJTi") || strings.HasPrefix(text, "YXBpVmVyc2lvbj") {
 		return decodeBase64(text)
 	}
 	return "", false
@@ -122,7 +123,8 @@ func decodeBase64(value string) (string, bool) {
 
 var (
 	// assignment finds `password: x`, `API_TOKEN=x` and `"secret": "x"`, each on its own line.
-	assignment = regexp.MustCompile(`(?m)^[ \t]*(?:export[ \t]+)?["']?([A-Za-z0-9_.-]{1,64})["']?[ \t]*[:=][ \t]*["']?([^\s"',#]{8,})["']?,?[ \t]*$`)
+	assignment = regexp.MustCompile(
+		`(?m)^[ \t]*(?:export[ \t]+)?["']?([A-Za-z0-9_.-]{1,64})["']?[ \t]*[:=][ \t]*["']?([^\s"',#]{8,})["']?,?[ \t]*$`)
 )
 
 // literalCredential finds a credential that stands in the clear beside variables: the password in a URL, the value
@@ -147,14 +149,16 @@ const minAddressPassword = 6
 // patternPasswords stand where an address is explained.
 var patternPasswords = []string{"password", "passwd", "secret", "mypassword", "yourpassword"}
 
-// addressHasPassword is true where an address surely has a password in it that somebody chose: no default as guest:guest is,
-// and no pattern of such addresses.
+// addressHasPassword is true where an address surely has a password in it that somebody chose: no default as
+// guest:guest is, and no pattern of such addresses.
 //
 // Source: RFC 3986, section 3.2.1, for the characters.
 func addressHasPassword(text string) bool {
 	for user, password := range userinfo(text) {
-		if len(password) >= minAddressPassword && password != user && !slices.Contains(patternPasswords, strings.ToLower(password)) &&
-			isLiteral(password) && strings.IndexFunc(escaped.ReplaceAllLiteralString(password, "_"), notInUserinfo) < 0 {
+		if len(password) >= minAddressPassword && password != user &&
+			!slices.Contains(patternPasswords, strings.ToLower(password)) &&
+			isLiteral(password) && strings.IndexFunc(escaped.ReplaceAllLiteralString(password, "_"),
+			notInUserinfo) < 0 {
 			return true
 		}
 	}

@@ -49,7 +49,8 @@ func jwt() string {
 
 func ciphertext(kind string) string {
 	raw := base64.StdEncoding.EncodeToString
-	return fmt.Sprintf("ENC[AES256_GCM,data:%s,iv:%s,tag:%s,type:%s]", raw(randomBytes(9)), raw(randomBytes(32)), raw(randomBytes(16)), kind)
+	return fmt.Sprintf("ENC[AES256_GCM,data:%s,iv:%s,tag:%s,type:%s]", raw(randomBytes(9)), raw(randomBytes(32)),
+		raw(randomBytes(16)), kind)
 }
 
 func kubeconfig(credential string) string {
@@ -68,11 +69,13 @@ func TestClassify(t *testing.T) {
 		{"space", " \n", fleet.Empty},
 		{"ciphertext", ciphertext("str"), fleet.Encrypted},
 		{"ciphertext of a block scalar", ciphertext("str") + "\n", fleet.Encrypted},
-		{"a file that SOPS encrypted", "a: " + ciphertext("str") + "\nsops:\n    mac: " + ciphertext("str") + "\n", fleet.Encrypted},
+		{"a file that SOPS encrypted", "a: " + ciphertext("str") + "\nsops:\n    mac: " + ciphertext("str") + "\n",
+			fleet.Encrypted},
 
 		{"variable", "${PASSWORD}", fleet.Variable},
 		{"two variables", "${USER}:${PASSWORD}", fleet.Variable},
-		{"repository of backups", "s3:https://0123456789abcdef0123456789abcdef.r2.example.com/${BUCKET}/app", fleet.Variable},
+		{"repository of backups", "s3:https://0123456789abcdef0123456789abcdef.r2.example.com/${BUCKET}/app",
+			fleet.Variable},
 		{"default", "${TOKEN:=unset}", fleet.Variable},
 		{"random default", "${TOKEN:=" + random + "}", fleet.Plain},
 		{"database address", "postgres://app:${PASSWORD}@db:5432/app", fleet.Variable},
@@ -91,18 +94,22 @@ func TestClassify(t *testing.T) {
 		{"private key", privateKey(), fleet.Key},
 		{"private key in one line", strings.ReplaceAll(privateKey(), "\n", `\n`), fleet.Key},
 		{"private key in base64", b64(privateKey()), fleet.Key},
-		{"OpenPGP key", pemBlock("PGP PRIVATE KEY BLOCK", "Version: 1\n\n"+base64.StdEncoding.EncodeToString(randomBytes(90))+"\n=abcd"), fleet.Key},
+		{"OpenPGP key", pemBlock("PGP PRIVATE KEY BLOCK", "Version: 1\n\n"+
+			base64.StdEncoding.EncodeToString(randomBytes(90))+"\n=abcd"), fleet.Key},
 		{"private key of dots", pemBlock("PRIVATE KEY", "..."), fleet.Empty},
 		{"private key of crosses", pemBlock("PRIVATE KEY", strings.Repeat("X", 64)), fleet.Empty},
-		{"private key of words", pemBlock("PRIVATE KEY", "the content of tls.key, without line breaks, as the tool wrote it"), fleet.Empty},
+		{"private key of words", pemBlock("PRIVATE KEY",
+			"the content of tls.key, without line breaks, as the tool wrote it"), fleet.Empty},
 		{"certificate", pemBlock("CERTIFICATE", base64.StdEncoding.EncodeToString(randomBytes(90))), fleet.Public},
 
 		{"kubeconfig with a key", kubeconfig("client-key-data: " + b64(privateKey())), fleet.Kubeconfig},
 		{"kubeconfig with a token", kubeconfig("token: " + strings.ToLower(word(24))), fleet.Kubeconfig},
-		{"kubeconfig in JSON", `{"apiVersion":"v1","kind":"Config","clusters":[],"users":[{"user":{"token":"` + word(24) + `"}}]}`, fleet.Kubeconfig},
+		{"kubeconfig in JSON", `{"apiVersion":"v1","kind":"Config","clusters":[],"users":[{"user":{"token":"` +
+			word(24) + `"}}]}`, fleet.Kubeconfig},
 		{"kubeconfig in base64", b64(kubeconfig("token: " + word(24))), fleet.Kubeconfig},
 		{"kubeconfig with a dummy", kubeconfig("token: abcdef"), fleet.Empty},
-		{"kubeconfig with a file", kubeconfig("tokenFile: /var/run/secrets/kubernetes.io/serviceaccount/token"), fleet.Empty},
+		{"kubeconfig with a file", kubeconfig("tokenFile: /var/run/secrets/kubernetes.io/serviceaccount/token"),
+			fleet.Empty},
 		{"kubeconfig to fill in", kubeconfig("client-key-data: <base64 of the key>"), fleet.Empty},
 		{"kubeconfig with a variable", kubeconfig("token: ${TOKEN}"), fleet.Variable},
 		{"kubeconfig that SOPS encrypted", kubeconfig("token: " + ciphertext("str")), fleet.Empty},
@@ -133,7 +140,9 @@ func TestClassify(t *testing.T) {
 		{"instruction", "put-your-token-here", fleet.Empty},
 		{"your", "YOUR_TOKEN", fleet.Empty},
 		{"empty object", "{}", fleet.Empty},
-		{"form to fill in", "your_node,your_user,your_password,https://your_host_or_address.of.the.server.example.test/path", fleet.Empty},
+		{"form to fill in",
+			"your_node,your_user,your_password,https://your_host_or_address.of.the.server.example.test/path",
+			fleet.Empty},
 
 		{"truth value", "true", fleet.Empty},
 		{"small number", "4", fleet.Empty},
@@ -213,7 +222,8 @@ func TestClassify(t *testing.T) {
 		{"a certificate of something else", pemBlock("CERTIFICATE", "hunter2 hunter2"), fleet.Plain},
 		{"a certificate to fill in", pemBlock("CERTIFICATE", "<base64 of the certificate>"), fleet.Empty},
 		{"a certificate cut off", pemBlock("CERTIFICATE", "MIIB..."), fleet.Empty},
-		{"two certificates", pemBlock("CERTIFICATE", b64(string(randomBytes(90)))) + pemBlock("CERTIFICATE", b64(string(randomBytes(90)))), fleet.Public},
+		{"two certificates", pemBlock("CERTIFICATE", b64(string(randomBytes(90)))) +
+			pemBlock("CERTIFICATE", b64(string(randomBytes(90)))), fleet.Public},
 		{"an example token", "ghp_" + strings.Repeat("x", 12), fleet.Empty},
 		{"an example token of Slack", "xoxb-xxxx-xxxx", fleet.Empty},
 		{"crosses behind a word", "plain-xxxx", fleet.Plain},
@@ -279,7 +289,8 @@ func TestClassifyData(t *testing.T) {
 		{"placeholder that is base64", "changeme", fleet.Empty, 8},
 		{"placeholder in base64", b64("changeme"), fleet.Empty, 8},
 		{"no base64", "p@ssw0rd!", fleet.Plain, 9},
-		{"SOPS in a generator", b64("A=" + ciphertext("str") + "\nsops_mac=" + ciphertext("str")), fleet.Encrypted, 12 + 2*len(ciphertext("str"))},
+		{"SOPS in a generator", b64("A=" + ciphertext("str") + "\nsops_mac=" + ciphertext("str")), fleet.Encrypted,
+			12 + 2*len(ciphertext("str"))},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			class, length := ClassifyData("key", test.value)
@@ -310,7 +321,8 @@ func TestHasPrivateKey(t *testing.T) {
 		ok         bool
 	}{
 		{"nothing", "", 0, false},
-		{"documentation", "the key begins with\n-----BEGIN " + "PRIVATE KEY-----\n...\n-----END " + "PRIVATE KEY-----\n", 0, false},
+		{"documentation", "the key begins with\n-----BEGIN " + "PRIVATE KEY-----\n...\n-----END " +
+			"PRIVATE KEY-----\n", 0, false},
 		{"no end", "-----BEGIN " + "PRIVATE KEY-----\n" + word(64), 0, false},
 		{"a key", "# a\n# b\n" + privateKey(), 3, true},
 		{"a key behind an example", pemBlock("RSA "+"PRIVATE KEY", "...") + privateKey(), 4, true},
@@ -328,7 +340,8 @@ func TestHasPrivateKey(t *testing.T) {
 }
 
 func FuzzClassify(f *testing.F) {
-	for _, seed := range []string{"", "${A:=b}", ciphertext("int"), privateKey(), jwt(), kubeconfig("token: a"), "<a>", "{{ a }}"} {
+	for _, seed := range []string{"", "${A:=b}", ciphertext("int"), privateKey(), jwt(), kubeconfig("token: a"), "<a>",
+		"{{ a }}"} {
 		f.Add("password", seed)
 	}
 	f.Fuzz(func(t *testing.T, key, value string) {

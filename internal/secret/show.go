@@ -17,8 +17,8 @@ const (
 	withheld = "…"
 )
 
-// Name is what a message may quote of a text from a repository. A short name, path or address is shown, an address without its
-// user, query and fragment; whatever is more than that, or looks like a value, is "…".
+// Name is what a message may quote of a text from a repository. A short name, path or address is shown, an address
+// without its user, query and fragment; whatever is more than that, or looks like a value, is "…".
 func Name(text string) string {
 	if strings.Contains(text, "${") {
 		text = withDefault.ReplaceAllString(text, "${1}"+withheld+"}")
@@ -50,7 +50,8 @@ func Address(text string) string {
 	return scheme + rest[strings.LastIndexByte(rest, '@')+1:]
 }
 
-// withDefault is a variable with a default, which is a value: ${NAME:=value}. Its name and operator are the first group.
+// withDefault is a variable with a default, which is a value: ${NAME:=value}. Its name and
+// operator are the first group.
 var withDefault = regexp.MustCompile(`(\$\{[A-Za-z_]\w*:?[=-])[^}]+\}`)
 
 // isShown is true for what may be a name, a path or a short word of a file, and holds no value.
@@ -60,19 +61,21 @@ func isShown(text string) bool {
 		return false
 	}
 	switch {
-	case strings.Contains(text, ": "), strings.HasPrefix(text, "["), strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "{{"):
+	case strings.Contains(text, ": "), strings.HasPrefix(text, "["),
+		strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "{{"):
 		return false // inline YAML
-	case shape(text) != "", looksRandom(text), inlineCredential(text), strings.Contains(text, ageKey), strings.Contains(text, pemKey):
+	case shape(text) != "", looksRandom(text), inlineCredential(text), strings.Contains(text, ageKey),
+		strings.Contains(text, pemKey):
 		return false
 	}
 	return true
 }
 
-// Printable is a text on one line without what controls a terminal, the order in which it is read, or a CI system that reads
-// along.
+// Printable is a text on one line without what controls a terminal, the order in which it is read, or a
+// CI system that reads along.
 //
-// Source: actions/runner src/Runner.Common/ActionCommand.cs: TryParseV2 takes "::name" at the beginning of a line, TryParse
-// "##[" anywhere; microsoft/azure-pipelines-agent takes "##vso[".
+// Source: actions/runner src/Runner.Common/ActionCommand.cs: TryParseV2 takes "::name" at the beginning of a line,
+// TryParse "##[" anywhere; microsoft/azure-pipelines-agent takes "##vso[".
 func Printable(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {
@@ -93,7 +96,8 @@ func Printable(text string) string {
 }
 
 // command is one of the commands that GitHub's runner knows.
-var command = regexp.MustCompile(`::(error|warning|notice|debug|group|endgroup|add-mask|add-matcher|remove-matcher|add-path|set-env|set-output|save-state|stop-commands|echo)`)
+var command = regexp.MustCompile(
+	`::(error|warning|notice|debug|group|endgroup|add-mask|add-matcher|remove-matcher|add-path|set-env|set-output|save-state|stop-commands|echo)`)
 
 var (
 	// quoted is a text in quotes, as %q writes it.
@@ -101,8 +105,8 @@ var (
 	bareWord = regexp.MustCompile(`[^\s"]+`)
 )
 
-// Message is a message that may be shown: on one line, bounded, and of what it says of a repository nothing but what Name
-// shows. Everything that is said of a repository passes through here.
+// Message is a message that may be shown: on one line, bounded, and of what it says of a repository nothing but what
+// Name shows. Everything that is said of a repository passes through here.
 func Message(text string) string {
 	var b strings.Builder
 	last := 0

@@ -54,7 +54,8 @@ func TestMessage(t *testing.T) {
 		"::error::x":                                            ":\ufffderror::x",
 		"see https://karmada.io/docs, or https://fluxcd.io (x)": "see https://karmada.io/docs, or https://fluxcd.io (x)",
 		`an unbalanced " quote`:                                 `an unbalanced " quote`,
-		strings.Repeat("long ", 400):                            strings.Repeat("long ", 400)[:maxMessage-len("…")] + "…",
+		strings.Repeat("long ", 400): strings.Repeat("long ", 400)[:maxMessage-len("…")] +
+			"…",
 	} {
 		if got := Message(text); got != want {
 			t.Errorf("%q:\n%q, want\n%q", text, got, want)

@@ -41,11 +41,15 @@ func TestStore(t *testing.T) {
 }
 
 func TestStoreRecipients(t *testing.T) {
-	const age, fp = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p", "1F35C1B2C3D4E5F60718293A4B5C6D7E8F901234"
+	const age, fp = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+		"1F35C1B2C3D4E5F60718293A4B5C6D7E8F901234"
 	for file, want := range map[string][]string{
-		"A=b\nsops_age__list_0__map_recipient=" + age + "\nsops_pgp__list_0__map_fp=" + fp + "\nsops_mac=" + leaf + "\n": {age, fp},
-		"[sops]\nkms__list_0__map_arn = arn:aws:kms:x\nmac = " + leaf + "\n":                                             {"kms"},
-		"A=b\nsops_age__list_0__map_recipient=" + age + "\n":                                                             nil,
+		"A=b\nsops_age__list_0__map_recipient=" + age + "\nsops_pgp__list_0__map_fp=" + fp + "\nsops_mac=" + leaf +
+			"\n": {age, fp},
+		"[sops]\nkms__list_0__map_arn = arn:aws:kms:x\nmac = " + leaf +
+			"\n": {"kms"},
+		"A=b\nsops_age__list_0__map_recipient=" + age +
+			"\n": nil,
 	} {
 		if got := StoreRecipients([]byte(file)); !slices.Equal(got, want) {
 			t.Errorf("StoreRecipients(%q) = %q, want %q", file, got, want)

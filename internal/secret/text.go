@@ -40,8 +40,9 @@ var (
 	settingLine = regexp.MustCompile(`^(\s*(?:export\s+|set\s+)?["']?)([^\s=:"'#;{}<>()]+)["']?\s*[=:]\s?(.*)$`)
 	// elementLine is a setting in XML, attributeLine one that is an attribute, loginLine one in a .netrc.
 	elementLine   = regexp.MustCompile(`^(\s*<)([A-Za-z_][\w.-]*)>([^<>]+)</[A-Za-z_][\w.-]*>\s*$`)
-	attributeLine = regexp.MustCompile(`(?i)^(\s*<(?:[^<>]*\s)?)(\w*(?:password|passwd|secret|token|apikey))\s*=\s*["']([^"'<>]+)["'][^<>]*>`)
-	loginLine     = regexp.MustCompile(`^((?:\s*(?:machine|login|account)\s+\S+)*\s*)(password)\s+(\S+)\s*$`)
+	attributeLine = regexp.MustCompile(
+		`(?i)^(\s*<(?:[^<>]*\s)?)(\w*(?:password|passwd|secret|token|apikey))\s*=\s*["']([^"'<>]+)["'][^<>]*>`)
+	loginLine = regexp.MustCompile(`^((?:\s*(?:machine|login|account)\s+\S+)*\s*)(password)\s+(\S+)\s*$`)
 )
 
 // lines are the settings of a text, line by line: in sections, where it has any.

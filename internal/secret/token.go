@@ -26,12 +26,15 @@ var tokenShapes = [...]tokenShape{
 	{prefix: "glpat-", extra: "_-.", min: 20}, {prefix: "gldt-", extra: "_-.", min: 20},
 	{prefix: "glrt-", extra: "_-.", min: 20}, {prefix: "glagent-", extra: "_-.", min: 40},
 	// https://docs.slack.dev/authentication/tokens/
-	{prefix: "xoxb-", extra: "-", min: 24}, {prefix: "xoxp-", extra: "-", min: 24}, {prefix: "xoxe-", extra: "-", min: 24},
+	{prefix: "xoxb-", extra: "-", min: 24}, {prefix: "xoxp-", extra: "-", min: 24},
+	{prefix: "xoxe-", extra: "-", min: 24},
 	{prefix: "xoxa-", extra: "-", min: 24}, {prefix: "xapp-", extra: "-", min: 24},
 	// https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks/
-	{prefix: "hooks.slack.com/services/", extra: "/", min: 40}, {prefix: "hooks.slack.com/workflows/", extra: "/", min: 40},
+	{prefix: "hooks.slack.com/services/", extra: "/", min: 40},
+	{prefix: "hooks.slack.com/workflows/", extra: "/", min: 40},
 	// https://discord.com/developers/docs/resources/webhook
-	{prefix: "discord.com/api/webhooks/", extra: "/_-", min: 60}, {prefix: "discordapp.com/api/webhooks/", extra: "/_-", min: 60},
+	{prefix: "discord.com/api/webhooks/", extra: "/_-", min: 60},
+	{prefix: "discordapp.com/api/webhooks/", extra: "/_-", min: 60},
 	// https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook
 	{prefix: "webhook.office.com/webhookb2/", extra: "/@-", min: 60},
 	// https://github.com/FiloSottile/age: Bech32 of 32 bytes
@@ -97,8 +100,8 @@ func runHasToken(run string) bool {
 	return false
 }
 
-// tokenScan finds credentials other than JWTs in one run, from its beginning to its end. A prefix may stand there again and again,
-// so it keeps what it knows of the word that it is in: each byte is read a fixed number of times.
+// tokenScan finds credentials other than JWTs in one run, from its beginning to its end. A prefix may stand there again
+// and again, so it keeps what it knows of the word that it is in: each byte is read a fixed number of times.
 type tokenScan struct {
 	run string
 	// end is where the word ends that follows the prefix of a shape; before none no token of the shape begins.
@@ -128,8 +131,9 @@ func (s *tokenScan) at(i int) bool {
 	return false
 }
 
-// jwtScan finds signed JSON Web Tokens in one run, from its beginning to its end: RFC 7519, in the compact form of RFC 7515
-// section 7.1. It keeps what it knows of the header that it is in, so that each byte is read a fixed number of times.
+// jwtScan finds signed JSON Web Tokens in one run, from its beginning to its end: RFC 7519, in the compact
+// form of RFC 7515 section 7.1. It keeps what it knows of the header that it is in, so that each byte is
+// read a fixed number of times.
 type jwtScan struct {
 	end    int  // where the header ends
 	signed bool // a payload and a signature follow
@@ -151,7 +155,8 @@ func (s *jwtScan) at(run string, i int) bool {
 	return s.signed && isJWTHeader(run[i:s.end])
 }
 
-// maxHeader is how much of a JWT's header is looked at for its algorithm, which stands first or nearly so: in bytes of base64.
+// maxHeader is how much of a JWT's header is looked at for its algorithm, which stands first or
+// nearly so: in bytes of base64.
 const maxHeader = 1024
 
 func isJWTHeader(text string) bool {

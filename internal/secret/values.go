@@ -16,8 +16,8 @@ const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 // Values are the leaves of a YAML document that hold, or should hold, secret material, in the order of the text:
 //
 //   - the data and stringData of a v1 Secret, at the root, in a List or inside another object (In "Secret");
-//   - the literals of a kustomization's secretGenerator (In "generator") and inline patches of Secrets (In "patch"), with
-//     the field in the patch;
+//   - the literals of a kustomization's secretGenerator (In "generator") and inline patches of Secrets (In "patch"),
+//     with the field in the patch;
 //   - private keys, kubeconfigs, tokens and addresses with a password in anything else (In "object"); of a kubeconfig,
 //     its credentials;
 //   - what a generator of passwords has written, under a name that promises a credential; anything under such a name
@@ -43,14 +43,17 @@ func Values(doc *yaml.Node, kustomizeFile bool) []fleet.Value {
 	c.secretList = kind == "SecretList" && api == "v1"
 	c.isEncrypted = isMetadata(get(root, "sops"))
 	c.isSealed = kind == "SealedSecret"
-	c.overrides = strings.HasPrefix(api, "policy.karmada.io/") && selectsSecrets(get(get(root, "spec"), "resourceSelectors"))
+	c.overrides = strings.HasPrefix(api, "policy.karmada.io/") &&
+		selectsSecrets(get(get(root, "spec"), "resourceSelectors"))
 	c.makesSecret = c.isSealed || strings.HasSuffix(kind, "ExternalSecret")
 	c.visit(root, nil)
 	return c.values
 }
 
 func selectsSecrets(selectors *yaml.Node) bool {
-	return selectors != nil && slices.ContainsFunc(selectors.Content, func(n *yaml.Node) bool { return scalar(resolve(n), "kind") == "Secret" })
+	return selectors != nil && slices.ContainsFunc(selectors.Content, func(n *yaml.Node) bool {
+		return scalar(resolve(n), "kind") == "Secret"
+	})
 }
 
 func isKustomization(kind, api string, byName bool) bool {
@@ -135,7 +138,8 @@ func (c *collector) template(n *yaml.Node, field []any, isBase64 bool) {
 		}
 		isUser := foldName(name) != "secretaccesskey" && strings.HasSuffix(foldName(name), "accesskey") &&
 			isObjectName(value.Value)
-		if class, length := classifyNode(name, value, isBase64); class == fleet.Plain && PromisesCredential(name) && !isUser {
+		if class, length := classifyNode(name, value, isBase64); class == fleet.Plain && PromisesCredential(name) &&
+			!isUser {
 			c.report(at, "beside", class, length)
 		}
 	}
@@ -247,7 +251,8 @@ func classifyNode(key string, n *yaml.Node, isBase64 bool) (fleet.Class, int) {
 	return Classify(key, n.Value)
 }
 
-// metadata looks into the annotation that repeats the Secret, and for labels and annotations that are a credential by their names.
+// metadata looks into the annotation that repeats the Secret, and for labels and annotations that are a
+// credential by their names.
 func (c *collector) metadata(n *yaml.Node, field []any) {
 	for key, value := range entries(resolve(n)) {
 		if !slices.Contains(metadataFields, key) { // a value whose stringData is missing above it

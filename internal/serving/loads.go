@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// maxHanging is how many loads may go on after they were given up, and one be done all the same. Each keeps a processor and what it
-// has read.
+// maxHanging is how many loads may go on after they were given up, and one be done all the same. Each keeps a
+// processor and what it has read.
 const maxHanging = 2
 
-// loads are done one after the other, each within a limit of time. One that does not end when it is told to is left behind, so
-// that it holds up no other; while too many have been left behind, there are no further ones.
+// loads are done one after the other, each within a limit of time. One that does not end when it is told to is left
+// behind, so that it holds up no other; while too many have been left behind, there are no further ones.
 type loads struct {
 	limit time.Duration
 	turn  chan struct{}

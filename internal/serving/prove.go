@@ -16,11 +16,10 @@ import (
 // askedLately is how long an API server that has asked must stay in the fleet: one that is taken away asks no more.
 const askedLately = time.Hour
 
-// prove is an error where reviews must not be judged by the next fleet. Last is the one that serves, nil before the first;
-// neither knows what is live. Servers are the IDs of API servers that ask, each with what tells that it does.
-//
-// What a fleet does not have is unknown, and so allowed. What a revision loses must therefore be taken away on purpose: nothing
-// that became unreadable with it may be the reason, and nothing of it may be left behind.
+// prove is an error where reviews must not be judged by the next fleet. Last is the one that serves, nil before the
+// first; neither knows what is live. Servers are the IDs of API servers that ask, each with what tells that it does.
+// What a fleet does not have is unknown, and so allowed. What a revision loses must therefore be taken away on purpose:
+// nothing that became unreadable with it may be the reason, and nothing of it may be left behind.
 func prove(last, next *fleet.Fleet, servers map[string]string) error {
 	if len(next.Objects) == 0 {
 		return fmt.Errorf("there is no fleet: no cluster has an object%s", because(faults(next, next)))
@@ -34,7 +33,9 @@ func prove(last, next *fleet.Fleet, servers map[string]string) error {
 		return proveFirst(next, servers)
 	}
 	broken := newFaults(last, next)
-	if all := declared(last); len(all) > 0 && !slices.ContainsFunc(all, func(name string) bool { return hasObjects(next, name) }) {
+	if all := declared(last); len(all) > 0 && !slices.ContainsFunc(all, func(name string) bool {
+		return hasObjects(next, name)
+	}) {
 		return fmt.Errorf("none of the fleet's clusters is left: %s%s", someOf(all), because(broken))
 	}
 	gone := lost(last, next)
@@ -51,8 +52,8 @@ func prove(last, next *fleet.Fleet, servers map[string]string) error {
 	return nil
 }
 
-// proveFirst: before there is anything to compare with, the clusters that ask must at least be read. Where nothing tells which
-// these are, all must be.
+// proveFirst: before there is anything to compare with, the clusters that ask must at least be read. Where nothing
+// tells which these are, all must be.
 func proveFirst(next *fleet.Fleet, servers map[string]string) error {
 	ask := map[string]bool{}
 	for id := range servers {
@@ -63,8 +64,11 @@ func proveFirst(next *fleet.Fleet, servers map[string]string) error {
 		if len(ask) > 0 && !ask[name] || hasObjects(next, name) {
 			continue
 		}
-		if at := slices.IndexFunc(broken, func(f fault) bool { return f.wrong && slices.Contains(f.clusters, name) }); at >= 0 {
-			return fmt.Errorf("cluster %q has no object because the revision cannot be read in full: %s", name, broken[at].text)
+		if at := slices.IndexFunc(broken, func(f fault) bool {
+			return f.wrong && slices.Contains(f.clusters, name)
+		}); at >= 0 {
+			return fmt.Errorf("cluster %q has no object because the revision cannot be read in full: %s", name,
+				broken[at].text)
 		}
 	}
 	return nil
@@ -115,8 +119,8 @@ type loss struct {
 	left string
 }
 
-// because is true for a fault that may be the reason. A Kustomization is lost with the build of one that leads to it: Flux, too,
-// then goes on with what it applied before. All else may be in any part of its cluster that is not known.
+// because is true for a fault that may be the reason. A Kustomization is lost with the build of one that leads to it:
+// Flux, too, then goes on with what it applied before. All else may be in any part of its cluster that is not known.
 func (l loss) because(f fault) bool {
 	if l.chain != nil {
 		return f.wrong && slices.Contains(l.chain, f.kustomization)
@@ -139,8 +143,12 @@ func lost(last, next *fleet.Fleet) (all []loss) {
 		l.name = fmt.Sprintf("%s %q", kind, id)
 		all = append(all, l)
 	}
-	missing(last.APIServers, next.APIServers, func(id string, s fleet.APIServer) { add("API server", id, loss{cluster: s.Cluster}) })
-	missing(last.ControlPlanes, next.ControlPlanes, func(id string, c fleet.ControlPlane) { add("control plane", id, loss{cluster: c.Cluster}) })
+	missing(last.APIServers, next.APIServers, func(id string, s fleet.APIServer) {
+		add("API server", id, loss{cluster: s.Cluster})
+	})
+	missing(last.ControlPlanes, next.ControlPlanes, func(id string, c fleet.ControlPlane) {
+		add("control plane", id, loss{cluster: c.Cluster})
+	})
 	missing(last.Members, next.Members, func(id string, m fleet.Member) {
 		add("member", id, loss{cluster: m.FluxCluster, left: agentOf(next, m)})
 	})
@@ -178,8 +186,8 @@ func remains(last, next *fleet.Fleet, c fleet.Cluster) string {
 	return ""
 }
 
-// agentOf is the file of an agent that a fleet still has of a member that it has no more. Where the configuration lists the
-// members, it has the last word.
+// agentOf is the file of an agent that a fleet still has of a member that it has no more. Where the configuration lists
+// the members, it has the last word.
 func agentOf(next *fleet.Fleet, m fleet.Member) string {
 	if next.Membership.Basis == "declared" {
 		return ""
@@ -198,7 +206,8 @@ type fault struct {
 	text string
 	// wrong: Flux cannot read it either.
 	wrong bool
-	// clusters are those that it concerns; empty where that is not known. Kustomization is the ID of the one whose build it is in.
+	// clusters are those that it concerns; empty where that is not known. Kustomization is the ID of the
+	// one whose build it is in.
 	clusters      []string
 	kustomization string
 }
@@ -212,27 +221,30 @@ func newFaults(last, next *fleet.Fleet) []fault {
 	return slices.DeleteFunc(faults(last, next), func(f fault) bool { return known[f.kustomization+" "+f.text] })
 }
 
-// faults are what keeps parts of a fleet from being read, those that Flux has too first: files that do not parse, builds that
-// fail, and what is not in the repository. A file counts that Flux reads, or read in the last fleet.
+// faults are what keeps parts of a fleet from being read, those that Flux has too first: files that do not parse,
+// builds that fail, and what is not in the repository. A file counts that Flux reads, or read in the last fleet.
 func faults(last, f *fleet.Fleet) (all []fault) {
 	for _, name := range slices.Sorted(maps.Keys(f.Files)) {
 		readers := slices.Concat(f.Files[name].ReachedBy, last.Files[name].ReachedBy)
 		for _, p := range f.Files[name].Problems {
 			if len(readers) > 0 {
-				all = append(all, fault{text: fmt.Sprintf("%s:%d: %s", name, p.Line, p.Kind), wrong: true, clusters: readers})
+				all = append(all, fault{text: fmt.Sprintf("%s:%d: %s", name, p.Line, p.Kind), wrong: true,
+					clusters: readers})
 			}
 		}
 	}
 	unknown := func(k fleet.Kustomization, clusters []string, incomplete []fleet.Incomplete) {
 		for _, i := range incomplete {
-			all = append(all, fault{text: placeOf(i.Origin, i.Origin.Field) + ": unknown " + string(i.Kind), clusters: clusters, kustomization: k.ID})
+			all = append(all, fault{text: placeOf(i.Origin, i.Origin.Field) + ": unknown " + string(i.Kind),
+				clusters: clusters, kustomization: k.ID})
 		}
 	}
 	ids := slices.Sorted(maps.Keys(f.Kustomizations))
 	for _, id := range ids {
 		k := f.Kustomizations[id]
 		for _, p := range k.Problems {
-			all = append(all, fault{text: placeOf(p.Origin, p.At) + ": " + p.Kind, wrong: true, clusters: []string{k.Cluster}, kustomization: id})
+			all = append(all, fault{text: placeOf(p.Origin, p.At) + ": " + p.Kind, wrong: true,
+				clusters: []string{k.Cluster}, kustomization: id})
 		}
 	}
 	for _, id := range ids {
@@ -277,8 +289,8 @@ func someOf(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// asked notes which API servers have asked, by ID, "" for one that did not say, and when they did last. It has no more entries than
-// the fleets had API servers.
+// asked notes which API servers have asked, by ID, "" for one that did not say, and when they did last. It has no more
+// entries than the fleets had API servers.
 type asked struct{ at sync.Map }
 
 func (a *asked) note(id string, now time.Time) {

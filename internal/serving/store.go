@@ -1,5 +1,5 @@
-// Package serving keeps the fleet that the webhook judges by: it loads a revision, proves that it may take the place of the last
-// one, and swaps them. The last good one serves until another is proven.
+// Package serving keeps the fleet that the webhook judges by: it loads a revision, proves that it may take the place of
+// the last one, and swaps them. The last good one serves until another is proven.
 package serving
 
 import (
@@ -29,15 +29,16 @@ import (
 type Metrics interface {
 	// Loaded is called for each fleet that serves from now on, with the time that it took to load.
 	Loaded(took time.Duration)
-	// Failed is called each time that a fleet could not be loaded or had, LoadTook with the time that a failed load took.
+	// Failed is called each time that a fleet could not be loaded or had, LoadTook with the
+	// time that a failed load took.
 	Failed()
 	LoadTook(took time.Duration)
 	// Differ is called with the differences between what is live and Git.
 	Differ(differences []fleet.Finding)
 }
 
-// Store judges by the rules, the configuration and the fleet of one revision. The next revision takes the place of all three
-// at once, since a repository brings its configuration and rules along.
+// Store judges by the rules, the configuration and the fleet of one revision. The next revision takes the place of all
+// three at once, since a repository brings its configuration and rules along.
 type Store struct {
 	log     *slog.Logger
 	metrics Metrics
@@ -80,13 +81,14 @@ const SayAgain = 50 * time.Minute
 // Path is where reviews are asked for without an API server's ID.
 const Path = "/validate"
 
-// watchRetried is how long ago a watch may have failed that has not succeeded since: it is tried again within a minute, and nothing
-// tells that it succeeds.
+// watchRetried is how long ago a watch may have failed that has not succeeded since: it is tried again within a minute,
+// and nothing tells that it succeeds.
 //
 // Source: kubernetes/client-go v0.36.0 tools/cache/reflector.go, NewReflectorWithOptions (backoffManager).
 const watchRetried = 2 * time.Minute
 
-// NewStore has no fleet yet. apiServer is the ID of the API server that asks, empty where no flag says so; a load takes at most limit.
+// NewStore has no fleet yet. apiServer is the ID of the API server that asks, empty where no flag says so; a
+// load takes at most limit.
 func NewStore(log *slog.Logger, m Metrics, apiServer string, limit time.Duration) *Store {
 	return &Store{log: log, metrics: m, now: time.Now, apiServer: apiServer, loads: newLoads(limit)}
 }
@@ -185,7 +187,8 @@ func sameDefault(last, next *fleet.Fleet) error {
 	case err != nil:
 		return fmt.Errorf("%w: %q has asked at %s within the last hour", err, before, Path)
 	case after != before:
-		return fmt.Errorf("%q has asked at %s within the last hour, and the fleet has %q in its place", before, Path, after)
+		return fmt.Errorf("%q has asked at %s within the last hour, and the fleet has %q in its place", before, Path,
+			after)
 	}
 	return nil
 }
@@ -239,8 +242,8 @@ func (s *Store) rejudge(ctx context.Context, wanted func(*loaded) bool) {
 	s.Recovered(ctx, rejudgeFailure)
 }
 
-// put judges by the content and what is live from now on. What has been judged already, as where something live has changed that
-// Git decides on, is not judged again.
+// put judges by the content and what is live from now on. What has been judged already, as where something live has
+// changed that Git decides on, is not judged again.
 func (s *Store) put(ctx context.Context, of *loaded, start time.Time) error {
 	s.mu.Lock()
 	live, fresh := s.live, of != s.loaded
@@ -269,7 +272,8 @@ func (s *Store) put(ctx context.Context, of *loaded, start time.Time) error {
 		s.reviewer.Store(reviewer)
 		took := s.now().Sub(start)
 		s.metrics.Loaded(took)
-		s.log.InfoContext(ctx, "fleet loaded", "revision", next.Revision, "digest", next.Digest, "clusters", len(f.Clusters),
+		s.log.InfoContext(ctx, "fleet loaded", "revision", next.Revision, "digest", next.Digest, "clusters",
+			len(f.Clusters),
 			"members", len(f.Members), "files", len(f.Files), "live", live != nil, "duration", took.Seconds())
 	}
 	if live != nil {
@@ -299,9 +303,9 @@ func (s *Store) judge(ctx context.Context, next *loaded, f *fleet.Fleet, start t
 	return reviewer, err
 }
 
-// Failed reports that no content could be had, or none to judge by. It is counted each time, and logged when it is news: another
-// failure than the last, or one of which the Event has expired. news is what there is to tell, without a value of the content; empty
-// for nothing.
+// Failed reports that no content could be had, or none to judge by. It is counted each time, and logged when it is
+// news: another failure than the last, or one of which the Event has expired. news is what there is to tell, without a
+// value of the content; empty for nothing.
 func (s *Store) Failed(ctx context.Context, kind FailureKind, err error) (news string) {
 	if ctx.Err() != nil {
 		return ""
@@ -387,7 +391,8 @@ func (s *Store) Current() *admission.Snapshot {
 
 // Expect says that the source has a revision, which will be judged by soon: what it may mend warns until then.
 func (s *Store) Expect(revision string) {
-	if refused := s.refused.Load(); refused == nil || *refused != revision { // which is seen again with each reconciliation
+	// which is seen again with each reconciliation
+	if refused := s.refused.Load(); refused == nil || *refused != revision {
 		s.newest.Store(&revision)
 	}
 }
@@ -401,7 +406,8 @@ func (s *Store) Refuse(revision string) {
 }
 
 // Review judges one request, as admission.Reviewer does.
-func (s *Store) Review(ctx context.Context, apiServer string, req *admissionv1.AdmissionRequest) (*admission.Verdict, error) {
+func (s *Store) Review(ctx context.Context, apiServer string, req *admissionv1.AdmissionRequest) (*admission.Verdict,
+	error) {
 	r := s.reviewer.Load()
 	if r == nil {
 		return nil, errors.New("no fleet is loaded yet")

@@ -15,8 +15,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/loader"
 )
 
-// What is live in Karmada changes: a policy in Git is judged as Git has it, so that nothing is judged again, and the difference is
-// told all the same; a Cluster that somebody registers by hand is a member from then on.
+// What is live in Karmada changes: a policy in Git is judged as Git has it, so that nothing is judged again, and the
+// difference is told all the same; a Cluster that somebody registers by hand is a member from then on.
 func TestLiveChanges(t *testing.T) {
 	fsys, err := loader.Open("../../testdata/fleet")
 	if err != nil {
@@ -54,7 +54,8 @@ func TestLiveChanges(t *testing.T) {
 	if c.Current() != first || len(told) != about {
 		t.Errorf("judged again, or nothing told: %v", told)
 	}
-	cluster, ok := fleet.LiveObject(map[string]any{"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster", "metadata": map[string]any{"name": "paris"}})
+	cluster, ok := fleet.LiveObject(map[string]any{"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster",
+		"metadata": map[string]any{"name": "paris"}})
 	if !ok {
 		t.Fatal("no live Cluster")
 	}
@@ -64,7 +65,8 @@ func TestLiveChanges(t *testing.T) {
 	}
 }
 
-// TestLoads has loads that never end: each is left behind at its limit, no more than a few are, and once they end there are others.
+// TestLoads has loads that never end: each is left behind at its limit, no more than a few are, and once
+// they end there are others.
 func TestLoads(t *testing.T) {
 	l := newLoads(10 * time.Millisecond)
 	end := make(chan struct{})
@@ -84,7 +86,9 @@ func TestLoads(t *testing.T) {
 			t.Fatal("no load any more")
 		}
 	}
-	if err := l.run(t.Context(), func(context.Context) error { panic("swordfish") }); err == nil || strings.Contains(err.Error(), "swordfish") {
+	if err := l.run(t.Context(), func(context.Context) error {
+		panic("swordfish")
+	}); err == nil || strings.Contains(err.Error(), "swordfish") {
 		t.Errorf("%v", err)
 	}
 	if err := at(); err != nil {
@@ -102,8 +106,8 @@ func TestLoads(t *testing.T) {
 	}
 }
 
-// TestFailures: what failed is told once, again before its Event expires, and no more once it is over; a load does not end what is
-// wrong with the source.
+// TestFailures: what failed is told once, again before its Event expires, and no more once it is over; a load does not
+// end what is wrong with the source.
 func TestFailures(t *testing.T) {
 	now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 	c := NewStore(slog.New(slog.DiscardHandler), uncounted{}, "", time.Minute)

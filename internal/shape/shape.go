@@ -1,4 +1,5 @@
-// Package shape describes an object without anything that somebody has written in it, so that it can be shown to strangers.
+// Package shape describes an object without anything that somebody has written in it, so that it
+// can be shown to strangers.
 package shape
 
 import (
@@ -9,7 +10,8 @@ import (
 	"strings"
 )
 
-// A Drawer describes objects. The same text has the same number in all that it describes, so that one sees what refers to what.
+// A Drawer describes objects. The same text has the same number in all that it describes, so that one
+// sees what refers to what.
 type Drawer struct {
 	// known are the keys that are shown: words that the program itself has. Others get a number.
 	known map[string]bool
@@ -28,8 +30,9 @@ func New(known map[string]bool) *Drawer {
 	return &Drawer{known: known, keys: map[string]int{}, texts: map[string]int{}}
 }
 
-// Object is the shape of a value as it is read from YAML or JSON, as lines of "key: what stands there": of a text its number and no
-// more, of a number whether it is below, at or above 0. Of a list or a mapping it shows the first 20 entries.
+// Object is the shape of a value as it is read from YAML or JSON, as lines of "key: what stands there": of a
+// text its number and no more, of a number whether it is below, at or above 0. Of a list or a mapping it
+// shows the first 20 entries.
 func (d *Drawer) Object(value any) string {
 	var b strings.Builder
 	d.write(&b, value, 0)

@@ -11,14 +11,17 @@ import (
 
 func TestObject(t *testing.T) {
 	object := map[string]any{
-		"kind":     "PropagationPolicy",
-		"metadata": map[string]any{"name": "my-app", "labels": map[string]any{"acme.example/team": "blue"}, "annotations": map[string]any{}},
+		"kind": "PropagationPolicy",
+		"metadata": map[string]any{"name": "my-app", "labels": map[string]any{"acme.example/team": "blue"},
+			"annotations": map[string]any{}},
 		"spec": map[string]any{
-			"weights": []any{map[string]any{"weight": int64(31), "cluster": "ottawa"}, map[string]any{"weight": 0.0}, json.Number("-2"), nil, true, []any{}},
-			"names":   []any{"ottawa", "my-app", "  "},
+			"weights": []any{map[string]any{"weight": int64(31), "cluster": "ottawa"}, map[string]any{"weight": 0.0},
+				json.Number("-2"), nil, true, []any{}},
+			"names": []any{"ottawa", "my-app", "  "},
 		},
 	}
-	d := shape.New(map[string]bool{"kind": true, "metadata": true, "name": true, "labels": true, "spec": true, "weights": true, "weight": true})
+	d := shape.New(map[string]bool{"kind": true, "metadata": true, "name": true, "labels": true, "spec": true,
+		"weights": true, "weight": true})
 	want := `kind: text-1
 metadata:
   key-1: an empty mapping

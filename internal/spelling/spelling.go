@@ -20,8 +20,8 @@ func DidYouMean(name string, known []string) string {
 	return "; did you mean " + strings.Join(near, " or ") + "?"
 }
 
-// Near are the known names that are a few keystrokes away from name or contain it, the nearest first, three at most; where
-// there is none, those that it begins with.
+// Near are the known names that are a few keystrokes away from name or contain it, the nearest first, three at most;
+// where there is none, those that it begins with.
 func Near(name string, known []string) (names []string) {
 	type miss struct {
 		name     string

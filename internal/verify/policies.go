@@ -32,7 +32,8 @@ func comparePolicies(f *fleet.Fleet, live fleet.Live) []Policy {
 		}
 		k := key{object.Kind, object.Namespace, object.Name}
 		seen[k] = true
-		p := Policy{Kind: k.kind, Namespace: k.namespace, Name: k.name, State: "same", Differences: []string{}, Problems: []Problem{}}
+		p := Policy{Kind: k.kind, Namespace: k.namespace, Name: k.name, State: "same", Differences: []string{},
+			Problems: []Problem{}}
 		mine, known := inGit[k]
 		switch {
 		case !known && len(servers) == 0:
@@ -42,7 +43,8 @@ func comparePolicies(f *fleet.Fleet, live fleet.Live) []Policy {
 			p.problem(fleet.Warning, "%s is at the Karmada API server and not in Git", k)
 		case !known:
 			p.State = "extra"
-			p.problem(fleet.Info, "%s is at the Karmada API server and not in Git, which may not show all that is brought there", k)
+			p.problem(fleet.Info,
+				"%s is at the Karmada API server and not in Git, which may not show all that is brought there", k)
 		default:
 			p.File = mine.Origin.File
 			p.Differences = append(p.Differences, differences(mine.Content["spec"], object.Content["spec"], "spec")...)
@@ -60,7 +62,8 @@ func comparePolicies(f *fleet.Fleet, live fleet.Live) []Policy {
 	}
 	for k, object := range inGit {
 		if !seen[k] && !object.Suspended {
-			p := Policy{Kind: k.kind, Namespace: k.namespace, Name: k.name, File: object.Origin.File, State: "missing", Differences: []string{}}
+			p := Policy{Kind: k.kind, Namespace: k.namespace, Name: k.name, File: object.Origin.File, State: "missing",
+				Differences: []string{}}
 			p.problem(fleet.Error, "%s is in Git and not at the Karmada API server", k)
 			all = append(all, p)
 		}
@@ -71,8 +74,8 @@ func comparePolicies(f *fleet.Fleet, live fleet.Live) []Policy {
 	return all
 }
 
-// policiesOf are the policies that Git sends to the API servers, and whether it shows all that is sent there. A namespace
-// that is left out is the default one, and one whose name is not known here is left out.
+// policiesOf are the policies that Git sends to the API servers, and whether it shows all that is sent there. A
+// namespace that is left out is the default one, and one whose name is not known here is left out.
 func policiesOf(f *fleet.Fleet, servers []string) (map[key]fleet.Object, bool) {
 	policies, complete := map[key]fleet.Object{}, true
 	for _, server := range servers {
@@ -185,7 +188,8 @@ func unknown(git any) bool {
 	return false
 }
 
-// plain is a scalar as a text that is the same for each way to decode it; what is empty is the same as what is left out.
+// plain is a scalar as a text that is the same for each way to decode it; what is empty is the
+// same as what is left out.
 func plain(value any) string {
 	switch v := value.(type) {
 	case nil:

@@ -1,5 +1,5 @@
-// Package verify holds a tree against what its Karmada API server has: which members registered, whether they are ready,
-// and whether the policies are those of Git. It asks nobody: what is live is given to it.
+// Package verify holds a tree against what its Karmada API server has: which members registered, whether they are
+// ready, and whether the policies are those of Git. It asks nobody: what is live is given to it.
 package verify
 
 import (
@@ -53,8 +53,8 @@ type Policy struct {
 
 // Problem is one thing that is not as Git has it.
 type Problem struct {
-	// Kind is "unregistered", "no-agent", "unknown-to-git", "mode", "not-ready", "terminating", "version-skew", "differs",
-	// "missing" or "extra".
+	// Kind is "unregistered", "no-agent", "unknown-to-git", "mode", "not-ready", "terminating", "version-skew",
+	// "differs", "missing" or "extra".
 	Kind     string         `json:"kind"`
 	Severity fleet.Severity `json:"severity"`
 	Message  string         `json:"message"`
@@ -79,7 +79,8 @@ func Compare(f *fleet.Fleet, live fleet.Live) Report {
 		}
 		m := Member{Name: name, Problems: []Problem{}}
 		if isLive {
-			for _, text := range []*string{&present.Mode, &present.Ready, &present.Reason, &present.Since, &present.KubernetesVersion} {
+			for _, text := range []*string{&present.Mode, &present.Ready, &present.Reason, &present.Since,
+				&present.KubernetesVersion} {
 				*text = secret.Name(*text)
 			}
 			m.Live = &present
@@ -87,7 +88,8 @@ func Compare(f *fleet.Fleet, live fleet.Live) Report {
 		if known {
 			m.Git, m.File = origin(f, inGit), inGit.Origin.File
 		}
-		c := comparison{fleet: f, member: inGit, known: known, registered: slices.Sorted(maps.Keys(registered)), result: &m}
+		c := comparison{fleet: f, member: inGit, known: known, registered: slices.Sorted(maps.Keys(registered)),
+			result: &m}
 		c.compare()
 		m.Name = secret.Name(m.Name)
 		report.Members = append(report.Members, m)
@@ -130,14 +132,17 @@ func (c comparison) compare() {
 		c.unregistered()
 		return
 	case !c.known:
-		c.problem("unknown-to-git", fleet.Warning, "Karmada has a member %q that neither an agent nor a Cluster object in Git registers", name)
+		c.problem("unknown-to-git", fleet.Warning,
+			"Karmada has a member %q that neither an agent nor a Cluster object in Git registers", name)
 	case live.Mode == "Pull" && len(c.member.Suspended) > 0 && len(c.member.Agents) == 0:
 		c.problem("no-agent", fleet.Warning, "the agent of member %q is suspended in Git", name)
 	case live.Mode == "Pull" && len(c.member.Agents) == 0 && len(c.member.Unnamed) == 0:
-		c.problem("no-agent", fleet.Warning, "no agent in Git registers member %q, which Karmada has in mode Pull", name)
+		c.problem("no-agent", fleet.Warning, "no agent in Git registers member %q, which Karmada has in mode Pull",
+			name)
 	}
 	if c.known && c.member.Mode != "" && live.Mode != c.member.Mode {
-		c.problem("mode", fleet.Error, "member %q is registered in mode %q, and Git has it in mode %q", name, live.Mode, c.member.Mode)
+		c.problem("mode", fleet.Error, "member %q is registered in mode %q, and Git has it in mode %q", name, live.Mode,
+			c.member.Mode)
 	}
 	switch {
 	case live.Terminating:
@@ -145,7 +150,8 @@ func (c comparison) compare() {
 	case live.Ready == "":
 		c.problem("not-ready", fleet.Error, "member %q has never reported whether it is ready", name)
 	case live.Ready != "True":
-		c.problem("not-ready", fleet.Error, "member %q is not ready: %s since %s", name, cmp.Or(live.Reason, "no reason"), cmp.Or(live.Since, "an unknown time"))
+		c.problem("not-ready", fleet.Error, "member %q is not ready: %s since %s", name,
+			cmp.Or(live.Reason, "no reason"), cmp.Or(live.Since, "an unknown time"))
 	}
 }
 
@@ -157,13 +163,16 @@ func (c comparison) unregistered() {
 	}))
 	switch name := c.result.Name; {
 	case len(c.member.Agents) > 0:
-		c.problem("unregistered", fleet.Error, "member %q has an agent in Git that never registered it with Karmada%s", name, near)
+		c.problem("unregistered", fleet.Error, "member %q has an agent in Git that never registered it with Karmada%s",
+			name, near)
 	case len(c.member.Suspended) > 0:
-		c.problem("unregistered", fleet.Warning, "member %q is not registered, since its agent is suspended in Git", name)
+		c.problem("unregistered", fleet.Warning, "member %q is not registered, since its agent is suspended in Git",
+			name)
 	case c.member.Declared || c.member.Registered:
 		c.problem("unregistered", fleet.Error, "member %q is not registered with Karmada%s", name, near)
 	default:
-		c.problem("unregistered", fleet.Warning, "cluster %q is not registered with Karmada, and no agent in Git registers it%s", name, near)
+		c.problem("unregistered", fleet.Warning,
+			"cluster %q is not registered with Karmada, and no agent in Git registers it%s", name, near)
 	}
 }
 
@@ -177,8 +186,10 @@ func (c comparison) compareVersions() {
 	for _, id := range c.member.Agents {
 		version := c.fleet.Agents[id].Version
 		c.result.AgentVersion = version
-		if len(c.fleet.ControlPlanes) == 1 && version != "" && plane.Version != "" && minor(version) != minor(plane.Version) {
-			c.problem("version-skew", fleet.Warning, "the agent of member %q runs Karmada %s and the control plane %s", c.result.Name, version, plane.Version)
+		if len(c.fleet.ControlPlanes) == 1 && version != "" && plane.Version != "" &&
+			minor(version) != minor(plane.Version) {
+			c.problem("version-skew", fleet.Warning, "the agent of member %q runs Karmada %s and the control plane %s",
+				c.result.Name, version, plane.Version)
 		}
 	}
 }
@@ -208,7 +219,8 @@ func (r Report) Findings() []fleet.Finding {
 		add(m.Problems, m.File, fleet.ObjectRef{Kind: "Member", Name: m.Name})
 	}
 	for _, p := range r.Policies {
-		add(p.Problems, p.File, fleet.ObjectRef{Group: "policy.karmada.io", Kind: p.Kind, Namespace: p.Namespace, Name: p.Name})
+		add(p.Problems, p.File, fleet.ObjectRef{Group: "policy.karmada.io", Kind: p.Kind, Namespace: p.Namespace,
+			Name: p.Name})
 	}
 	return all
 }

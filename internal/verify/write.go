@@ -20,7 +20,8 @@ func (r Report) WriteJSON(w io.Writer) error {
 	return enc.Encode(r)
 }
 
-// WriteTable writes a row for each member, a row for each policy that is not as Git has it, and a line for each problem.
+// WriteTable writes a row for each member, a row for each policy that is not as Git has it,
+// and a line for each problem.
 func (r Report) WriteTable(w io.Writer) error {
 	var b strings.Builder
 	table := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
@@ -30,7 +31,8 @@ func (r Report) WriteTable(w io.Writer) error {
 		if m.Live != nil {
 			live = *m.Live
 		}
-		fmt.Fprintln(table, strings.Join([]string{secret.Name(m.Name), orDash(m.Git), orDash(live.Mode), orDash(live.Ready), orDash(live.Reason),
+		fmt.Fprintln(table, strings.Join([]string{secret.Name(m.Name), orDash(m.Git), orDash(live.Mode),
+			orDash(live.Ready), orDash(live.Reason),
 			orDash(live.Since), orDash(live.KubernetesVersion), orDash(m.AgentVersion)}, "\t"))
 	}
 	if err := table.Flush(); err != nil {
@@ -43,7 +45,8 @@ func (r Report) WriteTable(w io.Writer) error {
 			same++
 			continue
 		}
-		if _, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", p.Kind, orDash(p.Namespace), secret.Name(p.Name), p.State); err != nil {
+		if _, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", p.Kind, orDash(p.Namespace), secret.Name(p.Name),
+			p.State); err != nil {
 			return err
 		}
 	}
@@ -71,7 +74,8 @@ func (r Report) writeProblems(b *strings.Builder) {
 		}
 		fmt.Fprintf(b, "%s: %s [%s]\n", f.Severity, f.Message, f.Rule)
 	}
-	fmt.Fprintf(b, "\n%s, %s: %s, %s\n", number(len(r.Members), "member"), plural(len(r.Policies), "policy", "policies"),
+	fmt.Fprintf(b, "\n%s, %s: %s, %s\n", number(len(r.Members), "member"),
+		plural(len(r.Policies), "policy", "policies"),
 		number(count[fleet.Error], "error"), number(count[fleet.Warning], "warning"))
 }
 

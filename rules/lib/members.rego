@@ -61,9 +61,9 @@ near(name) := min(_near(name))
 
 _near(name) := {m | some m in data.fleet.membership.names; _alike(lower(name), m)}
 
-# misspelt is the member's name that was certainly meant; undefined where that is not certain. No other is like it, and only
-# the separators differ, or a slip of the pen in one word that is long enough to tell: "site-a" and "site-b" are two
-# clusters, and so are "member1" and "member2".
+# misspelt is the member's name that was certainly meant; undefined where that is not certain. No other is like it, and
+# only the separators differ, or a slip of the pen in one word that is long enough to tell: "site-a" and "site-b" are
+# two clusters, and so are "member1" and "member2".
 misspelt(name) := meant if {
 	count(_near(name)) == 1
 	some meant in _near(name)

@@ -40,9 +40,9 @@ product(kind, space, name) := [made |
 	not made.hashed
 ][0]
 
-# state of a Secret or ConfigMap: "found", "hashed" (a generator gives it another name, which ends in a hash), "near" (the namespace
-# has one of nearly that name), "elsewhere" (only other namespaces have one of that name), "missing" (nothing in Git makes it), or
-# "unknown".
+# state of a Secret or ConfigMap: "found", "hashed" (a generator gives it another name, which ends in a hash), "near"
+# (the namespace has one of nearly that name), "elsewhere" (only other namespaces have one of that name), "missing"
+# (nothing in Git makes it), or "unknown".
 state(kind, space, name) := "unknown" if {
 	contains(concat("", [space, name]), "${")
 } else := "found" if {
@@ -67,7 +67,8 @@ elsewhere(kind, name) := min({other |
 	not contains(other, "$")
 })
 
-# near is the first Secret or ConfigMap of the namespace whose name differs by a letter, by two that are interchanged or by a separator.
+# near is the first Secret or ConfigMap of the namespace whose name differs by a letter, by two that are
+# interchanged or by a separator.
 near(kind, space, name) := min({other |
 	count(name) > 5
 	some other, made in data.fleet.products[input.apiServer][kind][space]
@@ -186,8 +187,8 @@ open_to_pods(space) if {
 
 open_to_pods(space) if startswith(space, "kube-")
 
-# config are the Secrets and ConfigMaps that an object of Flux names: {"field", "kind", "name", "keys", "optional"}. One of the keys
-# must be there; none where Flux takes any.
+# config are the Secrets and ConfigMaps that an object of Flux names: {"field", "kind", "name", "keys", "optional"}. One
+# of the keys must be there; none where Flux takes any.
 config contains _named(["spec", "kubeConfig", "secretRef"], "Secret", ref.name, _kubeconfig(ref)) if {
 	ref := input.object.spec.kubeConfig.secretRef
 }

@@ -25,15 +25,16 @@ webster(weights, n) := [seats |
 	won := {[i, s] | some [_, s, i] in array.slice(bids, 0, left)}
 }
 
-# _sure are seats that each weight gets whatever the others bid: with k weights of the sum W the bids of at least 2W/(2n-k) are no
-# more than n, and all but k of these.
+# _sure are seats that each weight gets whatever the others bid: with k weights of the sum W the bids of at least
+# 2W/(2n-k) are no more than n, and all but k of these.
 _sure(votes, n) := [floor(((w * ((2 * n) - k)) + total) / (2 * total)) | some w in votes] if {
 	k := count(votes)
 	total := sum(votes)
 	2 * n > k
 } else := [0 | some _ in votes]
 
-# _most are the seats that each weight may get at the most: the bids of at least W/(2n+k) are no fewer than n, and at most n+k.
+# _most are the seats that each weight may get at the most: the bids of at least W/(2n+k) are no
+# fewer than n, and at most n+k.
 _most(votes, n) := [floor(((w * ((2 * n) + k)) + total) / (2 * total)) | some w in votes] if {
 	k := count(votes)
 	total := sum(votes)
@@ -58,8 +59,8 @@ _votes(weights) := weights if {
 # first_split is the first i at which n replicas do not all go to the i-th weight once those before it are lost;
 # undefined where they always do. The weights are in the order of failover, karmada is "webster" or "remainder".
 #
-# Before the first split every weight is more than all that follow, so the weights up to there are the largest in descending
-# order, and what is left after i of them is what is left of the sorted list.
+# Before the first split every weight is more than all that follow, so the weights up to there are the largest in
+# descending order, and what is left after i of them is what is left of the sorted list.
 first_split(weights, n, karmada) := min({i |
 	some i, weight in weights
 	i < count(weights) - 1

@@ -1,9 +1,9 @@
 # The workloads that a policy selects, as far as they are in Git.
 package lib.workloads
 
-# largest is the selected workload with the most replicas, those that autoscalers may ask for included: {"replicas", "name", "origin",
-# "field"}, the last two leading to the number. Of a workload that cannot be seen two replicas are assumed, the fewest that can be split,
-# and no more is said of it than {"replicas"}.
+# largest is the selected workload with the most replicas, those that autoscalers may ask for included: {"replicas",
+# "name", "origin", "field"}, the last two leading to the number. Of a workload that cannot be seen two replicas are
+# assumed, the fewest that can be split, and no more is said of it than {"replicas"}.
 largest := workload if {
 	most := max({size.replicas | some size in _sizes})
 	workload := min({size | some size in _sizes; size.replicas == most})

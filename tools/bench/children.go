@@ -199,7 +199,8 @@ func kustomizeTree(ctx context.Context, args []string, _ io.Writer) error {
 				return err
 			}
 			on := generated{FileSystem: disk, dir: root.String()}
-			k := krusty.MakeKustomizer(&krusty.Options{LoadRestrictions: types.LoadRestrictionsNone, PluginConfig: types.DisabledPluginConfig()})
+			k := krusty.MakeKustomizer(&krusty.Options{LoadRestrictions: types.LoadRestrictionsNone,
+				PluginConfig: types.DisabledPluginConfig()})
 			if _, err := k.Run(on, on.dir); err != nil {
 				return fmt.Errorf("build %s: %w", on.dir, err)
 			}
@@ -236,7 +237,8 @@ func hasKustomization(dir string) bool {
 //
 // Source: fluxcd/pkg kustomize/kustomize_generator.go generateKustomization.
 func (g generated) generate() ([]byte, error) {
-	k := types.Kustomization{TypeMeta: types.TypeMeta{APIVersion: types.KustomizationVersion, Kind: types.KustomizationKind}}
+	k := types.Kustomization{TypeMeta: types.TypeMeta{APIVersion: types.KustomizationVersion,
+		Kind: types.KustomizationKind}}
 	err := filepath.WalkDir(g.dir, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || name == g.dir {
 			return err

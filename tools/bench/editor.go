@@ -18,8 +18,8 @@ import (
 	"github.com/sourcegraph/jsonrpc2"
 )
 
-// addition is what an editor adds to a manifest and takes away again: an object that is always found fault with, so that each time
-// something is to be said of the file.
+// addition is what an editor adds to a manifest and takes away again: an object that is always found fault with, so
+// that each time something is to be said of the file.
 const addition = "\n---\napiVersion: v1\nkind: Secret\nmetadata:\n  name: added-by-the-benchmark\n  namespace: default\nstringData:\n  token: not-a-secret-at-all\n"
 
 // editor is an editor with rollcall lsp at its other end.
@@ -30,7 +30,8 @@ type editor struct {
 	told chan struct{}
 }
 
-// measureEditor is the median time from a change of the document to what is said of it, and the peak memory of the server.
+// measureEditor is the median time from a change of the document to what is said of it, and the
+// peak memory of the server.
 func measureEditor(ctx context.Context, rollcall, file string, text []byte, runs int) (c cost, err error) {
 	if file, err = filepath.Abs(file); err != nil {
 		return c, err
@@ -70,13 +71,15 @@ func newEditor(ctx context.Context, in io.WriteCloser, out io.Reader, file strin
 		io.Reader
 		io.WriteCloser
 	}{out, in}, jsonrpc2.VSCodeObjectCodec{})
-	e.Conn = jsonrpc2.NewConn(ctx, stream, jsonrpc2.HandlerWithError(func(_ context.Context, _ *jsonrpc2.Conn, r *jsonrpc2.Request) (any, error) {
-		var params struct{ URI string }
-		if r.Method == "textDocument/publishDiagnostics" && json.Unmarshal(*r.Params, &params) == nil && params.URI == e.uri {
-			e.told <- struct{}{}
-		}
-		return nil, nil
-	}))
+	e.Conn = jsonrpc2.NewConn(ctx, stream, jsonrpc2.HandlerWithError(
+		func(_ context.Context, _ *jsonrpc2.Conn, r *jsonrpc2.Request) (any, error) {
+			var params struct{ URI string }
+			if r.Method == "textDocument/publishDiagnostics" && json.Unmarshal(*r.Params, &params) == nil &&
+				params.URI == e.uri {
+				e.told <- struct{}{}
+			}
+			return nil, nil
+		}))
 	return e
 }
 
@@ -91,7 +94,8 @@ func (e *editor) edit(ctx context.Context, text []byte, runs int) (walls []time.
 	if err := e.notify(ctx, "textDocument/didOpen", map[string]any{"textDocument": opened}); err != nil {
 		return nil, err
 	}
-	for run := range 2*runs + 1 { // the first time the whole tree is read, the second what the document stands among is decoded
+	// the first time the whole tree is read, the second what the document stands among is decoded
+	for run := range 2*runs + 1 {
 		now := string(text)
 		if run%2 == 1 {
 			now += addition

@@ -2,16 +2,17 @@
 
 // Bench measures rollcall on whole trees, in time and memory, beside what else one may do with the same files:
 //
-//   - rollcall as in a pipeline (cold, without a cache), once more (warm, all in its cache), as an editor calls it for a buffer
-//     (one manifest changed), and as an editor's language server, from a change of a manifest to what is said of it;
+//   - rollcall as in a pipeline (cold, without a cache), once more (warm, all in its cache), as an editor calls it for
+//     a buffer (one manifest changed), and as an editor's language server, from a change of a manifest to what is said
+//     of it;
 //   - reading and parsing the YAML alone, on all cores;
 //   - the kustomize library on every distinct path that a Flux Kustomization builds, on all cores, without patches,
 //     substitution, and what comes after; paths that do not build, or not without a network, are left out;
 //   - conftest with two trivial rules, and kubeconform without any schema, so that it parses and looks nothing up.
 //
 // conftest stops at the first file that does not parse and judges none, so it and kubeconform get a copy of the tree's
-// YAML and JSON files without those. Everything is a process of its own, and nothing is warm but the disk. The first run
-// installs conftest and kubeconform into the user's cache folder, for which Go needs a network.
+// YAML and JSON files without those. Everything is a process of its own, and nothing is warm but the disk. The first
+// run installs conftest and kubeconform into the user's cache folder, for which Go needs a network.
 //
 //	go run ./tools/bench [-runs N] DIR…
 //
@@ -93,7 +94,8 @@ func bench(ctx context.Context, p programs, dir, scratch string, runs int, out i
 			return err
 		}
 	}
-	fmt.Fprintf(out, "\n%s: %d YAML and JSON files, %d of them parse; %d paths\n", filepath.Base(dir), s.Files, s.Readable, s.Paths)
+	fmt.Fprintf(out, "\n%s: %d YAML and JSON files, %d of them parse; %d paths\n", filepath.Base(dir), s.Files,
+		s.Readable, s.Paths)
 	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprint(table, "\ttime\tmemory")
 	for _, subject := range all {

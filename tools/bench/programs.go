@@ -75,15 +75,19 @@ func (p programs) survey(ctx context.Context, dir, scratch string) (s survey, er
 // subjects are what is measured on a tree.
 func (p programs) subjects(dir string, s survey, scratch string) []subject {
 	lint := []string{p.rollcall, "--fail-on", "never", "-o", "json"}
-	cold, warm := slices.Concat(lint, []string{"--no-cache"}), slices.Concat(lint, []string{"--cache-dir", filepath.Join(scratch, "cache")})
+	cold, warm := slices.Concat(lint, []string{"--no-cache"}),
+		slices.Concat(lint, []string{"--cache-dir", filepath.Join(scratch, "cache")})
 	all := []subject{
 		{name: "rollcall, cold", command: slices.Concat(cold, []string{dir})},
 		{name: "rollcall, warm", command: slices.Concat(warm, []string{dir}), warmUp: true},
 	}
 	if s.Changed != "" {
 		all = append(all, subject{name: "rollcall, one file changed", warmUp: true,
-			command: slices.Concat(warm, []string{"--stdin-filename", filepath.Join(dir, filepath.FromSlash(s.Changed))}),
-			stdin:   func(run int) []byte { return fmt.Appendf(slices.Clip(s.Text), "\n# changed for the %dth time\n", run) }},
+			command: slices.Concat(warm, []string{"--stdin-filename",
+				filepath.Join(dir, filepath.FromSlash(s.Changed))}),
+			stdin: func(run int) []byte {
+				return fmt.Appendf(slices.Clip(s.Text), "\n# changed for the %dth time\n", run)
+			}},
 			subject{name: "rollcall, in an editor", inEditor: func(ctx context.Context, runs int) (cost, error) {
 				return measureEditor(ctx, p.rollcall, filepath.Join(dir, filepath.FromSlash(s.Changed)), s.Text, runs)
 			}})
@@ -92,10 +96,13 @@ func (p programs) subjects(dir string, s survey, scratch string) []subject {
 	cores := strconv.Itoa(runtime.NumCPU())
 	return append(all,
 		subject{name: "parse the YAML alone", command: []string{p.self, "parse", dir}},
-		subject{name: "kustomize, each path once", command: []string{p.self, "kustomize", dir, filepath.Join(scratch, paths)}},
+		subject{name: "kustomize, each path once", command: []string{
+			p.self, "kustomize", dir, filepath.Join(scratch, paths)}},
 		subject{name: "conftest, two rules",
-			command: []string{p.conftest, "test", "--policy", p.policy, "--parser", "yaml", "--no-fail", filepath.Join(scratch, readable)}},
+			command: []string{p.conftest, "test", "--policy", p.policy, "--parser", "yaml", "--no-fail",
+				filepath.Join(scratch, readable)}},
 		subject{name: "kubeconform, no schemas", complains: true,
-			command: []string{p.kubeconform, "-schema-location", none, "-ignore-missing-schemas", "-n", cores, filepath.Join(scratch, readable)}},
+			command: []string{p.kubeconform, "-schema-location", none, "-ignore-missing-schemas", "-n", cores,
+				filepath.Join(scratch, readable)}},
 	)
 }

@@ -1,19 +1,21 @@
 //go:build linux
 
-// Benchwebhook measures rollcall-webhook under load, from a process of its own over loopback, beside OPA's server answering
-// the same question with the same rules and facts. Both serve fleets of several sizes; asked are reviews of small policies that
-// change where most rules look or where few do and of policies of 1 MiB, one in five of which names a member that is none, and of
-// small policies of which nothing changes, as whenever Flux applies them again. Each change is asked about once; of those where most
-// rules look a hundred at a time are asked about twice as well, as Flux does:
+// Benchwebhook measures rollcall-webhook under load, from a process of its own over loopback, beside OPA's server
+// answering the same question with the same rules and facts. Both serve fleets of several sizes; asked are
+// reviews of small policies that change where most rules look or where few do and of policies of 1 MiB, one in
+// five of which names a member that is none, and of small policies of which nothing changes, as whenever Flux
+// applies them again. Each change is asked about once; of those where most rules look a hundred at a time are
+// asked about twice as well, as Flux does:
 //
 //   - as many as it answers, from eight connections, each with one review at a time;
-//   - a given number a second, each sent when its time has come, whether or not the last one is answered; its latency counts
-//     from that time. What rollcall-webhook refuses since it has too much to do, with 429 and at once, is counted as busy.
+//   - a given number a second, each sent when its time has come, whether or not the last one is answered; its latency
+//     counts from that time. What rollcall-webhook refuses since it has too much to do, with 429 and at once, is
+//     counted as busy.
 //
-// Every answer is checked. rollcall-webhook is asked over TLS, and says what a change brings about; OPA's server is asked in
-// the clear, is given what rollcall-webhook first has to look up, and says what is wrong with the object. The memory is the
-// most that the process has held so far, in the order of the table. The first run installs OPA's server into the
-// user's cache folder, for which Go needs a network.
+// Every answer is checked. rollcall-webhook is asked over TLS, and says what a change brings about; OPA's server is
+// asked in the clear, is given what rollcall-webhook first has to look up, and says what is wrong with the object. The
+// memory is the most that the process has held so far, in the order of the table. The first run installs OPA's server
+// into the user's cache folder, for which Go needs a network.
 //
 //	go run ./tools/benchwebhook [-objects N,…] [-rate N] [-time D]
 package main
@@ -123,13 +125,16 @@ type latency struct {
 }
 
 func (r result) String() string {
-	return fmt.Sprintf("%.0f\t%s\t%s\t%s\t%s\t%.0f %%\t%.0f MiB\t", r.perSecond, ms(r.full.p50), ms(r.full.p99), ms(r.paced.p50), ms(r.paced.p99), 100*r.paced.busy, float64(r.memory)/(1<<20))
+	return fmt.Sprintf("%.0f\t%s\t%s\t%s\t%s\t%.0f %%\t%.0f MiB\t", r.perSecond, ms(r.full.p50), ms(r.full.p99),
+		ms(r.paced.p50), ms(r.paced.p99), 100*r.paced.busy, float64(r.memory)/(1<<20))
 }
 
 func (r result) over(other result) string {
 	ratio := func(a, b time.Duration) string { return fmt.Sprintf("%.3f", a.Seconds()/b.Seconds()) }
-	return fmt.Sprintf("%.1f\t%s\t%s\t%s\t%s\t\t%.2f\t", r.perSecond/other.perSecond, ratio(r.full.p50, other.full.p50), ratio(r.full.p99, other.full.p99),
-		ratio(r.paced.p50, other.paced.p50), ratio(r.paced.p99, other.paced.p99), float64(r.memory)/float64(other.memory))
+	return fmt.Sprintf("%.1f\t%s\t%s\t%s\t%s\t\t%.2f\t", r.perSecond/other.perSecond, ratio(r.full.p50, other.full.p50),
+		ratio(r.full.p99, other.full.p99),
+		ratio(r.paced.p50, other.paced.p50), ratio(r.paced.p99, other.paced.p99),
+		float64(r.memory)/float64(other.memory))
 }
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.2f ms", d.Seconds()*1000) }

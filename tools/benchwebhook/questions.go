@@ -34,9 +34,10 @@ const (
 	rule    = "policy-names-members" // that is broken in bad reviews
 )
 
-// sorts are those of the reviews: of a policy that places objects otherwise, about which most rules have something to say; of the
-// same changes as Flux asks about them, in dry runs and then for good; of a policy that says otherwise what few rules look at; of
-// one of 1 MiB; and of one that stays as it is, which is what an API server asks whenever Flux applies a policy again.
+// sorts are those of the reviews: of a policy that places objects otherwise, about which most rules have something to
+// say; of the same changes as Flux asks about them, in dry runs and then for good; of a policy that says otherwise
+// what few rules look at; of one of 1 MiB; and of one that stays as it is, which is what an API server asks whenever
+// Flux applies a policy again.
 var sorts = []string{"placement", "by Flux", "conflict", "1 MiB", "unchanged"}
 
 const (
@@ -134,7 +135,8 @@ func (q *questions) forOPA(f *fleet.Fleet, e *engine.Engine) error {
 	for _, kind := range []string{"PropagationPolicy", "OverridePolicy"} {
 		for _, r := range e.Rules() {
 			if r.Admission != engine.AdmissionNever && slices.Contains(r.Subjects, kind+".policy.karmada.io") {
-				text += fmt.Sprintf("\nfound contains %q if {\n\tinput.object.kind == %q\n\tcount(data.rules[%[1]q].violation) > 0\n}\n", r.ID, kind)
+				text += fmt.Sprintf(
+					"\nfound contains %q if {\n\tinput.object.kind == %q\n\tcount(data.rules[%[1]q].violation) > 0\n}\n", r.ID, kind)
 			}
 		}
 	}
@@ -173,7 +175,8 @@ func writeApps(dir string, n int) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(write(string(text)+"  - ks-bench.yaml\n", dir, control, "kustomization.yaml"), write(fluxs, dir, control, "ks-bench.yaml"))
+	return errors.Join(write(string(text)+"  - ks-bench.yaml\n", dir, control, "kustomization.yaml"),
+		write(fluxs, dir, control, "ks-bench.yaml"))
 }
 
 func write(text string, names ...string) error {
@@ -275,7 +278,8 @@ func conflict(f *fleet.Fleet, app, i int) (question, error) {
 	return ask(f, "PropagationPolicy", app, i, func(spec map[string]any, wrong bool) {
 		spec["conflictResolution"] = "Overwrite"
 		if wrong {
-			spec["placement"].(map[string]any)["clusterAffinity"] = map[string]any{"clusterNames": []any{"ottawa", "robbinsdale", "stpetersburg", "paris"}}
+			spec["placement"].(map[string]any)["clusterAffinity"] = map[string]any{
+				"clusterNames": []any{"ottawa", "robbinsdale", "stpetersburg", "paris"}}
 		}
 	})
 }
@@ -290,7 +294,8 @@ func large(f *fleet.Fleet, app, i int) (question, error) {
 		spec["overrideRules"] = append(spec["overrideRules"].([]any), map[string]any{
 			"targetCluster": map[string]any{"clusterNames": []any{cluster}},
 			"overriders": map[string]any{"annotationsOverrider": []any{map[string]any{"operator": "add",
-				"value": map[string]any{"example.com/note": strings.Repeat("As it was in the beginning. ", 1<<20/28)}}}},
+				"value": map[string]any{"example.com/note": strings.Repeat(
+					"As it was in the beginning. ", 1<<20/28)}}}},
 		})
 	})
 }
@@ -300,10 +305,11 @@ func unchanged(f *fleet.Fleet, app, i int) (question, error) {
 	return ask(f, "PropagationPolicy", app, i, nil)
 }
 
-// ask is about an application's policy as edit changes it, nil for not at all; each fifth change is wrong. No two changes are the
-// same: each has a finalizer of its own, which no rule looks at.
+// ask is about an application's policy as edit changes it, nil for not at all; each fifth change is wrong. No two
+// changes are the same: each has a finalizer of its own, which no rule looks at.
 func ask(f *fleet.Fleet, kind string, app, i int, edit func(spec map[string]any, wrong bool)) (q question, err error) {
-	ref := fleet.ObjectRef{APIServer: karmada, Group: "policy.karmada.io", Kind: kind, Namespace: "test-failover", Name: nameOf(app)}
+	ref := fleet.ObjectRef{APIServer: karmada, Group: "policy.karmada.io", Kind: kind, Namespace: "test-failover",
+		Name: nameOf(app)}
 	object, ok := f.ObjectOf(ref)
 	if !ok {
 		return q, fmt.Errorf("the fleet has no %s %s", kind, ref.Name)
@@ -325,12 +331,14 @@ func ask(f *fleet.Fleet, kind string, app, i int, edit func(spec map[string]any,
 	if err != nil {
 		return q, err
 	}
-	resource := map[string]string{"PropagationPolicy": "propagationpolicies", "OverridePolicy": "overridepolicies"}[kind]
+	resource := map[string]string{"PropagationPolicy": "propagationpolicies",
+		"OverridePolicy": "overridepolicies"}[kind]
 	q.review, err = json.Marshal(admissionv1.AdmissionReview{
 		TypeMeta: metav1.TypeMeta{APIVersion: "admission.k8s.io/v1", Kind: "AdmissionReview"},
 		Request: &admissionv1.AdmissionRequest{
-			UID:  types.UID(fmt.Sprintf("00000000-0000-0000-0000-%012d", i)),
-			Kind: metav1.GroupVersionKind{Group: ref.Group, Version: "v1alpha1", Kind: kind}, Operation: admissionv1.Update,
+			UID:       types.UID(fmt.Sprintf("00000000-0000-0000-0000-%012d", i)),
+			Kind:      metav1.GroupVersionKind{Group: ref.Group, Version: "v1alpha1", Kind: kind},
+			Operation: admissionv1.Update,
 			Resource:  metav1.GroupVersionResource{Group: ref.Group, Version: "v1alpha1", Resource: resource},
 			Namespace: ref.Namespace, Name: ref.Name,
 			Object: runtime.RawExtension{Raw: after}, OldObject: runtime.RawExtension{Raw: before},
@@ -340,7 +348,8 @@ func ask(f *fleet.Fleet, kind string, app, i int, edit func(spec map[string]any,
 		return q, err
 	}
 	changed, _ := f.With(ref, content)
-	subject, ok := changed.SubjectAt(fleet.Path{"objects", ref.APIServer, fleet.GroupKind(ref.Group, ref.Kind), ref.Namespace, ref.Name})
+	subject, ok := changed.SubjectAt(fleet.Path{"objects", ref.APIServer, fleet.GroupKind(ref.Group, ref.Kind),
+		ref.Namespace, ref.Name})
 	if !ok {
 		return q, fmt.Errorf("%s %s is no subject", kind, ref.Name)
 	}

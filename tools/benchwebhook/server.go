@@ -79,7 +79,8 @@ func (p programs) webhook(ctx context.Context, q *questions) (*server, error) {
 		}
 		return nil
 	}
-	return s, s.start(ctx, "http://"+status+"/readyz", p.rollcall, "--fleet", q.dir, "--self-signed", "--listen", address, "--status-listen", status, "--log-level", "error")
+	return s, s.start(ctx, "http://"+status+"/readyz", p.rollcall, "--fleet", q.dir, "--self-signed", "--listen",
+		address, "--status-listen", status, "--log-level", "error")
 }
 
 func (p programs) opa(ctx context.Context, q *questions) (*server, error) {
@@ -96,7 +97,8 @@ func (p programs) opa(ctx context.Context, q *questions) (*server, error) {
 		}
 		return nil
 	}
-	return s, s.start(ctx, "http://"+address+"/health", p.server, "run", "--server", "--addr", address, "--log-level", "error", "--skip-version-check",
+	return s, s.start(ctx, "http://"+address+"/health", p.server, "run", "--server", "--addr", address, "--log-level",
+		"error", "--skip-version-check",
 		"--ignore", "*_test.rego", "rules", q.data)
 }
 

@@ -1,5 +1,5 @@
-// Gendocs writes the documents in docs/ that are made from the code, the rules' page and the JSON Schemas, and the list of the
-// messages of all examples for the command line.
+// Gendocs writes the documents in docs/ that are made from the code, the rules' page and the JSON Schemas, and the list
+// of the messages of all examples for the command line.
 package main
 
 import (
@@ -78,9 +78,11 @@ func generate(ctx context.Context) (map[string][]byte, error) {
 	}
 	documents := map[string][]byte{}
 	for name, s := range map[string]*jsonschema.Schema{
-		"diff":  schema.Of(change.Document{}, "https://"+change.Schema+"/diff.schema.json", "rollcall diff -o json: "+change.Schema, comments),
+		"diff": schema.Of(change.Document{}, "https://"+change.Schema+"/diff.schema.json",
+			"rollcall diff -o json: "+change.Schema, comments),
 		"facts": schema.Facts(comments),
-		"failover": schema.Of(failover.Document{}, "https://"+failover.Schema+"/failover.schema.json", "rollcall failover -o json: "+failover.Schema,
+		"failover": schema.Of(failover.Document{}, "https://"+failover.Schema+"/failover.schema.json",
+			"rollcall failover -o json: "+failover.Schema,
 			comments),
 		"input":  schema.Input(comments),
 		"config": schema.Of(config.Config{}, "https://rollcall.dev/config.schema.json", config.Name, comments),

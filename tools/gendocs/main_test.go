@@ -25,7 +25,8 @@ func TestExcerpt(t *testing.T) {
 	for range 40 {
 		text = append(text, "a: b\n"...)
 	}
-	if got, want := excerpt(string(text), []int{1, 40}), "# …\n"; len(got) != 14*len("a: b\n")+len(want) || !bytes.Contains([]byte(got), []byte(want)) {
+	if got, want := excerpt(string(text), []int{1, 40}),
+		"# …\n"; len(got) != 14*len("a: b\n")+len(want) || !bytes.Contains([]byte(got), []byte(want)) {
 		t.Errorf("excerpt:\n%s", got)
 	}
 	if got := excerpt("a: b", nil); got != "a: b\n" {

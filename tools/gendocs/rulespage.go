@@ -58,13 +58,15 @@ var areas = []area{
 	{"Workloads", nil, regexp.MustCompile(`^(Deployment|StatefulSet|DaemonSet|Job|CronJob)\.(apps|batch)$|^Service$`)},
 	{"Files and exceptions", nil, regexp.MustCompile(`^(File|Exception)$`)},
 	{"Webhooks", nil, regexp.MustCompile(`WebhookConfiguration\.admissionregistration`)},
-	{"Placement and failover", regexp.MustCompile(`failover|affinit|spread|weight|lost-|preserv|application-stays|preempt|purge`), nil},
+	{"Placement and failover", regexp.MustCompile(
+		`failover|affinit|spread|weight|lost-|preserv|application-stays|preempt|purge`), nil},
 	{"Policies and other objects of Karmada", nil, nil},
 }
 
 func areaOf(r engine.Rule) int {
 	return slices.IndexFunc(areas, func(a area) bool {
-		return (a.ids == nil || a.ids.MatchString(r.ID)) && (a.subjects == nil || slices.ContainsFunc(r.Subjects, a.subjects.MatchString))
+		return (a.ids == nil || a.ids.MatchString(r.ID)) &&
+			(a.subjects == nil || slices.ContainsFunc(r.Subjects, a.subjects.MatchString))
 	})
 }
 

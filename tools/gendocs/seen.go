@@ -54,7 +54,8 @@ func writeSeen(page *bytes.Buffer, all []saying, version string) {
 			continue
 		}
 		message, _, _ := strings.Cut(s.message, "…")
-		line := fmt.Sprintf("%s is not ready, `%s`: `%s`", s.object, s.reason, strings.Trim(strings.ReplaceAll(message, "`", "'"), " :("))
+		line := fmt.Sprintf("%s is not ready, `%s`: `%s`", s.object, s.reason,
+			strings.Trim(strings.ReplaceAll(message, "`", "'"), " :("))
 		if !slices.Contains(said, line) {
 			said = append(said, line)
 		}

@@ -16,7 +16,8 @@ func Build(ctx context.Context, name, folder string) error {
 	return Run(ctx, nil, nil, "go", "build", "-trimpath", "-o", name, folder)
 }
 
-// Install gives the program of a package, path@version, from the user's cache folder, and puts it there where it is missing.
+// Install gives the program of a package, path@version, from the user's cache folder, and puts it
+// there where it is missing.
 func Install(ctx context.Context, pkg string) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {

@@ -103,7 +103,8 @@ func (v *verdict) isNamedBy(message string) bool {
 	})
 }
 
-// clean is a path in one form. The table gives values without the quotes around them, or the one of a pair that was lost.
+// clean is a path in one form. The table gives values without the quotes around them, or the
+// one of a pair that was lost.
 func clean(name string) string { return strings.TrimPrefix(path.Clean(strings.Trim(name, `'"`)), "/") }
 
 var variable = regexp.MustCompile(`\\\$\\\{[^}]*\\\}`)

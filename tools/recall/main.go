@@ -4,9 +4,9 @@
 //
 //	go run ./tools/recall -defects FILE.tsv CLONE…
 //
-// A clone is a Git directory, bare or not, whose path ends in owner/name or owner+name, perhaps with /repo or .git after
-// that. Rows of other repositories are left out. Each tree is written to a temporary folder and judged as the command
-// line judges it.
+// A clone is a Git directory, bare or not, whose path ends in owner/name or owner+name, perhaps with /repo or .git
+// after that. Rows of other repositories are left out. Each tree is written to a temporary folder and judged as
+// the command line judges it.
 package main
 
 import (

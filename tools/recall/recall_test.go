@@ -64,8 +64,8 @@ resources: []
 `,
 }
 
-// TestRecall measures one repository's history: what is found and mended, what is still wrong at the fix, what was never
-// wrong, and what no cluster reads. A row of a repository without a clone is left out.
+// TestRecall measures one repository's history: what is found and mended, what is still wrong at the fix, what was
+// never wrong, and what no cluster reads. A row of a repository without a clone is left out.
 func TestRecall(t *testing.T) {
 	clone := filepath.Join(t.TempDir(), "owner+fleet", "repo")
 	commits := commit(t, clone, history)
@@ -73,12 +73,18 @@ func TestRecall(t *testing.T) {
 	short := func(i int) string { return commits[i][:8] }
 	rows := [][]string{
 		{"repo", "kind", "broken_commit", "fix_commit", "file", "old", "new", "date"},
-		{"owner/fleet", "ks-path", commits[0], commits[1], "clusters/a/ks.yaml", "./apps/wbe", "./apps/web", "2026-01-02"},
-		{"owner/fleet", "depends-on?", commits[0], commits[1], "clusters/a/ks.yaml", "certificates", "certs", "2026-01-02"},
-		{"owner/fleet", "kustomize-resource", commits[1], commits[2], "apps/web/kustomization.yaml", "./service", "", "2026-01-02"},
-		{"owner/fleet", "kustomize-resource", commits[1], commits[2], "apps/web/kustomization.yaml", "config.yaml", "", "2026-01-02"},
-		{"owner/fleet", "kustomize-resource", commits[1], commits[2], "apps/old/kustomization.yaml", "gone.yaml", "", "2026-01-02"},
-		{"another/fleet", "ks-path", commits[0], commits[1], "clusters/a/ks.yaml", "./apps/wbe", "./apps/web", "2026-01-02"},
+		{"owner/fleet", "ks-path", commits[0], commits[1], "clusters/a/ks.yaml", "./apps/wbe", "./apps/web",
+			"2026-01-02"},
+		{"owner/fleet", "depends-on?", commits[0], commits[1], "clusters/a/ks.yaml", "certificates", "certs",
+			"2026-01-02"},
+		{"owner/fleet", "kustomize-resource", commits[1], commits[2], "apps/web/kustomization.yaml", "./service", "",
+			"2026-01-02"},
+		{"owner/fleet", "kustomize-resource", commits[1], commits[2], "apps/web/kustomization.yaml", "config.yaml", "",
+			"2026-01-02"},
+		{"owner/fleet", "kustomize-resource", commits[1], commits[2], "apps/old/kustomization.yaml", "gone.yaml", "",
+			"2026-01-02"},
+		{"another/fleet", "ks-path", commits[0], commits[1], "clusters/a/ks.yaml", "./apps/wbe", "./apps/web",
+			"2026-01-02"},
 	}
 	var table strings.Builder
 	for _, row := range rows {
@@ -117,7 +123,8 @@ func lose(t *testing.T, clone, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Remove(filepath.Join(clone, ".git", "objects", string(hash[:2]), strings.TrimSpace(string(hash[2:])))); err != nil {
+	if err := os.Remove(filepath.Join(clone, ".git", "objects", string(hash[:2]),
+		strings.TrimSpace(string(hash[2:])))); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -127,7 +134,8 @@ func commit(t *testing.T, dir string, history []string) (hashes []string) {
 	t.Helper()
 	git := func(args ...string) string {
 		t.Helper()
-		command := exec.CommandContext(t.Context(), "git", append([]string{"-C", dir, "-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...)
+		command := exec.CommandContext(t.Context(), "git",
+			append([]string{"-C", dir, "-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...)
 		command.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
 		out, err := command.CombinedOutput()
 		if err != nil {
@@ -159,9 +167,10 @@ func commit(t *testing.T, dir string, history []string) (hashes []string) {
 // TestUnpackStaysInside holds a hostile archive to its folder.
 func TestUnpackStaysInside(t *testing.T) {
 	for name, headers := range map[string][]tar.Header{
-		"dots":             {{Name: "../escaped", Typeflag: tar.TypeReg, Mode: 0o600}},
-		"absolute":         {{Name: "/escaped", Typeflag: tar.TypeReg, Mode: 0o600}},
-		"through a link":   {{Name: "up", Linkname: "..", Typeflag: tar.TypeSymlink}, {Name: "up/escaped", Typeflag: tar.TypeReg, Mode: 0o600}},
+		"dots":     {{Name: "../escaped", Typeflag: tar.TypeReg, Mode: 0o600}},
+		"absolute": {{Name: "/escaped", Typeflag: tar.TypeReg, Mode: 0o600}},
+		"through a link": {{Name: "up", Linkname: "..", Typeflag: tar.TypeSymlink},
+			{Name: "up/escaped", Typeflag: tar.TypeReg, Mode: 0o600}},
 		"larger than told": {{Name: "large", Typeflag: tar.TypeReg, Size: maxBytes + 1, Mode: 0o600}},
 	} {
 		t.Run(name, func(t *testing.T) {

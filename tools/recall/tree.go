@@ -32,7 +32,8 @@ func (t *tree) clusters() []string       { return slices.Sorted(maps.Keys(t.flee
 func (t *tree) kustomizations() []string { return slices.Sorted(maps.Keys(t.fleet.Kustomizations)) }
 func (t *tree) exists(name string) bool  { return t.paths[name] }
 
-// lint writes a commit's tree to a temporary folder and judges it as the command line does when it is given that folder.
+// lint writes a commit's tree to a temporary folder and judges it as the command line does
+// when it is given that folder.
 func lint(ctx context.Context, e *engine.Engine, kept loader.Cache, clone, commit string) (*tree, error) {
 	dir, err := os.MkdirTemp("", "rollcall-recall-")
 	if err != nil {
@@ -48,7 +49,8 @@ func lint(ctx context.Context, e *engine.Engine, kept loader.Cache, clone, commi
 	if err != nil && !errors.As(err, &several) {
 		return nil, err
 	}
-	if physical, err := filepath.EvalSymlinks(dir); err != nil || several == nil && root != dir && root != physical && !strings.HasPrefix(root, physical+"/") {
+	if physical, err := filepath.EvalSymlinks(dir); err != nil ||
+		several == nil && root != dir && root != physical && !strings.HasPrefix(root, physical+"/") {
 		return nil, fmt.Errorf("its root is outside of it, %s", root)
 	}
 	fsys, err := loader.Open(dir) // the table's paths are the clone's
@@ -75,8 +77,8 @@ const (
 	maxBytes   = 4 << 30
 )
 
-// export writes the files of a commit below dir, which is then the top of a work tree without a history, and returns the
-// paths of its files and folders. Files that the clone lacks are empty.
+// export writes the files of a commit below dir, which is then the top of a work tree without a history, and returns
+// the paths of its files and folders. Files that the clone lacks are empty.
 func export(ctx context.Context, clone, commit, dir string) (map[string]bool, error) {
 	lacking, err := lackedFiles(ctx, clone, commit)
 	if err != nil {
@@ -120,7 +122,8 @@ func git(ctx context.Context, clone string, args ...string) *exec.Cmd {
 // lackedFiles are the files of a commit whose content the clone lacks, as a copy without its large files does. What may
 // be YAML is an error: the tree would be another one without it.
 func lackedFiles(ctx context.Context, clone, commit string) ([]string, error) {
-	list, err := git(ctx, clone, "ls-tree", "-r", "-z", "--format=%(objecttype) %(objectname)%x09%(path)", commit).Output()
+	list, err := git(ctx, clone, "ls-tree", "-r", "-z", "--format=%(objecttype) %(objectname)%x09%(path)",
+		commit).Output()
 	if err != nil {
 		return nil, fmt.Errorf("git ls-tree: %w", err)
 	}

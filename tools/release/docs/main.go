@@ -1,4 +1,5 @@
-// Command docs writes what a release has beside its programs: the man pages of rollcall's commands, and its completions for shells.
+// Command docs writes what a release has beside its programs: the man pages of rollcall's commands, and
+// its completions for shells.
 //
 //	go run ./docs FOLDER
 //
@@ -44,7 +45,8 @@ func write(folder string) error {
 	if epoch, err := strconv.ParseInt(os.Getenv("SOURCE_DATE_EPOCH"), 10, 64); err == nil {
 		date = time.Unix(epoch, 0).UTC()
 	}
-	if err := doc.GenManTree(cmd, &doc.GenManHeader{Section: "1", Date: &date, Source: "rollcall", Manual: "Rollcall"}, man); err != nil {
+	if err := doc.GenManTree(cmd, &doc.GenManHeader{Section: "1", Date: &date, Source: "rollcall", Manual: "Rollcall"},
+		man); err != nil {
 		return err
 	}
 	for name, generate := range map[string]func(string) error{

@@ -1,12 +1,12 @@
-// Command images makes the container images of a release from the programs that it has, without a container engine: an image
-// for each architecture of Linux, and an index above them. The same programs give the same bytes.
+// Command images makes the container images of a release from the programs that it has, without a container engine: an
+// image for each architecture of Linux, and an index above them. The same programs give the same bytes.
 //
 //	go run ./images -dist FOLDER -layout FOLDER
 //	go run ./images -layout FOLDER -push REGISTRY/NAME -tag VERSION
 //	go run ./images -layout FOLDER -unpack FOLDER
 //
-// The first form reads GoReleaser's folder and writes an OCI image layout for each image, below -layout. The second pushes
-// these, and prints each name with its digest. The third unpacks the layers for this machine's architecture.
+// The first form reads GoReleaser's folder and writes an OCI image layout for each image, below -layout. The second
+// pushes these, and prints each name with its digest. The third unpacks the layers for this machine's architecture.
 package main
 
 import (
@@ -51,7 +51,8 @@ type program struct {
 
 var programs = []program{
 	{name: "rollcall", title: "Lints a fleet of Kubernetes clusters kept in one Git repository"},
-	{name: "rollcall-webhook", title: "Judges at admission by the rules that rollcall lints with", ports: []string{"9443/tcp", "9444/tcp"}},
+	{name: "rollcall-webhook", title: "Judges at admission by the rules that rollcall lints with",
+		ports: []string{"9443/tcp", "9444/tcp"}},
 }
 
 func main() {
@@ -128,7 +129,8 @@ func build(dist, dir string) error {
 			return err
 		}
 		named := v1.Descriptor{Annotations: map[string]string{"org.opencontainers.image.ref.name": about.Version}}
-		if _, err := layout.Write(at, mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: index, Descriptor: named})); err != nil {
+		if _, err := layout.Write(at, mutate.AppendManifests(
+			empty.Index, mutate.IndexAddendum{Add: index, Descriptor: named})); err != nil {
 			return err
 		}
 		digest, err := index.Digest()
@@ -151,7 +153,8 @@ func (p program) labels(about metadata) map[string]string {
 	}
 }
 
-// image is the program's for one architecture. The layer below has no shell and no library; it is the same for both programs.
+// image is the program's for one architecture. The layer below has no shell and no library; it is
+// the same for both programs.
 func (p program) image(binary, arch string, about metadata) (v1.Image, error) {
 	info, err := os.Stat(binary)
 	if err != nil {
@@ -172,7 +175,8 @@ func (p program) image(binary, arch string, about metadata) (v1.Image, error) {
 	}
 	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	image, err = mutate.Append(image,
-		mutate.Addendum{Layer: base, History: v1.History{Created: v1.Time{Time: created}, CreatedBy: "users, authorities, folders"}},
+		mutate.Addendum{Layer: base, History: v1.History{Created: v1.Time{Time: created},
+			CreatedBy: "users, authorities, folders"}},
 		mutate.Addendum{Layer: own, History: v1.History{Created: v1.Time{Time: created}, CreatedBy: p.name}})
 	if err != nil {
 		return nil, err
@@ -222,7 +226,8 @@ func root() []entry {
 		{name: "cache/", mode: 0o755, owner: nobody},
 		{name: "etc/", mode: 0o755},
 		{name: "etc/group", mode: 0o644, text: []byte("root:x:0:\nnonroot:x:" + strconv.Itoa(nobody) + ":\n")},
-		{name: "etc/passwd", mode: 0o644, text: []byte(user(0, "root", "/root") + user(nobody, "nonroot", "/home/nonroot"))},
+		{name: "etc/passwd", mode: 0o644, text: []byte(user(0, "root", "/root") +
+			user(nobody, "nonroot", "/home/nonroot"))},
 		{name: "etc/ssl/", mode: 0o755},
 		{name: "etc/ssl/certs/", mode: 0o755},
 		{name: "etc/ssl/certs/ca-certificates.crt", mode: 0o644, text: authorities.Bytes()},
@@ -254,8 +259,11 @@ func layer(created time.Time, entries []entry) (v1.Layer, error) {
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
-	return tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil },
-		tarball.WithMediaType(types.OCILayer), tarball.WithCompressionLevel(gzip.BestCompression), tarball.WithCompressedCaching)
+	return tarball.LayerFromOpener(func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(b.Bytes())), nil
+	},
+		tarball.WithMediaType(types.OCILayer), tarball.WithCompressionLevel(gzip.BestCompression),
+		tarball.WithCompressedCaching)
 }
 
 // read is the index of a program's image in a layout.
@@ -308,7 +316,9 @@ func unpackAll(dir, to string) error {
 		if err != nil {
 			return err
 		}
-		i := slices.IndexFunc(manifest.Manifests, func(d v1.Descriptor) bool { return d.Platform.Architecture == runtime.GOARCH })
+		i := slices.IndexFunc(manifest.Manifests, func(d v1.Descriptor) bool {
+			return d.Platform.Architecture == runtime.GOARCH
+		})
 		if i < 0 {
 			return fmt.Errorf("%s has no image for %s", p.name, runtime.GOARCH)
 		}
@@ -335,7 +345,8 @@ func unpackAll(dir, to string) error {
 			}
 			size += n
 		}
-		fmt.Printf("%s: %d bytes to pull; user %s, in %s, %s\n", p.name, size, file.Config.User, file.Config.WorkingDir, file.Config.Entrypoint)
+		fmt.Printf("%s: %d bytes to pull; user %s, in %s, %s\n", p.name, size, file.Config.User, file.Config.WorkingDir,
+			file.Config.Entrypoint)
 	}
 	return nil
 }

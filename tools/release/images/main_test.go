@@ -30,7 +30,8 @@ func TestPush(t *testing.T) {
 			if err := os.WriteFile(file, []byte(arch), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			artifacts = append(artifacts, fmt.Sprintf(`{"name": %q, "path": %q, "goos": "linux", "goarch": %q, "type": "Binary"}`, p.name, path, arch))
+			artifacts = append(artifacts, fmt.Sprintf(
+				`{"name": %q, "path": %q, "goos": "linux", "goarch": %q, "type": "Binary"}`, p.name, path, arch))
 		}
 	}
 	for file, text := range map[string]string{
@@ -85,7 +86,8 @@ func TestPush(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if config.Architecture != arch || config.Config.User != "65532:65532" || config.Config.Entrypoint[0] != "/"+p.name {
+			if config.Architecture != arch || config.Config.User != "65532:65532" ||
+				config.Config.Entrypoint[0] != "/"+p.name {
 				t.Errorf("%s for %s: %+v", p.name, arch, config)
 			}
 		}

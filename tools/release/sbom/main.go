@@ -1,5 +1,5 @@
-// Command sbom writes what a Go program was built from, as the program itself says it, as a bill of materials in CycloneDX.
-// The same program gives the same bytes.
+// Command sbom writes what a Go program was built from, as the program itself says it, as a bill of materials in
+// CycloneDX. The same program gives the same bytes.
 //
 //	go run ./sbom PROGRAM FILE
 package main
@@ -59,7 +59,8 @@ func write(program, file string) error {
 	if err != nil {
 		return err
 	}
-	if err := cdx.NewBOMEncoder(out, cdx.BOMFileFormatJSON).SetPretty(true).EncodeVersion(bom, cdx.SpecVersion1_6); err != nil {
+	if err := cdx.NewBOMEncoder(out, cdx.BOMFileFormatJSON).SetPretty(true).EncodeVersion(
+		bom, cdx.SpecVersion1_6); err != nil {
 		return err
 	}
 	return out.Close()
@@ -68,8 +69,10 @@ func write(program, file string) error {
 // component is a module, with the hash of its files: that of go.sum.
 func component(module *debug.Module) cdx.Component {
 	url := "pkg:golang/" + module.Path + "@" + module.Version
-	c := cdx.Component{Type: cdx.ComponentTypeLibrary, BOMRef: url, Name: module.Path, Version: module.Version, PackageURL: url}
-	if sum, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(module.Sum, "h1:")); err == nil && len(sum) == 32 {
+	c := cdx.Component{Type: cdx.ComponentTypeLibrary, BOMRef: url, Name: module.Path, Version: module.Version,
+		PackageURL: url}
+	if sum, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(module.Sum, "h1:")); err == nil &&
+		len(sum) == 32 {
 		c.Hashes = &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: hex.EncodeToString(sum)}}
 	}
 	return c
