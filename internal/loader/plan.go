@@ -397,9 +397,9 @@ func (p *plan) fill(dir, name string, k *types.Kustomization, stack []string, ge
 
 // entriesThatPatch counts the entries of a kustomization file that may change any object of the build.
 func entriesThatPatch(k *types.Kustomization) int {
+	n := len(k.Components) + len(k.Transformers) + len(k.Patches) + len(k.Replacements)
 	//lint:ignore SA1019 files may have it all the same
-	return len(k.Components) + len(k.Transformers) + len(k.Patches) + len(k.PatchesStrategicMerge) +
-		len(k.PatchesJson6902) + len(k.Replacements)
+	return n + len(k.PatchesStrategicMerge) + len(k.PatchesJson6902)
 }
 
 // firstLine is the beginning of an error's text, without what it may quote of the files: of what stands in quotes,
