@@ -69,7 +69,7 @@ func (f *Fleet) joinServers() {
 	f.Agents = map[string]Agent{}
 	f.ControlPlanes = map[string]ControlPlane{}
 	f.APIServers = map[string]APIServer{}
-	f.consulted = map[key]bool{}
+	f.lookedUp = map[key]bool{}
 	f.readAgentsAndControlPlanes()
 	f.readStrayAgents()
 	f.readAPIServers()
@@ -151,7 +151,7 @@ func (f *Fleet) ofKind(server, kind string) func(yield func(Object) bool) {
 // finderAt looks objects up at one API server, and notes that what was found hangs on them.
 func (f *Fleet) finderAt(server string) finder {
 	return func(kind, namespace, name string) (Object, bool) {
-		f.consulted[key{server, kind, namespace, name}] = true
+		f.lookedUp[key{server, kind, namespace, name}] = true
 		return f.object(key{server, kind, namespace, name})
 	}
 }

@@ -96,12 +96,12 @@ type Fleet struct {
 	follower   Follower
 	declared   []DeclaredMember
 	exceptions []DeclaredException
-	// consulted are the places that HelmReleases' charts and values were looked up at, whether
+	// lookedUp are the places that HelmReleases' charts and values were looked up at, whether
 	// something is there or not.
-	consulted map[key]bool
-	// aims are the policies by what their selectors ask for; changed are those that With has changed since.
-	aims    map[aim][]key
-	changed []key
+	lookedUp map[key]bool
+	// bySelector are the policies by what their selectors ask for; changed are those that With has changed since.
+	bySelector map[selectorKey][]key
+	changed    []key
 	// taintPlanes are the control planes, by ID, as far as taints go; the one of members that are
 	// not registered has no ID.
 	taintPlanes map[string]*taintPlane

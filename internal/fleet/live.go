@@ -197,7 +197,7 @@ func (f *Fleet) KarmadaServers() []string {
 }
 
 // addLive makes a member of every Cluster that is live: one that is registered by hand is a member too.
-func (r *roll) addLive() {
+func (r *memberBuilder) addLive() {
 	if r.Live == nil {
 		return
 	}

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// roll gathers the members while they are found out.
-type roll struct {
+// memberBuilder finds out the members of a fleet.
+type memberBuilder struct {
 	*Fleet
 	declared   map[string]DeclaredMember
 	registered map[string]Object // cluster.karmada.io Cluster objects by name
@@ -19,7 +19,7 @@ type roll struct {
 
 // callTheRoll finds the members: the declared ones; else those that agents, Cluster objects and Flux clusters show.
 func (f *Fleet) callTheRoll(declared []DeclaredMember) {
-	r := &roll{Fleet: f, declared: map[string]DeclaredMember{}, registered: f.registered(),
+	r := &memberBuilder{Fleet: f, declared: map[string]DeclaredMember{}, registered: f.registered(),
 		hosts: map[string]bool{}, members: f.Members}
 	for _, c := range f.ControlPlanes {
 		r.hosts[c.Cluster] = true
@@ -62,7 +62,7 @@ func (f *Fleet) registered() map[string]Object {
 }
 
 // addFromTree adds what Cluster objects register, then what agents register, then the Flux clusters that are left.
-func (r *roll) addFromTree() {
+func (r *memberBuilder) addFromTree() {
 	taken := map[string]bool{} // Flux clusters that are a member
 	for name := range r.registered {
 		cluster := r.names.cluster(name)
@@ -84,7 +84,7 @@ func (r *roll) addFromTree() {
 }
 
 // addFluxClusters makes members of the Flux clusters that are none yet, except a control plane's host without an agent.
-func (r *roll) addFluxClusters() {
+func (r *memberBuilder) addFluxClusters() {
 	taken, armed := map[string]bool{}, map[string]bool{}
 	for _, member := range r.members {
 		taken[member.FluxCluster] = true
@@ -106,7 +106,7 @@ func (r *roll) addFluxClusters() {
 	}
 }
 
-func (r *roll) add(name, cluster string) {
+func (r *memberBuilder) add(name, cluster string) {
 	declared, listed := r.declared[name]
 	object, registered := r.registered[name]
 	spec := mapAt(object.Content, "spec")
@@ -166,7 +166,7 @@ func (r *roll) add(name, cluster string) {
 }
 
 // takeAgents gives every agent to the members that it concerns.
-func (r *roll) takeAgents() {
+func (r *memberBuilder) takeAgents() {
 	byName, byCluster := map[string][]Agent{}, map[string][]Agent{}
 	for _, id := range sorted(r.Agents) {
 		agent := r.Agents[id]
@@ -244,7 +244,7 @@ func taintsOf(spec any) []Taint {
 	return taints
 }
 
-func (r *roll) membership(declared bool) Membership {
+func (r *memberBuilder) membership(declared bool) Membership {
 	m := Membership{Basis: "tree", Certain: declared, Names: orEmpty(sorted(r.members))}
 	switch {
 	case declared:

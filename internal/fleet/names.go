@@ -16,8 +16,8 @@ type names struct {
 	bySuffix map[string]map[string]bool // clusters by what follows a dash in their name
 	strays   map[string]map[string]bool // names of stray agents by the cluster below whose folder they lie
 	// ways in which the agents' names follow from their clusters, the commonest first
-	customs   []string
-	shortened []string // what those names leave out of the clusters' names
+	conventions []string
+	shortened   []string // what those names leave out of the clusters' names
 }
 
 func (f *Fleet) clusterNames(agents []Agent) names {
@@ -126,8 +126,8 @@ func (n *names) learn() {
 			}
 		}
 	}
-	n.customs = sorted(votes)
-	slices.SortStableFunc(n.customs, func(a, b string) int { return cmp.Compare(votes[b], votes[a]) })
+	n.conventions = sorted(votes)
+	slices.SortStableFunc(n.conventions, func(a, b string) int { return cmp.Compare(votes[b], votes[a]) })
 }
 
 // conventional is the name that a Flux cluster without a reached agent would register: what its own stray agent says,
@@ -136,8 +136,8 @@ func (n names) conventional(cluster Cluster) string {
 	if name := only(n.strays[cluster.Name]); name != "" {
 		return name
 	}
-	for _, custom := range n.customs {
-		switch custom {
+	for _, convention := range n.conventions {
+		switch convention {
 		case asName:
 			return cluster.Name
 		case asEnding:
@@ -150,7 +150,7 @@ func (n names) conventional(cluster Cluster) string {
 				return ending
 			}
 		default:
-			if name := cluster.Variables[custom]; name != "" && !hasVariable(name) {
+			if name := cluster.Variables[convention]; name != "" && !hasVariable(name) {
 				return name
 			}
 		}

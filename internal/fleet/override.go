@@ -116,7 +116,7 @@ func (f *Fleet) afterOthers(object, policy Object, but int) (template karmada.Te
 	template, known = karmada.NewTemplate(object.Content), true
 	place := keyOf(object)
 	left := f.share(place.server)
-	others := append(f.maySelect(place), f.aims[aim{server: place.server}]...)
+	others := append(f.maySelect(place), f.bySelector[selectorKey{server: place.server}]...)
 	slices.SortFunc(others, key.compare) // those for the cluster first
 	for _, by := range slices.Compact(others) {
 		other, ok := f.object(by)

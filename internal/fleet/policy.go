@@ -97,7 +97,7 @@ type selector struct {
 func (f *Fleet) readPolicies() {
 	f.Policies = map[string]Policy{}
 	f.Claims = map[string]map[string]map[string]map[string][]Claim{}
-	f.aims, f.changed = map[aim][]key{}, nil
+	f.bySelector, f.changed = map[selectorKey][]key{}, nil
 	for _, server := range sorted(f.Objects) {
 		for _, kind := range sorted(policyKinds) {
 			for object := range f.ofKind(server, kind) {
@@ -111,16 +111,16 @@ func (f *Fleet) readPolicy(object Object) {
 	p := f.policy(object)
 	f.Policies[p.ID] = p
 	// an override without selectors is for all, one with a variable for nobody knows what
-	anything := aim{server: object.APIServer}
+	anything := selectorKey{server: object.APIServer}
 	if len(p.Selections) == 0 {
-		f.aims[anything] = append(f.aims[anything], keyOf(object))
+		f.bySelector[anything] = append(f.bySelector[anything], keyOf(object))
 	}
 	for _, entry := range listAt(object.Content, "spec", "resourceSelectors") {
-		to := aim{object.APIServer, textAt(entry, "kind"), textAt(entry, "name")}
+		to := selectorKey{object.APIServer, textAt(entry, "kind"), textAt(entry, "name")}
 		if hasVariable(to.kind) || hasVariable(to.name) {
 			to = anything
 		}
-		f.aims[to] = append(f.aims[to], keyOf(object))
+		f.bySelector[to] = append(f.bySelector[to], keyOf(object))
 	}
 	if !policyKinds[kindOf(object)] {
 		return

@@ -26,7 +26,7 @@ func (f *Fleet) readStrayAgents() {
 		agent.ID = file + "/" + object.Name
 		agent.Cluster = cluster
 		agent.ListIn = files.above(path.Dir(file))
-		if slices.Equal(f.Files[agent.ListIn].ReachedBy, []string{cluster}) && !f.losesWay(cluster) {
+		if slices.Equal(f.Files[agent.ListIn].ReachedBy, []string{cluster}) && !f.hasUnresolvedPath(cluster) {
 			agent.ListAs = files.entry(agent.ListIn, file, leading)
 		}
 		if _, taken := f.Agents[agent.ID]; !taken {
@@ -174,7 +174,7 @@ func (k kustomizeFiles) entry(listIn, file string, leading map[string][]string) 
 	entry := file
 	switch inside := func(file string) bool { return k.above(path.Dir(file)) == listIn }; {
 	case len(flux) > 1 || len(flux) == 1 && !inside(flux[0]) ||
-		len(flux) == 0 && slices.ContainsFunc(leading[somewhere], inside):
+		len(flux) == 0 && slices.ContainsFunc(leading[unresolvedPath], inside):
 		return ""
 	case len(flux) == 1:
 		entry = flux[0]
@@ -190,9 +190,9 @@ func (k kustomizeFiles) entry(listIn, file string, leading map[string][]string) 
 	return entry
 }
 
-// losesWay is true where nobody knows where a Flux Kustomization of the cluster leads, or it leads to what is not there
+// hasUnresolvedPath is true where nobody knows where a Flux Kustomization of the cluster leads, or it leads to what is not there
 // or does not build: it may mean any folder.
-func (f *Fleet) losesWay(cluster string) bool {
+func (f *Fleet) hasUnresolvedPath(cluster string) bool {
 	return slices.ContainsFunc(f.Clusters[cluster].Incomplete, func(i Incomplete) bool {
 		return i.Kind == UnknownPath || i.Kind == UnknownAbsent
 	}) || slices.ContainsFunc(f.tree.Kustomizations, func(k Kustomization) bool {
@@ -200,8 +200,8 @@ func (f *Fleet) losesWay(cluster string) bool {
 	})
 }
 
-// somewhere is the folder that a Flux Kustomization leads to whose path has a variable that is not known.
-const somewhere = ""
+// unresolvedPath is the folder that a Flux Kustomization leads to whose path has a variable that is not known.
+const unresolvedPath = ""
 
 // unreachedKustomizations are the files with Flux Kustomizations that nothing reconciles, by the
 // folder that they lead to.
@@ -212,7 +212,7 @@ func (f *Fleet) unreachedKustomizations(places clusterFolders) map[string][]stri
 			file := object.Origin.File
 			to := path.Join(".", textAt(f.substituted(object.Content, places.of(file)), "spec", "path"))
 			if strings.Contains(to, "${") {
-				to = somewhere
+				to = unresolvedPath
 			}
 			leading[to] = append(leading[to], file)
 		}

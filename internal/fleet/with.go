@@ -150,7 +150,7 @@ func (f *Fleet) recount(before, after Object) map[string]int {
 
 // joinedBy is true where more of the fleet than policies may hang on what is, or is not, at a place.
 func (f *Fleet) joinedBy(at key) bool {
-	if f.consulted[at] {
+	if f.lookedUp[at] {
 		return true
 	}
 	object, ok := f.object(at)
@@ -201,14 +201,14 @@ func (f *Fleet) reread(at key) []Path {
 	return append(changed, f.rereadPolicy(policy)...)
 }
 
-// aim is what a selector asks for: a kind without its group, and a name or, empty, any. Whatever
+// selectorKey is what a selector asks for: a kind without its group, and a name or, empty, any. Whatever
 // it selects is of that kind.
-type aim struct{ server, kind, name string }
+type selectorKey struct{ server, kind, name string }
 
 // maySelect are the policies of which a selector may be about what is at a place, whatever that is like.
 func (f *Fleet) maySelect(at key) []key {
 	kind, _, _ := strings.Cut(at.kind, ".")
-	all := slices.Concat(f.aims[aim{at.server, kind, at.name}], f.aims[aim{at.server, kind, ""}], f.changed)
+	all := slices.Concat(f.bySelector[selectorKey{at.server, kind, at.name}], f.bySelector[selectorKey{at.server, kind, ""}], f.changed)
 	slices.SortFunc(all, key.compare)
 	return slices.Compact(all)
 }

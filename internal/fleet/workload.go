@@ -293,8 +293,8 @@ func (f *Fleet) scalersOf(server, scaler, namespace, kind, name string) func(yie
 }
 
 // scaleTarget is what an autoscaler is about: a kind without its group, and a name.
-func scaleTarget(scaler Object) aim {
-	return aim{scaler.APIServer, textAt(scaler.Content, "spec", "scaleTargetRef", "kind"),
+func scaleTarget(scaler Object) selectorKey {
+	return selectorKey{scaler.APIServer, textAt(scaler.Content, "spec", "scaleTargetRef", "kind"),
 		textAt(scaler.Content, "spec", "scaleTargetRef", "name")}
 }
 

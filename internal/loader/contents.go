@@ -20,8 +20,8 @@ type Contents struct {
 	tree *tree
 	fsys fs.FS
 	opts Options
-	// earlier is what Flux was followed to in the contents that these were made from; nil for none.
-	earlier *earlier
+	// previous is what Flux was followed to in the contents that these were made from; nil for none.
+	previous *previous
 	// follower is what Follow has followed Flux with; nil before.
 	follower *follower
 	// places are those that Locate has found, by file, content and field.
@@ -49,8 +49,8 @@ func Read(ctx context.Context, fsys fs.FS, opts Options) (*Contents, error) {
 func (c *Contents) Again(ctx context.Context, fsys fs.FS) (*Contents, error) {
 	next := c.next(fsys)
 	next.tree.versions = c.tree.allVersions()
-	if c.earlier != nil {
-		next.tree.kept = c.earlier.tree.readings()
+	if c.previous != nil {
+		next.tree.kept = c.previous.tree.readings()
 	}
 	if err := next.tree.readAll(ctx, c.opts); err != nil {
 		return nil, err
@@ -75,9 +75,9 @@ func (c *Contents) With(fsys fs.FS, names ...string) *Contents {
 
 // next are contents that are still to be read, and what is known from these.
 func (c *Contents) next(fsys fs.FS) *Contents {
-	next := &Contents{tree: newTree(fsys, &c.opts), fsys: fsys, opts: c.opts, earlier: c.earlier, places: c.places}
+	next := &Contents{tree: newTree(fsys, &c.opts), fsys: fsys, opts: c.opts, previous: c.previous, places: c.places}
 	next.tree.matchers = c.tree.matchers
-	if c.earlier != nil {
+	if c.previous != nil {
 		next.opts.Cache = nil // what is in memory is newer
 	}
 	return next
@@ -159,14 +159,14 @@ func (c *Contents) follow(ctx context.Context) (*fleet.Tree, error) {
 	if c.tree.pins, err = newPins(c.opts.Recipients); err != nil {
 		return nil, err
 	}
-	news := c.earlier.news(c.tree)
-	c.tree.readLists(news.lists(c.tree))
-	f := newFollower(c.tree, c.opts.Cache, c.earlier)
-	entries := news.entries(c.tree)
-	if err := f.followAll(ctx, entries, news.standing(entries)); err != nil {
+	changes := c.previous.changes(c.tree)
+	c.tree.readLists(changes.lists(c.tree))
+	f := newFollower(c.tree, c.opts.Cache, c.previous)
+	entries := changes.entries(c.tree)
+	if err := f.followAll(ctx, entries, changes.reusable(entries)); err != nil {
 		return nil, err
 	}
-	c.earlier = &earlier{c.tree, entries, f.courses}
+	c.previous = &previous{c.tree, entries, f.results}
 	out := f.result()
 	f.builder, f.written = nil, nil // what it has built is in the renderings
 	c.follower = f
@@ -180,9 +180,9 @@ type version struct {
 	Hash  string
 }
 
-// untouched is how long a file must have been left alone for its times to tell that it is the same: two writes within
+// minFileAge is how long a file must have been left alone for its times to tell that it is the same: two writes within
 // one tick of a file system's clock look alike. The coarsest clocks tick every 2 s.
-const untouched = 3 * time.Second
+const minFileAge = 3 * time.Second
 
 // keepVersions keeps what tells the files' contents apart, if that is something new.
 func (t *tree) keepVersions(cache Cache) {

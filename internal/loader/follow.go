@@ -25,10 +25,10 @@ type follower struct {
 	written *written
 	cache   Cache
 	workers int
-	// earlier is what clusters came to in the contents that these were made from.
-	earlier *earlier
-	// courses are what the clusters come to, by name.
-	courses map[string]*course
+	// previous is what clusters came to in the contents that these were made from.
+	previous *previous
+	// results are what the clusters come to, by name.
+	results map[string]*clusterResult
 
 	artifacts *artifacts
 	// clusters are those that were followed, by name.
@@ -41,25 +41,25 @@ type artifacts struct {
 	all map[string]*artifact
 }
 
-func newFollower(t *tree, cache Cache, earlier *earlier) *follower {
+func newFollower(t *tree, cache Cache, previous *previous) *follower {
 	return &follower{tree: t, builder: newBuilder(), written: newWritten(t), cache: cache,
-		workers: runtime.GOMAXPROCS(0), earlier: earlier,
-		courses: map[string]*course{}, artifacts: &artifacts{all: map[string]*artifact{}},
+		workers: runtime.GOMAXPROCS(0), previous: previous,
+		results: map[string]*clusterResult{}, artifacts: &artifacts{all: map[string]*artifact{}},
 		clusters: map[string]*cluster{}}
 }
 
-// followAll follows all clusters but those of which the course stands already, several at once; each keeps what it
+// followAll follows all clusters but those of which the clusterResult stands already, several at once; each keeps what it
 // finds to itself until all are done.
-func (f *follower) followAll(ctx context.Context, entries []entry, standing map[string]*course) error {
+func (f *follower) followAll(ctx context.Context, entries []entry, reusable map[string]*clusterResult) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(f.workers)
 	for _, e := range entries {
-		if c := standing[e.cluster]; c != nil {
-			f.courses[e.cluster] = c
+		if c := reusable[e.cluster]; c != nil {
+			f.results[e.cluster] = c
 			continue
 		}
 		c := newCluster(f, e)
-		f.courses[e.cluster], f.clusters[e.cluster] = c.course, c
+		f.results[e.cluster], f.clusters[e.cluster] = c.clusterResult, c
 		g.Go(func() error {
 			follow := c.follow
 			if e.flat {
@@ -86,8 +86,8 @@ func (f *follower) artifact(packed packing) *artifact {
 	return f.artifacts.all[key]
 }
 
-// course is what following one cluster comes to.
-type course struct {
+// clusterResult is what following one cluster comes to.
+type clusterResult struct {
 	entry          entry
 	fact           fleet.Cluster
 	kustomizations []fleet.Kustomization
@@ -100,7 +100,7 @@ type course struct {
 // cluster is one Flux cluster being followed.
 type cluster struct {
 	*follower
-	*course
+	*clusterResult
 	// own are the objects on the cluster's own API server, unredacted, by kind/namespace/name: what Flux itself reads.
 	own map[string]map[string]any
 	// atEntry are the sources as they lie in files at the entry point, by kind/namespace/name:
@@ -138,13 +138,13 @@ type cluster struct {
 }
 
 func newCluster(f *follower, e entry) *cluster {
-	c := &cluster{follower: f, course: &course{entry: e,
+	c := &cluster{follower: f, clusterResult: &clusterResult{entry: e,
 		fact: fleet.Cluster{Name: e.cluster, Entry: e.dir, Declared: !e.flat, Origin: e.origin,
 			Variables: map[string]string{}, Incomplete: []fleet.Incomplete{}},
 		reached: map[string]bool{}, rendered: renderings{}},
 		own: map[string]map[string]any{}, ownOrigin: map[string]fleet.Origin{}, seen: map[string]bool{},
 		setsSeen: map[string]bool{}, work: resourceset.NewBudget(),
-		atEntry: &sync.Map{}, items: map[string]*item{}, kept: f.earlier.renderings(e.cluster),
+		atEntry: &sync.Map{}, items: map[string]*item{}, kept: f.previous.renderings(e.cluster),
 	}
 	c.keys = sync.OnceValue(c.keySecrets)
 	c.facts = sync.OnceValue(func() map[string]fleet.Kustomization {

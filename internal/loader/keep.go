@@ -62,17 +62,17 @@ func (t *tree) readOnce(f *file, read func()) {
 // keepReadings keeps what the files have come to, unless little of it is new: to read a few files again costs less than
 // to write about all of them.
 func (t *tree) keepReadings(cache Cache) {
-	all, news := t.readings(), 0
+	all, changes := t.readings(), 0
 	for p, read := range all {
 		if read.Lists != nil && !read.Lists.areNames() {
 			delete(all, p)
 			continue
 		}
 		if old := t.kept[p]; old == nil || old.Hash != read.Hash {
-			news++
+			changes++
 		}
 	}
-	if news > len(all)/100 {
+	if changes > len(all)/100 {
 		cache.Put("documents", all)
 	}
 }

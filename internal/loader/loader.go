@@ -66,21 +66,21 @@ func Load(ctx context.Context, fsys fs.FS, opts Options) (*fleet.Tree, error) {
 // result is the tree as the fleet's model takes it, in a fixed order.
 func (f *follower) result() *fleet.Tree {
 	objects := 0
-	for _, c := range f.courses {
+	for _, c := range f.results {
 		objects += len(c.objects)
 	}
 	out := &fleet.Tree{Objects: make([]*fleet.Object, 0, objects)}
-	clusters := slices.Sorted(maps.Keys(f.courses))
+	clusters := slices.Sorted(maps.Keys(f.results))
 	clear, hidden := clearPlaces{}, clearPlaces{}
 	for _, cluster := range clusters {
-		clear.add(f.courses[cluster].clear)
-		hidden.add(f.courses[cluster].clear)
-		hidden.taken(f.courses[cluster].clear)
+		clear.add(f.results[cluster].clear)
+		hidden.add(f.results[cluster].clear)
+		hidden.taken(f.results[cluster].clear)
 	}
 	var both errgroup.Group // it hands a panic on
 	both.Go(func() error {
 		for _, cluster := range clusters {
-			c := f.courses[cluster]
+			c := f.results[cluster]
 			out.Clusters = append(out.Clusters, c.fact)
 			out.Kustomizations = append(out.Kustomizations, c.kustomizations...)
 			for _, o := range c.objects {
@@ -110,8 +110,8 @@ func (f *follower) filesReached(clusters []string, clear clearPlaces) (files []f
 	// the files that say where a Flux starts: whoever did so applied them
 	starts := map[string]bool{}
 	for _, cluster := range clusters {
-		starts[f.courses[cluster].fact.Origin.File] = true
-		for name := range f.courses[cluster].reached {
+		starts[f.results[cluster].fact.Origin.File] = true
+		for name := range f.results[cluster].reached {
 			reached[name] = append(reached[name], cluster)
 		}
 	}

@@ -93,7 +93,7 @@ func (f Follower) again(of *cluster) *cluster {
 	follower.builder, follower.written = newBuilder(), newWritten(f.tree) // kept for nobody
 	return &cluster{
 		follower: &follower,
-		course: &course{entry: of.entry, fact: of.fact, kustomizations: of.kustomizations, objects: of.objects,
+		clusterResult: &clusterResult{entry: of.entry, fact: of.fact, kustomizations: of.kustomizations, objects: of.objects,
 			rendered: renderings{}},
 		own: of.own, atEntry: of.atEntry, ownOrigin: of.ownOrigin, seen: of.seen, generators: of.generators,
 		items: of.items,

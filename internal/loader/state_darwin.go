@@ -10,8 +10,8 @@ import (
 // state is what tells that a file has the same content as before; empty where nothing does.
 func state(info fs.FileInfo, now time.Time) string {
 	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || now.Sub(time.Unix(st.Mtimespec.Unix())) < untouched ||
-		now.Sub(time.Unix(st.Ctimespec.Unix())) < untouched {
+	if !ok || now.Sub(time.Unix(st.Mtimespec.Unix())) < minFileAge ||
+		now.Sub(time.Unix(st.Ctimespec.Unix())) < minFileAge {
 		return ""
 	}
 	text := strconv.AppendUint(nil, st.Ino, 36)

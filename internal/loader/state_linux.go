@@ -10,7 +10,7 @@ import (
 // state is what tells that a file has the same content as before; empty where nothing does.
 func state(info fs.FileInfo, now time.Time) string {
 	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || now.Sub(time.Unix(st.Mtim.Unix())) < untouched || now.Sub(time.Unix(st.Ctim.Unix())) < untouched {
+	if !ok || now.Sub(time.Unix(st.Mtim.Unix())) < minFileAge || now.Sub(time.Unix(st.Ctim.Unix())) < minFileAge {
 		return ""
 	}
 	text := strconv.AppendUint(nil, st.Ino, 36)
