@@ -86,6 +86,13 @@ func (t *tree) exceptionsOf(c *checked) []exceptionEntry {
 			uses[at(f.Place.File, x)]++
 		}
 	}
+	for _, f := range c.found {
+		for _, x := range c.fleet.DeclaredExceptions() {
+			if f.Softened != "" && x.Severity != "" && x.Allows(f) {
+				uses[at(f.Place.File, x.Exception)]++
+			}
+		}
+	}
 	repository, err := revision.Open(t.root)
 	all := []exceptionEntry{}
 	add := func(file string, x fleet.Exception) {

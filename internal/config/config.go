@@ -131,6 +131,8 @@ type Exception struct {
 	// Until is the last day on which it holds, "2026-12-31", and Owner is who answers for it.
 	Until string `json:"until,omitempty" jsonschema:"format=date"`
 	Owner string `json:"owner,omitempty"`
+	// Severity is what the findings are instead, warning or info, where they are less; left out, they are not reported.
+	Severity fleet.Severity `json:"severity,omitempty" jsonschema:"enum=warning,enum=info"`
 	// Paths are globs of files, as in Exclude.
 	Paths []string `json:"paths,omitempty" jsonschema:"uniqueItems=true"`
 	// Clusters are names of Flux clusters.
@@ -248,7 +250,7 @@ func (c Config) Declared() fleet.Declared {
 	}
 	for i, x := range c.Exceptions {
 		declared := fleet.DeclaredException{Clusters: x.Clusters, Objects: x.Objects,
-			Exception: fleet.Exception{Rule: x.Rule, Reason: x.Reason, Until: x.Until, Owner: x.Owner, Document: -1,
+			Exception: fleet.Exception{Rule: x.Rule, Reason: x.Reason, Until: x.Until, Owner: x.Owner, Severity: x.Severity, Document: -1,
 				Line: x.line, Column: x.column,
 				Declared: &fleet.Origin{File: c.name, Field: []any{"exceptions", i}}}}
 		if len(x.Paths) > 0 {

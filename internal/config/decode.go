@@ -302,6 +302,7 @@ func (d *decoder) exceptions(n *yaml.Node) (all []Exception) {
 			"reason":   d.textInto(&x.Reason, "exceptions.reason"),
 			"owner":    d.textInto(&x.Owner, "exceptions.owner"),
 			"until":    func(n *yaml.Node) { x.Until = d.date(n, "exceptions.until") },
+			"severity": func(n *yaml.Node) { x.Severity = d.lesser(n, "exceptions.severity") },
 			"paths":    d.namesInto(&x.Paths, "exceptions.paths", d.glob),
 			"clusters": d.namesInto(&x.Clusters, "exceptions.clusters", anything),
 			"objects":  d.namesInto(&x.Objects, "exceptions.objects", d.object),
@@ -317,6 +318,16 @@ func (d *decoder) exceptions(n *yaml.Node) (all []Exception) {
 		all = append(all, x)
 	})
 	return all
+}
+
+// lesser reads a severity that is less than that of an error and more than none.
+func (d *decoder) lesser(n *yaml.Node, what string) fleet.Severity {
+	switch s := fleet.Severity(n.Value); {
+	case n.Kind == yaml.ScalarNode && (s == fleet.Warning || s == fleet.Info):
+		return s
+	}
+	d.fail(n, "%s must be warning or info", what)
+	return ""
 }
 
 func (d *decoder) percent(n *yaml.Node, what string) int {

@@ -63,7 +63,7 @@ func (c Config) Relaxes(base Config) (lines []string) {
 
 // equal tells whether both allow the same for as long.
 func (x Exception) equal(other Exception) bool {
-	return x.Rule == other.Rule && x.Until == other.Until && slices.Equal(x.Paths, other.Paths) &&
+	return x.Rule == other.Rule && x.Until == other.Until && x.Severity == other.Severity && slices.Equal(x.Paths, other.Paths) &&
 		slices.Equal(x.Clusters, other.Clusters) &&
 		slices.Equal(x.Objects, other.Objects)
 }

@@ -112,15 +112,31 @@ func (all exceptions) except(found []fleet.Finding) (kept, excepted []fleet.Find
 		allowed := all.of(finding)
 		for _, x := range allowed {
 			x.Used++
+		}
+		if soften(&finding, allowed) {
+			kept = append(kept, finding)
+			continue
+		}
+		for _, x := range allowed {
 			finding.Exceptions = append(finding.Exceptions, x.Exception)
 		}
-		if len(allowed) > 0 {
-			excepted = append(excepted, finding)
-		} else {
-			kept = append(kept, finding)
-		}
+		excepted = append(excepted, finding)
 	}
 	return kept, excepted
+}
+
+// soften gives a finding the least severity of the exceptions that fit it; false where one of them leaves it out.
+func soften(finding *fleet.Finding, fitting []*fleet.UsedException) bool {
+	for _, x := range fitting {
+		switch {
+		case x.Severity == "":
+			return false
+		case x.Severity.Rank() < finding.Severity.Rank():
+			finding.Softened = cmp.Or(finding.Softened, finding.Severity)
+			finding.Severity = x.Severity
+		}
+	}
+	return true
 }
 
 // subjects are the exceptions as rules judge them, in the order of their places.

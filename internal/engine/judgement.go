@@ -204,6 +204,9 @@ func (j *Judgement) judge(ctx context.Context, f *fleet.Fleet, pending []pending
 	}
 	for i, h := range assignments {
 		found[i] = slices.DeleteFunc(found[i], func(finding fleet.Finding) bool { return j.excepted(f, finding) })
+		for k := range found[i] {
+			soften(&found[i][k], j.exceptions.of(found[i][k]))
+		}
 		if len(found[i]) == 0 {
 			continue
 		}
@@ -219,7 +222,7 @@ func (j *Judgement) judge(ctx context.Context, f *fleet.Fleet, pending []pending
 // excepted is true for a finding that an exception in Git allows, or an annotation of the object as it is in the fleet.
 func (j *Judgement) excepted(f *fleet.Fleet, finding fleet.Finding) bool {
 	object, _ := f.ObjectOf(finding.Object)
-	return len(j.exceptions.of(finding)) > 0 ||
+	return !soften(&finding, j.exceptions.of(finding)) ||
 		slices.ContainsFunc(object.Exceptions(), func(x fleet.Exception) bool {
 			return x.Rule == finding.Rule && !x.Expired(f.Date)
 		})

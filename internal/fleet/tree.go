@@ -201,6 +201,8 @@ type Exception struct {
 	// Until is the last day on which it holds, "2026-12-31", and Owner who answers for it; empty where nobody says.
 	Until string `json:"until,omitempty"`
 	Owner string `json:"owner,omitempty"`
+	// Severity is what the finding is instead; empty where it is left out. Only the configuration gives one.
+	Severity Severity `json:"severity,omitempty"`
 	// Unread are the words between the rule and the reason that mean nothing.
 	Unread string `json:"unread,omitempty"`
 	// Document is the document of the annotated object, -1 for a comment.
