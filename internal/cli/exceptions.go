@@ -88,7 +88,7 @@ func (t *tree) exceptionsOf(c *checked) []exceptionEntry {
 	}
 	for _, f := range c.found {
 		for _, x := range c.fleet.DeclaredExceptions() {
-			if f.Softened != "" && x.Severity != "" && x.Allows(f) {
+			if f.Softened != "" && x.Severity != "" && c.fleet.Allows(x, f) {
 				uses[at(f.Place.File, x.Exception)]++
 			}
 		}

@@ -61,7 +61,9 @@ func (e *Engine) exceptions(f *fleet.Fleet) exceptions {
 			all.baseline[x.Identity] = append(all.baseline[x.Identity], used)
 			continue
 		}
-		all.declared = append(all.declared, declaredException{used, x.Allows})
+		all.declared = append(all.declared, declaredException{used, func(found fleet.Finding) bool {
+			return f.Allows(x, found)
+		}})
 	}
 	all.identity = f.Identity
 	return all

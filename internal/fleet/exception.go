@@ -63,23 +63,29 @@ type DeclaredException struct {
 // DeclaredExceptions are those of the configuration.
 func (f *Fleet) DeclaredExceptions() []DeclaredException { return f.exceptions }
 
-// Allows tells whether the exception is from the finding's rule and fits its place.
-func (d DeclaredException) Allows(f Finding) bool {
-	if d.Rule != f.Rule || d.Path != nil && !d.Path(f.Place.File) {
+// Allows tells whether an exception is from the finding's rule and fits its place. A finding in a file is one of all
+// clusters that read the file.
+func (f *Fleet) Allows(d DeclaredException, found Finding) bool {
+	if d.Rule != found.Rule || d.Path != nil && !d.Path(found.Place.File) {
 		return false
 	}
-	if d.Objects != nil && !slices.Contains(d.Objects, f.Object.Kind+"/"+f.Object.Name) &&
-		!slices.Contains(d.Objects, f.Object.Kind+"/"+f.Object.Namespace+"/"+f.Object.Name) {
+	if d.Objects != nil && !slices.Contains(d.Objects, found.Object.Kind+"/"+found.Object.Name) &&
+		!slices.Contains(d.Objects, found.Object.Kind+"/"+found.Object.Namespace+"/"+found.Object.Name) {
 		return false
 	}
 	if d.Clusters == nil {
 		return true
 	}
-	clusters := f.Clusters
-	if len(clusters) == 0 {
-		clusters = []string{f.Object.Cluster}
+	clusters := found.Clusters
+	switch {
+	case len(clusters) > 0:
+	case found.Object.Cluster != "":
+		clusters = []string{found.Object.Cluster}
+	default:
+		clusters = f.Files[found.Place.File].ReachedBy
 	}
-	return !slices.ContainsFunc(clusters, func(name string) bool { return !slices.Contains(d.Clusters, name) })
+	return len(clusters) > 0 &&
+		!slices.ContainsFunc(clusters, func(name string) bool { return !slices.Contains(d.Clusters, name) })
 }
 
 // Exceptions are those that the object's own annotation makes.
