@@ -328,17 +328,27 @@ func (c *collector) beside(field []any, name string, length int) {
 }
 
 // credentialInside is the name of the first value of a Secret in a text, such as a manifest in a ConfigMap, that is in
-// the clear and whose name promises a credential; empty where there is none.
-func credentialInside(text string) string {
+// the clear and whose name promises a credential; empty where there is none. A Secret without a name of its own is an
+// example.
+func credentialInside(text string) (name string) {
 	if !strings.Contains(text, "Secret") || !secretKind.MatchString(text) {
 		return ""
 	}
-	for _, v := range documentValues(text) {
-		if name := keyOf(v.Field); v.In == "Secret" && v.Class == fleet.Plain && PromisesCredential(name) {
-			return name
+	eachDocument(text, func(root *yaml.Node) {
+		if metadata := get(root, "metadata"); name != "" || metadata == nil || scalar(metadata, "name") == "" {
+			return
 		}
-	}
-	return ""
+		var c collector
+		c.visit(root, nil)
+		for _, v := range c.values {
+			key := keyOf(v.Field)
+			if v.In == "Secret" && v.Class == fleet.Plain && PromisesCredential(key) {
+				name = key
+				return
+			}
+		}
+	})
+	return name
 }
 
 func (c *collector) report(field []any, in string, class fleet.Class, length int) {
