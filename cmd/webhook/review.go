@@ -273,7 +273,9 @@ func (h *handler) judge(ctx context.Context, a *answer, apiServer string, done f
 	req := a.request
 	h.workers.do(func() {
 		defer done()
-		judged <- h.review(ctx, apiServer, req)
+		j := h.review(ctx, apiServer, req)
+		done() // before the answer, after which nothing is held any more
+		judged <- j
 	})
 	var j judgement
 	select {
